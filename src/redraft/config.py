@@ -1,0 +1,67 @@
+"""Frozen dataclasses to JSON and back: an unknown key, a missing key or a value of the wrong type is an error."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import Any, Literal, TypeVar, Union
+
+from redraft.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A configuration as plain values that JSON can hold."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(kind: type[T], values: Any, *, where: str = "config") -> T:
+    """The configuration `kind` from plain values; raises ConfigError naming the key and what is expected."""
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: expected an object with keys, got {values!r}")
+    hints = typing.get_type_hints(kind)
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise ConfigError(f"{where}: unknown key {unknown[0]!r}; known keys: {', '.join(fields)}")
+    missing = [
+        name
+        for name, field in fields.items()
+        if name not in values and field.default is field.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise ConfigError(f"{where}: the key {missing[0]!r} is missing")
+    return kind(**{name: _convert(hints[name], value, f"{where}.{name}") for name, value in values.items()})
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin = typing.get_origin(hint)
+    if dataclasses.is_dataclass(hint):
+        return from_dict(typing.cast(type, hint), value, where=where)
+    if origin is Literal:
+        if value not in typing.get_args(hint):
+            raise ConfigError(f"{where}: expected one of {', '.join(map(repr, typing.get_args(hint)))}, got {value!r}")
+        return value
+    if origin in (Union, types.UnionType):
+        return _convert_union(hint, value, where)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where}: expected a list, got {value!r}")
+        return tuple(_convert(typing.get_args(hint)[0], item, where) for item in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        name = "null" if hint is type(None) else hint.__name__
+        raise ConfigError(f"{where}: expected {name}, got {value!r}")
+    return value
+
+
+def _convert_union(hint: Any, value: Any, where: str) -> Any:
+    for option in typing.get_args(hint):
+        try:
+            return _convert(option, value, where)
+        except ConfigError:
+            continue
+    raise ConfigError(f"{where}: expected {hint}, got {value!r}")

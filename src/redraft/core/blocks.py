@@ -1,0 +1,55 @@
+"""The network: a stack of post-norm blocks that mix positions (attention or MLP) and then channels (SwiGLU)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from redraft.core.layers import Attention, SwiGLU, rms_norm, rotary_tables
+
+
+class AttentionBlock(nn.Module):
+    """`h = norm(h + attention(h)); h = norm(h + swiglu(h))`."""
+
+    def __init__(self, features: int, *, heads: int, expansion: float, multiple: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.mix = Attention(features, heads)
+        self.mlp = SwiGLU(features, expansion=expansion, multiple=multiple)
+
+    def forward(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
+        h = rms_norm(h + self.mix(h, rotary), eps=self.eps)
+        return rms_norm(h + self.mlp(h), eps=self.eps)
+
+
+class MixerBlock(nn.Module):
+    """As the attention block, but a SwiGLU over the position axis does the mixing, and so does its norm."""
+
+    def __init__(self, features: int, *, positions: int, expansion: float, multiple: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.mix = SwiGLU(positions, expansion=expansion, multiple=multiple)
+        self.mlp = SwiGLU(features, expansion=expansion, multiple=multiple)
+
+    def forward(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
+        h = h.transpose(1, 2)  # (B, D, S)
+        h = rms_norm(h + self.mix(h), eps=self.eps)
+        h = h.transpose(1, 2)  # (B, S, D)
+        return rms_norm(h + self.mlp(h), eps=self.eps)
+
+
+class Stack(nn.Module):
+    """Blocks one after the other, (B, S, D) to (B, S, D), sharing one set of rotary tables."""
+
+    def __init__(self, blocks: list[nn.Module], *, rotary: tuple[int, int, float] | None = None) -> None:
+        """`rotary`: (positions, head_dim, theta) for rotary positions, None for none."""
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        cos, sin = rotary_tables(*rotary) if rotary else (None, None)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+
+    def forward(self, h: Tensor) -> Tensor:
+        rotary = None if self.cos is None else (self.cos, self.sin)
+        for block in self.blocks:
+            h = block(h, rotary)
+        return h

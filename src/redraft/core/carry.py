@@ -1,0 +1,28 @@
+"""What one supervision step hands to the next: the answer y and the latent z of every slot."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Carry(NamedTuple):
+    """Embedded answer `y` and latent `z`, both (B, S, D) in the model's activation dtype."""
+
+    y: Tensor
+    z: Tensor
+
+    def detach(self) -> Carry:
+        """The same state, cut off from the graph that computed it."""
+        return Carry(self.y.detach(), self.z.detach())
+
+    def where(self, mask: Tensor, other: Carry) -> Carry:
+        """Rows of `other` where `mask` (B,) is true, own rows elsewhere."""
+        rows = mask.view(-1, 1, 1)
+        return Carry(torch.where(rows, other.y, self.y), torch.where(rows, other.z, self.z))
+
+    def rows(self, index: Tensor) -> Carry:
+        """The rows named by `index` (K,), in that order."""
+        return Carry(self.y[index], self.z[index])

@@ -1,0 +1,54 @@
+"""Turns a task and a data source into a store: a file, a folder, or freshly made puzzles (`make:COUNT[@SEED]`)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from redraft.data.store import Store, is_store
+from redraft.errors import DataError
+from redraft.tasks import Examples, Task
+
+_MAKE = re.compile(r"make:(\d+)(?:@(\d+))?")
+
+
+def open_source(task: Task, source: str, *, split: str = "train", limit: int | None = None) -> Store:
+    """The examples of `source`, at most `limit` of them.
+
+    `source` is a store's folder, a file or folder that the task reads, or `make:COUNT` / `make:COUNT@SEED` for
+    new puzzles. Raises DataError.
+    """
+    made = _MAKE.fullmatch(source)
+    if made:
+        examples = task.make(int(made[1]), int(made[2] or 0))
+        store = from_examples(task, examples, source=source)
+    elif source.startswith("make:"):
+        raise DataError(f"{source}: expected make:COUNT or make:COUNT@SEED, for example make:1000@7")
+    elif is_store(Path(source)):
+        store = Store.open(Path(source), task=task.name)
+    else:
+        store = from_examples(task, task.load(source, split=split, limit=limit), source=f"{source} ({split})")
+    store = store if limit is None else store.rows(slice(limit))
+    if not len(store):
+        raise DataError(f"{source}: no examples")
+    return store
+
+
+def from_examples(task: Task, examples: Examples, *, source: str) -> Store:
+    """Encodes examples; all share puzzle id 0."""
+    return Store(
+        task=task.name,
+        inputs=task.encode(examples.questions),
+        labels=task.encode(examples.answers),
+        puzzle_ids=np.zeros(len(examples), dtype=np.int32),
+        ratings=examples.ratings,
+        source=source,
+    )
+
+
+def without(store: Store, others: Store) -> Store:
+    """The store less the rows whose question also stands in `others`: what a model trained on those has not seen."""
+    seen = {row.tobytes() for row in others.inputs}
+    return store.rows(np.flatnonzero([row.tobytes() not in seen for row in store.inputs]))

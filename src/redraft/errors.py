@@ -1,0 +1,31 @@
+"""Errors a user can cause and mend: the command prints their message and exits with status 2, without a traceback."""
+
+
+class RedraftError(Exception):
+    """Base of every error whose cause is the input, a file or an option rather than a fault in redraft.
+
+    The message says what was wrong, where, and what would be right.
+    """
+
+
+class PuzzleError(RedraftError):
+    """A puzzle that cannot be read or cannot be solved.
+
+    `place` names where it came from (`puzzles.txt, line 18`), or is empty for a puzzle given directly.
+    """
+
+    def __init__(self, message: str, place: str = "") -> None:
+        self.message, self.place = message, place
+        super().__init__(f"{place}: {message}" if place else message)
+
+
+class DataError(RedraftError):
+    """A data file or folder that is missing, damaged, or of another task."""
+
+
+class ConfigError(RedraftError):
+    """A configuration with an unknown key or a value out of range."""
+
+
+class WeightsError(RedraftError):
+    """Weights that are missing, damaged, or do not fit their configuration."""

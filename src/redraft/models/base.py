@@ -1,0 +1,51 @@
+"""The contract every model keeps: a pure step `(tokens, puzzle_ids, carry) -> StepOutput`, nothing else."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from redraft.core.carry import Carry
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class StepOutput(NamedTuple):
+    """Result of one supervision step.
+
+    `carry` still hangs on the graph (detach it before the next step); `logits` (B, L, V) float32;
+    `halt_logit` (B,) float32, positive when the model takes its answer to be right.
+    """
+
+    carry: Carry
+    logits: Tensor
+    halt_logit: Tensor
+
+
+class Model(nn.Module):
+    """Base of all models; trainer, solver and exporter see only these methods.
+
+    A subclass is built from its own frozen configuration, sets `config`, and implements `initial_carry` and
+    `forward`. It holds no data, loss, device logic or step counter.
+    """
+
+    config: Any
+
+    def initial_carry(self, batch: int) -> Carry:
+        """The state before the first supervision step, for `batch` slots."""
+        raise NotImplementedError
+
+    def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
+        """One supervision step: tokens (B, L) int, puzzle_ids (B,) int, carry (B, S, D)."""
+        raise NotImplementedError
+
+    def sparse_parameters(self) -> dict[str, nn.Parameter]:
+        """Tables of which only the rows in the batch are updated (puzzle embeddings), by name."""
+        return {}
+
+    def dense_parameters(self) -> dict[str, nn.Parameter]:
+        """All other parameters, by name: what the optimiser and the moving average see."""
+        sparse = self.sparse_parameters()
+        return {name: p for name, p in self.named_parameters() if name not in sparse}

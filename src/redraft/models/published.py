@@ -1,0 +1,180 @@
+"""Opens checkpoints of the published TRM code: a `torch.save` of a state dict with its own tensor names."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from redraft.core.layers import swiglu_width
+from redraft.errors import WeightsError
+from redraft.models import build_model
+from redraft.models.trm import TRM, TRMConfig
+
+_NAMES = {
+    "embed_tokens.embedding_weight": "embed.tokens",
+    "embed_pos.embedding_weight": "embed.positions",
+    "puzzle_emb.weights": "embed.puzzle.table",
+    "lm_head.weight": "answer_head.weight",
+    "q_head.weight": "halt_head.weight",
+    "q_head.bias": "halt_head.bias",
+    "H_init": "y_init",
+    "L_init": "z_init",
+}
+_LAYER = {
+    "mlp_t.gate_up_proj.weight": "mix.gate_up.weight",
+    "mlp_t.down_proj.weight": "mix.down.weight",
+    "self_attn.qkv_proj.weight": "mix.qkv.weight",
+    "self_attn.o_proj.weight": "mix.out.weight",
+    "mlp.gate_up_proj.weight": "mlp.gate_up.weight",
+    "mlp.down_proj.weight": "mlp.down.weight",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What a state dict does not say about its model; None where the file tells or the paper's value holds."""
+
+    T: int | None = None
+    n: int | None = None
+    num_heads: int | None = None
+    puzzle_positions: int | None = None
+
+    @classmethod
+    def beside(cls, checkpoint: Path) -> Shape:
+        """Read from the `all_config.yaml` that the published trainer writes beside its checkpoints, if there."""
+        file = checkpoint.parent / "all_config.yaml"
+        text = file.read_text() if file.is_file() else ""
+        found = {key: int(value) for key, value in re.findall(r"^\s*(\w+):\s*(\d+)\s*$", text, re.MULTILINE)}
+        return cls(
+            T=found.get("H_cycles"),
+            n=found.get("L_cycles"),
+            num_heads=found.get("num_heads"),
+            puzzle_positions=found.get("puzzle_emb_len"),
+        )
+
+
+def rename(name: str) -> str | None:
+    """Our name of a published tensor (`[_orig_mod.]model.inner.…`), None for one that no TRM has."""
+    name = name.removeprefix("_orig_mod.").removeprefix("model.").removeprefix("inner.")
+    layer = re.fullmatch(r"L_level\.layers\.(\d+)\.(.+)", name)
+    if layer:
+        ours = _LAYER.get(layer[2])
+        return ours and f"net.blocks.{layer[1]}.{ours}"
+    return _NAMES.get(name)
+
+
+def read_checkpoint(file: Path) -> dict[str, Tensor]:
+    """The tensors of a `torch.save` file, unpickling nothing but tensors; raises WeightsError."""
+    try:
+        values = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise WeightsError(f"{file}: no such file") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{file}: not a readable file of tensors ({first[:200]})") from error
+    if not isinstance(values, dict) or not all(isinstance(v, Tensor) for v in values.values()):
+        raise WeightsError(f"{file}: expected a state dict (names to tensors), got {type(values).__name__}")
+    return values
+
+
+def convert(
+    published: Mapping[str, Tensor], *, vocab_size: int, seq_len: int, shape: Shape | None = None, source: str = ""
+) -> TRM:
+    """A TRM with the weights of a published state dict; raises WeightsError naming the tensors that do not fit.
+
+    The published halting head has a second row, for the continue value of Q-learning, that TRM never uses: it
+    is dropped.
+    """
+    prefix = f"{source}: " if source else ""
+    tensors: dict[str, Tensor] = {}
+    extra = []
+    for name, value in published.items():
+        ours = rename(name)
+        if ours is None:
+            extra.append(name)
+        else:
+            tensors[ours] = value.detach().float()
+    if extra:
+        raise WeightsError(f"{prefix}not a TRM: unexpected tensors {', '.join(extra[:5])}")
+    for head in ("halt_head.weight", "halt_head.bias"):
+        if head in tensors:
+            tensors[head] = tensors[head][:1]
+    config = infer_config(tensors, vocab_size=vocab_size, seq_len=seq_len, shape=shape or Shape(), prefix=prefix)
+    model = build_model(config)
+    assert isinstance(model, TRM)
+    require_fit(model.state_dict(), tensors, prefix)
+    model.load_state_dict(tensors)
+    return model
+
+
+def infer_config(
+    tensors: Mapping[str, Tensor], *, vocab_size: int, seq_len: int, shape: Shape, prefix: str = ""
+) -> TRMConfig:
+    """The configuration that the tensors' shapes imply; the paper's value where only the author could know."""
+    needed = ("embed.tokens", "net.blocks.0.mlp.gate_up.weight", "net.blocks.0.mlp.down.weight")
+    missing = [name for name in needed if name not in tensors]
+    if missing:
+        raise WeightsError(f"{prefix}missing tensors: {', '.join(missing)}")
+    if tensors["embed.tokens"].shape[0] != vocab_size:
+        raise WeightsError(
+            f"{prefix}made for {tensors['embed.tokens'].shape[0]} tokens, but the task has {vocab_size}: another task?"
+        )
+    hidden = tensors["embed.tokens"].shape[1]
+    width = tensors["net.blocks.0.mlp.down.weight"].shape[1]
+    mixing = tensors.get("net.blocks.0.mix.gate_up.weight")
+    learned = tensors.get("embed.positions")
+    table = tensors.get("embed.puzzle.table")
+    total = mixing.shape[1] if mixing is not None else learned.shape[0] if learned is not None else None
+    if total is not None:
+        puzzle_positions = total - seq_len
+    elif shape.puzzle_positions is not None:
+        puzzle_positions = shape.puzzle_positions if table is not None else 0
+    else:
+        puzzle_positions = 16 if table is not None else 0
+    if puzzle_positions < 0:
+        raise WeightsError(f"{prefix}made for {total} positions, fewer than the task's {seq_len} cells: another task?")
+    return TRMConfig(
+        vocab_size=vocab_size,
+        seq_len=seq_len,
+        hidden_size=hidden,
+        num_layers=1 + max(int(m[1]) for m in (re.match(r"net\.blocks\.(\d+)\.", name) for name in tensors) if m),
+        n=shape.n or (6 if mixing is not None else 4),
+        T=shape.T or 3,
+        mixer="attention" if mixing is None else "mlp",
+        positions="learned" if learned is not None else "none" if mixing is not None else "rope",
+        num_heads=shape.num_heads or 8,
+        expansion=_expansion(hidden, width, total, None if mixing is None else mixing.shape[0] // 2),
+        puzzle_positions=puzzle_positions,
+        num_puzzles=1 if table is None else table.shape[0],
+        puzzle_dim=hidden if table is None else table.shape[1],
+    )
+
+
+def _expansion(hidden: int, width: int, positions: int | None, mixing_width: int | None) -> float:
+    """The usual expansion that rounds to both inner widths found; else the one that gives the channel width."""
+    for expansion in (4.0, 2.0, 1.0, 3.0, 8.0):
+        fits = swiglu_width(hidden, expansion, 256) == width
+        if fits and (mixing_width is None or swiglu_width(positions or 0, expansion, 256) == mixing_width):
+            return expansion
+    return width * 1.5 / hidden
+
+
+def require_fit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], prefix: str = "") -> None:
+    """Raises WeightsError naming tensors that are missing, unexpected or of another shape."""
+    missing = sorted(set(expected) - set(found))
+    if missing:
+        raise WeightsError(f"{prefix}missing tensors: {', '.join(missing[:5])}")
+    extra = sorted(set(found) - set(expected))
+    if extra:
+        raise WeightsError(f"{prefix}unexpected tensors: {', '.join(extra[:5])}")
+    for name, tensor in expected.items():
+        if tensor.shape != found[name].shape:
+            raise WeightsError(
+                f"{prefix}tensor {name} has shape {tuple(found[name].shape)}, expected {tuple(tensor.shape)}"
+            )

@@ -1,0 +1,325 @@
+"""Exact search for Sudoku of any size: solve and count, random full grids, minimal puzzles, difficulty.
+
+One kernel does all the work. It knows only flat sequences of integers, so the same lines run interpreted on Python
+lists (one puzzle: no compiler, no waiting) and compiled by Numba on arrays (many puzzles), with identical results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BOXES = {4: (2, 2), 6: (2, 3), 9: (3, 3)}  # size of the grid: rows and columns of a box
+
+# Loading Numba takes about a second when its cache is warm and several when it must compile, so long work starts
+# interpreted and changes over when, after PATIENCE seconds, more than WORTH seconds of it seem to remain.
+PATIENCE, WORTH = 0.5, 4.0
+
+
+def _search(
+    state: Any, size: int, limit: int, order: Any, digits: Any, peers: Any, units: Any, ones: Any, work: Any, found: Any
+) -> tuple[int, int]:
+    """Counts solutions up to `limit`, writes the first to `found` (bits), returns (count, guesses).
+
+    One function on purpose: it is compiled as a whole. Every argument that is not a number is a flat sequence of
+    integers, a Python list or an int64 array:
+    state (cells): candidates of each cell, bit d-1 for digit d; a given has one bit; overwritten.
+    order (cells): which of equally good cells is branched on first; digits (cells * size): its digits (0-based) in turn.
+    peers, units: see `_geometry`. ones: number of bits of each mask. work: scratch of `_work_size(size)`.
+    """
+    cells = size * size
+    span = len(peers) // cells
+    full = (1 << size) - 1
+    done = full + 1  # flag on a cell whose digit has been taken from its peers
+    frame = cells + 2  # a saved state, the cell branched on, and the number of cells left
+    count, guesses, depth, left, waiting = 0, 0, 0, cells, 0
+    queue = len(work) - cells  # the last `cells` entries of work: cells with one candidate, not yet propagated
+    for cell in range(cells):
+        mask = state[cell]
+        if mask & (mask - 1) == 0:
+            work[queue + waiting] = cell
+            waiting += 1
+    while True:
+        possible = True
+        moved = True
+        while moved and possible:
+            moved = False
+            while waiting > 0 and possible:  # a cell with one candidate: no peer may have it
+                waiting -= 1
+                cell = work[queue + waiting]
+                bit = state[cell]
+                if bit == 0:
+                    possible = False
+                    break
+                state[cell] = bit | done
+                left -= 1
+                for k in range(cell * span, cell * span + span):
+                    peer = peers[k]
+                    mask = state[peer]
+                    if mask & bit:
+                        mask ^= bit
+                        state[peer] = mask
+                        if mask & full == 0:
+                            possible = False
+                            break
+                        if mask & (mask - 1) == 0:
+                            work[queue + waiting] = peer
+                            waiting += 1
+            if left == 0 or not possible:
+                break
+            for unit in range(0, len(units), size):  # a digit with one place in a row, column or box
+                once, twice = 0, 0
+                for k in range(unit, unit + size):
+                    mask = state[units[k]]
+                    twice |= once & mask
+                    once |= mask
+                    if mask > full:
+                        twice |= mask
+                if once & full != full:
+                    possible = False
+                    break
+                hidden = once & ~twice & full
+                if hidden:
+                    for k in range(unit, unit + size):
+                        cell = units[k]
+                        bit = state[cell] & hidden
+                        if bit:
+                            if bit & (bit - 1):
+                                possible = False
+                                break
+                            if state[cell] != bit:
+                                state[cell] = bit
+                                work[queue + waiting] = cell
+                                waiting += 1
+                                moved = True
+                    if not possible:
+                        break
+
+        if possible and left > 0:  # branch: a cell with few candidates, or a digit with two places in a unit
+            best, pick, bit = size + 1, 0, 0
+            for k in range(cells):
+                cell = order[k]
+                mask = state[cell]
+                if mask <= full and ones[mask] < best:
+                    best, pick = ones[mask], cell
+                    if best == 2:
+                        break
+            for k in range(pick * size, pick * size + size):
+                bit = 1 << digits[k]
+                if state[pick] & bit:
+                    break
+            if best > 2:
+                for unit in range(0, len(units), size):
+                    once, twice, thrice = 0, 0, 0
+                    for k in range(unit, unit + size):
+                        mask = state[units[k]]
+                        thrice |= twice & mask
+                        twice |= once & mask
+                        once |= mask
+                        if mask > full:
+                            thrice |= mask
+                    pair = twice & ~thrice & full
+                    if pair:
+                        bit = pair & -pair
+                        for k in range(unit, unit + size):
+                            pick = units[k]
+                            if state[pick] & bit:
+                                break
+                        break
+            state[pick] ^= bit  # what remains to be tried when this guess fails: the same without it
+            base = depth * frame
+            work[base : base + cells] = state
+            work[base + cells] = pick
+            work[base + cells + 1] = left
+            depth += 1
+            guesses += 1
+            state[pick] = bit
+            work[queue] = pick
+            waiting = 1
+            continue
+        if possible:
+            count += 1
+            if count == 1:
+                for cell in range(cells):
+                    found[cell] = state[cell] & full
+            if count >= limit:
+                return count, guesses
+        if depth == 0:
+            return count, guesses
+        depth -= 1
+        base = depth * frame
+        state[:] = work[base : base + cells]
+        pick = work[base + cells]
+        left = work[base + cells + 1]
+        waiting = 0
+        if state[pick] & (state[pick] - 1) == 0:
+            work[queue] = pick
+            waiting = 1
+
+
+@cache
+def _compiled() -> Callable[..., tuple[int, int]] | None:
+    """The kernel compiled by Numba (kept in Numba's cache on disk where that is writable); None without Numba."""
+    try:
+        numba = import_module("numba")
+    except ImportError:
+        return None
+    try:
+        return numba.njit(cache=True, nogil=True)(_search)  # type: ignore[no-any-return]
+    except RuntimeError:  # "cannot cache function: no locator available": nowhere to write
+        return numba.njit(nogil=True)(_search)  # type: ignore[no-any-return]
+
+
+def _work_size(size: int) -> int:
+    cells = size * size
+    return cells * (cells + 2) + cells
+
+
+@cache
+def _geometry(size: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """peers (cells * P): the cells that share a unit with each; units (3 * size * size); ones (2**size)."""
+    tall, wide = BOXES[size]
+    index = np.arange(size * size).reshape(size, size)
+    boxes = index.reshape(size // tall, tall, size // wide, wide).swapaxes(1, 2).reshape(size, size)
+    units = np.concatenate([index, index.T, boxes])
+    shared = np.zeros((size * size, size * size), dtype=bool)
+    for unit in units:
+        shared[np.ix_(unit, unit)] = True
+    np.fill_diagonal(shared, False)
+    ones = np.array([mask.bit_count() for mask in range(1 << size)])
+    return np.nonzero(shared)[1].astype(np.int64), units.ravel().astype(np.int64), ones.astype(np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """Puzzles with their answers (N, size, size) int8 and the guesses (N,) each costs the search."""
+
+    questions: NDArray[np.int8]
+    answers: NDArray[np.int8]
+    guesses: NDArray[np.int64]
+
+
+class Search:
+    """The kernel with its tables for one size; `compiled=False` needs neither Numba nor time to start.
+
+    Not to be shared between threads: it holds the kernel's scratch memory.
+    """
+
+    def __init__(self, size: int, *, compiled: bool = False) -> None:
+        kernel = _compiled() if compiled else None
+        self.size, self.cells, self.full = size, size * size, (1 << size) - 1
+        self.compiled = kernel is not None
+        self._kernel = kernel or _search
+        peers, units, ones = (self._flat(table) for table in _geometry(size))
+        self._tables = peers, units, ones, self._flat(np.zeros(_work_size(size), np.int64))
+        self._found = self._flat(np.zeros(self.cells, np.int64))
+        self._natural = self._flat(np.arange(self.cells)), self._flat(np.tile(np.arange(size), self.cells))
+
+    def _flat(self, values: NDArray[np.integer]) -> Any:
+        # Indexing an array from the interpreter costs several times as much as indexing a list.
+        return np.ascontiguousarray(values.ravel(), dtype=np.int64) if self.compiled else values.ravel().tolist()
+
+    def _run(self, state: Any, limit: int, orders: tuple[Any, Any] | None = None) -> tuple[int, int]:
+        order, digits = orders or self._natural
+        return self._kernel(state, self.size, limit, order, digits, *self._tables, self._found)
+
+    def solve(self, grid: NDArray[np.integer], limit: int = 2) -> tuple[int, NDArray[np.int8] | None, int]:
+        """Solutions of a grid (size, size; 0 blank) up to `limit`, the first of them, and the guesses it took.
+
+        With limit 2 the guesses include the proof that there is no second solution, so they do not depend on luck:
+        0 means that naked and hidden singles alone solve the puzzle.
+        """
+        masks = np.where(grid > 0, 1 << np.maximum(np.asarray(grid, np.int64) - 1, 0), self.full)
+        count, guesses = self._run(self._flat(masks), limit)
+        return int(count), self._grid(self._found) if count else None, int(guesses)
+
+    def _grid(self, masks: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int8]:
+        """One-bit masks (cells) to digits (size, size); any other mask to a blank."""
+        digits = np.zeros(self.full + 1, np.int8)
+        digits[1 << np.arange(self.size)] = np.arange(1, self.size + 1)
+        return digits[np.asarray(masks)].reshape(self.size, self.size)
+
+    def fill(self, rng: np.random.Generator) -> NDArray[np.int8]:
+        """A random full grid (size, size), by a search that visits cells and digits in random order."""
+        order = rng.permutation(self.cells)
+        digits = np.argsort(rng.random((self.cells, self.size)), axis=1)
+        self._run(self._flat(np.full(self.cells, self.full)), 1, (self._flat(order), self._flat(digits)))
+        return self._grid(self._found)
+
+    def dig(self, answer: NDArray[np.integer], rng: np.random.Generator, clues: int = 0) -> NDArray[np.int8]:
+        """Takes clues from a full grid in random order, one solution remaining, until minimal or `clues` are left."""
+        masks = self._flat(1 << (np.asarray(answer, np.int64) - 1))
+        kept = self.cells
+        for cell in rng.permutation(self.cells).tolist():
+            if kept <= clues:
+                break
+            state = masks[:] if isinstance(masks, list) else masks.copy()
+            state[cell] ^= self.full  # every other digit: is there a solution with one of them?
+            if not self._run(state, 1)[0]:
+                masks[cell] = self.full
+                kept -= 1
+        return self._grid(masks)
+
+    def make(self, seed: int, index: int, clues: int | None, tries: int) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """Puzzle `index` of `seed` and its answer; with `clues`, the sparsest of `tries` if none gets that far."""
+        rng = np.random.default_rng([seed, index])
+        best: tuple[NDArray[np.int8], NDArray[np.int8]] | None = None
+        for _ in range(tries):
+            answer = self.fill(rng)
+            question = self.dig(answer, rng, clues or 0)
+            if best is None or np.count_nonzero(question) < np.count_nonzero(best[0]):
+                best = question, answer
+            if clues is None or np.count_nonzero(question) <= clues:
+                break
+        assert best is not None
+        return best
+
+
+def solve(grid: NDArray[np.integer], limit: int = 2) -> tuple[int, NDArray[np.int8] | None, int]:
+    """`Search.solve` for one grid, interpreted."""
+    return Search(len(grid)).solve(grid, limit)
+
+
+def solve_many(
+    grids: NDArray[np.int8], *, compiled: bool | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.int64]]:
+    """For grids (N, size, size): solutions (N,) up to 2, the first of each or blanks (N, size, size), guesses (N,)."""
+    counts, guesses = np.zeros(len(grids), np.int64), np.zeros(len(grids), np.int64)
+    answers = np.zeros_like(grids)
+    for row, search in _searches(grids.shape[-1], len(grids), compiled):
+        counts[row], answer, guesses[row] = search.solve(grids[row])
+        if answer is not None:
+            answers[row] = answer
+    return counts, answers, guesses
+
+
+def make(
+    size: int, count: int, seed: int, clues: int | None = None, *, tries: int = 1, compiled: bool | None = None
+) -> Made:
+    """`count` puzzles with one solution each: minimal ones, or with `clues` clues where `tries` digs get that far.
+
+    Puzzle i depends on (seed, i) alone: a longer run begins with the shorter one. `compiled` None decides by the work.
+    """
+    questions, answers = np.zeros((2, count, size, size), np.int8)
+    guesses = np.zeros(count, np.int64)
+    for i, search in _searches(size, count, compiled):
+        questions[i], answers[i] = search.make(seed, i, clues, tries)
+        guesses[i] = search.solve(questions[i])[2]
+    return Made(questions=questions, answers=answers, guesses=guesses)
+
+
+def _searches(size: int, count: int, compiled: bool | None) -> Iterator[tuple[int, Search]]:
+    """Numbers 0..count-1, each with the Search to use for it: which one changes the time, never the result."""
+    search, start, undecided = Search(size, compiled=bool(compiled)), perf_counter(), compiled is None
+    for i in range(count):
+        passed = perf_counter() - start
+        if undecided and passed > PATIENCE and passed * (count - i) > WORTH * i:
+            search, undecided = Search(size, compiled=True), False
+        yield i, search

@@ -1,0 +1,99 @@
+"""Optimisers: AdamAtan2, sign-SGD for sparse rows, one flat buffer of parameters, and the learning-rate schedule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+
+class AdamAtan2(Optimizer):
+    """Adam whose quotient m / (sqrt(v) + eps) is `atan2(m, sqrt(v))`: no eps, invariant to the gradient's scale.
+
+    Everett et al. 2024, "Scaling exponents across parameterizations and optimizers". Weight decay is decoupled.
+    """
+
+    def __init__(
+        self, params: Any, *, lr: float = 1e-4, betas: tuple[float, float] = (0.9, 0.95), weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            lr, (beta1, beta2) = group["lr"], group["betas"]
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                state = self.state[p]
+                if not state:
+                    state["step"] = torch.zeros(())
+                    state["exp_avg"] = torch.zeros_like(p)
+                    state["exp_avg_sq"] = torch.zeros_like(p)
+                state["step"] += 1
+                step, m, v = int(state["step"]), state["exp_avg"], state["exp_avg_sq"]
+                m.lerp_(p.grad, 1 - beta1)
+                v.mul_(beta2).addcmul_(p.grad, p.grad, value=1 - beta2)
+                p.mul_(1 - lr * group["weight_decay"])
+                p.add_(torch.atan2(m, (v / (1 - beta2**step)).sqrt_()), alpha=-lr / (1 - beta1**step))
+
+
+class SignSGD(Optimizer):
+    """Sign-SGD with decoupled weight decay on the rows that a sparse gradient names; other rows stay untouched."""
+
+    def __init__(self, params: Any, *, lr: float, weight_decay: float) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                grad = p.grad.coalesce()  # sums the gradients of a row that occurs more than once
+                rows = grad.indices()[0]
+                kept = p[rows] * (1 - group["lr"] * group["weight_decay"])
+                p[rows] = kept - group["lr"] * grad.values().sign()
+
+
+class FlatParameters:
+    """All dense parameters, and their gradients, as views of two flat buffers.
+
+    An optimiser step, gradient clipping, a moving average or an all-reduce is then one operation on one tensor,
+    however small and many the layers are.
+    """
+
+    def __init__(self, parameters: Mapping[str, nn.Parameter]) -> None:
+        first = next(iter(parameters.values()))
+        size = sum(p.numel() for p in parameters.values())
+        self.values = nn.Parameter(torch.empty(size, dtype=first.dtype, device=first.device))
+        self.values.grad = torch.zeros_like(self.values)
+        self.views: dict[str, Tensor] = {}
+        start = 0
+        for name, p in parameters.items():
+            stop = start + p.numel()
+            view = self.values.data[start:stop].view_as(p)
+            view.copy_(p.data)
+            p.data = view
+            p.grad = self.values.grad[start:stop].view_as(p)
+            self.views[name] = view
+            start = stop
+
+    def zero_grad(self) -> None:
+        assert self.values.grad is not None
+        self.values.grad.zero_()
+
+
+def learning_rate(step: int, *, peak: float, warmup: int, total: int, min_ratio: float) -> float:
+    """Rate at a step counted from 0: a linear warm-up, then a cosine from `peak` to `min_ratio x peak`.
+
+    `min_ratio = 1` keeps the rate constant after the warm-up.
+    """
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    progress = (step - warmup) / max(1, total - warmup)
+    return peak * (min_ratio + (1 - min_ratio) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
