@@ -15,7 +15,6 @@ from redraft.tasks.sudoku import Sudoku, sudoku_for
 SHARED = Path(__file__).parents[3] / "shared/data/sudoku-extreme"
 EASY = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
 DONE = "534678912672195348198342567859761423426853791713924856961537284287419635345286179"
-SMALL, SMALL_DONE = "1.3..4.1.....3..", ""
 DRAWN = """
 +-------+-------+-------+
 | 5 3 . | . 7 . | . . . |
@@ -59,7 +58,7 @@ def test_keeps_the_contract(name: str) -> None:
 
 
 def test_unknown_task_names_the_known() -> None:
-    with pytest.raises(RedraftError, match=r"unknown task 'sudoku-5x5'; known tasks: sudoku-4x4, sudoku-6x6, sudoku-9x9"):
+    with pytest.raises(RedraftError, match="unknown task 'sudoku-5x5'; known tasks: sudoku-4x4, sudoku-6x6"):
         get_task("sudoku-5x5")
     with pytest.raises(ConfigError, match="sizes are 4, 6, 9; got 5"):
         Sudoku(5)
@@ -98,7 +97,10 @@ def test_parse_reads(nine: Sudoku, text: str) -> None:
     [
         (EASY[:80], "expected 81 characters, got 80"),
         ("", "expected 81 characters, got 0"),
-        (EASY[:16] + "x" + EASY[17:], r"character 'x' at cell 17 (row 2, column 8) is not a digit 1-9 or a blank (. 0 _ ·)"),
+        (
+            EASY[:16] + "x" + EASY[17:],
+            "character 'x' at cell 17 (row 2, column 8) is not a digit 1-9 or a blank (. 0 _ ·)",
+        ),
         (DRAWN.replace("| 4 . . |", "| 4 . |"), "row 5: expected 9 cells, got 8"),
         (DRAWN.replace("| 4 . . | 8 . 3 | . . 1 |", ""), "expected 81 characters, got 72 (9 rows of 9; got 8 rows)"),
     ],
@@ -130,7 +132,7 @@ def test_read_drawings(nine: Sudoku) -> None:
         DONE,
         DONE,
         EASY,
-        "x, line 35: expected 81 characters, got 9",
+        "x, line 36: expected 81 characters, got 9",
         EASY,
     ]
     assert isinstance(found[0], Puzzle) and found[0].place == "x, line 3"
@@ -154,7 +156,7 @@ def test_read_csv_without_header(nine: Sudoku) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.text(st.sampled_from("12.0_|-+=,\"#x \r\té·─"), max_size=40), max_size=12))
+@given(st.lists(st.text(st.sampled_from('12.0_|-+=,"#x \r\té·─'), max_size=40), max_size=12))
 def test_read_answers_every_text(lines: list[str]) -> None:
     for each in Sudoku(4).read(lines, "any"):
         assert isinstance(each, Puzzle | PuzzleError) and each.place.startswith("any, line ")
@@ -256,7 +258,7 @@ def test_make_with_clues(size: int) -> None:
     assert made.ratings.dtype == np.float32 and task.check_many(made.questions, made.answers).all()
     for question in made.questions:
         task.validate(question)
-    with pytest.raises(ConfigError, match=rf"{task.name}: clues must lie in \d+-{size * size - 1}, got 2; no puzzle has"):
+    with pytest.raises(ConfigError, match=rf"clues must lie in \d+-{size * size - 1}, got 2; no puzzle has"):
         task.make(1, 0, clues=2)
 
 
@@ -317,7 +319,7 @@ def test_load_csv(nine: Sudoku, tmp_path: Path) -> None:
         assert len(examples) == 2 and examples.ratings[0] == 3 and np.isnan(examples.ratings[1])
         assert nine.format(examples.questions[1]) == EASY and nine.format(examples.answers[0]) == DONE
     assert len(nine.load(file, limit=1)) == 1
-    with pytest.raises(DataError, match="neither test.csv nor test.txt in this folder"):
+    with pytest.raises(DataError, match=r"neither test\.csv nor test\.txt in this folder"):
         nine.load(str(tmp_path), split="test")
     plain = write(tmp_path / "plain.csv", f"{EASY},{DONE}\r\n{EASY},{DONE}")
     assert len(nine.load(plain)) == 2

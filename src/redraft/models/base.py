@@ -49,3 +49,7 @@ class Model(nn.Module):
         """All other parameters, by name: what the optimiser and the moving average see."""
         sparse = self.sparse_parameters()
         return {name: p for name, p in self.named_parameters() if name not in sparse}
+
+    def compile_network(self) -> None:
+        """Compiles, in place, the part that is evaluated again and again; weights keep their names."""
+        raise NotImplementedError

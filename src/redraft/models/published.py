@@ -14,6 +14,7 @@ from torch import Tensor
 from redraft.core.layers import swiglu_width
 from redraft.errors import WeightsError
 from redraft.models import build_model
+from redraft.models.io import require_fit
 from redraft.models.trm import TRM, TRMConfig
 
 _NAMES = {
@@ -163,18 +164,3 @@ def _expansion(hidden: int, width: int, positions: int | None, mixing_width: int
         if fits and (mixing_width is None or swiglu_width(positions or 0, expansion, 256) == mixing_width):
             return expansion
     return width * 1.5 / hidden
-
-
-def require_fit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], prefix: str = "") -> None:
-    """Raises WeightsError naming tensors that are missing, unexpected or of another shape."""
-    missing = sorted(set(expected) - set(found))
-    if missing:
-        raise WeightsError(f"{prefix}missing tensors: {', '.join(missing[:5])}")
-    extra = sorted(set(found) - set(expected))
-    if extra:
-        raise WeightsError(f"{prefix}unexpected tensors: {', '.join(extra[:5])}")
-    for name, tensor in expected.items():
-        if tensor.shape != found[name].shape:
-            raise WeightsError(
-                f"{prefix}tensor {name} has shape {tuple(found[name].shape)}, expected {tuple(tensor.shape)}"
-            )

@@ -123,6 +123,9 @@ class TRM(Model):
         puzzle = self.embed.puzzle
         return {} if puzzle is None else {"embed.puzzle.table": puzzle.table}
 
+    def compile_network(self) -> None:
+        self.net.compile()
+
 
 def build_network(config: TRMConfig) -> Stack:
     """The one network of a TRM, (B, S, D) to (B, S, D)."""

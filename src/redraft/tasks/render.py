@@ -1,4 +1,4 @@
-"""Draws a grid of any task: text with box-drawing lines, the same in styled pieces, and SVG pictures of several steps."""
+"""Draws a grid of any task: text with box-drawing lines, the same in styled pieces, SVG pictures of several steps."""
 
 from __future__ import annotations
 
@@ -84,19 +84,20 @@ def cell_styles(
 
 
 def wrong_cells(task: Task, question: Grid, grid: Grid) -> NDArray[np.bool_]:
-    """Cells (H, W) that break a rule: what the task's own `wrong_cells` says, otherwise the givens that were changed."""
+    """Cells (H, W) that break a rule: those of the task's own `wrong_cells`, otherwise the givens that were changed."""
     own = getattr(task, "wrong_cells", None)
     if own is not None:
         return np.asarray(own(question, grid), dtype=bool)
     given, shown = np.array(task.symbols(question)), np.array(task.symbols(grid))
-    return (given != BLANK) & (given != shown)
+    broken: NDArray[np.bool_] = (given != BLANK) & (given != shown)
+    return broken
 
 
 def svg_strip(task: Task, question: Grid, grids: Sequence[Grid], captions: Sequence[str]) -> str:
     """An SVG picture of the board at several steps side by side, a caption under each.
 
-    Givens are dark and bold, filled cells blue; cells that changed since the step before have an amber background, cells
-    that break a rule a red one.
+    Givens are dark and bold, filled cells blue; cells that changed since the step before have an amber background,
+    cells that break a rule a red one.
     """
     _check_captions(grids, captions)
     cell, width, height = _sizes(task)
@@ -117,19 +118,19 @@ def svg_animation(
     _check_captions(grids, captions)
     cell, width, height = _sizes(task)
     steps, rest = len(grids), 3
-    beats = steps + rest - 1
+    beats, beat = steps + rest - 1, seconds_per_step
+    total = beats * beat
     shown = [  # negative delays: every step is somewhere in its own turn from the first moment on
-        f'<g class="step{" last" if i == steps - 1 else ""}" style="animation-delay:{_number((i - beats) * seconds_per_step)}s">'
+        f'<g class="step{" last" if i == steps - 1 else ""}" style="animation-delay:{_number(i * beat - total)}s">'
         # the paper hides the step before, so that turns may overlap by a moment rather than leave a blank one
         f'<g transform="translate({MARGIN} {MARGIN})">'
         f'<rect width="{width}" height="{height + CAPTION_HEIGHT - 5}" fill="{PAPER}"/>{board}</g></g>'
         for i, board in enumerate(_boards(task, question, grids, captions, cell))
     ]
-    total = _number(beats * seconds_per_step)
     style = (
         "<style>.step{visibility:hidden}.last{visibility:visible}"
         "@media (prefers-reduced-motion:no-preference){"
-        f".step{{animation:step {total}s step-end infinite}}.last{{animation-name:last}}}}"
+        f".step{{animation:step {_number(total)}s step-end infinite}}.last{{animation-name:last}}}}"
         f"@keyframes step{{0%{{visibility:visible}}{_number(100 / beats + 0.01)}%,100%{{visibility:hidden}}}}"
         f"@keyframes last{{0%{{visibility:visible}}{_number(100 * rest / beats)}%,100%{{visibility:hidden}}}}</style>"
     )

@@ -255,7 +255,7 @@ class Sudoku(Task):
         values[[ord(blank) for blank in BLANKS if blank.isascii()]] = 0
         values[ord("1") : ord("1") + self.size] = np.arange(1, self.size + 1)
         cells = buffer[begins[:, None] + np.arange(self.seq_len)]
-        grids = values[cells]
+        grids: NDArray[np.int8] = values[cells]
         if (grids < 0).any():
             row, i = np.argwhere(grids < 0)[0]
             raise DataError(f"{file}, line {lines[row]}: {column}: {self._bad_character(chr(cells[row, i]), i)}")
@@ -317,7 +317,7 @@ class Sudoku(Task):
 
     def wrong_cells(self, question: Grid, grid: Grid) -> NDArray[np.bool_]:
         """Cells (size, size) that break a rule: givens that were changed, and digits that stand twice in a unit."""
-        wrong = (question != 0) & (question != grid)
+        wrong: NDArray[np.bool_] = (question != 0) & (question != grid)
         for _, cells in self._units():
             digits = grid[cells]
             twice = np.flatnonzero(np.bincount(digits.ravel(), minlength=self.size + 1) > 1)

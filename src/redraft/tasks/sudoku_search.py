@@ -31,7 +31,7 @@ def _search(
     One function on purpose: it is compiled as a whole. Every argument that is not a number is a flat sequence of
     integers, a Python list or an int64 array:
     state (cells): candidates of each cell, bit d-1 for digit d; a given has one bit; overwritten.
-    order (cells): which of equally good cells is branched on first; digits (cells * size): its digits (0-based) in turn.
+    order (cells): which of equally good cells is branched on first; digits (cells * size): its digits (0-based).
     peers, units: see `_geometry`. ones: number of bits of each mask. work: scratch of `_work_size(size)`.
     """
     cells = size * size
@@ -244,7 +244,8 @@ class Search:
         """One-bit masks (cells) to digits (size, size); any other mask to a blank."""
         digits = np.zeros(self.full + 1, np.int8)
         digits[1 << np.arange(self.size)] = np.arange(1, self.size + 1)
-        return digits[np.asarray(masks)].reshape(self.size, self.size)
+        grid: NDArray[np.int8] = digits[np.asarray(masks)].reshape(self.size, self.size)
+        return grid
 
     def fill(self, rng: np.random.Generator) -> NDArray[np.int8]:
         """A random full grid (size, size), by a search that visits cells and digits in random order."""

@@ -1,0 +1,21 @@
+"""Where torch runs: picks a device by name, or the best one there is."""
+
+from __future__ import annotations
+
+import torch
+
+from redraft.errors import ConfigError
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device called `auto`, `cpu`, `cuda`, `cuda:1` or `mps`; `auto` takes CUDA, then MPS, then the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"device {name!r}: expected auto, cpu, cuda, cuda:N or mps") from None
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(device.type, False):
+        raise ConfigError(f"device {name!r} is not available on this machine; use cpu or auto")
+    return device

@@ -1,0 +1,120 @@
+"""Weights on disk: a folder with `model.safetensors` and `config.json` (task, model, and a card of how they came)."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from redraft.config import from_dict, to_dict
+from redraft.errors import ConfigError, WeightsError
+from redraft.models import MODELS, Model, ModelConfig, build_model, model_kind
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """A model with its weights, the task it was trained on, and the card that tells how."""
+
+    model: Model
+    task: str
+    card: dict[str, Any]
+
+
+def save_weights(
+    folder: Path, model: Model, *, task: str, card: dict[str, Any], dtype: torch.dtype = torch.float32
+) -> None:
+    """Writes weights and configuration; each file is replaced whole or not at all. Floats are stored as `dtype`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        name: tensor.detach().to("cpu", dtype).clone().contiguous() for name, tensor in model.state_dict().items()
+    }
+    config = {"kind": model_kind(model.config), **to_dict(model.config)}
+    partial = folder / "model.safetensors.tmp"
+    save_file(tensors, partial)
+    os.replace(partial, folder / "model.safetensors")
+    write_text(
+        folder / "config.json",
+        json.dumps({"format": FORMAT, "task": task, "model": config, "card": card}, indent=2) + "\n",
+    )
+
+
+def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
+    """Opens a folder written by `save_weights` (or its `model.safetensors`); activations will be in `dtype`.
+
+    Raises WeightsError or ConfigError naming the file and what is wrong with it.
+    """
+    folder = Path(folder)
+    folder = folder.parent if folder.name == "model.safetensors" else folder
+    meta = read_json(folder / "config.json")
+    if meta.get("format") != FORMAT:
+        raise WeightsError(f"{folder / 'config.json'}: format {meta.get('format')!r}, expected {FORMAT}")
+    config = replace(model_config(meta.get("model"), where=f"{folder / 'config.json'}: model"), dtype=dtype)
+    file = folder / "model.safetensors"
+    try:
+        tensors = load_file(file)
+    except FileNotFoundError:
+        raise WeightsError(f"{file}: no such file") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{file}: damaged or not a safetensors file ({error})") from error
+    model = build_model(config)
+    require_fit(model.state_dict(), tensors, f"{file}: ")
+    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    return Weights(model=model.eval(), task=str(meta.get("task")), card=dict(meta.get("card") or {}))
+
+
+def model_config(values: Any, *, where: str) -> ModelConfig:
+    """A model's configuration from plain values, of which `kind` names the model."""
+    if not isinstance(values, dict) or values.get("kind") not in MODELS:
+        kind = values.get("kind") if isinstance(values, dict) else values
+        raise ConfigError(f"{where}: unknown kind of model {kind!r}; known: {', '.join(MODELS)}")
+    rest = {key: value for key, value in values.items() if key != "kind"}
+    return from_dict(MODELS[values["kind"]][0], rest, where=where)
+
+
+def require_fit(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor], prefix: str = "") -> None:
+    """Raises WeightsError naming tensors that are missing, unexpected or of another shape."""
+    missing = sorted(set(expected) - set(found))
+    if missing:
+        raise WeightsError(f"{prefix}missing tensors: {', '.join(missing[:5])}")
+    extra = sorted(set(found) - set(expected))
+    if extra:
+        raise WeightsError(f"{prefix}unexpected tensors: {', '.join(extra[:5])}")
+    for name, tensor in expected.items():
+        if tensor.shape != found[name].shape:
+            raise WeightsError(
+                f"{prefix}tensor {name} has shape {tuple(found[name].shape)}, expected {tuple(tensor.shape)}"
+            )
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The JSON object in a file; raises WeightsError where there is none."""
+    try:
+        values = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise WeightsError(f"{file}: no such file; expected a folder with config.json and model.safetensors") from None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{file}: not readable as JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise WeightsError(f"{file}: expected a JSON object")
+    return values
+
+
+def write_text(file: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    partial = file.with_name(file.name + ".tmp")
+    partial.write_text(text)
+    os.replace(partial, file)
+
+
+def count_parameters(model: Model) -> tuple[int, int]:
+    """Parameters of the network, and of its puzzle-embedding tables, which papers tend to leave out."""
+    dense = sum(p.numel() for p in model.dense_parameters().values())
+    return dense, sum(p.numel() for p in model.sparse_parameters().values())

@@ -1,0 +1,23 @@
+"""Recipes: functions that return a whole run. `RECIPES` names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from redraft.errors import ConfigError
+from redraft.recipes import sudoku
+from redraft.train.config import RunConfig
+
+RECIPES: dict[str, Callable[..., RunConfig]] = {
+    "sudoku-4x4": sudoku.sudoku_4x4,
+    "sudoku-6x6": sudoku.sudoku_6x6,
+    "sudoku-extreme-mlp": sudoku.sudoku_extreme_mlp,
+    "sudoku-extreme-att": sudoku.sudoku_extreme_att,
+}
+
+
+def get_recipe(name: str, *, tiny: bool = False) -> RunConfig:
+    """The run of a recipe; `tiny` shrinks it to seconds, to see whether everything works."""
+    if name not in RECIPES:
+        raise ConfigError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}")
+    return RECIPES[name](tiny=tiny)

@@ -1,0 +1,113 @@
+"""A run as data: everything that decides its weights, frozen, written beside them as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from redraft.config import from_dict, to_dict
+from redraft.errors import ConfigError
+from redraft.models import ModelConfig, model_kind
+from redraft.models.io import model_config
+from redraft.train.losses import LossKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """What is learnt from and judged on.
+
+    Attributes:
+        train, test: a file or folder of the task, or `make:COUNT@SEED` for new puzzles.
+        train_limit, test_limit: at most so many examples (the first ones); None for all.
+        augment: whether each example is shown under a random symmetry of the task.
+    """
+
+    train: str
+    test: str
+    train_limit: int | None = None
+    test_limit: int | None = None
+    augment: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """How weights move.
+
+    Attributes:
+        kind: `adam_atan2` (the paper's) or `adamw`.
+        lr, warmup, min_ratio: peak rate, steps of linear warm-up, share of the peak a cosine ends at (1: constant).
+        weight_decay, beta1, beta2: as in AdamW.
+        puzzle_lr, puzzle_weight_decay: of the puzzle embedding's sign-SGD.
+        clip: largest norm of the gradient, None for no clipping.
+        ema: decay of the moving average of the weights, which is what is evaluated and kept.
+    """
+
+    kind: Literal["adam_atan2", "adamw"] = "adam_atan2"
+    lr: float = 1e-4
+    warmup: int = 2000
+    min_ratio: float = 1.0
+    weight_decay: float = 1.0
+    beta1: float = 0.9
+    beta2: float = 0.95
+    puzzle_lr: float = 1e-4
+    puzzle_weight_decay: float = 1.0
+    clip: float | None = None
+    ema: float = 0.999
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One training run.
+
+    Attributes:
+        recipe: name of the recipe it came from.
+        task: name of the task.
+        steps: optimiser steps in all; each is one supervision step of every slot.
+        batch_size: slots.
+        max_steps: supervision steps a puzzle gets at most (N_sup).
+        exploration: probability that a slot must go on to a random least number of steps.
+        loss: of the answer.
+        log_every, checkpoint_every, eval_every: in optimiser steps.
+        eval_steps: supervision steps in evaluation.
+        compile: whether the network is compiled (`torch.compile`); takes a while, then runs faster.
+        seed: of weights, order, augmentation and exploration.
+    """
+
+    recipe: str
+    task: str
+    model: ModelConfig
+    data: DataConfig
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    steps: int
+    batch_size: int
+    max_steps: int = 16
+    exploration: float = 0.1
+    loss: LossKind = "stablemax"
+    log_every: int = 50
+    checkpoint_every: int = 500
+    eval_every: int = 500
+    eval_steps: int = 16
+    compile: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "max_steps", "log_every", "checkpoint_every", "eval_every", "eval_steps"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if not 0 <= self.exploration <= 1:
+            raise ConfigError(f"exploration: expected a probability, got {self.exploration}")
+        if not 0 <= self.optim.ema < 1:
+            raise ConfigError(f"optim.ema: expected at least 0 and below 1, got {self.optim.ema}")
+
+
+def run_to_dict(config: RunConfig) -> dict[str, Any]:
+    """The run as plain values; the model's carry its `kind`."""
+    values = to_dict(config)
+    return {**values, "model": {"kind": model_kind(config.model), **values["model"]}}
+
+
+def run_from_dict(values: dict[str, Any], *, where: str) -> RunConfig:
+    """The run that `run_to_dict` wrote; raises ConfigError naming `where` and the key."""
+    model = model_config(values.get("model"), where=f"{where}: model")
+    plain = {**values, "model": to_dict(model)}
+    return from_dict(RunConfig, plain, where=where)

@@ -1,0 +1,320 @@
+"""The training loop: deep supervision with one optimiser step after every supervision step of every slot."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from redraft.data.sampler import Sampler
+from redraft.data.store import Store
+from redraft.errors import ConfigError, RedraftError, WeightsError
+from redraft.models import Model, build_model
+from redraft.models.io import read_json, require_fit, save_weights, write_text
+from redraft.tasks import Task
+from redraft.train.checkpoint import (
+    STATE,
+    Progress,
+    fingerprint,
+    load_state,
+    optimiser_state,
+    restore_optimiser,
+    save_state,
+)
+from redraft.train.config import RunConfig, run_from_dict, run_to_dict
+from redraft.train.ema import MovingAverage
+from redraft.train.log import Reporter
+from redraft.train.losses import StepLoss, step_loss
+from redraft.train.optim import AdamAtan2, FlatParameters, SignSGD, learning_rate
+from redraft.train.slots import Slots, exploration
+
+CONFIG = "config.json"
+BEST, LAST = "best", "last"
+
+# Figures of a model on puzzles it has not seen; `exact` decides which weights are the best.
+Evaluate = Callable[[Model], dict[str, float]]
+
+
+class TrainingError(RedraftError):
+    """Training cannot go on: the loss is not finite."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a run ended: `finished`, or stopped early and resumable."""
+
+    finished: bool
+    progress: Progress
+    folder: Path
+
+
+def open_run(folder: Path) -> RunConfig:
+    """The configuration of the run in a folder."""
+    return run_from_dict(read_json(folder / CONFIG), where=str(folder / CONFIG))
+
+
+class Trainer:
+    """One run: built from its configuration, or from its folder where it has been trained before."""
+
+    def __init__(
+        self, config: RunConfig, folder: Path, *, task: Task, data: Store, device: torch.device, resume: bool = False
+    ) -> None:
+        if config.model.seq_len != task.seq_len or config.model.vocab_size != task.vocab_size:
+            raise ConfigError(
+                f"the model reads {config.model.seq_len} cells of {config.model.vocab_size} tokens, "
+                f"but {task.name} has {task.seq_len} of {task.vocab_size}"
+            )
+        self.config, self.folder, self.device = config, folder, device
+        self.model = build_model(config.model, seed=config.seed).to(device)
+        self.flat = FlatParameters(self.model.dense_parameters())
+        self.average = MovingAverage(self.model, self.flat, decay=config.optim.ema)
+        self.optimiser = self._optimiser()
+        tables = list(self.model.sparse_parameters().values())
+        settings = config.optim
+        self.puzzle_optimiser = (
+            SignSGD(tables, lr=settings.puzzle_lr, weight_decay=settings.puzzle_weight_decay) if tables else None
+        )
+        self.slots = Slots(self.model, config.batch_size, seq_len=task.seq_len, device=device)
+        self.sampler = Sampler(
+            data, task, batch_size=config.batch_size, seed=config.seed, augment=config.data.augment
+        )
+        self.progress = Progress(data=fingerprint(data))
+        self.tally = Tally(device)
+        if resume:
+            self._restore()
+        else:
+            self._start()
+        if config.compile:
+            self.model.compile_network()
+
+    def run(
+        self, evaluate: Evaluate, reporters: list[Reporter], *, stop_after: float | None = None
+    ) -> Outcome:
+        """Trains to the last step, or until interrupted or `stop_after` seconds; always leaves a checkpoint."""
+        config, progress = self.config, self.progress
+        started, before = time.monotonic(), progress.seconds
+        with stop_on_signal() as stopping:
+            while progress.step < config.steps:
+                self.train_step()
+                progress.seconds = before + time.monotonic() - started
+                last = progress.step == config.steps
+                if last or progress.step % config.log_every == 0:
+                    self._report(reporters)
+                if last or progress.step % config.eval_every == 0:
+                    self._evaluate(evaluate, reporters)
+                out_of_time = stop_after is not None and time.monotonic() - started > stop_after
+                if last or stopping() or out_of_time or progress.step % config.checkpoint_every == 0:
+                    self.save()
+                if not last and (stopping() or out_of_time):
+                    return Outcome(finished=False, progress=progress, folder=self.folder)
+        return Outcome(finished=True, progress=progress, folder=self.folder)
+
+    def train_step(self) -> None:
+        """One supervision step of every slot, and one step of the optimisers."""
+        config, step, slots = self.config, self.progress.step, self.slots
+        batch = self.sampler.batch(step)
+        slots.refill(*(self._to_device(a) for a in (batch.inputs, batch.labels, batch.puzzle_ids)))
+
+        self.model.train()
+        output = self.model(slots.tokens, slots.puzzle_ids, slots.carry)
+        loss = step_loss(output.logits, output.halt_logit, slots.labels, kind=config.loss)
+        self.flat.zero_grad()
+        for table in self.model.sparse_parameters().values():
+            table.grad = None
+        (loss.total / config.batch_size).backward()
+        self._update(step)
+
+        min_steps = exploration(
+            config.seed, step, 0, batch=config.batch_size, max_steps=config.max_steps, probability=config.exploration
+        )
+        slots.advance(output, max_steps=config.max_steps, min_steps=min_steps.to(self.device))
+        self.tally.add(step + 1, loss, output.halt_logit, slots)
+        self.progress.step = step + 1
+
+    def save(self) -> None:
+        """Writes the checkpoint and the last weights; refuses to after a loss that was not finite."""
+        self._require_finite()
+        save_state(
+            self.folder,
+            {
+                "model": self.model.state_dict(),
+                "average": self.average.model.state_dict(),
+                "optimiser": optimiser_state(self.optimiser),
+                "slots": self.slots.state(),
+            },
+            self.progress,
+        )
+        self._save_weights(LAST)
+
+    def _update(self, step: int) -> None:
+        settings = self.config.optim
+        ratio = learning_rate(
+            step, peak=1.0, warmup=settings.warmup, total=self.config.steps, min_ratio=settings.min_ratio
+        )
+        if settings.clip is not None:
+            torch.nn.utils.clip_grad_norm_([self.flat.values], settings.clip)
+        self.optimiser.param_groups[0]["lr"] = settings.lr * ratio
+        self.optimiser.step()
+        if self.puzzle_optimiser is not None:
+            self.puzzle_optimiser.param_groups[0]["lr"] = settings.puzzle_lr * ratio
+            self.puzzle_optimiser.step()
+        self.average.update()
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        settings = self.config.optim
+        shared: dict[str, Any] = {
+            "lr": settings.lr,
+            "betas": (settings.beta1, settings.beta2),
+            "weight_decay": settings.weight_decay,
+        }
+        if settings.kind == "adamw":
+            return torch.optim.AdamW([self.flat.values], fused=self.device.type != "mps", **shared)
+        return AdamAtan2([self.flat.values], **shared)
+
+    def _to_device(self, array: Any) -> Tensor:
+        return torch.from_numpy(array).to(self.device, torch.int64, non_blocking=True)
+
+    def _report(self, reporters: list[Reporter]) -> None:
+        self._require_finite()
+        metrics = self.tally.take(self.progress, self.config)
+        for reporter in reporters:
+            reporter.report("train", self.progress.step, metrics)
+
+    def _evaluate(self, evaluate: Evaluate, reporters: list[Reporter]) -> None:
+        self._require_finite()
+        metrics = evaluate(self.average.model)
+        if metrics["exact"] > self.progress.best:
+            self.progress.best, self.progress.best_step = metrics["exact"], self.progress.step
+            self._save_weights(BEST, metrics)
+        for reporter in reporters:
+            reporter.report("eval", self.progress.step, metrics)
+        self.tally.restart_clock()
+
+    def _save_weights(self, name: str, metrics: dict[str, float] | None = None) -> None:
+        card = {
+            "recipe": self.config.recipe,
+            "step": self.progress.step,
+            "seconds": round(self.progress.seconds, 1),
+            "device": describe_device(self.device),
+            "torch": torch.__version__,
+            **({"evaluation": metrics} if metrics else {}),
+            "run": run_to_dict(self.config),
+        }
+        save_weights(self.folder / name, self.average.model, task=self.config.task, card=card)
+
+    def _require_finite(self) -> None:
+        step = self.tally.first_bad_step()
+        if step is not None:
+            state = self.folder / STATE
+            good = f"the last good checkpoint is {state}" if state.exists() else "there is no checkpoint yet"
+            raise TrainingError(
+                f"the loss was not finite at step {step}; {good}. "
+                "A lower learning rate, a longer warm-up or --config.optim.clip 1 may help"
+            )
+
+    def _start(self) -> None:
+        if (self.folder / CONFIG).exists():
+            raise ConfigError(f"{self.folder}: holds a run already; resume it with --resume, or choose another folder")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self.folder / CONFIG, json.dumps(run_to_dict(self.config), indent=2) + "\n")
+
+    def _restore(self) -> None:
+        if not (self.folder / STATE).exists():  # stopped before its first checkpoint: from the start again
+            return
+        parts, progress = load_state(self.folder)
+        if progress.data != self.progress.data:
+            raise WeightsError(f"{self.folder}: was trained on other examples than {self.config.data.train} now holds")
+        where = f"{self.folder / STATE}: "
+        for part, model in (("model", self.model), ("average", self.average.model)):
+            require_fit(model.state_dict(), parts.get(part, {}), where)
+            model.load_state_dict(parts[part])
+        restore_optimiser(self.optimiser, parts["optimiser"])
+        self.slots.restore(parts["slots"])
+        self.progress = progress
+
+
+class Tally:
+    """Sums of what happened since the last report, kept on the device so that no step waits for the host."""
+
+    NAMES = ("loss", "answer_loss", "halt_loss", "halted", "cells", "exact", "halt_step", "halt_right")
+
+    def __init__(self, device: torch.device) -> None:
+        self._sums = torch.zeros(len(self.NAMES), device=device)
+        self._bad = torch.zeros((), dtype=torch.int64, device=device)
+        self._steps = 0
+        self._since = time.monotonic()
+
+    @torch.no_grad()
+    def add(self, step: int, loss: StepLoss, halt_logit: Tensor, slots: Slots) -> None:
+        """`step` counts from 1. Only slots that halted count for accuracies, as in the published code."""
+        done, size = slots.halted, len(slots.halted)
+        right = (halt_logit >= 0) == loss.exact
+        counts = (done, loss.right_cells * done, loss.exact & done, slots.steps * done, right & done)
+        totals = [loss.total / size, loss.answer / size, loss.halt / size, *(count.sum() for count in counts)]
+        self._sums += torch.stack([total.detach().float() for total in totals])
+        self._bad = torch.where((self._bad == 0) & ~torch.isfinite(loss.total.detach()), step, self._bad)
+        self._steps += 1
+
+    def first_bad_step(self) -> int | None:
+        """The first step whose loss was not finite, if any."""
+        return int(self._bad) or None
+
+    def take(self, progress: Progress, config: RunConfig) -> dict[str, float]:
+        """Means since the last call: losses per example, accuracies and halting step per halted slot."""
+        sums = dict(zip(self.NAMES, self._sums.tolist(), strict=True))
+        halted = max(1.0, sums.pop("halted"))
+        means = {
+            name: value / (self._steps if name.endswith("loss") else halted) for name, value in sums.items()
+        }
+        seconds = max(1e-9, time.monotonic() - self._since)
+        rate = self._steps / seconds
+        self._sums.zero_()
+        self._steps = 0
+        self.restart_clock()
+        return {
+            **means,
+            "examples_per_second": rate * config.batch_size,
+            "seconds": progress.seconds,
+            "seconds_left": (config.steps - progress.step) / rate,
+        }
+
+    def restart_clock(self) -> None:
+        self._since = time.monotonic()
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[Callable[[], bool]]:
+    """Within it, a first Ctrl-C or SIGTERM only asks to stop after the step; a second acts as usual."""
+    asked = False
+
+    def ask(number: int, frame: Any) -> None:
+        nonlocal asked
+        asked = True
+        for name, handler in previous.items():
+            signal.signal(name, handler)
+
+    try:
+        previous = {name: signal.signal(name, ask) for name in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread: signals go elsewhere
+        yield lambda: False
+        return
+    try:
+        yield lambda: asked
+    finally:
+        for name, handler in previous.items():
+            signal.signal(name, handler)
+
+
+def describe_device(device: torch.device) -> str:
+    """The device in words, for a card."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
