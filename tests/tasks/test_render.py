@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from redraft.tasks.render import board_lines, board_segments, svg_animation, svg_strip, wrong_cells
+from redraft.tasks.render import board_lines, board_segments, svg_animation, svg_strip
 from redraft.tasks.sudoku import Sudoku
 
 TASK = Sudoku(4)
@@ -41,15 +41,6 @@ def test_segments_carry_styles() -> None:
     assert styles[1] == ["given", "changed", "changed", "filled"]
     assert styles[5][3] == "wrong"
     assert board_segments(TASK, QUESTION, QUESTION)[1][2:5] == [("1", "given"), (" · ", ""), ("│", "rule")]
-
-
-def test_wrong_cells_of_a_task_without_its_own() -> None:
-    class Plain(Sudoku):
-        wrong_cells = None  # type: ignore[assignment]
-
-    grid = ANSWER.copy()
-    grid[0, :2] = 2
-    assert np.argwhere(wrong_cells(Plain(4), QUESTION, grid)).tolist() == [[0, 0]]
 
 
 def test_svg_strip_shows_every_step() -> None:

@@ -17,7 +17,6 @@ Tokens = NDArray[np.int16]  # (..., L), what the model reads and writes
 IGNORE = -100  # label of a position that counts neither for the loss nor for accuracy
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """Judgement of an answer by the rules alone; `reason` says in words what is broken, empty when solved."""
@@ -41,7 +40,7 @@ class Puzzle:
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """Many puzzles with answers: `questions` and `answers` (N, H, W) int8, `ratings` (N,) float32, NaN where unknown."""
+    """Many puzzles with answers: `questions` and `answers` (N, H, W) int8, `ratings` (N,) float32, NaN if unknown."""
 
     questions: NDArray[np.int8]
     answers: NDArray[np.int8]
@@ -115,15 +114,28 @@ class Task(ABC):
     def check(self, question: Grid, answer: Grid) -> Verdict:
         """Judges an answer by the rules alone: it keeps the givens, is complete, and breaks no rule."""
 
+    def check_many(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> NDArray[np.bool_]:
+        """Whether each answer is solved (N,), by the rules alone, for questions and answers (N, H, W).
+
+        The same as `check` on each pair; a task may do it faster.
+        """
+        pairs = zip(questions, answers, strict=True)
+        return np.array([self.check(question, answer).solved for question, answer in pairs], dtype=bool)
+
+    def wrong_cells(self, question: Grid, grid: Grid) -> NDArray[np.bool_]:
+        """Cells (H, W) of an answer or a draft of one that break a rule by themselves or with others.
+
+        None here: which cells are givens, and which may change, is known only to the task.
+        """
+        return np.zeros((self.height, self.width), dtype=bool)
+
     # data
     @abstractmethod
     def make(self, count: int, seed: int) -> Examples:
         """`count` new puzzles with their answers; the same seed gives the same puzzles."""
 
     @abstractmethod
-    def augment(
-        self, inputs: Tokens, labels: Tokens, rng: np.random.Generator
-    ) -> tuple[Tokens, Tokens]:
+    def augment(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
         """A random symmetry for each row of inputs and labels (B, L); solutions stay solutions."""
 
     # pictures
@@ -153,7 +165,7 @@ def check_task(task: Task, *, count: int = 16, seed: int = 0) -> None:
     inputs, labels = task.encode(made.questions), task.encode(made.answers)
     for what, tokens, grids in (("question", inputs, made.questions), ("answer", labels, made.answers)):
         assert tokens.shape == (count, task.seq_len), f"encode: {what} tokens have shape {tokens.shape}"
-        assert 0 <= tokens.min() and tokens.max() < task.vocab_size, f"encode: {what} tokens leave the vocabulary"
+        assert tokens.min() >= 0 and tokens.max() < task.vocab_size, f"encode: {what} tokens leave the vocabulary"
         assert np.array_equal(task.decode(tokens), grids), f"decode: does not undo encode on a {what}"
 
     rng = np.random.default_rng(seed)
@@ -164,12 +176,26 @@ def check_task(task: Task, *, count: int = 16, seed: int = 0) -> None:
         ("augment", task.decode(moved_inputs), task.decode(moved_labels)),
     )
     for source, questions, answers in views:
-        for question, answer in zip(questions, answers, strict=True):
-            task.validate(question)
-            verdict = task.check(question, answer)
-            assert verdict.solved and not verdict.reason, f"{source}: own answer rejected: {verdict.reason}"
-            verdict = task.check(question, question)
-            assert not verdict.solved and verdict.reason, f"check: accepts an unanswered question after {source}"
+        _check_judgements(task, source, questions, answers)
+        for question in questions:
             assert np.array_equal(task.parse(task.format(question)), question), "parse: does not undo format"
             drawn = task.symbols(question)
             assert len(drawn) == task.height and {len(row) for row in drawn} == {task.width}, "symbols: wrong shape"
+
+
+def _check_judgements(task: Task, source: str, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> None:
+    """The part of `check_task` about the rules: questions with their right answers (N, H, W), as `source` gave them."""
+    for question, answer in zip(questions, answers, strict=True):
+        task.validate(question)
+        verdict = task.check(question, answer)
+        assert verdict.solved and not verdict.reason, f"{source}: own answer rejected: {verdict.reason}"
+        verdict = task.check(question, question)
+        assert not verdict.solved and verdict.reason, f"check: accepts an unanswered question after {source}"
+        wrong = task.wrong_cells(question, answer)
+        assert wrong.shape == question.shape and wrong.dtype == bool, "wrong_cells: expected a bool for each cell"
+        assert not wrong.any(), f"wrong_cells: marks cells of a right answer after {source}"
+    for what, tried in (("answers", answers), ("questions", questions), ("others' answers", np.roll(answers, 1, 0))):
+        each = [task.check(*pair).solved for pair in zip(questions, tried, strict=True)]
+        solved = task.check_many(questions, tried)
+        assert solved.shape == (len(questions),) and solved.dtype == bool, "check_many: expected a bool for each answer"
+        assert solved.tolist() == each, f"check_many: differs from check on {what} after {source}"

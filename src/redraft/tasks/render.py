@@ -83,16 +83,6 @@ def cell_styles(
     return [[style(r, c) for c in range(task.width)] for r in range(task.height)]
 
 
-def wrong_cells(task: Task, question: Grid, grid: Grid) -> NDArray[np.bool_]:
-    """Cells (H, W) that break a rule: those of the task's own `wrong_cells`, otherwise the givens that were changed."""
-    own = getattr(task, "wrong_cells", None)
-    if own is not None:
-        return np.asarray(own(question, grid), dtype=bool)
-    given, shown = np.array(task.symbols(question)), np.array(task.symbols(grid))
-    broken: NDArray[np.bool_] = (given != BLANK) & (given != shown)
-    return broken
-
-
 def svg_strip(task: Task, question: Grid, grids: Sequence[Grid], captions: Sequence[str]) -> str:
     """An SVG picture of the board at several steps side by side, a caption under each.
 
@@ -146,7 +136,7 @@ def _boards(task: Task, question: Grid, grids: Sequence[Grid], captions: Sequenc
 
 
 def _board(task: Task, question: Grid, grid: Grid, previous: Grid | None, caption: str, cell: int) -> str:
-    wrong = wrong_cells(task, question, grid)
+    wrong = task.wrong_cells(question, grid)
     styles = cell_styles(task, question, grid, previous=previous, wrong=wrong)
     # A wrong cell that has not changed keeps its own ink, so that a given in a clash still reads as a given.
     inks = cell_styles(task, question, grid)

@@ -1,0 +1,69 @@
+"""The `redraft` command: a table of commands, each imported only when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+from redraft import __version__
+from redraft.errors import RedraftError
+
+# name: (module with a function `run(arguments) -> exit status`, what it does)
+COMMANDS = {
+    "solve": ("redraft.commands.solve", "solve puzzles with trained weights, and show how the answer was redrafted"),
+    "train": ("redraft.commands.train", "train a model by a recipe, or resume a run"),
+    "eval": ("redraft.commands.eval", "measure weights on puzzles they have not seen"),
+    "make": ("redraft.commands.make", "make new puzzles"),
+    "list": ("redraft.commands.list", "list tasks, recipes and the weights that ship"),
+    "import": ("redraft.commands.import_", "turn a published checkpoint into redraft's format"),
+    "bench": ("redraft.commands.bench", "measure the speed of training, solving and making puzzles"),
+}
+
+
+def usage() -> str:
+    """The text of `redraft --help`."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {what}" for name, (_, what) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: redraft COMMAND [options]",
+            "",
+            "Tiny recursive models that draft an answer, then redraft it until it is right.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "redraft COMMAND --help tells more; redraft --version prints the version.",
+        ]
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command; returns its exit status: 0 done, 1 not (all) solved, 2 a mistake in the input, 130 stopped."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if arguments else 2
+    if arguments[0] in ("-V", "--version"):
+        print(f"redraft {__version__}")
+        return 0
+    name, rest = arguments[0], arguments[1:]
+    if name not in COMMANDS:
+        print(f"redraft: unknown command {name!r}; known: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    try:
+        return int(import_module(COMMANDS[name][0]).run(rest))
+    except RedraftError as error:
+        print(f"redraft {name}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"redraft {name}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away, as in `redraft make … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""`redraft eval`: accuracy of weights on a data set."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+from rich.progress import Progress
+
+from redraft.commands.arguments import parse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    weights: tyro.conf.Positional[str]
+    """Weights that ship (sudoku-6x6), a folder of weights, or a run's folder."""
+    data: tyro.conf.Positional[str]
+    """A file or folder of puzzles with answers, or make:COUNT@SEED for new ones."""
+    split: str = "test"
+    """Which file of a folder of data."""
+    limit: int | None = None
+    """At most so many puzzles (the first ones)."""
+    steps: int = 16
+    """Supervision steps; more than in training is allowed and often better."""
+    batch_size: int = 256
+    """Puzzles run at once."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    dtype: str = "float32"
+    """Of the activations: float32 or bfloat16."""
+    json: bool = False
+    """Prints all figures as JSON."""
+    plot: Path | None = None
+    """Draws accuracy against steps into a .png or .svg file."""
+
+
+def run(arguments: list[str]) -> int:
+    args = parse(Arguments, arguments, command="eval", description="Measures weights on puzzles they have not seen.")
+    from redraft.data.build import open_source
+    from redraft.device import choose_device
+    from redraft.errors import ConfigError
+    from redraft.evaluate.evaluate import evaluate
+    from redraft.evaluate.report import report, show
+    from redraft.solve.load import open_weights
+    from redraft.solve.stepper import TorchStepper
+    from redraft.tasks import get_task
+
+    if args.steps < 1 or args.batch_size < 1:
+        raise ConfigError(f"expected steps and batch-size of at least 1, got {args.steps} and {args.batch_size}")
+    weights = open_weights(args.weights, dtype=args.dtype)
+    task = get_task(weights.task)
+    store = open_source(task, args.data, split=args.split, limit=args.limit)
+    device = choose_device(args.device)
+    stepper = TorchStepper(weights.model, device=device)
+    started = time.monotonic()
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        row = bar.add_task("evaluating", total=len(store))
+        records = evaluate(
+            stepper,
+            task,
+            store,
+            steps=args.steps,
+            batch_size=args.batch_size,
+            progress=lambda done: bar.update(row, completed=done),
+        )
+    figures = report(records)
+    context = {
+        "weights": args.weights,
+        "data": store.source,
+        "device": str(device),
+        "seconds": round(time.monotonic() - started, 2),
+    }
+    if args.plot is not None:
+        from redraft.evaluate.plot import plot_steps
+
+        plot_steps(figures, args.plot, title=f"{args.weights} on {store.source}")
+    if args.json:
+        print(json.dumps({**context, **figures}))
+    else:
+        show(figures, Console())
+    return 0

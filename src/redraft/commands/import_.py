@@ -1,0 +1,65 @@
+"""`redraft import`: a published checkpoint becomes a folder of redraft weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from redraft.commands.arguments import parse
+from redraft.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    checkpoint: tyro.conf.Positional[Path]
+    """File written by torch.save: a state dict of the published TRM code."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Folder to write; by default the checkpoint's name with `-redraft` appended."""
+    task: str | None = None
+    """Task whose cells and tokens the model reads, for example sudoku-9x9."""
+    seq_len: int | None = None
+    """Cells of a puzzle, where the task is not one of redraft's."""
+    vocab_size: int | None = None
+    """Tokens, where the task is not one of redraft's."""
+    T: int | None = None
+    """Latent recursions a step (H_cycles); from all_config.yaml beside the file, else 3."""
+    n: int | None = None
+    """Latent updates a recursion (L_cycles); likewise, else 6 for the MLP mixer and 4 for attention."""
+    num_heads: int | None = None
+    """Attention heads; likewise, else 8."""
+    puzzle_positions: int | None = None
+    """Positions of the puzzle embedding; found in the tensors where they tell, else 16."""
+
+
+def run(arguments: list[str]) -> int:
+    args = parse(Arguments, arguments, command="import", description="Opens a checkpoint of the published TRM code.")
+    from redraft.models.io import count_parameters, save_weights
+    from redraft.models.published import Shape, convert, read_checkpoint
+    from redraft.tasks import get_task
+
+    if args.task is not None:
+        task = get_task(args.task)
+        name, seq_len, vocab_size = task.name, task.seq_len, task.vocab_size
+    elif args.seq_len is not None and args.vocab_size is not None:
+        name, seq_len, vocab_size = "unknown", args.seq_len, args.vocab_size
+    else:
+        raise ConfigError("say what the model reads: --task NAME, or --seq-len and --vocab-size")
+    found = Shape.beside(args.checkpoint)
+    given = {key: getattr(args, key) for key in ("T", "n", "num_heads", "puzzle_positions")}
+    shape = replace(found, **{key: value for key, value in given.items() if value is not None})
+    output = args.output or args.checkpoint.with_name(args.checkpoint.stem + "-redraft")
+    if (output / "model.safetensors").exists():
+        raise ConfigError(f"{output}: holds weights already; name another folder with -o")
+    tensors = read_checkpoint(args.checkpoint)
+    model = convert(tensors, vocab_size=vocab_size, seq_len=seq_len, shape=shape, source=str(args.checkpoint))
+    save_weights(output, model, task=name, card={"summary": f"imported from {args.checkpoint.name}"})
+    network, table = count_parameters(model)
+    config = model.config
+    print(
+        f"wrote {output}: TRM, {config.mixer} mixer, T={config.T} n={config.n}, "
+        f"{network:,} parameters and {table:,} in the puzzle embedding"
+    )
+    return 0

@@ -1,0 +1,62 @@
+"""`redraft make`: new puzzles, as text or as a CSV that every other command reads."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from redraft.commands.arguments import parse
+from redraft.errors import ConfigError
+from redraft.models.io import write_text
+from redraft.tasks import Examples, Task, get_task
+from redraft.tasks.sudoku import Sudoku
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    task: tyro.conf.Positional[str]
+    """Name of a task, for example sudoku-6x6."""
+    count: tyro.conf.Positional[int] = 1
+    """How many puzzles."""
+    seed: int = 0
+    """The same seed gives the same puzzles."""
+    clues: int | None = None
+    """Clues of a Sudoku; minimal puzzles (no clue can go) if not given."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """A CSV file with question, answer and rating; without it, questions go to standard output, one a line."""
+
+
+def run(arguments: list[str]) -> int:
+    args = parse(Arguments, arguments, command="make", description="Makes puzzles with exactly one solution.")
+    if args.count < 1:
+        raise ConfigError(f"count: expected at least 1, got {args.count}")
+    task = get_task(args.task)
+    if isinstance(task, Sudoku):
+        examples = task.make(args.count, args.seed, clues=args.clues)
+    elif args.clues is not None:
+        raise ConfigError(f"--clues is for Sudoku, not for {task.name}")
+    else:
+        examples = task.make(args.count, args.seed)
+    if args.output is None:
+        for question in examples.questions:
+            print(task.format(question))
+    else:
+        write_text(args.output, to_csv(task, examples))
+        print(f"wrote {len(examples)} puzzles to {args.output}", file=sys.stderr)
+    return 0
+
+
+def to_csv(task: Task, examples: Examples) -> str:
+    """Examples in the layout of the published CSV files: source, question, answer, rating."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("source", "question", "answer", "rating"))
+    for question, answer, rating in zip(examples.questions, examples.answers, examples.ratings, strict=True):
+        writer.writerow(("redraft", task.format(question), task.format(answer), f"{rating:g}"))
+    return text.getvalue()

@@ -1,0 +1,219 @@
+"""`redraft solve`: answers to people's puzzles, each with a verdict, and how they came about."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+
+from redraft.commands.arguments import parse
+from redraft.errors import ConfigError, PuzzleError, WeightsError
+from redraft.tasks import Puzzle, Task, get_task
+from redraft.tasks.sudoku import sudoku_for
+
+BOARDS = 4  # up to so many puzzles are drawn; more get a line each
+
+Entry = Puzzle | PuzzleError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    inputs: tyro.conf.Positional[tuple[str, ...]] = ()
+    """What to solve: optionally a task (sudoku, sudoku-6x6, …), then puzzles written out, blanks as `.`, `0` or `_`."""
+    file: Annotated[Path | None, tyro.conf.arg(aliases=["-f"])] = None
+    """Puzzles from a file (`-` for standard input): a line each, drawn grids, or a CSV with a column `question`."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Writes answers to a CSV file instead of the screen."""
+    weights: str | None = None
+    """Weights that ship, a folder of weights, or a run's folder; by default those that ship for the task."""
+    watch: bool = False
+    """Shows the board step by step as the answer is redrafted."""
+    delay: float = 0.5
+    """Seconds a step is shown by --watch on a terminal."""
+    max_steps: int = 16
+    """Supervision steps a puzzle gets at most; more may solve harder ones."""
+    halt: Literal["rules", "head", "never"] = "rules"
+    """Stops a puzzle once its answer keeps the rules, once the model's halting head says so, or never."""
+    no_halt: bool = False
+    """The same as --halt never."""
+    batch_size: int = 64
+    """Puzzles worked on at once."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    dtype: str = "float32"
+    """Of the activations: float32 or bfloat16."""
+    json: bool = False
+    """Prints one JSON object a puzzle, drafts included."""
+
+
+def run(arguments: list[str]) -> int:
+    args = parse(Arguments, arguments, command="solve", description="Solves puzzles; never shows a wrong answer as right.")
+    texts = list(args.inputs)
+    name = texts.pop(0) if texts and _is_task(texts[0]) else None
+    lines, source = _read_lines(args.file)
+    if not texts and not lines:
+        raise ConfigError("nothing to solve: write a puzzle out, or name a file with -f")
+
+    from redraft.solve.load import open_weights
+
+    task, weights = _task_and_weights(name, texts, lines, args)
+    entries = [_given(task, text) for text in texts] + task.read(lines, source)
+    entries = [_validated(task, entry) for entry in entries]
+    if not entries:
+        raise ConfigError(f"{source}: no puzzles")
+    opened = open_weights(weights, dtype=args.dtype)
+    if opened.task != task.name:
+        raise WeightsError(f"{weights}: made for {opened.task}, but these puzzles are {task.name}")
+    return _solve(opened, task, entries, args)
+
+
+def _is_task(text: str) -> bool:
+    return text[:1].isalpha() and text[:1].isascii()
+
+
+def _read_lines(file: Path | None) -> tuple[list[str], str]:
+    if file is None:
+        return [], ""
+    try:
+        if str(file) == "-":
+            return sys.stdin.read().splitlines(), "standard input"
+        return file.read_text(encoding="utf-8-sig").splitlines(), str(file)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
+        raise ConfigError(f"{file}: {reason}") from error
+
+
+def _task_and_weights(name: str | None, texts: list[str], lines: list[str], args: Arguments) -> tuple[Task, str]:
+    """The task named, or that of the weights, or the Sudoku that the puzzles' size tells; and weights for it."""
+    import redraft.weights
+    from redraft.solve.load import open_weights
+
+    if name in (None, "sudoku") and args.weights is not None:
+        return get_task(open_weights(args.weights).task), args.weights
+    task = sudoku_for(texts or ["\n".join(lines)]) if name in (None, "sudoku") else get_task(name)
+    if args.weights is not None:
+        return task, args.weights
+    if task.name not in redraft.weights.names():
+        raise WeightsError(
+            f"no weights for {task.name} ship with redraft (those that do: "
+            f"{', '.join(redraft.weights.names()) or 'none'}); train some with redraft train, and name them by --weights"
+        )
+    return task, task.name
+
+
+def _given(task: Task, text: str) -> Entry:
+    try:
+        return Puzzle(question=task.parse(text))
+    except PuzzleError as error:
+        return PuzzleError(error.message, error.place or repr(text))
+
+
+def _validated(task: Task, entry: Entry) -> Entry:
+    if isinstance(entry, PuzzleError):
+        return entry
+    try:
+        task.validate(entry.question)
+    except PuzzleError as error:
+        return PuzzleError(error.message, entry.place or repr(task.format(entry.question)))
+    return entry
+
+
+def _solve(opened: Any, task: Task, entries: Sequence[Entry], args: Arguments) -> int:
+    from redraft.commands.watch import watch
+    from redraft.device import choose_device
+    from redraft.solve.solver import Solver
+    from redraft.solve.stepper import TorchStepper
+
+    solver = Solver(
+        TorchStepper(opened.model, device=choose_device(args.device)),
+        task,
+        max_steps=args.max_steps,
+        halt="never" if args.no_halt else args.halt,
+        batch_size=args.batch_size,
+        trace=args.watch or args.json,
+    )
+    sound = [i for i, entry in enumerate(entries) if isinstance(entry, Puzzle)]
+    started = time.monotonic()
+    solved = solver.solve_many([entries[i].question for i in sound])  # type: ignore[union-attr]
+    seconds = time.monotonic() - started
+    answers = dict(zip(sound, solved, strict=True))
+    results = [(entry, answers.get(i)) for i, entry in enumerate(entries)]
+
+    if args.output is not None:
+        from redraft.models.io import write_text
+
+        write_text(args.output, _csv(task, results))
+    elif args.json:
+        for entry, answer in results:
+            print(json.dumps(_plain(task, entry, answer)))
+    elif args.watch:
+        for answer in solved:
+            watch(task, answer, Console(), delay=args.delay, max_steps=args.max_steps)
+    else:
+        _print(task, results)
+    for entry in entries:
+        if isinstance(entry, PuzzleError):
+            print(f"redraft solve: {entry}", file=sys.stderr)
+    right = sum(answer.solved for answer in solved)
+    if len(entries) > 1 or args.output is not None:
+        where = f", answers in {args.output}" if args.output is not None else ""
+        bad = f", {len(entries) - len(sound)} not sound puzzles" if len(sound) < len(entries) else ""
+        print(f"{right} of {len(entries)} solved in {seconds:.2f} s{bad}{where}", file=sys.stderr)
+    return 2 if len(sound) < len(entries) else 0 if right == len(sound) else 1
+
+
+def _print(task: Task, results: Sequence[tuple[Entry, Any]]) -> None:
+    from redraft.commands.watch import print_answer
+
+    console = Console()
+    drawn = len(results) <= BOARDS and console.is_terminal
+    for entry, answer in results:
+        if answer is None:
+            if not drawn:
+                print(f"# {entry}")
+        elif drawn:
+            print_answer(task, answer, console)
+        elif answer.solved:
+            print(task.format(answer.grid))
+        else:
+            print(f"# not solved: {task.format(answer.question)} (after {answer.steps} steps, {answer.verdict.reason})")
+
+
+def _plain(task: Task, entry: Entry, answer: Any) -> dict[str, Any]:
+    """A result as plain values. Only a solved puzzle has an `answer`; the last draft of another is its `draft`."""
+    if isinstance(entry, PuzzleError):
+        return {"place": entry.place, "status": "error", "message": entry.message}
+    values = {
+        "place": entry.place,
+        "question": task.format(entry.question),
+        "status": "solved" if answer.solved else "unsolved",
+        "answer" if answer.solved else "draft": task.format(answer.grid),
+        "steps": answer.steps,
+        "halt_probability": round(answer.halt_probability, 6),
+        "message": answer.verdict.reason,
+    }
+    if answer.trace:
+        values["trace"] = [
+            {"draft": task.format(step.grid), "halt_probability": round(step.halt_probability, 6)}
+            for step in answer.trace
+        ]
+    return values
+
+
+def _csv(task: Task, results: Sequence[tuple[Entry, Any]]) -> str:
+    text = io.StringIO()
+    columns = ("place", "question", "status", "answer", "draft", "steps", "halt_probability", "message")
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n", restval="")
+    writer.writeheader()
+    for entry, answer in results:
+        writer.writerow(_plain(task, entry, answer))
+    return text.getvalue()

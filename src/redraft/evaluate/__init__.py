@@ -1,0 +1,1 @@
+"""Evaluation: how often a model is right on puzzles it has not seen, step by step, and whether it knows it."""

@@ -1,0 +1,82 @@
+"""Runs every puzzle for a fixed number of supervision steps and records all that a report needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redraft.data.store import Store
+from redraft.errors import DataError
+from redraft.solve.stepper import Stepper
+from redraft.tasks import Task
+from redraft.tasks.base import IGNORE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """What happened to N puzzles over S supervision steps.
+
+    Attributes:
+        exact: (N, S) bool, every labelled cell equals its label.
+        solved: (N, S) bool, the answer keeps the rules, labels unseen.
+        cells: (N, S) float32, share of the labelled cells that are right.
+        halt_logit: (N, S) float32.
+        ratings: (N,) float32, NaN where unknown.
+    """
+
+    exact: NDArray[np.bool_]
+    solved: NDArray[np.bool_]
+    cells: NDArray[np.float32]
+    halt_logit: NDArray[np.float32]
+    ratings: NDArray[np.float32]
+
+
+def evaluate(
+    stepper: Stepper,
+    task: Task,
+    store: Store,
+    *,
+    steps: int = 16,
+    batch_size: int = 256,
+    progress: Callable[[int], None] | None = None,
+) -> Records:
+    """Records of all puzzles in the store; `progress` is told how many are done after each batch."""
+    if not len(store):
+        raise DataError("no examples to evaluate on")
+    batches = []
+    for start in range(0, len(store), batch_size):
+        batches.append(_run(stepper, task, store.rows(slice(start, start + batch_size)), steps))
+        if progress is not None:
+            progress(min(start + batch_size, len(store)))
+    return Records(
+        ratings=store.ratings,
+        **{
+            name: np.concatenate([getattr(batch, name) for batch in batches])
+            for name in ("exact", "solved", "cells", "halt_logit")
+        },
+    )
+
+
+def _run(stepper: Stepper, task: Task, store: Store, steps: int) -> Records:
+    labelled = store.labels != IGNORE
+    count = np.maximum(1, labelled.sum(-1))
+    questions = task.decode(store.inputs)
+    state = stepper.start(store.inputs, store.puzzle_ids)
+    exact, solved, cells, halt = [], [], [], []
+    for _ in range(steps):
+        state, draft = stepper.step(state)
+        right = ((draft.tokens == store.labels) & labelled).sum(-1)
+        exact.append(right == labelled.sum(-1))
+        cells.append(right / count)
+        solved.append(task.check_many(questions, task.decode(draft.tokens)))
+        halt.append(draft.halt_logit)
+    return Records(
+        exact=np.stack(exact, 1),
+        solved=np.stack(solved, 1),
+        cells=np.stack(cells, 1).astype(np.float32),
+        halt_logit=np.stack(halt, 1),
+        ratings=store.ratings,
+    )

@@ -1,0 +1,83 @@
+"""What runs a supervision step: NumPy in and out, so that the solver need not know what computes it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from redraft.core.carry import Carry
+from redraft.models import Model
+
+State = Any  # of one stepper, opaque to others
+
+
+class Draft(NamedTuple):
+    """Answers after a step: `tokens` (B, L) int16, `halt_logit` (B,) float32."""
+
+    tokens: NDArray[np.int16]
+    halt_logit: NDArray[np.float32]
+
+
+class Stepper(Protocol):
+    """Runs supervision steps on a state that holds any number of puzzles."""
+
+    def start(self, inputs: NDArray[np.integer], puzzle_ids: NDArray[np.integer]) -> State:
+        """The state of puzzles, inputs (B, L) and puzzle_ids (B,), before their first step."""
+        ...
+
+    def step(self, state: State) -> tuple[State, Draft]:
+        """One supervision step of every puzzle."""
+        ...
+
+    def select(self, state: State, rows: NDArray[np.integer]) -> State:
+        """The state of some puzzles alone."""
+        ...
+
+    def join(self, first: State, second: State) -> State:
+        """The state of the puzzles of both."""
+        ...
+
+
+class TorchState(NamedTuple):
+    """Puzzles and how far their answers have come, on the model's device."""
+
+    tokens: Tensor
+    puzzle_ids: Tensor
+    carry: Carry
+
+
+class TorchStepper:
+    """Runs a PyTorch model, in inference mode, on the device it is given."""
+
+    def __init__(self, model: Model, *, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.model = model.to(self.device).eval()
+
+    def start(self, inputs: NDArray[np.integer], puzzle_ids: NDArray[np.integer]) -> TorchState:
+        tokens = torch.from_numpy(np.ascontiguousarray(inputs)).to(self.device, torch.int64)
+        ids = torch.from_numpy(np.ascontiguousarray(puzzle_ids)).to(self.device, torch.int64)
+        return TorchState(tokens, ids, self.model.initial_carry(len(tokens)))
+
+    @torch.inference_mode()
+    def step(self, state: TorchState) -> tuple[TorchState, Draft]:
+        output = self.model(state.tokens, state.puzzle_ids, state.carry)
+        draft = Draft(
+            output.logits.argmax(-1).to("cpu", torch.int16).numpy(), output.halt_logit.float().cpu().numpy()
+        )
+        return TorchState(state.tokens, state.puzzle_ids, output.carry), draft
+
+    @torch.inference_mode()
+    def select(self, state: TorchState, rows: NDArray[np.integer]) -> TorchState:
+        index = torch.from_numpy(rows).to(self.device)
+        return TorchState(state.tokens[index], state.puzzle_ids[index], state.carry.rows(index))
+
+    @torch.inference_mode()
+    def join(self, first: TorchState, second: TorchState) -> TorchState:
+        carry = Carry(*(torch.cat(pair) for pair in zip(first.carry, second.carry, strict=True)))
+        return TorchState(
+            torch.cat((first.tokens, second.tokens)), torch.cat((first.puzzle_ids, second.puzzle_ids)), carry
+        )

@@ -1,0 +1,65 @@
+"""The contract of tasks: what `Task` gives for nothing, and what `check_task` finds."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from redraft.tasks.base import Examples, Grid, Task, check_task
+from redraft.tasks.render import svg_strip
+from redraft.tasks.sudoku import Sudoku
+
+
+class Plain(Sudoku):
+    """Sudoku with no more than `Task` gives."""
+
+    check_many = Task.check_many
+    wrong_cells = Task.wrong_cells
+
+
+def test_check_many_is_check_on_each() -> None:
+    task = Plain(4)
+    made = task.make(3, 0)
+    answers = made.answers.copy()
+    answers[1, 0, 0] = 0
+    solved = task.check_many(made.questions, answers)
+    assert solved.dtype == bool and solved.tolist() == [True, False, True]
+    assert task.check_many(made.questions[:0], answers[:0]).shape == (0,)
+    check_task(task, count=2)
+
+
+def test_no_cell_is_wrong_unless_the_task_says_so() -> None:
+    task = Plain(6)
+    made = task.make(1, 0)
+    question, clashes = made.questions[0], np.ones((6, 6), np.int8)
+    wrong = task.wrong_cells(question, clashes)
+    assert wrong.shape == (6, 6) and wrong.dtype == bool and not wrong.any()
+    red = "#ffcecb"
+    assert red not in svg_strip(task, question, [clashes], ["draft"])
+    assert red in svg_strip(Sudoku(6), question, [clashes], ["draft"])
+
+
+def test_check_task_finds_a_check_many_that_differs() -> None:
+    class Careless(Sudoku):
+        def check_many(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> NDArray[np.bool_]:
+            filled: NDArray[np.bool_] = (answers > 0).all((1, 2))  # forgets the givens
+            return filled
+
+    with pytest.raises(AssertionError, match="check_many: differs from check on others' answers after make"):
+        check_task(Careless(4), count=3)
+
+
+def test_check_task_finds_wrong_cells_in_a_right_answer() -> None:
+    class Strict(Sudoku):
+        def wrong_cells(self, question: Grid, grid: Grid) -> NDArray[np.bool_]:
+            return question != grid
+
+    with pytest.raises(AssertionError, match="wrong_cells: marks cells of a right answer after make"):
+        check_task(Strict(4), count=1)
+
+
+def test_examples_must_match() -> None:
+    grids = np.zeros((2, 4, 4), np.int8)
+    with pytest.raises(ValueError, match="shapes differ"):
+        Examples(questions=grids, answers=grids, ratings=np.zeros(3, np.float32))
+    made = Examples(questions=grids, answers=grids, ratings=np.zeros(2, np.float32))
+    assert len(made) == 2 and len(made[:1]) == 1
