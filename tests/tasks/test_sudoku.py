@@ -131,7 +131,10 @@ def test_sudoku_for() -> None:
     [
         ("5.......5" + "." * 72, "two 5s in row 1; expected at most one"),
         ("." * 18 + "5........" * 2 + "." * 45, "two 5s in column 1; expected at most one"),
-        ("." * 36 + "......7.." + "." * 8 + "7" + "." * 27, "two 7s in the box at rows 4-6, columns 7-9; expected at most one"),
+        (
+            "." * 36 + "......7.." + "." * 8 + "7" + "." * 27,
+            "two 7s in the box at rows 4-6, columns 7-9; expected at most one",
+        ),
         ("12345678." + "." * 71 + "9", "no solution; expected exactly one"),
         ("." * 81, "more than one solution; expected exactly one"),
     ],
