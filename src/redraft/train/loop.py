@@ -214,7 +214,11 @@ class Trainer:
         step = self.tally.first_bad_step()
         if step is not None:
             state = self.folder / STATE
-            good = f"the last good checkpoint is {state}" if state.exists() else "there is no checkpoint yet"
+            good = (
+                f"the last good checkpoint is {state} (step {load_state(self.folder)[1].step})"
+                if state.exists()
+                else "there is no checkpoint yet"
+            )
             raise TrainingError(
                 f"the loss was not finite at step {step}; {good}. "
                 "A lower learning rate, a longer warm-up or --config.optim.clip 1 may help"

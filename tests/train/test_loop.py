@@ -1,0 +1,241 @@
+"""Training resumes to the bit, stops when asked, refuses what cannot be right, and keeps the best weights."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from redraft.data.store import Store
+from redraft.errors import ConfigError, WeightsError
+from redraft.models import Model
+from redraft.models.io import load_weights
+from redraft.tasks import get_task
+from redraft.train.checkpoint import STATE
+from redraft.train.config import RunConfig, run_from_dict, run_to_dict
+from redraft.train.log import METRICS, MetricsFile
+from redraft.train.loop import Trainer, TrainingError, open_run
+
+MakeTrainer = Callable[..., Trainer]
+
+
+def no_figures(model: Model) -> dict[str, float]:
+    """An evaluation that costs nothing."""
+    return {"exact": 0.0}
+
+
+def state_of(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / STATE)
+
+
+def assert_same_state(first: Path, second: Path) -> None:
+    """Every tensor of two checkpoints, optimiser and slots included, is equal to the bit."""
+    a, b = state_of(first), state_of(second)
+    assert a.keys() == b.keys()
+    different = [name for name in a if not torch.equal(a[name], b[name])]
+    assert not different, f"differ: {different}"
+
+
+def test_resumed_run_equals_uninterrupted_run(trainer: MakeTrainer, tmp_path: Path) -> None:
+    assert trainer("whole").run(no_figures, []).finished
+    first = trainer("broken")
+    for _ in range(5):
+        first.train_step()
+    first.save()
+    del first
+    assert trainer("broken", resume=True).run(no_figures, []).finished
+    assert_same_state(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_steps_after_the_last_checkpoint_are_repeated_alike(trainer: MakeTrainer, tmp_path: Path) -> None:
+    trainer("whole").run(no_figures, [])
+    first = trainer("killed")
+    for _ in range(3):
+        first.train_step()
+    first.save()
+    first.train_step()  # lost: the process is killed before the next checkpoint
+    del first
+    trainer("killed", resume=True).run(no_figures, [])
+    assert_same_state(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_evaluation_and_reporting_leave_the_weights_alone(
+    trainer: MakeTrainer, tiny: RunConfig, tmp_path: Path
+) -> None:
+    def noisy(model: Model) -> dict[str, float]:
+        torch.rand(7)
+        model(torch.zeros(1, 16, dtype=torch.int64), torch.zeros(1, dtype=torch.int64), model.initial_carry(1))
+        return {"exact": 0.5}
+
+    trainer("quiet").run(no_figures, [])
+    often = replace(tiny, eval_every=1, log_every=1, checkpoint_every=1)
+    trainer("noisy", config=often).run(noisy, [])
+    assert_same_state(tmp_path / "quiet", tmp_path / "noisy")
+
+
+def test_kill_minus_nine_and_resume(tmp_path: Path) -> None:
+    """The whole program, killed at a moment nobody chose, ends with the weights of the uninterrupted one."""
+    options = ["--tiny", "--steps", "60", "--checkpoint-every", "7", "--eval-every", "1000", "--threads", "1"]
+    command = [sys.executable, "-m", "redraft", "train"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def run(*arguments: str) -> None:
+        subprocess.run([*command, *arguments], check=True, capture_output=True, env=environment)
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    run("sudoku-4x4", *options, "-o", str(whole))
+    process = subprocess.Popen(
+        [*command, "sudoku-4x4", *options, "-o", str(killed)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
+    deadline = time.monotonic() + 60
+    while not (killed / STATE).exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() != 0, "the run ended before it could be killed"
+    run("--resume", str(killed), "--threads", "1")
+    assert_same_state(whole, killed)
+    steps = [json.loads(line)["step"] for line in (killed / METRICS).read_text().splitlines()]
+    assert steps == [json.loads(line)["step"] for line in (whole / METRICS).read_text().splitlines()]
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(trainer: MakeTrainer, tiny: RunConfig, tmp_path: Path) -> None:
+    interrupted = trainer("interrupted", config=replace(tiny, eval_every=1))
+
+    def press(model: Model) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return {"exact": 0.0}
+
+    outcome = interrupted.run(press, [])
+    assert not outcome.finished
+    assert outcome.progress.step == 1
+    assert (tmp_path / "interrupted" / STATE).exists()
+    assert trainer("interrupted", resume=True, config=replace(tiny, eval_every=1)).run(no_figures, []).finished
+
+
+def test_stops_after_the_seconds_given(trainer: MakeTrainer) -> None:
+    outcome = trainer("short").run(no_figures, [], stop_after=0.0)
+    assert not outcome.finished and outcome.progress.step == 1
+
+
+def test_loss_that_is_not_finite_stops_and_names_step_and_checkpoint(trainer: MakeTrainer, tmp_path: Path) -> None:
+    broken = trainer("broken")
+    for _ in range(3):
+        broken.train_step()
+    broken.save()
+    before = state_of(tmp_path / "broken")
+    with torch.no_grad():
+        broken.flat.values.fill_(float("nan"))
+    with pytest.raises(TrainingError, match=rf"not finite at step 4; the last good checkpoint is .*{STATE} .step 3."):
+        broken.run(no_figures, [])
+    after = state_of(tmp_path / "broken")
+    assert all(torch.equal(before[name], after[name]) for name in before), "the good checkpoint was overwritten"
+
+
+def test_best_and_last_weights_are_kept(trainer: MakeTrainer, tmp_path: Path) -> None:
+    scores = iter([0.75, 0.25])  # it peaks, then declines
+    outcome = trainer("run").run(lambda model: {"exact": next(scores)}, [])
+    assert (outcome.progress.best, outcome.progress.best_step) == (0.75, 4)
+    best, last = load_weights(tmp_path / "run/best"), load_weights(tmp_path / "run/last")
+    assert (best.card["step"], last.card["step"]) == (4, 8)
+    assert best.card["evaluation"] == {"exact": 0.75}
+    assert best.card["run"]["recipe"] == "sudoku-4x4" and best.task == "sudoku-4x4"
+
+
+def test_kept_weights_are_the_moving_average(trainer: MakeTrainer, tmp_path: Path) -> None:
+    run = trainer("run")
+    run.run(no_figures, [])
+    kept = load_weights(tmp_path / "run/last").model.state_dict()
+    averaged = run.average.model.state_dict()
+    assert all(torch.equal(kept[name], averaged[name]) for name in kept)
+    live = run.model.state_dict()
+    assert not torch.equal(kept["answer_head.weight"], live["answer_head.weight"])
+    table = "embed.puzzle.table"
+    assert torch.equal(kept[table], live[table]), "the sparse table is shared, not averaged"
+    assert kept[table].any(), "the puzzle embedding was never trained"
+
+
+def test_damaged_checkpoint_is_named(trainer: MakeTrainer, tmp_path: Path) -> None:
+    trainer("run").run(no_figures, [])
+    file = tmp_path / "run" / STATE
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(WeightsError, match=r"state\.safetensors: damaged"):
+        trainer("run", resume=True)
+
+
+def test_a_run_is_not_resumed_on_other_examples(
+    trainer: MakeTrainer, tiny: RunConfig, data: Store, tmp_path: Path
+) -> None:
+    trainer("run").run(no_figures, [])
+    task, cpu = get_task(tiny.task), torch.device("cpu")
+    with pytest.raises(WeightsError, match="trained on other examples"):
+        Trainer(tiny, tmp_path / "run", task=task, data=data.rows(slice(8)), device=cpu, resume=True)
+
+
+def test_a_run_is_not_started_over_another(trainer: MakeTrainer) -> None:
+    trainer("run")
+    with pytest.raises(ConfigError, match="holds a run already; resume it with --resume"):
+        trainer("run")
+
+
+def test_model_of_another_task_is_refused(trainer: MakeTrainer, tiny: RunConfig) -> None:
+    with pytest.raises(ConfigError, match="reads 36 cells of 8 tokens, but sudoku-4x4 has 16 of 6"):
+        trainer("run", config=replace(tiny, model=replace(tiny.model, seq_len=36, vocab_size=8)))
+
+
+def test_configuration_survives_the_disk(trainer: MakeTrainer, tiny: RunConfig, tmp_path: Path) -> None:
+    trainer("run")
+    assert open_run(tmp_path / "run") == tiny
+    values = run_to_dict(tiny)
+    with pytest.raises(ConfigError, match=r"run\.optim: unknown key 'learning_rate'; known keys: kind, lr"):
+        run_from_dict({**values, "optim": {**values["optim"], "learning_rate": 1}}, where="run")
+
+
+def test_metrics_after_the_checkpoint_are_dropped_on_resuming(tmp_path: Path) -> None:
+    first = MetricsFile(tmp_path, resumed_at=0)
+    for step in (2, 4, 6):
+        first.report("train", step, {"loss": 1.0})
+    first.close()
+    with (tmp_path / METRICS).open("a") as file:
+        file.write('{"kind": "train", "st')  # cut short by a kill
+    second = MetricsFile(tmp_path, resumed_at=4)
+    second.report("train", 6, {"loss": 2.0})
+    second.close()
+    lines = [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()]
+    assert [(line["step"], line["loss"]) for line in lines] == [(2, 1.0), (4, 1.0), (6, 2.0)]
+
+
+@pytest.mark.parametrize("kind", ["adam_atan2", "adamw"])
+@pytest.mark.parametrize("loss", ["stablemax", "softmax"])
+def test_a_tiny_model_learns_one_puzzle_by_heart(
+    trainer: MakeTrainer, tiny: RunConfig, kind: str, loss: str
+) -> None:
+    config = replace(
+        tiny,
+        loss=loss,
+        steps=150,
+        data=replace(tiny.data, augment=False),
+        optim=replace(tiny.optim, kind=kind, lr=1e-2, weight_decay=0.0, clip=1.0),
+        exploration=0.1,
+    )
+    run = trainer(f"{kind}-{loss}", config=config)
+    run.sampler.store = run.sampler.store.rows(slice(1))
+    run.run(no_figures, [])
+    batch = run.sampler.batch(0)
+    tokens, labels = torch.from_numpy(batch.inputs).long(), torch.from_numpy(batch.labels).long()
+    carry = run.model.initial_carry(len(tokens))
+    for _ in range(3):
+        output = run.model(tokens, torch.zeros(len(tokens), dtype=torch.int64), carry)
+        carry = output.carry.detach()
+    assert torch.equal(output.logits.argmax(-1), labels)
+    assert (output.halt_logit > 0).all(), "it does not know that it is right"

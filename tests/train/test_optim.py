@@ -1,0 +1,84 @@
+"""The schedule, the flat buffer, sign-SGD on sparse rows, the moving average, exploration."""
+
+import math
+
+import pytest
+import torch
+
+from redraft.models import TRMConfig, build_model
+from redraft.train.ema import MovingAverage
+from redraft.train.losses import log_stablemax
+from redraft.train.optim import AdamAtan2, FlatParameters, SignSGD, learning_rate
+from redraft.train.slots import exploration
+
+
+def test_learning_rate_warms_up_then_falls_along_a_cosine() -> None:
+    rates = [learning_rate(step, peak=2.0, warmup=4, total=12, min_ratio=0.1) for step in range(13)]
+    assert rates[:4] == [0.5, 1.0, 1.5, 2.0]
+    assert rates[4] == 2.0
+    assert rates[8] == pytest.approx(2.0 * (0.1 + 0.9 * 0.5))
+    assert rates[12] == pytest.approx(0.2)
+    assert learning_rate(9, peak=2.0, warmup=4, total=12, min_ratio=1.0) == 2.0
+
+
+def test_flat_parameters_train_as_separate_ones_do() -> None:
+    def trained(flat: bool) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 2))
+        buffer = FlatParameters(dict(net.named_parameters())) if flat else None
+        optimiser = AdamAtan2([buffer.values] if buffer else net.parameters(), lr=0.1, weight_decay=0.1)
+        for _ in range(4):
+            if buffer is not None:
+                buffer.zero_grad()
+            else:
+                net.zero_grad()
+            net(torch.ones(2, 3)).square().sum().backward()
+            optimiser.step()
+        return [p.detach().clone() for p in net.parameters()]
+
+    for ours, theirs in zip(trained(True), trained(False), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_sign_sgd_moves_only_rows_with_a_gradient_and_sums_repeated_ones() -> None:
+    table = torch.nn.Parameter(torch.ones(4, 2))
+    rows = torch.nn.functional.embedding(torch.tensor([2, 0, 2]), table, sparse=True)
+    (rows * torch.tensor([[1.0, 1.0], [3.0, -1.0], [-2.0, 1.0]])).sum().backward()
+    SignSGD([table], lr=0.1, weight_decay=0.5).step()
+    kept = 1 - 0.1 * 0.5
+    want = torch.tensor([[kept - 0.1, kept + 0.1], [1, 1], [kept + 0.1, kept - 0.1], [1, 1]])
+    torch.testing.assert_close(table.detach(), want)
+
+
+def test_moving_average() -> None:
+    config = TRMConfig(vocab_size=3, seq_len=2, hidden_size=8, num_heads=2, puzzle_positions=1, puzzle_dim=8)
+    model = build_model(config)
+    flat = FlatParameters(model.dense_parameters())
+    average = MovingAverage(model, flat, decay=0.75)
+    before = flat.values.detach().clone()
+    with torch.no_grad():
+        flat.values.add_(1.0)
+    average.update()
+    torch.testing.assert_close(average.average.values.detach(), before + 0.25)
+    torch.testing.assert_close(
+        average.model.state_dict()["halt_head.bias"], model.state_dict()["halt_head.bias"] - 0.75
+    )
+
+
+def test_exploration_is_a_function_of_seed_step_and_rank() -> None:
+    def draw(seed: int = 0, step: int = 5, rank: int = 0) -> list[int]:
+        return exploration(seed, step, rank, batch=400, max_steps=16, probability=0.1).tolist()
+
+    assert draw() == draw()
+    assert draw() != draw(step=6) and draw() != draw(seed=1) and draw() != draw(rank=1)
+    forced = [steps for steps in draw() if steps]
+    assert 20 <= len(forced) <= 60 and min(forced) >= 2 and max(forced) <= 16
+    assert not any(exploration(0, 0, 0, batch=50, max_steps=16, probability=0.0).tolist())
+
+
+def test_log_stablemax_is_the_log_of_normalised_s() -> None:
+    logits = torch.tensor([[-1e4, -2.0, 0.0, 3.0, 1e6]], dtype=torch.float64)
+    s = torch.where(logits >= 0, logits + 1, 1 / (1 - logits))
+    torch.testing.assert_close(log_stablemax(logits), (s / s.sum()).log())
+    assert log_stablemax(torch.full((1, 4), -1e30)).isfinite().all()
+    assert log_stablemax(torch.zeros(1, 4))[0, 0] == pytest.approx(math.log(0.25))
