@@ -40,7 +40,11 @@ def usage() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; returns its exit status: 0 done, 1 not (all) solved, 2 a mistake in the input, 130 stopped."""
+    """Runs a command.
+
+    Returns its exit status: 0 done, 1 not (all) solved, 2 a mistake in the input, 130 stopped,
+    141 where the reader of its output went away.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
@@ -57,12 +61,18 @@ def main(arguments: list[str] | None = None) -> int:
     except RedraftError as error:
         print(f"redraft {name}: {error}", file=sys.stderr)
         return 2
+    except SystemExit as error:  # the parser of arguments has printed help (0) or what is wrong with them (2)
+        return error.code if isinstance(error.code, int) else 0
     except KeyboardInterrupt:
         print(f"redraft {name}: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output went away, as in `redraft make … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:  # a full disk, a folder that may not be written to: no fault of redraft's
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print(f"redraft {name}: {where}{error.strerror or error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import tyro
@@ -10,18 +11,30 @@ import tyro
 T = TypeVar("T")
 
 
-def parse(kind: type[T], arguments: list[str], *, command: str, description: str, default: Any = None) -> T:
-    """The arguments as `kind`; prints help or the mistake and exits with status 0 or 2, as command lines do."""
-    extra = {} if default is None else {"default": default}
+def parse(
+    kind: type[T],
+    arguments: list[str],
+    *,
+    command: str,
+    description: str,
+    default: Any = None,
+    gather: str | None = None,
+) -> T:
+    """The arguments as `kind`; prints help or the mistake and exits with status 0 or 2, as command lines do.
+
+    `gather` names a field of positional arguments, a tuple, that may stand before, between and after options.
+    """
+    settings: dict[str, Any] = {
+        "prog": f"redraft {command}",
+        "description": description,
+        "config": (tyro.conf.OmitSubcommandPrefixes,),
+        **({} if default is None else {"default": default}),
+    }
     try:
-        return tyro.cli(
-            kind,
-            args=arguments,
-            prog=f"redraft {command}",
-            description=description,
-            config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagConversionOff),
-            **extra,
-        )
-    except SystemExit:
+        if gather is not None:
+            args, loose = tyro.cli(kind, args=arguments, return_unknown_args=True, **settings)
+            if not any(argument.startswith("-") for argument in loose):
+                return replace(args, **{gather: (*getattr(args, gather), *loose)})  # type: ignore[type-var]
+        return tyro.cli(kind, args=arguments, **settings)
+    finally:
         sys.stdout.flush()
-        raise

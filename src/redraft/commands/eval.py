@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -23,7 +24,7 @@ class Arguments:
     """A file or folder of puzzles with answers, or make:COUNT@SEED for new ones."""
     split: str = "test"
     """Which file of a folder of data."""
-    limit: int | None = None
+    limit: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """At most so many puzzles (the first ones)."""
     steps: int = 16
     """Supervision steps; more than in training is allowed and often better."""
@@ -31,11 +32,11 @@ class Arguments:
     """Puzzles run at once."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
-    dtype: str = "float32"
-    """Of the activations: float32 or bfloat16."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the activations."""
     json: bool = False
     """Prints all figures as JSON."""
-    plot: Path | None = None
+    plot: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Draws accuracy against steps into a .png or .svg file."""
 
 
@@ -45,6 +46,7 @@ def run(arguments: list[str]) -> int:
     from redraft.device import choose_device
     from redraft.errors import ConfigError
     from redraft.evaluate.evaluate import evaluate
+    from redraft.evaluate.plot import plot_steps, require_picture
     from redraft.evaluate.report import report, show
     from redraft.solve.load import open_weights
     from redraft.solve.stepper import TorchStepper
@@ -52,6 +54,8 @@ def run(arguments: list[str]) -> int:
 
     if args.steps < 1 or args.batch_size < 1:
         raise ConfigError(f"expected steps and batch-size of at least 1, got {args.steps} and {args.batch_size}")
+    if args.plot is not None:
+        require_picture(args.plot)
     weights = open_weights(args.weights, dtype=args.dtype)
     task = get_task(weights.task)
     store = open_source(task, args.data, split=args.split, limit=args.limit)
@@ -76,11 +80,9 @@ def run(arguments: list[str]) -> int:
         "seconds": round(time.monotonic() - started, 2),
     }
     if args.plot is not None:
-        from redraft.evaluate.plot import plot_steps
-
         plot_steps(figures, args.plot, title=f"{args.weights} on {store.source}")
     if args.json:
-        print(json.dumps({**context, **figures}))
+        print(json.dumps({**context, **figures}, allow_nan=False))
     else:
         show(figures, Console())
     return 0

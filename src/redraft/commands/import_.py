@@ -16,7 +16,7 @@ from redraft.errors import ConfigError
 class Arguments:
     checkpoint: tyro.conf.Positional[Path]
     """File written by torch.save: a state dict of the published TRM code."""
-    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
     """Folder to write; by default the checkpoint's name with `-redraft` appended."""
     task: str | None = None
     """Task whose cells and tokens the model reads, for example sudoku-9x9."""
@@ -53,6 +53,8 @@ def run(arguments: list[str]) -> int:
     output = args.output or args.checkpoint.with_name(args.checkpoint.stem + "-redraft")
     if (output / "model.safetensors").exists():
         raise ConfigError(f"{output}: holds weights already; name another folder with -o")
+    if output.is_file():
+        raise ConfigError(f"{output}: is a file; name another folder with -o")
     tensors = read_checkpoint(args.checkpoint)
     model = convert(tensors, vocab_size=vocab_size, seq_len=seq_len, shape=shape, source=str(args.checkpoint))
     save_weights(output, model, task=name, card={"summary": f"imported from {args.checkpoint.name}"})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import redraft.weights
 from redraft.errors import ConfigError
 from redraft.tasks import TASKS
@@ -17,12 +15,15 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(f"unexpected argument {arguments[0]!r}; redraft list takes none")
     from redraft.recipes import RECIPES
 
-    print("tasks    " + ", ".join(TASKS))
-    print("recipes")
-    for name, recipe in RECIPES.items():
-        print(f"  {name:<20} {(recipe.__doc__ or '').splitlines()[0]}")
-    print("weights that ship")
-    for name in redraft.weights.names():
-        card = json.loads((redraft.weights.folder(name) / "config.json").read_text())["card"]  # type: ignore[operator]
-        print(f"  {name:<20} {card.get('summary', '')}")
+    _print("tasks", {name: "" for name in TASKS})
+    _print("recipes", {name: recipe.__doc__ or "" for name, recipe in RECIPES.items()})
+    _print("weights that ship", {name: redraft.weights.summary(name) for name in redraft.weights.names()})
     return 0
+
+
+def _print(title: str, rows: dict[str, str]) -> None:
+    """A name a line, with the first line of what there is to say about it."""
+    print(title if rows else f"{title}: none")
+    for name, text in rows.items():
+        first = text.strip().partition("\n")[0]
+        print(f"  {name:<20} {first}".rstrip())

@@ -13,7 +13,7 @@ import tyro
 
 from redraft.commands.arguments import parse
 from redraft.errors import ConfigError
-from redraft.models.io import write_text
+from redraft.files import require_place, write_text
 from redraft.tasks import Examples, Task, get_task
 from redraft.tasks.sudoku import Sudoku
 
@@ -26,9 +26,9 @@ class Arguments:
     """How many puzzles."""
     seed: int = 0
     """The same seed gives the same puzzles."""
-    clues: int | None = None
+    clues: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Clues of a Sudoku; minimal puzzles (no clue can go) if not given."""
-    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """A CSV file with question, answer and rating; without it, questions go to standard output, one a line."""
 
 
@@ -36,6 +36,10 @@ def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="make", description="Makes puzzles with exactly one solution.")
     if args.count < 1:
         raise ConfigError(f"count: expected at least 1, got {args.count}")
+    if args.seed < 0:
+        raise ConfigError(f"--seed: expected at least 0, got {args.seed}")
+    if args.output is not None:
+        require_place(args.output)
     task = get_task(args.task)
     if isinstance(task, Sudoku):
         examples = task.make(args.count, args.seed, clues=args.clues)

@@ -5,35 +5,42 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
 
 from redraft.commands.arguments import parse
 from redraft.errors import ConfigError, PuzzleError, WeightsError
+from redraft.files import require_place, write_text
 from redraft.tasks import Puzzle, Task, get_task
 from redraft.tasks.sudoku import sudoku_for
+
+if TYPE_CHECKING:
+    from redraft.models.io import Weights
+    from redraft.solve.solver import Answer
 
 BOARDS = 4  # up to so many puzzles are drawn; more get a line each
 
 Entry = Puzzle | PuzzleError
+Result = tuple[Entry, "Answer | None"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     inputs: tyro.conf.Positional[tuple[str, ...]] = ()
     """What to solve: optionally a task (sudoku, sudoku-6x6, …), then puzzles written out, blanks as `.`, `0` or `_`."""
-    file: Annotated[Path | None, tyro.conf.arg(aliases=["-f"])] = None
+    file: Annotated[Path | None, tyro.conf.arg(aliases=["-f"], metavar="FILE")] = None
     """Puzzles from a file (`-` for standard input): a line each, drawn grids, or a CSV with a column `question`."""
-    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Writes answers to a CSV file instead of the screen."""
-    weights: str | None = None
+    weights: Annotated[str | None, tyro.conf.arg(metavar="WEIGHTS")] = None
     """Weights that ship, a folder of weights, or a run's folder; by default those that ship for the task."""
     watch: bool = False
     """Shows the board step by step as the answer is redrafted."""
@@ -49,31 +56,44 @@ class Arguments:
     """Puzzles worked on at once."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
-    dtype: str = "float32"
-    """Of the activations: float32 or bfloat16."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the activations."""
     json: bool = False
     """Prints one JSON object a puzzle, drafts included."""
 
 
 def run(arguments: list[str]) -> int:
-    args = parse(Arguments, arguments, command="solve", description="Solves puzzles; never shows a wrong answer as right.")
+    description = "Solves puzzles; never shows a wrong answer as right."
+    args = parse(Arguments, arguments, command="solve", description=description, gather="inputs")
+    _require_sense(args)
     texts = list(args.inputs)
     name = texts.pop(0) if texts and _is_task(texts[0]) else None
     lines, source = _read_lines(args.file)
-    if not texts and not lines:
+    if not texts and args.file is None:
         raise ConfigError("nothing to solve: write a puzzle out, or name a file with -f")
-
-    from redraft.solve.load import open_weights
-
-    task, weights = _task_and_weights(name, texts, lines, args)
+    if not texts and not any(map(str.strip, lines)):
+        raise ConfigError(f"{source}: no puzzles")
+    task, opened = _task_and_weights(name, texts, lines, args)
     entries = [_given(task, text) for text in texts] + task.read(lines, source)
     entries = [_validated(task, entry) for entry in entries]
     if not entries:
         raise ConfigError(f"{source}: no puzzles")
-    opened = open_weights(weights, dtype=args.dtype)
-    if opened.task != task.name:
-        raise WeightsError(f"{weights}: made for {opened.task}, but these puzzles are {task.name}")
     return _solve(opened, task, entries, args)
+
+
+def _require_sense(args: Arguments) -> None:
+    """Raises RedraftError for arguments that cannot be meant, before anything is computed."""
+    if args.max_steps < 1 or args.batch_size < 1:
+        raise ConfigError(f"expected max-steps and batch-size of at least 1, got {args.max_steps} and {args.batch_size}")
+    if args.delay < 0:
+        raise ConfigError(f"--delay: expected at least 0 seconds, got {args.delay:g}")
+    if sum((args.json, args.watch, args.output is not None)) > 1:
+        raise ConfigError("--json, --watch and -o exclude each other")
+    if args.output is not None:
+        require_place(args.output)
+    for text in args.inputs:
+        if os.path.isfile(text):
+            raise ConfigError(f"{text} is a file; have its puzzles read by -f {text}")
 
 
 def _is_task(text: str) -> bool:
@@ -83,31 +103,35 @@ def _is_task(text: str) -> bool:
 def _read_lines(file: Path | None) -> tuple[list[str], str]:
     if file is None:
         return [], ""
+    source = "standard input" if str(file) == "-" else str(file)
     try:
-        if str(file) == "-":
-            return sys.stdin.read().splitlines(), "standard input"
-        return file.read_text(encoding="utf-8-sig").splitlines(), str(file)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
-        raise ConfigError(f"{file}: {reason}") from error
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{source}: not text in UTF-8") from error
+    except OSError as error:
+        raise ConfigError(f"{source}: {error.strerror or error}") from error
+    return text.splitlines(), source
 
 
-def _task_and_weights(name: str | None, texts: list[str], lines: list[str], args: Arguments) -> tuple[Task, str]:
+def _task_and_weights(name: str | None, texts: list[str], lines: list[str], args: Arguments) -> tuple[Task, Weights]:
     """The task named, or that of the weights, or the Sudoku that the puzzles' size tells; and weights for it."""
     import redraft.weights
     from redraft.solve.load import open_weights
 
-    if name in (None, "sudoku") and args.weights is not None:
-        return get_task(open_weights(args.weights).task), args.weights
-    task = sudoku_for(texts or ["\n".join(lines)]) if name in (None, "sudoku") else get_task(name)
+    task = None if name in (None, "sudoku") else get_task(str(name))
     if args.weights is not None:
-        return task, args.weights
-    if task.name not in redraft.weights.names():
+        opened = open_weights(args.weights, dtype=args.dtype)
+        if task is not None and task.name != opened.task:
+            raise WeightsError(f"{args.weights}: made for {opened.task}, but these puzzles are {task.name}")
+        return get_task(opened.task), opened
+    task = task or sudoku_for(texts or ["\n".join(lines)])
+    shipped = redraft.weights.names()
+    if task.name not in shipped:
         raise WeightsError(
-            f"no weights for {task.name} ship with redraft (those that do: "
-            f"{', '.join(redraft.weights.names()) or 'none'}); train some with redraft train, and name them by --weights"
+            f"no weights for {task.name} ship with redraft (those that do: {', '.join(shipped) or 'none'}); "
+            "train some with redraft train, and name them by --weights"
         )
-    return task, task.name
+    return task, open_weights(task.name, dtype=args.dtype)
 
 
 def _given(task: Task, text: str) -> Entry:
@@ -127,7 +151,7 @@ def _validated(task: Task, entry: Entry) -> Entry:
     return entry
 
 
-def _solve(opened: Any, task: Task, entries: Sequence[Entry], args: Arguments) -> int:
+def _solve(opened: Weights, task: Task, entries: Sequence[Entry], args: Arguments) -> int:
     from redraft.commands.watch import watch
     from redraft.device import choose_device
     from redraft.solve.solver import Solver
@@ -149,8 +173,6 @@ def _solve(opened: Any, task: Task, entries: Sequence[Entry], args: Arguments) -
     results = [(entry, answers.get(i)) for i, entry in enumerate(entries)]
 
     if args.output is not None:
-        from redraft.models.io import write_text
-
         write_text(args.output, _csv(task, results))
     elif args.json:
         for entry, answer in results:
@@ -171,14 +193,14 @@ def _solve(opened: Any, task: Task, entries: Sequence[Entry], args: Arguments) -
     return 2 if len(sound) < len(entries) else 0 if right == len(sound) else 1
 
 
-def _print(task: Task, results: Sequence[tuple[Entry, Any]]) -> None:
+def _print(task: Task, results: Sequence[Result]) -> None:
     from redraft.commands.watch import print_answer
 
     console = Console()
     drawn = len(results) <= BOARDS and console.is_terminal
     for entry, answer in results:
         if answer is None:
-            if not drawn:
+            if not console.is_terminal:  # holds the place of an answer; a terminal shows it as an error anyway
                 print(f"# {entry}")
         elif drawn:
             print_answer(task, answer, console)
@@ -188,9 +210,9 @@ def _print(task: Task, results: Sequence[tuple[Entry, Any]]) -> None:
             print(f"# not solved: {task.format(answer.question)} (after {answer.steps} steps, {answer.verdict.reason})")
 
 
-def _plain(task: Task, entry: Entry, answer: Any) -> dict[str, Any]:
+def _plain(task: Task, entry: Entry, answer: Answer | None) -> dict[str, Any]:
     """A result as plain values. Only a solved puzzle has an `answer`; the last draft of another is its `draft`."""
-    if isinstance(entry, PuzzleError):
+    if isinstance(entry, PuzzleError) or answer is None:
         return {"place": entry.place, "status": "error", "message": entry.message}
     values = {
         "place": entry.place,
@@ -209,7 +231,7 @@ def _plain(task: Task, entry: Entry, answer: Any) -> dict[str, Any]:
     return values
 
 
-def _csv(task: Task, results: Sequence[tuple[Entry, Any]]) -> str:
+def _csv(task: Task, results: Sequence[Result]) -> str:
     text = io.StringIO()
     columns = ("place", "question", "status", "answer", "draft", "steps", "halt_probability", "message")
     writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n", restval="")

@@ -48,7 +48,8 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(Machine):
-    config: Annotated[RunConfig, tyro.conf.arg(name="")]
+    # --compile True and --data.augment False rather than --compile and --data.no-augment: values as in config.json
+    config: Annotated[tyro.conf.FlagConversionOff[RunConfig], tyro.conf.arg(name="")]
 
 
 def run(arguments: list[str]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from redraft.core.layers import Attention, SwiGLU, rms_norm, rotary_tables
@@ -40,7 +42,7 @@ class MixerBlock(nn.Module):
 class Stack(nn.Module):
     """Blocks one after the other, (B, S, D) to (B, S, D), sharing one set of rotary tables."""
 
-    def __init__(self, blocks: list[nn.Module], *, rotary: tuple[int, int, float] | None = None) -> None:
+    def __init__(self, blocks: Sequence[nn.Module], *, rotary: tuple[int, int, float] | None = None) -> None:
         """`rotary`: (positions, head_dim, theta) for rotary positions, None for none."""
         super().__init__()
         self.blocks = nn.ModuleList(blocks)

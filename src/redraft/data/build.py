@@ -20,6 +20,8 @@ def open_source(task: Task, source: str, *, split: str = "train", limit: int | N
     `source` is a store's folder, a file or folder that the task reads, or `make:COUNT` / `make:COUNT@SEED` for
     new puzzles. Raises DataError.
     """
+    if limit is not None and limit < 1:
+        raise DataError(f"{source}: expected a limit of at least 1 example, got {limit}")
     made = _MAKE.fullmatch(source)
     if made:
         examples = task.make(int(made[1]), int(made[2] or 0))

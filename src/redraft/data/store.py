@@ -6,6 +6,8 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,12 @@ from numpy.typing import NDArray
 from redraft.errors import DataError
 
 FORMAT = 1
-_ARRAYS = ("inputs", "labels", "puzzle_ids", "ratings")
+_ARRAYS: dict[str, tuple[type, int]] = {  # dtype and number of axes
+    "inputs": (np.int16, 2),
+    "labels": (np.int16, 2),
+    "puzzle_ids": (np.int32, 1),
+    "ratings": (np.float32, 1),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +47,12 @@ class Store:
 
     def rows(self, index: NDArray[np.integer] | slice) -> Store:
         """The store of the rows named by `index`, in that order."""
-        return Store(
-            task=self.task, source=self.source, **{name: getattr(self, name)[index] for name in _ARRAYS}
-        )
+        return Store(task=self.task, source=self.source, **{name: getattr(self, name)[index] for name in _ARRAYS})
 
     def save(self, folder: Path) -> None:
         """Writes the store to a new folder, complete or not at all; raises DataError where one exists already."""
         if folder.exists():
-            raise DataError(f"{folder}: already exists")
+            raise DataError(f"{folder}: already exists; name another folder")
         partial = folder.with_name(folder.name + ".tmp")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -60,19 +65,51 @@ class Store:
     @classmethod
     def open(cls, folder: Path, *, task: str) -> Store:
         """Opens a folder written by `save`; raises DataError where it is damaged or of another task."""
-        try:
-            meta = json.loads((folder / "store.json").read_text())
-            arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in _ARRAYS}
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{folder}: not a readable redraft store ({error})") from error
+        meta = _read_meta(folder / "store.json")
         if meta.get("format") != FORMAT:
             raise DataError(f"{folder}: store format {meta.get('format')}, expected {FORMAT}")
-        if meta["task"] != task:
-            raise DataError(f"{folder}: holds examples of {meta['task']}, expected {task}")
+        if meta.get("task") != task:
+            raise DataError(f"{folder}: holds examples of {meta.get('task')}, expected {task}")
+        arrays = {name: _read_array(folder / f"{name}.npy") for name in _ARRAYS}
+        for name, array in arrays.items():
+            dtype, axes = _ARRAYS[name]
+            if array.dtype != dtype or array.ndim != axes:
+                raise DataError(
+                    f"{folder / name}.npy: expected {np.dtype(dtype)} with {axes} axes, "
+                    f"got {array.dtype} with {array.ndim}"
+                )
         sizes = {name: len(array) for name, array in arrays.items()}
-        if set(sizes.values()) != {meta["examples"]}:
-            raise DataError(f"{folder}: expected {meta['examples']} examples in every array, got {sizes}")
-        return cls(task=task, source=meta["source"], **arrays)
+        if set(sizes.values()) != {meta.get("examples")}:
+            raise DataError(f"{folder}: expected {meta.get('examples')} examples in every array, got {sizes}")
+        if arrays["inputs"].shape != arrays["labels"].shape:
+            raise DataError(
+                f"{folder}: inputs {arrays['inputs'].shape} and labels {arrays['labels'].shape} differ in shape"
+            )
+        return cls(task=task, source=str(meta.get("source", "")), **arrays)
+
+
+def _read_meta(file: Path) -> dict[str, Any]:
+    try:
+        meta = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{file}: {error.strerror or error}; expected the folder of a store") from error
+    except ValueError as error:
+        raise DataError(f"{file}: damaged or not JSON ({error})") from error
+    if not isinstance(meta, dict):
+        raise DataError(f"{file}: expected a JSON object")
+    return meta
+
+
+def _read_array(file: Path) -> NDArray[Any]:
+    try:
+        array = np.load(file, allow_pickle=False)
+    except OSError as error:
+        raise DataError(f"{file}: {error.strerror or error}") from error
+    except (ValueError, EOFError, BadZipFile) as error:
+        raise DataError(f"{file}: damaged or not an array ({error})") from error
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{file}: expected one array, got several")
+    return array
 
 
 def is_store(folder: Path) -> bool:

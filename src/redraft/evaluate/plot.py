@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from redraft.errors import ConfigError
+from redraft.files import require_place
 
 
 def plot_steps(figures: dict[str, Any], file: Path, *, title: str) -> None:
     """Draws exact, rule-checked and cell accuracy after each step; needs the extra `plot` (matplotlib)."""
-    if file.suffix not in (".png", ".svg"):
-        raise ConfigError(f"{file}: expected a name that ends in .png or .svg")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator, PercentFormatter
-    except ImportError as error:
-        raise ConfigError("plots need matplotlib: pip install 'redraft[plot]'") from error
+    require_picture(file)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
     rows = figures["by_step"]
     steps = [row["step"] for row in rows]
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -39,5 +38,17 @@ def plot_steps(figures: dict[str, Any], file: Path, *, title: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     partial = file.with_name(file.name + ".tmp")
-    figure.savefig(partial, dpi=150, format=file.suffix[1:])
-    partial.replace(file)
+    try:
+        figure.savefig(partial, dpi=150, format=file.suffix[1:])
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def require_picture(file: Path) -> None:
+    """Raises RedraftError where no picture can be drawn into `file`: told before the evaluation, not after."""
+    if file.suffix not in (".png", ".svg"):
+        raise ConfigError(f"{file}: expected a name that ends in .png or .svg")
+    require_place(file)
+    if find_spec("matplotlib") is None:
+        raise ConfigError("plots need matplotlib: pip install 'redraft[plot]'")

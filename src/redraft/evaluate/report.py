@@ -95,7 +95,7 @@ def wilson(hits: int, count: int, *, z: float = 1.96) -> tuple[float, float]:
 
 def by_rating(records: Records) -> list[dict[str, Any]]:
     """Accuracy in bands of difficulty of about equal size; a rating is never split between bands."""
-    known = ~np.isnan(records.ratings)
+    known = np.isfinite(records.ratings)
     if not known.any():
         return []
     ratings, final = records.ratings[known], records.exact[known, -1]
@@ -131,8 +131,8 @@ def render(figures: dict[str, Any]) -> RenderableType:
         (f"{figures['exact']:.2%}", "bold"),
         f" exact ({low:.2%} to {high:.2%}, 95 %) on {figures['puzzles']:,} puzzles after {figures['steps']} steps\n",
         f"{figures['solved']:.2%} solved by the rules, {figures['cells']:.2%} of cells right\n",
-        f"halting by the head: {halting['exact']:.2%} exact in {halting['mean_steps']:.2f} steps on average; ",
-        f"it is right about its answer {halting['accuracy']:.2%} of the time (AUROC {auroc_text})",
+        f"halted by the model's own head: {halting['exact']:.2%} exact after {halting['mean_steps']:.2f} steps on average\n"
+        f"at the last step the head judges its answer rightly {halting['accuracy']:.2%} of the time (AUROC {auroc_text})",
     )
     parts: list[RenderableType] = [head, _step_table(figures["by_step"])]
     if len(figures["by_rating"]) > 1:
@@ -141,12 +141,13 @@ def render(figures: dict[str, Any]) -> RenderableType:
 
 
 def _step_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("step", "exact", "solved", "cells", "halted", title="After each supervision step", title_justify="left")
+    columns = ("step", "exact", "solved", "cells", "halted")
+    table = Table(*columns, title="After each supervision step", title_justify="left")
     for column in table.columns:
         column.justify = "right"
     shown = [row for row in rows if len(rows) <= 16 or row["step"] & (row["step"] - 1) == 0 or row is rows[-1]]
     for row in shown:
-        table.add_row(str(row["step"]), *(f"{row[key]:.2%}" for key in ("exact", "solved", "cells", "halted")))
+        table.add_row(str(row["step"]), *(f"{row[key]:.2%}" for key in columns[1:]))
     return table
 
 

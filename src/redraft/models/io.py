@@ -6,15 +6,22 @@ import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from redraft.config import from_dict, to_dict
 from redraft.errors import ConfigError, WeightsError
+from redraft.files import write_text
 from redraft.models import MODELS, Model, ModelConfig, build_model, model_kind
+from redraft.models.base import DTYPES, DType
+
+__all__ = [
+    "FORMAT", "Weights", "count_parameters", "load_weights", "model_config", "read_json", "require_fit", "save_weights",
+    "write_text",
+]
 
 FORMAT = 1
 
@@ -32,13 +39,16 @@ def save_weights(
     folder: Path, model: Model, *, task: str, card: dict[str, Any], dtype: torch.dtype = torch.float32
 ) -> None:
     """Writes weights and configuration; each file is replaced whole or not at all. Floats are stored as `dtype`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(f"{folder}: cannot be made a folder of weights: {error.strerror or error}") from error
     tensors = {
         name: tensor.detach().to("cpu", dtype).clone().contiguous() for name, tensor in model.state_dict().items()
     }
     config = {"kind": model_kind(model.config), **to_dict(model.config)}
     partial = folder / "model.safetensors.tmp"
-    save_file(tensors, partial)
+    partial.write_bytes(save(tensors))  # not save_file, whose files only their owner may read
     os.replace(partial, folder / "model.safetensors")
     write_text(
         folder / "config.json",
@@ -53,10 +63,17 @@ def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
     """
     folder = Path(folder)
     folder = folder.parent if folder.name == "model.safetensors" else folder
+    if dtype not in DTYPES:
+        raise ConfigError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
+    activations = cast(DType, dtype)
+    if folder.is_file():
+        raise WeightsError(f"{folder}: is a file; expected a folder with config.json and model.safetensors")
     meta = read_json(folder / "config.json")
     if meta.get("format") != FORMAT:
         raise WeightsError(f"{folder / 'config.json'}: format {meta.get('format')!r}, expected {FORMAT}")
-    config = replace(model_config(meta.get("model"), where=f"{folder / 'config.json'}: model"), dtype=dtype)
+    if not isinstance(meta.get("task"), str):
+        raise WeightsError(f"{folder / 'config.json'}: expected the name of a task, got {meta.get('task')!r}")
+    config = replace(model_config(meta.get("model"), where=f"{folder / 'config.json'}: model"), dtype=activations)
     file = folder / "model.safetensors"
     try:
         tensors = load_file(file)
@@ -67,7 +84,7 @@ def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
     model = build_model(config)
     require_fit(model.state_dict(), tensors, f"{file}: ")
     model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return Weights(model=model.eval(), task=str(meta.get("task")), card=dict(meta.get("card") or {}))
+    return Weights(model=model.eval(), task=meta["task"], card=dict(meta.get("card") or {}))
 
 
 def model_config(values: Any, *, where: str) -> ModelConfig:
@@ -97,21 +114,16 @@ def require_fit(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor
 def read_json(file: Path) -> dict[str, Any]:
     """The JSON object in a file; raises WeightsError where there is none."""
     try:
-        values = json.loads(file.read_text())
+        values = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WeightsError(f"{file}: no such file; expected a folder with config.json and model.safetensors") from None
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{file}: not readable as JSON ({error})") from error
+    except OSError as error:
+        raise WeightsError(f"{file}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise WeightsError(f"{file}: damaged or not JSON ({error})") from error
     if not isinstance(values, dict):
         raise WeightsError(f"{file}: expected a JSON object")
     return values
-
-
-def write_text(file: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    partial = file.with_name(file.name + ".tmp")
-    partial.write_text(text)
-    os.replace(partial, file)
 
 
 def count_parameters(model: Model) -> tuple[int, int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,8 @@ _LAYER = {
     "mlp.gate_up_proj.weight": "mlp.gate_up.weight",
     "mlp.down_proj.weight": "mlp.down.weight",
 }
+
+_VECTORS = ("halt_head.bias", "y_init", "z_init")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,17 +72,31 @@ def rename(name: str) -> str | None:
     return _NAMES.get(name)
 
 
+def published_name(name: str) -> str:
+    """The published name of one of our tensors: `rename` undone."""
+    layer = re.fullmatch(r"net\.blocks\.(\d+)\.(.+)", name)
+    if layer:
+        return f"L_level.layers.{layer[1]}.{next(theirs for theirs, ours in _LAYER.items() if ours == layer[2])}"
+    return next(theirs for theirs, ours in _NAMES.items() if ours == name)
+
+
 def read_checkpoint(file: Path) -> dict[str, Tensor]:
     """The tensors of a `torch.save` file, unpickling nothing but tensors; raises WeightsError."""
     try:
-        values = torch.load(file, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise WeightsError(f"{file}: no such file") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{file}: not a readable file of tensors ({first[:200]})") from error
-    if not isinstance(values, dict) or not all(isinstance(v, Tensor) for v in values.values()):
+        with warnings.catch_warnings(action="ignore"):  # about formats; a file that is none of ours is an error below
+            values = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise WeightsError(f"{file}: {error.strerror or error}") from None
+    except Exception as error:  # of a dozen kinds: a damaged file drives the unpickler into any of them
+        # torch's own message is left out: it tells how to run the code that a file of unknown origin may hold
+        raise WeightsError(
+            f"{file}: damaged, or holds more than tensors; expected a state dict written by torch.save"
+        ) from error
+    if not isinstance(values, dict):
         raise WeightsError(f"{file}: expected a state dict (names to tensors), got {type(values).__name__}")
+    for name, value in values.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise WeightsError(f"{file}: expected a state dict (names to tensors), got {type(value).__name__} at {name!r}")
     return values
 
 
@@ -99,6 +115,8 @@ def convert(
         ours = rename(name)
         if ours is None:
             extra.append(name)
+        elif value.ndim != (1 if ours in _VECTORS else 2):
+            raise WeightsError(f"{prefix}not a TRM: tensor {name} has shape {tuple(value.shape)}")
         else:
             tensors[ours] = value.detach().float()
     if extra:
@@ -109,9 +127,16 @@ def convert(
     config = infer_config(tensors, vocab_size=vocab_size, seq_len=seq_len, shape=shape or Shape(), prefix=prefix)
     model = build_model(config)
     assert isinstance(model, TRM)
+    _require(model.state_dict(), tensors, prefix)
     require_fit(model.state_dict(), tensors, prefix)
     model.load_state_dict(tensors)
     return model
+
+
+def _require(names: Iterable[str], tensors: Mapping[str, Tensor], prefix: str) -> None:
+    missing = sorted(published_name(name) for name in names if name not in tensors)
+    if missing:
+        raise WeightsError(f"{prefix}missing tensors: {', '.join(missing[:5])}")
 
 
 def infer_config(
@@ -119,9 +144,7 @@ def infer_config(
 ) -> TRMConfig:
     """The configuration that the tensors' shapes imply; the paper's value where only the author could know."""
     needed = ("embed.tokens", "net.blocks.0.mlp.gate_up.weight", "net.blocks.0.mlp.down.weight")
-    missing = [name for name in needed if name not in tensors]
-    if missing:
-        raise WeightsError(f"{prefix}missing tensors: {', '.join(missing)}")
+    _require(needed, tensors, prefix)
     if tensors["embed.tokens"].shape[0] != vocab_size:
         raise WeightsError(
             f"{prefix}made for {tensors['embed.tokens'].shape[0]} tokens, but the task has {vocab_size}: another task?"
@@ -134,22 +157,24 @@ def infer_config(
     total = mixing.shape[1] if mixing is not None else learned.shape[0] if learned is not None else None
     if total is not None:
         puzzle_positions = total - seq_len
-    elif shape.puzzle_positions is not None:
-        puzzle_positions = shape.puzzle_positions if table is not None else 0
+    elif table is None:
+        puzzle_positions = 0
+    elif shape.puzzle_positions == 0:  # as published: as many as the vectors of the table fill
+        puzzle_positions = -(-table.shape[1] // hidden)
     else:
-        puzzle_positions = 16 if table is not None else 0
+        puzzle_positions = 16 if shape.puzzle_positions is None else shape.puzzle_positions
     if puzzle_positions < 0:
         raise WeightsError(f"{prefix}made for {total} positions, fewer than the task's {seq_len} cells: another task?")
     return TRMConfig(
         vocab_size=vocab_size,
         seq_len=seq_len,
         hidden_size=hidden,
-        num_layers=1 + max(int(m[1]) for m in (re.match(r"net\.blocks\.(\d+)\.", name) for name in tensors) if m),
-        n=shape.n or (6 if mixing is not None else 4),
-        T=shape.T or 3,
+        num_layers=len({m[1] for m in (re.match(r"net\.blocks\.(\d+)\.", name) for name in tensors) if m}),
+        n=shape.n if shape.n is not None else 6 if mixing is not None else 4,
+        T=3 if shape.T is None else shape.T,
         mixer="attention" if mixing is None else "mlp",
         positions="learned" if learned is not None else "none" if mixing is not None else "rope",
-        num_heads=shape.num_heads or 8,
+        num_heads=8 if shape.num_heads is None else shape.num_heads,
         expansion=_expansion(hidden, width, total, None if mixing is None else mixing.shape[0] // 2),
         puzzle_positions=puzzle_positions,
         num_puzzles=1 if table is None else table.shape[0],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from redraft.core.embed import QuestionEmbedding
 from redraft.core.layers import Linear, truncated_normal_
 from redraft.core.recursion import deep_recursion
 from redraft.errors import ConfigError
-from redraft.models.base import DTYPES, Model, StepOutput
+from redraft.models.base import DTYPES, DType, Model, StepOutput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class TRMConfig:
     puzzle_dim: int = 512
     rope_theta: float = 10000.0
     norm_eps: float = 1e-5
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    dtype: DType = "float32"
 
     def __post_init__(self) -> None:
         counts = ("vocab_size", "seq_len", "hidden_size", "num_layers", "n", "T", "num_heads", "width_multiple")
@@ -130,7 +130,7 @@ class TRM(Model):
 def build_network(config: TRMConfig) -> Stack:
     """The one network of a TRM, (B, S, D) to (B, S, D)."""
     size, positions = config.hidden_size, config.puzzle_positions + config.seq_len
-    shape = {"expansion": config.expansion, "multiple": config.width_multiple, "eps": config.norm_eps}
+    shape: dict[str, Any] = {"expansion": config.expansion, "multiple": config.width_multiple, "eps": config.norm_eps}
     if config.mixer == "mlp":
         return Stack([MixerBlock(size, positions=positions, **shape) for _ in range(config.num_layers)])
     rotary = (positions, size // config.num_heads, config.rope_theta) if config.positions == "rope" else None

@@ -40,10 +40,10 @@ def sudoku_6x6(*, tiny: bool = False) -> RunConfig:
         model=_small(side=6, hidden_size=96),
         data=DataConfig(train="make:20000@1", test="make:400@2"),
         optim=OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.995),
-        steps=3600,
+        steps=3000,
         batch_size=64,
-        eval_every=600,
-        checkpoint_every=300,
+        eval_every=500,
+        checkpoint_every=250,
     )
     return _tiny(run) if tiny else run
 

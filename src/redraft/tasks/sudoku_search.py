@@ -172,9 +172,9 @@ def _compiled() -> Callable[..., tuple[int, int]] | None:
     except ImportError:
         return None
     try:
-        return numba.njit(cache=True, nogil=True)(_search)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, nogil=True)(_search)
     except RuntimeError:  # "cannot cache function: no locator available": nowhere to write
-        return numba.njit(nogil=True)(_search)  # type: ignore[no-any-return]
+        return numba.njit(nogil=True)(_search)
 
 
 def _work_size(size: int) -> int:

@@ -54,7 +54,7 @@ def load_state(folder: Path) -> tuple[dict[str, dict[str, Tensor]], Progress]:
         with safe_open(file, framework="pt") as opened:
             progress = Progress(**json.loads(opened.metadata()["progress"]))
             parts: dict[str, dict[str, Tensor]] = {}
-            for key in opened.keys():
+            for key in opened.keys():  # noqa: SIM118 (not a dictionary)
                 part, name = key.split("/", 1)
                 parts.setdefault(part, {})[name] = opened.get_tensor(key)
     except FileNotFoundError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -109,7 +110,11 @@ class Trainer:
                 if last or progress.step % config.log_every == 0:
                     self._report(reporters)
                 if last or progress.step % config.eval_every == 0:
-                    self._evaluate(evaluate, reporters)
+                    try:
+                        self._evaluate(evaluate, reporters)
+                    except KeyboardInterrupt:  # asked twice: evaluation can be long, the step before it is done
+                        self.save()
+                        return Outcome(finished=False, progress=progress, folder=self.folder)
                 out_of_time = stop_after is not None and time.monotonic() - started > stop_after
                 if last or stopping() or out_of_time or progress.step % config.checkpoint_every == 0:
                     self.save()
@@ -302,6 +307,7 @@ def stop_on_signal() -> Iterator[Callable[[], bool]]:
     def ask(number: int, frame: Any) -> None:
         nonlocal asked
         asked = True
+        print("stopping after this step; once more to stop at once", file=sys.stderr)
         for name, handler in previous.items():
             signal.signal(name, handler)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+from redraft.errors import WeightsError
 
 _HERE = Path(__file__).parent
 
@@ -15,3 +18,12 @@ def names() -> list[str]:
 def folder(name: str) -> Path | None:
     """The folder of the weights called `name`, None where none ship under that name."""
     return _HERE / name if name in names() else None
+
+
+def summary(name: str) -> str:
+    """What the card of the weights called `name` says about them in a line; raises WeightsError."""
+    file = _HERE / name / "config.json"
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["card"].get("summary", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{file}: damaged ({error})") from error

@@ -1,0 +1,63 @@
+"""Puts the best weights of a run into the package, with the figures of an evaluation, and the same under results/.
+
+python scripts/ship.py runs/sudoku-6x6 make:10000@777 --name sudoku-6x6
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+
+import torch
+
+from redraft.data.build import open_source
+from redraft.evaluate.evaluate import evaluate
+from redraft.evaluate.report import report
+from redraft.models.io import count_parameters, load_weights, save_weights, write_text
+from redraft.solve.stepper import TorchStepper
+from redraft.tasks import get_task
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("data", help="unseen puzzles to judge by")
+    parser.add_argument("--name", required=True, help="name the weights will have")
+    parser.add_argument("--only-result", action="store_true", help="write results/NAME.json alone")
+    args = parser.parse_args()
+
+    weights = load_weights(args.run / "best")
+    task = get_task(weights.task)
+    target = args.run / "shipped" if args.only_result else ROOT / "src/redraft/weights" / args.name
+    save_weights(target, weights.model, task=task.name, card=weights.card, dtype=torch.bfloat16)
+    shipped = load_weights(target)  # what is judged is what ships, rounding included
+    started = time.monotonic()
+    figures = report(evaluate(TorchStepper(shipped.model), task, open_source(task, args.data)))
+    last = json.loads((args.run / "last/config.json").read_text())["card"]
+    network, _ = count_parameters(shipped.model)
+    card = {
+        "summary": (
+            f"{figures['solved']:.2%} of {figures['puzzles']:,} unseen {task.name} puzzles, {network:,} parameters, "
+            f"{last['seconds'] / 60:.0f} minutes of training"
+        ),
+        "evaluation": {"data": args.data, **figures},
+        "training": {key: last[key] for key in ("recipe", "step", "seconds", "device", "torch", "run")}
+        | {"best_step": weights.card["step"]},
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "commit": subprocess.check_output(["git", "rev-parse", "HEAD"], text=True, cwd=ROOT).strip(),
+        "evaluation_seconds": round(time.monotonic() - started, 1),
+    }
+    save_weights(target, weights.model, task=task.name, card=card, dtype=torch.bfloat16)
+    write_text(ROOT / "results" / f"{args.name}.json", json.dumps(card, indent=2) + "\n")
+    print(card["summary"])
+
+
+if __name__ == "__main__":
+    main()

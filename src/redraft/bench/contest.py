@@ -1,0 +1,148 @@
+"""Implementations against each other: a worker process each, taking turns so that a drifting machine hits all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import redraft
+from redraft.bench.peak import SIDE, shape_rates, square_rate
+from redraft.bench.sides import Job
+from redraft.bench.timing import spread
+from redraft.errors import RedraftError
+from redraft.models.trm import TRMConfig
+
+Tell = Callable[[str], None]
+
+
+class WorkerError(RedraftError):
+    """A worker process ended before its time."""
+
+
+class Worker:
+    """The parent's end of a `bench.worker` process; a context manager."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed in __exit__)
+        source = str(Path(redraft.__file__).parents[1])
+        paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "redraft.bench.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(job.threads)},
+        )
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            if stream is not None:
+                stream.close()
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a request; raises WorkerError with the last line it printed where it died."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        line = ""
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            pass
+        if not line:
+            self._errors.seek(0)
+            said = self._errors.read().strip().splitlines()
+            raise WorkerError(f"the worker for {self.job.side} ended: {said[-1] if said else 'it said nothing'}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entrant:
+    """One row of a contest: a worker's job, and what to ask of it. Equal jobs share a worker."""
+
+    name: str
+    job: Job
+    mode: str = ""
+
+
+def contest(
+    entrants: Sequence[Entrant], *, config: TRMConfig, warmup: int, repeats: int, tell: Tell, folder: Path
+) -> dict[str, Any]:
+    """Times of all entrants, one repeat each in turn, with a large matrix product timed in every round.
+
+    Returns `runs` (an entrant each: raw `rounds`, `first_seconds`, memory), `peak`, and `agreement` of the first
+    entrant with every other implementation.
+    """
+    with ExitStack() as stack:
+        workers: dict[Job, Worker] = {}
+        for entrant in entrants:
+            if entrant.job not in workers:
+                tell(f"starting {entrant.name}")
+                workers[entrant.job] = stack.enter_context(Worker(entrant.job))
+                workers[entrant.job].ask(asdict(entrant.job))
+        agreement = _agreement(entrants, workers, folder)
+        first: list[float] = []
+        for entrant in entrants:
+            tell(f"warming up {entrant.name}")
+            request = {"do": "run", "mode": entrant.mode}
+            warm = [workers[entrant.job].ask(request)["seconds"] for _ in range(max(1, warmup))]
+            first.append(warm[0])
+        rounds: list[list[dict[str, Any]]] = [[] for _ in entrants]
+        squares = []
+        for number in range(repeats):
+            squares.append(square_rate())
+            for row, entrant in zip(rounds, entrants, strict=True):
+                tell(f"round {number + 1} of {repeats}: {entrant.name}")
+                row.append(workers[entrant.job].ask({"do": "run", "mode": entrant.mode}))
+        memory = {job: worker.ask({"do": "memory"}) for job, worker in workers.items()}
+    tell("matrix products of the step")
+    return {
+        "runs": [
+            {"name": e.name, "first_seconds": s, "rounds": row, "memory": memory[e.job]}
+            for e, s, row in zip(entrants, first, rounds, strict=True)
+        ],
+        "agreement": agreement,
+        "peak": {
+            "square": {"side": SIDE, "rounds": squares, **spread(squares)},
+            "shapes": shape_rates(config, entrants[0].job.batch_size),
+        },
+    }
+
+
+def _agreement(entrants: Sequence[Entrant], workers: dict[Job, Worker], folder: Path) -> dict[str, Any]:
+    """How far the logits after one step are from ours, for each other side that is not compiled."""
+    ours = entrants[0].job
+    others = {e.job.side: e.job for e in entrants if e.job.side != ours.side and not e.job.compile}
+    logits = {}
+    for job in (ours, *others.values()) if others else ():
+        file = folder / f"logits-{job.side}.npy"
+        workers[job].ask({"do": "logits", "file": str(file)})
+        logits[job.side] = np.load(file)
+    mine = logits.get(ours.side)
+    return {
+        side: {
+            "max_logit_difference": float(np.abs(mine - logits[side]).max()),
+            "largest_logit": float(np.abs(mine).max()),
+            "same_predictions": float((mine.argmax(-1) == logits[side].argmax(-1)).mean()),
+        }
+        for side in others
+        if mine is not None
+    }

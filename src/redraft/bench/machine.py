@@ -1,0 +1,72 @@
+"""What a figure was measured on: processor, threads, versions, commit, and the memory of this process."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import redraft
+
+
+def context(threads: int) -> dict[str, Any]:
+    """Date, machine, versions and commit, as plain values for JSON."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "cpu": cpu_name(),
+            "cores": os.cpu_count(),
+            "threads": threads,
+            "capability": torch.backends.cpu.get_cpu_capability(),
+            "system": platform.platform(),
+            "python": platform.python_version(),
+        },
+        "torch": torch.__version__,
+        "redraft": redraft.__version__,
+        "commit": commit(Path(redraft.__file__).parent),
+    }
+
+
+def cpu_name() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def commit(folder: Path) -> str | None:
+    """The git commit of the checkout that holds `folder`, with `+` where files differ from it; None outside one."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
+            cwd=folder, capture_output=True, text=True, timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None if found.returncode == 0 else None
+
+
+def memory() -> dict[str, float]:
+    """Resident memory of this process in MiB: `now` and its `peak` so far.
+
+    Linux counts both for the program alone. `getrusage`, the fallback, also counts what the parent held when it
+    started this process.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        fields = dict(line.split(":", 1) for line in lines if ":" in line)
+        now, peak = (int(fields[key].split()[0]) / 1024 for key in ("VmRSS", "VmHWM"))
+    except (OSError, KeyError, ValueError):
+        import resource
+
+        unit = 1 if platform.system() == "Darwin" else 1024
+        now = peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+    return {"now": round(now, 1), "peak": round(peak, 1)}

@@ -1,0 +1,201 @@
+"""The benchmarks of training and solving: prepares the same weights and puzzles for every side, and sums up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from redraft.bench.contest import Entrant, Tell, contest
+from redraft.bench.flops import inference_flops, training_flops
+from redraft.bench.peak import ideal_seconds
+from redraft.bench.published import published_arch, published_settings, to_published
+from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, RUN, STORE, WEIGHTS, Job
+from redraft.bench.timing import rate, ratio, spread
+from redraft.data.build import open_source
+from redraft.data.sampler import Sampler
+from redraft.data.store import Store
+from redraft.errors import ConfigError
+from redraft.models import TRM, Model, build_model
+from redraft.models.io import save_weights
+from redraft.recipes import get_recipe
+from redraft.solve.load import open_weights
+from redraft.tasks import get_task
+from redraft.train.config import RunConfig, run_to_dict
+
+LOSSES = {"stablemax": "stablemax_cross_entropy", "softmax": "softmax_cross_entropy"}
+TRAIN_PUZZLES = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a benchmark of models is told; see the flags of `redraft bench` for their meaning."""
+
+    recipe: str
+    batch_size: int
+    warmup: int
+    repeats: int
+    threads: int
+    seed: int = 0
+    compile: bool = False
+    reference: Path | None = None
+    weights: str | None = None
+    steps: int = 16
+    puzzles: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "repeats", "threads", "steps", "puzzles"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"--{name.replace('_', '-')}: expected at least 1, got {value}")
+        if self.warmup < 0:
+            raise ConfigError(f"--warmup: expected at least 0, got {self.warmup}")
+        if self.reference is not None:
+            require_reference(self.reference)
+
+
+def require_reference(folder: Path) -> None:
+    """Raises ConfigError unless the folder is a checkout of the published code that can be imported here."""
+    if not (folder / "models" / "recursive_reasoning" / "trm.py").is_file():
+        raise ConfigError(
+            f"--reference {folder}: no models/recursive_reasoning/trm.py; "
+            "expected a checkout of SamsungSAILMontreal/TinyRecursiveModels"
+        )
+    missing = [name for name in ("einops", "pydantic") if find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"--reference: the published code needs {' and '.join(missing)}; pip install them")
+
+
+def bench_train(settings: Settings, tell: Tell) -> dict[str, Any]:
+    """Training steps a second, every slot one supervision step, the optimiser and the moving average included."""
+    run = replace(get_recipe(settings.recipe), batch_size=settings.batch_size, seed=settings.seed)
+    if settings.reference is not None:  # its AdamAtan2 is a CUDA extension
+        run = replace(run, optim=replace(run.optim, kind="adamw"))
+    with TemporaryDirectory(prefix="redraft-bench-") as name:
+        folder = Path(name)
+        tell("making puzzles")
+        store = open_source(get_task(run.task), f"make:{max(TRAIN_PUZZLES, settings.batch_size)}@{settings.seed}")
+        _prepare(folder, run, build_model(run.model, seed=run.seed), store, settings, max_steps=run.max_steps)
+        entrants = _entrants("train", run.task, settings, folder, modes=("",))
+        found = contest(
+            entrants, config=run.model, warmup=settings.warmup, repeats=settings.repeats, tell=tell, folder=folder
+        )
+    flops = training_flops(run.model)
+    figures = {
+        "recipe": run.recipe,
+        "optimiser": run.optim.kind,
+        "batch_size": settings.batch_size,
+        "unit": "examples/s",
+        "gflop": flops / 1e9,
+        "ideal": settings.batch_size / ideal_seconds(run.model, found["peak"]["shapes"], training=True),
+    }
+    return _sum_up(figures, found, amount=settings.batch_size, flops=flops)
+
+
+def bench_solve(settings: Settings, tell: Tell) -> dict[str, Any]:
+    """Puzzles a second at equal steps; for given weights also with halting, and the share solved."""
+    run, model = _solving_model(settings)
+    modes = ("never", "head", "rules") if settings.weights is not None else ("never",)
+    count = settings.puzzles or settings.batch_size
+    with TemporaryDirectory(prefix="redraft-bench-") as name:
+        folder = Path(name)
+        tell("making puzzles")
+        # Another seed than a recipe's test data, which may have chosen the weights.
+        store = open_source(get_task(run.task), f"make:{count}@{settings.seed + 1000}")
+        _prepare(folder, run, model, store, settings, max_steps=settings.steps)
+        entrants = _entrants("solve", run.task, settings, folder, modes=modes)
+        found = contest(
+            entrants, config=run.model, warmup=settings.warmup, repeats=settings.repeats, tell=tell, folder=folder
+        )
+    step = inference_flops(run.model)
+    each = ideal_seconds(run.model, found["peak"]["shapes"], training=False) * settings.steps
+    figures = {
+        "recipe": run.recipe,
+        "batch_size": settings.batch_size,
+        "puzzles": count,
+        "steps": settings.steps,
+        "unit": "puzzles/s",
+        "gflop": step * settings.steps / 1e9,
+        "ideal": settings.batch_size / each,
+    }
+    return _sum_up(figures, found, amount=count, flops=step)
+
+
+def _solving_model(settings: Settings) -> tuple[RunConfig, Model]:
+    """The model to solve with, and the run (of which task, model and loss matter)."""
+    if settings.weights is None:
+        run = replace(get_recipe(settings.recipe), batch_size=settings.batch_size, seed=settings.seed)
+        return run, build_model(run.model, seed=run.seed)
+    opened = open_weights(settings.weights)
+    run = replace(
+        get_recipe(settings.recipe), recipe=settings.weights, task=opened.task, model=opened.model.config
+    )
+    return run, opened.model
+
+
+def _prepare(folder: Path, run: RunConfig, model: Model, store: Store, settings: Settings, *, max_steps: int) -> None:
+    """Writes what the workers read: weights, configuration and puzzles, also as the published code wants them."""
+    (folder / RUN).write_text(json.dumps(run_to_dict(run)))
+    store.save(folder / STORE)
+    save_weights(folder / WEIGHTS, model, task=run.task, card={})
+    if settings.reference is None:
+        return
+    if not isinstance(model, TRM):
+        raise ConfigError(f"--reference: the published code has no model of kind {type(model).__name__}")
+    arch = published_arch(
+        model.config, batch_size=settings.batch_size, max_steps=max_steps, exploration=run.exploration
+    )
+    described = {"arch": arch, "settings": published_settings(run), "loss": LOSSES[run.loss]}
+    (folder / ARCH).write_text(json.dumps(described))
+    torch.save(to_published(model), folder / PUBLISHED)
+    sampler = Sampler(store, get_task(run.task), batch_size=settings.batch_size, seed=run.seed)
+    batches = [sampler.batch(step) for step in range(settings.warmup + settings.repeats + 1)]
+    np.savez(
+        folder / BATCHES,
+        inputs=np.stack([batch.inputs for batch in batches]),
+        labels=np.stack([batch.labels for batch in batches]),
+        puzzle_ids=np.stack([batch.puzzle_ids for batch in batches]),
+    )
+
+
+def _entrants(kind: str, task: str, settings: Settings, folder: Path, *, modes: Sequence[str]) -> list[Entrant]:
+    job = Job(
+        side=kind,
+        folder=str(folder),
+        threads=settings.threads,
+        task=task,
+        batch_size=settings.batch_size,
+        steps=settings.steps,
+    )
+    label = "redraft, halt={}" if len(modes) > 1 else "redraft"
+    entrants = [Entrant(name=label.format(mode), job=job, mode=mode) for mode in modes]
+    if settings.reference is not None:
+        theirs = replace(job, side=f"reference-{kind}", reference=str(settings.reference.resolve()))
+        entrants.insert(1, Entrant(name="reference", job=theirs))
+    if settings.compile:
+        twins = [e for e in entrants if e.mode in ("", "never")]
+        entrants += [replace(e, name=f"{e.name}, compiled", job=replace(e.job, compile=True)) for e in twins]
+    return entrants
+
+
+def _sum_up(figures: dict[str, Any], found: dict[str, Any], *, amount: int, flops: int) -> dict[str, Any]:
+    """Rates and shares beside the raw times; ratios of ours to the reference, round by round."""
+    peak = found["peak"]["square"]["median"]
+    seconds = {run["name"]: [each["seconds"] for each in run["rounds"]] for run in found["runs"]}
+    for run in found["runs"]:
+        times = seconds[run["name"]]
+        done = flops * amount * run["rounds"][0].get("steps", 1) / 1e9  # steps that were saved by halting do not count
+        gflops = done / spread(times)["median"]
+        run |= {"seconds": spread(times), "rate": rate(amount, times), "gflops": gflops, "share": gflops / peak}
+    names = list(seconds)
+    pairs = [(a, b) for b in names if b.startswith("reference") for a in names if not a.startswith("reference")]
+    pairs += [(name, names[0]) for name in names[1:] if not name.startswith("reference")]
+    ratios = {f"{a} / {b}": ratio(seconds[a], seconds[b]) for a, b in pairs}
+    return {**figures, **found, "ratios": ratios}

@@ -1,0 +1,88 @@
+"""Our weights and configurations in the published code's names, so that both can run the same model."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from redraft.core.layers import swiglu_width
+from redraft.errors import ConfigError
+from redraft.models.published import _LAYER, _NAMES
+from redraft.models.trm import TRM, TRMConfig
+from redraft.train.config import RunConfig
+
+_THEIR_NAMES = {ours: theirs for theirs, ours in _NAMES.items()}
+_THEIR_LAYER = {ours: theirs for theirs, ours in _LAYER.items()}
+_THEIR_MULTIPLE = 256  # fixed in the published code
+
+
+def published_name(name: str) -> str:
+    """The published name of one of our tensors."""
+    block = re.fullmatch(r"net\.blocks\.(\d+)\.(.+)", name)
+    theirs = f"L_level.layers.{block[1]}.{_THEIR_LAYER[block[2]]}" if block else _THEIR_NAMES[name]
+    return f"model.inner.{theirs}"
+
+
+def to_published(model: TRM) -> dict[str, Tensor]:
+    """The state dict that the published code loads.
+
+    Its halting head has a second row, for Q(continue), which TRM never uses: zeros.
+    """
+    tensors = {published_name(name): tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    for name in ("model.inner.q_head.weight", "model.inner.q_head.bias"):
+        tensors[name] = torch.cat((tensors[name], torch.zeros_like(tensors[name])))
+    return tensors
+
+
+def published_arch(model: TRMConfig, *, batch_size: int, max_steps: int, exploration: float) -> dict[str, Any]:
+    """The published code's configuration of the same model; raises ConfigError for a shape it cannot have."""
+    positions = model.puzzle_positions + model.seq_len
+    for features in {model.hidden_size, positions if model.mixer == "mlp" else model.hidden_size}:
+        ours = swiglu_width(features, model.expansion, model.width_multiple)
+        theirs = swiglu_width(features, model.expansion, _THEIR_MULTIPLE)
+        if ours != theirs:
+            raise ConfigError(
+                f"--reference: the published code rounds inner widths to a multiple of {_THEIR_MULTIPLE}: "
+                f"{theirs} for {features} features, but this model has {ours}; compare a full-size recipe, "
+                "for example sudoku-extreme-mlp"
+            )
+    return {
+        "batch_size": batch_size,
+        "seq_len": model.seq_len,
+        "vocab_size": model.vocab_size,
+        "num_puzzle_identifiers": model.num_puzzles,
+        "puzzle_emb_ndim": model.puzzle_dim if model.puzzle_positions else 0,
+        "puzzle_emb_len": model.puzzle_positions,
+        "H_cycles": model.T,
+        "L_cycles": model.n,
+        "H_layers": 0,
+        "L_layers": model.num_layers,
+        "hidden_size": model.hidden_size,
+        "expansion": model.expansion,
+        "num_heads": model.num_heads,
+        "pos_encodings": model.positions,
+        "rms_norm_eps": model.norm_eps,
+        "rope_theta": model.rope_theta,
+        "halt_max_steps": max_steps,
+        "halt_exploration_prob": exploration,
+        "forward_dtype": model.dtype,
+        "mlp_t": model.mixer == "mlp",
+        "no_ACT_continue": True,
+    }
+
+
+def published_settings(run: RunConfig) -> dict[str, float]:
+    """What its optimisers and its moving average are set to."""
+    optim = run.optim
+    return {
+        "lr": optim.lr,
+        "beta1": optim.beta1,
+        "beta2": optim.beta2,
+        "weight_decay": optim.weight_decay,
+        "puzzle_lr": optim.puzzle_lr,
+        "puzzle_weight_decay": optim.puzzle_weight_decay,
+        "ema": optim.ema,
+    }

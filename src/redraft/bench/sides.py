@@ -1,0 +1,132 @@
+"""What a worker runs for us: a trainer's step, or a solver on a set of puzzles; timed inside, checked outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from redraft.data.store import Store
+from redraft.models import Model
+from redraft.models.io import load_weights, read_json
+from redraft.solve.solver import HaltRule, Solver
+from redraft.solve.stepper import TorchStepper
+from redraft.tasks import Task, get_task
+from redraft.train.config import run_from_dict
+from redraft.train.loop import Trainer
+
+# Files of a job's folder, written by `bench.contest.prepare`.
+RUN, STORE, WEIGHTS, PUBLISHED, ARCH, BATCHES = "run.json", "store", "weights", "published.pt", "arch.json", "batches"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a worker is to set up.
+
+    Attributes:
+        side: a key of `bench.worker.SIDES`.
+        folder: weights, configuration and puzzles, the same for every side.
+        threads: of the CPU.
+        task, batch_size: of the puzzles.
+        steps: supervision steps a puzzle gets in solving.
+        compile: whether torch.compile is used.
+        reference: checkout of the published code, empty where it is not needed.
+    """
+
+    side: str
+    folder: str
+    threads: int
+    task: str
+    batch_size: int
+    steps: int = 16
+    compile: bool = False
+    reference: str = ""
+
+
+class Side(Protocol):
+    """One implementation with its model."""
+
+    def first_logits(self) -> NDArray[np.float32]:
+        """Logits (B, L, V) of the first batch of puzzles after one supervision step from the initial state."""
+        ...
+
+    def run(self, mode: str) -> dict[str, Any]:
+        """One timed repeat: `seconds`, and maybe what came of it."""
+        ...
+
+
+class Train:
+    """Our training step: sampling, augmentation, forward, backward, optimisers, moving average, metrics."""
+
+    def __init__(self, job: Job) -> None:
+        folder, task = Path(job.folder), get_task(job.task)
+        config = run_from_dict({**read_json(folder / RUN), "compile": job.compile}, where=RUN)
+        self.store = Store.open(folder / STORE, task=task.name)
+        out = folder / f"run-{job.compile}"
+        self.trainer = Trainer(config, out, task=task, data=self.store, device=torch.device("cpu"))
+        self.batch_size = job.batch_size
+
+    def first_logits(self) -> NDArray[np.float32]:
+        return first_logits(self.trainer.model, self.store, self.batch_size)
+
+    def run(self, mode: str) -> dict[str, Any]:
+        started = perf_counter()
+        self.trainer.train_step()
+        return {"seconds": perf_counter() - started}
+
+
+class Solve:
+    """Our solver on all puzzles; `mode` is the halting rule."""
+
+    def __init__(self, job: Job) -> None:
+        folder = Path(job.folder)
+        self.job, self.task = job, get_task(job.task)
+        self.store = Store.open(folder / STORE, task=self.task.name)
+        self.questions = self.task.decode(self.store.inputs)
+        self.model = load_weights(folder / WEIGHTS).model
+        if job.compile:
+            self.model.compile_network()
+
+    def first_logits(self) -> NDArray[np.float32]:
+        return first_logits(self.model, self.store, self.job.batch_size)
+
+    def run(self, mode: str) -> dict[str, Any]:
+        job = self.job
+        solver = Solver(
+            TorchStepper(self.model),
+            self.task,
+            max_steps=job.steps,
+            halt=cast(HaltRule, mode),
+            batch_size=job.batch_size,
+            trace=False,
+        )
+        started = perf_counter()
+        answers = solver.solve_many(list(self.questions))
+        seconds = perf_counter() - started
+        return {
+            "seconds": seconds,
+            "solved": sum(answer.solved for answer in answers) / len(answers),
+            "steps": sum(answer.steps for answer in answers) / len(answers),
+        }
+
+
+def first_logits(model: Model, store: Store, batch_size: int) -> NDArray[np.float32]:
+    """See `Side.first_logits`; leaves the model's mode as it was."""
+    tokens = torch.from_numpy(store.inputs[:batch_size]).long()
+    ids = torch.from_numpy(store.puzzle_ids[:batch_size]).long()
+    training = model.training
+    with torch.no_grad():
+        logits = model.eval()(tokens, ids, model.initial_carry(len(tokens))).logits
+    model.train(training)
+    found: NDArray[np.float32] = logits.numpy()
+    return found
+
+
+def share_solved(task: Task, store: Store, predictions: NDArray[np.integer]) -> float:
+    """Share of the store's puzzles that predictions (N, L) solve by the rules."""
+    return float(task.check_many(task.decode(store.inputs), task.decode(predictions)).mean())

@@ -1,0 +1,53 @@
+"""A process that runs one implementation: a job on standard input, then requests, one JSON line each.
+
+One process an implementation, so that peaks of memory do not mix and no module of one reaches the other. Standard
+output carries answers alone; whatever else prints goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from redraft.bench.machine import memory
+from redraft.bench.reference import ReferenceSolve, ReferenceTrain
+from redraft.bench.sides import Job, Side, Solve, Train
+
+SIDES: dict[str, Callable[[Job], Side]] = {
+    "train": Train,
+    "solve": Solve,
+    "reference-train": ReferenceTrain,
+    "reference-solve": ReferenceSolve,
+}
+
+
+def main() -> None:
+    """Serves requests until standard input ends."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    job = Job(**json.loads(sys.stdin.readline()))
+    torch.set_num_threads(job.threads)
+    before = memory()["now"]
+    side = SIDES[job.side](job)
+    print(json.dumps({"ready": True}), file=answers)
+    for line in sys.stdin:
+        print(json.dumps(_answer(side, json.loads(line), before)), file=answers)
+
+
+def _answer(side: Side, request: dict[str, Any], before: float) -> dict[str, Any]:
+    if request["do"] == "logits":
+        np.save(request["file"], side.first_logits())
+        return {}
+    if request["do"] == "memory":
+        return {"before_mib": before, "peak_mib": memory()["peak"]}
+    return side.run(request["mode"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Text files written whole or not at all, and a look at the place before the work whose result goes there."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from redraft.errors import RedraftError
+
+
+def write_text(file: Path, text: str) -> None:
+    """Writes a file whole or not at all; raises RedraftError where it cannot."""
+    partial = file.with_name(file.name + ".tmp")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, file)
+    except OSError as error:
+        raise RedraftError(f"{file}: cannot be written: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def require_place(file: Path) -> None:
+    """Raises RedraftError where no file of that name can be: no folder for it, or a folder in its place."""
+    if file.is_dir():
+        raise RedraftError(f"{file}: is a folder; expected the name of a file to write")
+    if not file.parent.is_dir():
+        raise RedraftError(f"{file}: there is no folder {file.parent}")

@@ -1,0 +1,100 @@
+"""Every benchmark runs at a tiny size and gives finite figures; what is wrong in the input is named."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from redraft.bench.machine import memory
+from redraft.bench.sides import share_solved
+from redraft.bench.timing import ratio, seconds_of, spread
+from redraft.cli import main
+from redraft.data.build import open_source
+from redraft.models import build_model
+from redraft.models.io import save_weights
+from redraft.recipes import get_recipe
+from redraft.tasks import get_task
+
+TINY = ["--recipe", "sudoku-4x4", "--batch-size", "2", "--repeats", "1", "--threads", "1"]
+
+
+def bench(folder: Path, *arguments: str) -> dict[str, Any]:
+    file = folder / "bench.json"
+    assert main(["bench", *arguments, "-o", str(file)]) == 0
+    result: dict[str, Any] = json.loads(file.read_text())
+    assert_finite(result)
+    for key in ("date", "machine", "torch", "commit", "arguments"):
+        assert key in result
+    return result
+
+
+def assert_finite(value: Any) -> None:
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            assert_finite(item)
+    elif isinstance(value, float):
+        assert math.isfinite(value)
+
+
+def test_train(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    result = bench(tmp_path, "train", *TINY)
+    assert "examples/s" in capsys.readouterr().out
+    assert result["arguments"]["batch_size"] == 2
+    [run] = result["train"]["runs"]
+    assert run["name"] == "redraft" and len(run["rounds"]) == 1
+    assert run["rate"]["median"] == pytest.approx(2 / run["rounds"][0]["seconds"])
+    assert 0 < run["memory"]["before_mib"] < run["memory"]["peak_mib"]
+
+
+def test_solve_with_weights_that_halt(tmp_path: Path) -> None:
+    run = get_recipe("sudoku-4x4")
+    save_weights(tmp_path / "weights", build_model(run.model), task=run.task, card={})
+    weights = ["--weights", str(tmp_path / "weights"), "--steps", "2", "--puzzles", "3"]
+    result = bench(tmp_path, "solve", *TINY, *weights)["solve"]
+    assert [run["name"] for run in result["runs"]] == [f"redraft, halt={rule}" for rule in ("never", "head", "rules")]
+    assert result["runs"][0]["rounds"][0]["steps"] == 2
+    assert set(result["ratios"]) == {f"redraft, halt={rule} / redraft, halt=never" for rule in ("head", "rules")}
+
+
+def test_make(tmp_path: Path) -> None:
+    rows = bench(tmp_path, "make", "--repeats", "1", "--puzzles", "2", "--threads", "1")["make"]["rows"]
+    assert [row["unit"] for row in rows] == ["puzzles/s", "puzzles/s", "ms", "ms", "rows/s"]
+    assert all(row["median"] > 0 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["fly"], "unknown benchmark 'fly'; known: train, solve, make, all"),
+        (["train", "--recipe", "go"], "unknown recipe 'go'"),
+        (["train", "--batch-size", "0"], "--batch-size: expected at least 1, got 0"),
+        (["solve", "--steps", "0"], "--steps: expected at least 1, got 0"),
+        (["make", "--threads", "0"], "--threads: expected at least 1, got 0"),
+        (["make", "--puzzles", "0"], "--puzzles"),
+        (["train", "--warmup", "-1"], "--warmup: expected at least 0, got -1"),
+        (["train", "--reference", "/nowhere"], "expected a checkout of SamsungSAILMontreal/TinyRecursiveModels"),
+        (["make", "-o", "/nowhere/x.json"], "the folder /nowhere does not exist"),
+    ],
+)
+def test_mistakes_are_named(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_times_and_ratios() -> None:
+    calls: list[int] = []
+    assert len(seconds_of(lambda: calls.append(1), warmup=2, repeats=3)) == 3
+    assert len(calls) == 5
+    assert spread([3.0, 1.0, 2.0]) == {"median": 2.0, "min": 1.0, "max": 3.0}
+    assert ratio([1.0, 2.0, 4.0], [2.0, 4.0, 8.0]) == {"median": 2.0, "min": 2.0, "max": 2.0}
+
+
+def test_memory_and_share_solved() -> None:
+    found = memory()
+    assert 0 < found["now"] <= found["peak"]
+    task = get_task("sudoku-4x4")
+    store = open_source(task, "make:4@0")
+    assert share_solved(task, store, store.labels) == 1.0
+    assert share_solved(task, store, store.inputs) == 0.0

@@ -1,0 +1,49 @@
+"""The formula for a step's operations agrees with PyTorch's own count."""
+
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from redraft.bench.flops import head_products, inference_flops, network_products, training_flops
+from redraft.models import TRMConfig, build_model
+from redraft.recipes import get_recipe
+
+BATCH = 3
+TINY = {"vocab_size": 6, "seq_len": 16, "hidden_size": 32, "num_heads": 4, "width_multiple": 16, "n": 2, "T": 2}
+
+
+def config(mixer: str, positions: str) -> TRMConfig:
+    return TRMConfig(mixer=mixer, positions=positions, puzzle_positions=2, puzzle_dim=32, **TINY)
+
+
+@pytest.mark.parametrize(("mixer", "positions"), [("mlp", "none"), ("attention", "rope")])
+def test_formula_agrees_with_the_counter(mixer: str, positions: str) -> None:
+    model = build_model(config(mixer, positions))
+    tokens, ids = torch.ones(BATCH, 16, dtype=torch.int64), torch.zeros(BATCH, dtype=torch.int64)
+
+    def count(backward: bool) -> int:
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+            output = model(tokens, ids, model.initial_carry(BATCH))
+            if backward:
+                (output.logits.sum() + output.halt_logit.sum()).backward()
+        return counter.get_total_flops()
+
+    assert inference_flops(model.config, BATCH) == count(backward=False)
+    assert training_flops(model.config, BATCH) == count(backward=True)
+
+
+def test_operations_grow_with_the_batch_alone() -> None:
+    tiny = config("attention", "rope")
+    assert training_flops(tiny, 7) == 7 * training_flops(tiny)
+    assert inference_flops(tiny, 7) == 7 * inference_flops(tiny)
+
+
+def test_full_size_figures() -> None:
+    full = get_recipe("sudoku-extreme-mlp").model
+    assert round(training_flops(full) / 1e9) == 43
+    assert round(inference_flops(full) / 1e9) == 26
+    products = {product.name: product for product in network_products(full, 8)}
+    down = products["mlp.down"]
+    assert (down.rows, down.inner, down.columns, down.times) == (8 * 97, 1536, 512, 2)
+    assert {product.name for product in head_products(full, 8)} == {"answer_head", "halt_head"}
