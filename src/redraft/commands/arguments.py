@@ -34,7 +34,7 @@ def parse(
         if gather is not None:
             args, loose = tyro.cli(kind, args=arguments, return_unknown_args=True, **settings)
             if not any(argument.startswith("-") for argument in loose):
-                return replace(args, **{gather: (*getattr(args, gather), *loose)})  # type: ignore[type-var]
+                return replace(args, **{gather: (*getattr(args, gather), *loose)})
         return tyro.cli(kind, args=arguments, **settings)
     finally:
         sys.stdout.flush()

@@ -15,7 +15,7 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(f"unexpected argument {arguments[0]!r}; redraft list takes none")
     from redraft.recipes import RECIPES
 
-    _print("tasks", {name: "" for name in TASKS})
+    _print("tasks", dict.fromkeys(TASKS, ""))
     _print("recipes", {name: recipe.__doc__ or "" for name, recipe in RECIPES.items()})
     _print("weights that ship", {name: redraft.weights.summary(name) for name in redraft.weights.names()})
     return 0

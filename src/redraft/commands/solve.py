@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BOARDS = 4  # up to so many puzzles are drawn; more get a line each
 
 Entry = Puzzle | PuzzleError
-Result = tuple[Entry, "Answer | None"]
+Result = tuple[str, "Answer | PuzzleError"]  # where the puzzle stands, and what came of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,9 @@ def run(arguments: list[str]) -> int:
 def _require_sense(args: Arguments) -> None:
     """Raises RedraftError for arguments that cannot be meant, before anything is computed."""
     if args.max_steps < 1 or args.batch_size < 1:
-        raise ConfigError(f"expected max-steps and batch-size of at least 1, got {args.max_steps} and {args.batch_size}")
+        raise ConfigError(
+            f"expected max-steps and batch-size of at least 1, got {args.max_steps} and {args.batch_size}"
+        )
     if args.delay < 0:
         raise ConfigError(f"--delay: expected at least 0 seconds, got {args.delay:g}")
     if sum((args.json, args.watch, args.output is not None)) > 1:
@@ -165,18 +167,18 @@ def _solve(opened: Weights, task: Task, entries: Sequence[Entry], args: Argument
         batch_size=args.batch_size,
         trace=args.watch or args.json,
     )
-    sound = [i for i, entry in enumerate(entries) if isinstance(entry, Puzzle)]
+    sound = [entry.question for entry in entries if isinstance(entry, Puzzle)]
     started = time.monotonic()
-    solved = solver.solve_many([entries[i].question for i in sound])  # type: ignore[union-attr]
+    solved = solver.solve_many(sound)
     seconds = time.monotonic() - started
-    answers = dict(zip(sound, solved, strict=True))
-    results = [(entry, answers.get(i)) for i, entry in enumerate(entries)]
+    answers = iter(solved)
+    results = [(entry.place, entry if isinstance(entry, PuzzleError) else next(answers)) for entry in entries]
 
     if args.output is not None:
         write_text(args.output, _csv(task, results))
     elif args.json:
-        for entry, answer in results:
-            print(json.dumps(_plain(task, entry, answer)))
+        for result in results:
+            print(json.dumps(_plain(task, result), allow_nan=False))
     elif args.watch:
         for answer in solved:
             watch(task, answer, Console(), delay=args.delay, max_steps=args.max_steps)
@@ -198,10 +200,10 @@ def _print(task: Task, results: Sequence[Result]) -> None:
 
     console = Console()
     drawn = len(results) <= BOARDS and console.is_terminal
-    for entry, answer in results:
-        if answer is None:
+    for _, answer in results:
+        if isinstance(answer, PuzzleError):
             if not console.is_terminal:  # holds the place of an answer; a terminal shows it as an error anyway
-                print(f"# {entry}")
+                print(f"# {answer}")
         elif drawn:
             print_answer(task, answer, console)
         elif answer.solved:
@@ -210,13 +212,14 @@ def _print(task: Task, results: Sequence[Result]) -> None:
             print(f"# not solved: {task.format(answer.question)} (after {answer.steps} steps, {answer.verdict.reason})")
 
 
-def _plain(task: Task, entry: Entry, answer: Answer | None) -> dict[str, Any]:
+def _plain(task: Task, result: Result) -> dict[str, Any]:
     """A result as plain values. Only a solved puzzle has an `answer`; the last draft of another is its `draft`."""
-    if isinstance(entry, PuzzleError) or answer is None:
-        return {"place": entry.place, "status": "error", "message": entry.message}
-    values = {
-        "place": entry.place,
-        "question": task.format(entry.question),
+    place, answer = result
+    if isinstance(answer, PuzzleError):
+        return {"place": place, "status": "error", "message": answer.message}
+    values: dict[str, Any] = {
+        "place": place,
+        "question": task.format(answer.question),
         "status": "solved" if answer.solved else "unsolved",
         "answer" if answer.solved else "draft": task.format(answer.grid),
         "steps": answer.steps,
@@ -236,6 +239,6 @@ def _csv(task: Task, results: Sequence[Result]) -> str:
     columns = ("place", "question", "status", "answer", "draft", "steps", "halt_probability", "message")
     writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n", restval="")
     writer.writeheader()
-    for entry, answer in results:
-        writer.writerow(_plain(task, entry, answer))
+    for result in results:
+        writer.writerow(_plain(task, result))
     return text.getvalue()

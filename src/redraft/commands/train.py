@@ -62,13 +62,12 @@ def run(arguments: list[str]) -> int:
         return 0 if arguments else 2
     if arguments[0] == "--resume":
         return _resume(arguments[1:])
-    tiny = "--tiny" in arguments
-    recipe = get_recipe(arguments[0], tiny=tiny)
-    rest = [argument for argument in arguments[1:] if argument != "--tiny"]
+    name, *rest = [argument for argument in arguments if argument != "--tiny"] or [""]
+    recipe = get_recipe(name, tiny="--tiny" in arguments)
     args = parse(
         Arguments,
         rest,
-        command=f"train {arguments[0]}",
+        command=f"train {name}",
         description=description,
         default=Arguments(config=recipe),
     )

@@ -131,8 +131,9 @@ def render(figures: dict[str, Any]) -> RenderableType:
         (f"{figures['exact']:.2%}", "bold"),
         f" exact ({low:.2%} to {high:.2%}, 95 %) on {figures['puzzles']:,} puzzles after {figures['steps']} steps\n",
         f"{figures['solved']:.2%} solved by the rules, {figures['cells']:.2%} of cells right\n",
-        f"halted by the model's own head: {halting['exact']:.2%} exact after {halting['mean_steps']:.2f} steps on average\n"
-        f"at the last step the head judges its answer rightly {halting['accuracy']:.2%} of the time (AUROC {auroc_text})",
+        f"halted by the model itself: {halting['exact']:.2%} exact in {halting['mean_steps']:.2f} steps on average\n",
+        f"at the last step its halting head is right about its answer {halting['accuracy']:.2%} of the time "
+        f"(AUROC {auroc_text})",
     )
     parts: list[RenderableType] = [head, _step_table(figures["by_step"])]
     if len(figures["by_rating"]) > 1:

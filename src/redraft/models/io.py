@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -16,10 +16,17 @@ from redraft.config import from_dict, to_dict
 from redraft.errors import ConfigError, WeightsError
 from redraft.files import write_text
 from redraft.models import MODELS, Model, ModelConfig, build_model, model_kind
-from redraft.models.base import DTYPES, DType
+from redraft.models.base import DTYPES
 
 __all__ = [
-    "FORMAT", "Weights", "count_parameters", "load_weights", "model_config", "read_json", "require_fit", "save_weights",
+    "FORMAT",
+    "Weights",
+    "count_parameters",
+    "load_weights",
+    "model_config",
+    "read_json",
+    "require_fit",
+    "save_weights",
     "write_text",
 ]
 
@@ -65,7 +72,6 @@ def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
     folder = folder.parent if folder.name == "model.safetensors" else folder
     if dtype not in DTYPES:
         raise ConfigError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
-    activations = cast(DType, dtype)
     if folder.is_file():
         raise WeightsError(f"{folder}: is a file; expected a folder with config.json and model.safetensors")
     meta = read_json(folder / "config.json")
@@ -73,7 +79,7 @@ def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
         raise WeightsError(f"{folder / 'config.json'}: format {meta.get('format')!r}, expected {FORMAT}")
     if not isinstance(meta.get("task"), str):
         raise WeightsError(f"{folder / 'config.json'}: expected the name of a task, got {meta.get('task')!r}")
-    config = replace(model_config(meta.get("model"), where=f"{folder / 'config.json'}: model"), dtype=activations)
+    config = replace(model_config(meta.get("model"), where=f"{folder / 'config.json'}: model"), dtype=dtype)
     file = folder / "model.safetensors"
     try:
         tensors = load_file(file)

@@ -96,7 +96,9 @@ def read_checkpoint(file: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{file}: expected a state dict (names to tensors), got {type(values).__name__}")
     for name, value in values.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise WeightsError(f"{file}: expected a state dict (names to tensors), got {type(value).__name__} at {name!r}")
+            raise WeightsError(
+                f"{file}: expected a state dict (names to tensors), got {type(value).__name__} at {name!r}"
+            )
     return values
 
 

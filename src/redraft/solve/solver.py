@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from redraft.errors import ConfigError
+from redraft.errors import ConfigError, PuzzleError
 from redraft.solve.stepper import Draft, Stepper
 from redraft.tasks import Grid, Task, Verdict
 
@@ -87,12 +87,12 @@ class Solver:
         self.stepper, self.task = stepper, task
         self.max_steps, self.halt, self.batch_size, self.trace = max_steps, halt, batch_size, trace
 
-    def solve(self, puzzle: str | Grid) -> Answer:
+    def solve(self, puzzle: str | ArrayLike) -> Answer:
         """Solves one puzzle, written out or as a grid (H, W).
 
         Raises PuzzleError where it cannot be read, breaks the rules, or has no or several solutions.
         """
-        question = self.task.parse(puzzle) if isinstance(puzzle, str) else np.asarray(puzzle, dtype=np.int8)
+        question = self.task.parse(puzzle) if isinstance(puzzle, str) else _grid(puzzle)
         self.task.validate(question)
         return self.solve_many([question])[0]
 
@@ -147,6 +147,19 @@ class Solver:
             halt_probability=_sigmoid(logit),
             trace=tuple(slot.trace),
         )
+
+
+def _grid(values: ArrayLike) -> Grid:
+    """Anything array-like as a grid; raises PuzzleError where a value is not a small whole number."""
+    try:
+        given = np.asarray(values)
+        with np.errstate(invalid="ignore"):
+            grid = given.astype(np.int8)
+        if np.array_equal(grid, given):
+            return grid
+    except (ValueError, TypeError, OverflowError):
+        pass
+    raise PuzzleError("expected a grid of small whole numbers, or a puzzle written out")
 
 
 def _sigmoid(logit: float) -> float:

@@ -65,9 +65,7 @@ class TorchStepper:
     @torch.inference_mode()
     def step(self, state: TorchState) -> tuple[TorchState, Draft]:
         output = self.model(state.tokens, state.puzzle_ids, state.carry)
-        draft = Draft(
-            output.logits.argmax(-1).to("cpu", torch.int16).numpy(), output.halt_logit.float().cpu().numpy()
-        )
+        draft = Draft(output.logits.argmax(-1).to("cpu", torch.int16).numpy(), output.halt_logit.float().cpu().numpy())
         return TorchState(state.tokens, state.puzzle_ids, output.carry), draft
 
     @torch.inference_mode()

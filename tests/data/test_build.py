@@ -1,0 +1,84 @@
+"""Sources of data: made, read from files, opened from stores; and what a model has not seen."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from redraft.data.build import from_examples, open_source, without
+from redraft.data.store import Store
+from redraft.errors import DataError
+from redraft.tasks import get_task
+
+TASK = get_task("sudoku-4x4")
+
+
+def write_csv(file: Path, count: int, seed: int = 0) -> Store:
+    made = TASK.make(count, seed)
+    lines = [
+        f"{TASK.format(question)},{TASK.format(answer)},{rating:g}"
+        for question, answer, rating in zip(made.questions, made.answers, made.ratings, strict=True)
+    ]
+    file.write_text("\n".join(["question,answer,rating", *lines]) + "\n")
+    return from_examples(TASK, made, source=str(file))
+
+
+def assert_same(got: Store, want: Store) -> None:
+    for name in ("inputs", "labels", "puzzle_ids", "ratings"):
+        np.testing.assert_array_equal(getattr(got, name), getattr(want, name))
+
+
+def test_made_puzzles() -> None:
+    store = open_source(TASK, "make:5@3")
+    assert_same(store, from_examples(TASK, TASK.make(5, 3), source=""))
+    assert store.source == "make:5@3"
+    assert_same(open_source(TASK, "make:5"), open_source(TASK, "make:5@0"))
+    assert_same(open_source(TASK, "make:5@3", limit=2), store.rows(slice(2)))
+
+
+@pytest.mark.parametrize("source", ["make:", "make:x", "make:5@", "make:-5", "make:5@-1", "make:5@3 "])
+def test_bad_recipe_for_puzzles(source: str) -> None:
+    with pytest.raises(DataError, match="expected make:COUNT or make:COUNT@SEED"):
+        open_source(TASK, source)
+
+
+def test_csv_file(tmp_path: Path) -> None:
+    want = write_csv(tmp_path / "puzzles.csv", 4)
+    assert_same(open_source(TASK, str(tmp_path / "puzzles.csv")), want)
+    assert_same(open_source(TASK, str(tmp_path / "puzzles.csv"), limit=3), want.rows(slice(3)))
+
+
+def test_folder_of_splits(tmp_path: Path) -> None:
+    train, test = write_csv(tmp_path / "train.csv", 3), write_csv(tmp_path / "test.csv", 2, seed=9)
+    assert_same(open_source(TASK, str(tmp_path)), train)
+    assert_same(open_source(TASK, str(tmp_path), split="test"), test)
+    assert open_source(TASK, str(tmp_path), split="test").source == f"{tmp_path} (test)"
+
+
+def test_store_folder(tmp_path: Path) -> None:
+    want = open_source(TASK, "make:5@3")
+    want.save(tmp_path / "store")
+    assert_same(open_source(TASK, str(tmp_path / "store")), want)
+    assert len(open_source(TASK, str(tmp_path / "store"), limit=2)) == 2
+    with pytest.raises(DataError, match="expected sudoku-6x6"):
+        open_source(get_task("sudoku-6x6"), str(tmp_path / "store"))
+
+
+def test_no_examples(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="make:0: no examples"):
+        open_source(TASK, "make:0")
+    with pytest.raises(DataError, match="limit of at least 1 example, got -1"):
+        open_source(TASK, "make:5", limit=-1)
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(DataError, match=r"empty\.csv: the file is empty"):
+        open_source(TASK, str(tmp_path / "empty.csv"))
+    with pytest.raises(DataError, match=r"nowhere\.csv: cannot be read"):
+        open_source(TASK, str(tmp_path / "nowhere.csv"))
+
+
+def test_without_drops_questions_seen() -> None:
+    store = open_source(TASK, "make:12@3")
+    seen = store.rows(np.array([0, 5, 11]))
+    assert_same(without(store, seen), store.rows(np.array([1, 2, 3, 4, 6, 7, 8, 9, 10])))
+    assert len(without(store, store)) == 0
+    assert_same(without(store, store.rows(slice(0))), store)

@@ -1,0 +1,111 @@
+"""The sampler: a pure function of (seed, step, rank) that shows every example once an epoch."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redraft.data.build import from_examples
+from redraft.data.sampler import Batch, Sampler
+from redraft.data.store import Store
+from redraft.tasks import get_task
+
+TASK = get_task("sudoku-4x4")
+
+
+def numbered(count: int) -> Store:
+    """A store whose puzzle ids tell the rows apart."""
+    store = from_examples(TASK, TASK.make(count, 0), source="")
+    return replace(store, puzzle_ids=np.arange(count, dtype=np.int32))
+
+
+STORE = numbered(10)
+
+
+def sampler(store: Store = STORE, **changes: int) -> Sampler:
+    return Sampler(store, TASK, **{"batch_size": 4, "seed": 5, "augment": True, **changes})  # type: ignore[arg-type]
+
+
+def assert_same(one: Batch, other: Batch) -> None:
+    for name in ("inputs", "labels", "puzzle_ids"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def rows(used: Sampler, steps: range) -> list[int]:
+    return [int(row) for step in steps for row in used.batch(step).puzzle_ids]
+
+
+def test_a_batch_depends_on_the_step_alone() -> None:
+    fresh = sampler().batch(7)
+    assert fresh.inputs.dtype == fresh.labels.dtype == np.int16 and fresh.puzzle_ids.dtype == np.int32
+    used = sampler()
+    for step in (3, 0, 7, 6, 7, 100):
+        used.batch(step)
+    assert_same(used.batch(7), fresh)
+
+
+def test_seeds_and_steps_differ() -> None:
+    assert rows(sampler(), range(5)) != rows(sampler(seed=6), range(5))
+    assert not np.array_equal(sampler().batch(0).inputs, sampler().batch(5).inputs)
+
+
+@settings(max_examples=25, deadline=None)
+@given(count=st.integers(1, 12), batch=st.integers(1, 15), seed=st.integers(0, 3))
+def test_every_example_once_an_epoch(count: int, batch: int, seed: int) -> None:
+    """Also where batches straddle epochs, and where a batch is larger than the store."""
+    used = sampler(numbered(12).rows(slice(count)), batch_size=batch, seed=seed)
+    stream = rows(used, range(-(-3 * count // batch)))
+    for epoch in range(3):
+        assert Counter(stream[epoch * count : (epoch + 1) * count]) == Counter(range(count))
+
+
+def test_epochs_have_orders_of_their_own() -> None:
+    stream = rows(sampler(batch_size=10), range(2))
+    assert stream[:10] != stream[10:]
+
+
+def test_ranks_share_the_global_batch() -> None:
+    """Two processes with half a batch each see what one process sees: together all of it, nothing twice."""
+    alone = sampler(batch_size=4, world=1)
+    pair = [sampler(batch_size=2, rank=rank, world=2) for rank in (0, 1)]
+    for step in range(6):
+        both = np.concatenate([each.batch(step).puzzle_ids for each in pair])
+        np.testing.assert_array_equal(both, alone.batch(step).puzzle_ids)
+
+
+def test_ranks_augment_differently() -> None:
+    same = numbered(10).rows(np.zeros(10, np.int64))
+    first, second = (sampler(same, batch_size=5, rank=rank, world=2).batch(0) for rank in (0, 1))
+    assert not np.array_equal(first.inputs, second.inputs)
+
+
+def test_without_augmentation_examples_stay_as_they_are() -> None:
+    batch = sampler(augment=False).batch(2)
+    np.testing.assert_array_equal(batch.inputs, STORE.inputs[batch.puzzle_ids])
+    np.testing.assert_array_equal(batch.labels, STORE.labels[batch.puzzle_ids])
+
+
+def test_augmentation_changes_views_not_rows() -> None:
+    plain, moved = sampler(augment=False).batch(2), sampler().batch(2)
+    np.testing.assert_array_equal(plain.puzzle_ids, moved.puzzle_ids)
+    assert not np.array_equal(plain.inputs, moved.inputs)
+    questions, answers = TASK.decode(moved.inputs), TASK.decode(moved.labels)
+    assert TASK.check_many(questions, answers).all()
+
+
+def test_the_store_is_left_alone() -> None:
+    before = STORE.inputs.copy(), STORE.labels.copy()
+    sampler().batch(0)
+    np.testing.assert_array_equal(STORE.inputs, before[0])
+    np.testing.assert_array_equal(STORE.labels, before[1])
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_rank_can_start_anywhere(rank: int) -> None:
+    used = sampler(batch_size=3, rank=rank, world=2)
+    for step in range(9):
+        used.batch(step)
+    assert_same(used.batch(9), sampler(batch_size=3, rank=rank, world=2).batch(9))

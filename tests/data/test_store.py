@@ -1,0 +1,129 @@
+"""Stores: what is saved comes back, and every kind of damage is named."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from redraft.data.build import from_examples
+from redraft.data.store import Store, is_store
+from redraft.errors import DataError
+from redraft.tasks import get_task
+
+ARRAYS = ("inputs", "labels", "puzzle_ids", "ratings")
+
+
+@pytest.fixture
+def store() -> Store:
+    task = get_task("sudoku-4x4")
+    return from_examples(task, task.make(6, 0), source="six of them")
+
+
+def test_save_and_open(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "store"
+    assert not is_store(folder)
+    store.save(folder)
+    assert is_store(folder)
+    opened = Store.open(folder, task="sudoku-4x4")
+    assert (opened.task, opened.source, len(opened)) == ("sudoku-4x4", "six of them", 6)
+    for name in ARRAYS:
+        got, want = getattr(opened, name), getattr(store, name)
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got, want)
+    assert [path.name for path in folder.parent.iterdir()] == ["store"], "leaves nothing half-written"
+
+
+def test_encoded_examples(store: Store) -> None:
+    made = get_task("sudoku-4x4").make(6, 0)
+    np.testing.assert_array_equal(store.inputs, made.questions.reshape(6, 16) + 1)
+    np.testing.assert_array_equal(store.labels, made.answers.reshape(6, 16) + 1)
+    assert store.inputs.dtype == store.labels.dtype == np.int16
+    assert not store.puzzle_ids.any()
+
+
+def test_rows_keeps_order_and_everything_else(store: Store) -> None:
+    some = store.rows(np.array([4, 1]))
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(some, name), getattr(store, name)[[4, 1]])
+    assert (some.task, some.source) == (store.task, store.source)
+    assert len(store.rows(slice(2))) == 2
+
+
+def test_never_overwrites(store: Store, tmp_path: Path) -> None:
+    store.save(tmp_path / "store")
+    with pytest.raises(DataError, match="already exists"):
+        store.rows(slice(1)).save(tmp_path / "store")
+    assert len(Store.open(tmp_path / "store", task="sudoku-4x4")) == 6
+
+
+def test_a_failed_save_leaves_no_store(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        store.save(tmp_path / "store")
+    monkeypatch.undo()
+    assert not (tmp_path / "store").exists()
+    store.save(tmp_path / "store")  # what the first attempt left does not stand in the way
+
+
+def test_other_task(store: Store, tmp_path: Path) -> None:
+    store.save(tmp_path / "store")
+    with pytest.raises(DataError, match="holds examples of sudoku-4x4, expected sudoku-6x6"):
+        Store.open(tmp_path / "store", task="sudoku-6x6")
+
+
+def _truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-5])
+
+
+def _replace(file: Path, array: np.ndarray) -> None:
+    np.save(file, array)
+
+
+def _meta(file: Path, **changes: object) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+DAMAGE = {
+    "truncated array": (lambda f: _truncate(f / "inputs.npy"), r"inputs\.npy: damaged or not an array"),
+    "empty array file": (lambda f: (f / "labels.npy").write_bytes(b""), r"labels\.npy: damaged or not an array"),
+    "a pickle": (
+        lambda f: np.save(f / "ratings.npy", np.array([{}] * 6, dtype=object), allow_pickle=True),
+        r"ratings\.npy: damaged or not an array",
+    ),
+    "missing array": (lambda f: (f / "ratings.npy").unlink(), r"ratings\.npy: No such file"),
+    "other dtype": (
+        lambda f: _replace(f / "puzzle_ids.npy", np.zeros(6)),
+        r"puzzle_ids\.npy: expected int32 with 1 axes, got float64 with 1",
+    ),
+    "other axes": (
+        lambda f: _replace(f / "inputs.npy", np.zeros(6, np.int16)),
+        r"inputs\.npy: expected int16 with 2 axes, got int16 with 1",
+    ),
+    "fewer rows": (
+        lambda f: _replace(f / "labels.npy", np.zeros((5, 16), np.int16)),
+        r"expected 6 examples in every array, got .*'labels': 5",
+    ),
+    "narrower labels": (
+        lambda f: _replace(f / "labels.npy", np.zeros((6, 15), np.int16)),
+        r"inputs \(6, 16\) and labels \(6, 15\) differ in shape",
+    ),
+    "meta cut short": (lambda f: _truncate(f / "store.json"), r"store\.json: damaged or not JSON"),
+    "meta not an object": (lambda f: (f / "store.json").write_text("[]"), r"store\.json: expected a JSON object"),
+    "meta missing": (lambda f: (f / "store.json").unlink(), r"store\.json: No such file"),
+    "later format": (lambda f: _meta(f / "store.json", format=2), "store format 2, expected 1"),
+    "no count": (lambda f: _meta(f / "store.json", examples=None), "expected None examples"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damage(store: Store, tmp_path: Path, name: str) -> None:
+    store.save(tmp_path / "store")
+    damage, message = DAMAGE[name]
+    damage(tmp_path / "store")
+    with pytest.raises(DataError, match=message) as caught:
+        Store.open(tmp_path / "store", task="sudoku-4x4")
+    assert str(caught.value).startswith(str(tmp_path / "store"))
