@@ -53,8 +53,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        name = "null" if hint is type(None) else hint.__name__
-        raise ConfigError(f"{where}: expected {name}, got {value!r}")
+        raise ConfigError(f"{where}: expected {_name(hint)}, got {value!r}")
     return value
 
 
@@ -64,4 +63,8 @@ def _convert_union(hint: Any, value: Any, where: str) -> Any:
             return _convert(option, value, where)
         except ConfigError:
             continue
-    raise ConfigError(f"{where}: expected {hint}, got {value!r}")
+    raise ConfigError(f"{where}: expected {' or '.join(map(_name, typing.get_args(hint)))}, got {value!r}")
+
+
+def _name(hint: Any) -> str:
+    return "null" if hint is type(None) else str(getattr(hint, "__name__", hint))

@@ -190,7 +190,7 @@ def _solve(opened: Weights, task: Task, entries: Sequence[Entry], args: Argument
     right = sum(answer.solved for answer in solved)
     if len(entries) > 1 or args.output is not None:
         where = f", answers in {args.output}" if args.output is not None else ""
-        bad = f", {len(entries) - len(sound)} not sound puzzles" if len(sound) < len(entries) else ""
+        bad = f", {len(entries) - len(sound)} cannot be solved" if len(sound) < len(entries) else ""
         print(f"{right} of {len(entries)} solved in {seconds:.2f} s{bad}{where}", file=sys.stderr)
     return 2 if len(sound) < len(entries) else 0 if right == len(sound) else 1
 

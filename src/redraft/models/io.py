@@ -95,11 +95,11 @@ def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
 
 def model_config(values: Any, *, where: str) -> ModelConfig:
     """A model's configuration from plain values, of which `kind` names the model."""
-    if not isinstance(values, dict) or values.get("kind") not in MODELS:
-        kind = values.get("kind") if isinstance(values, dict) else values
+    kind = values.get("kind") if isinstance(values, dict) else values
+    if not isinstance(values, dict) or not isinstance(kind, str) or kind not in MODELS:
         raise ConfigError(f"{where}: unknown kind of model {kind!r}; known: {', '.join(MODELS)}")
     rest = {key: value for key, value in values.items() if key != "kind"}
-    return from_dict(MODELS[values["kind"]][0], rest, where=where)
+    return from_dict(MODELS[kind][0], rest, where=where)
 
 
 def require_fit(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor], prefix: str = "") -> None:

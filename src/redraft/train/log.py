@@ -72,10 +72,12 @@ class Display:
 
     def report(self, kind: str, step: int, metrics: dict[str, float]) -> None:
         if kind == "train":
-            figures = (
-                f"loss {metrics['loss']:.3f}  exact {metrics['exact']:.1%}  halts after {metrics['halt_step']:.1f}  "
-                f"{metrics['examples_per_second']:.0f} examples/s"
+            halted = (
+                f"exact {metrics['exact']:.1%}  halts after {metrics['halt_step']:.1f}"
+                if "exact" in metrics
+                else "no puzzle has halted yet"
             )
+            figures = f"loss {metrics['loss']:.3f}  {halted}  {metrics['examples_per_second']:.3g} examples/s"
             self._progress.update(self._task, completed=step, what=f"step {step}", figures=figures)
             if not self.console.is_terminal:
                 left = _clock(metrics["seconds_left"])

@@ -277,12 +277,12 @@ class Tally:
         return int(self._bad) or None
 
     def take(self, progress: Progress, config: RunConfig) -> dict[str, float]:
-        """Means since the last call: losses per example, accuracies and halting step per halted slot."""
+        """Means since the last call: losses per example; accuracies and halting step per halted slot, if any did."""
         sums = dict(zip(self.NAMES, self._sums.tolist(), strict=True))
-        halted = max(1.0, sums.pop("halted"))
-        means = {
-            name: value / (self._steps if name.endswith("loss") else halted) for name, value in sums.items()
-        }
+        halted = sums.pop("halted")
+        means = {name: value / self._steps for name, value in sums.items() if name.endswith("loss")}
+        if halted:
+            means |= {name: value / halted for name, value in sums.items() if not name.endswith("loss")}
         seconds = max(1e-9, time.monotonic() - self._since)
         rate = self._steps / seconds
         self._sums.zero_()

@@ -1,0 +1,118 @@
+"""Checks that a model keeps the contract of `Model`; meant for your own models too: call it from a test."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from redraft.core.carry import Carry
+from redraft.models import Model, StepOutput, build_model
+
+_BATCH = 5  # rows of a check; the last repeats no other
+
+
+def check_model(model: Model, *, seed: int = 0, steps: int = 2) -> None:
+    """Checks that a model keeps the contract of `Model`; raises AssertionError naming the clause it breaks.
+
+    Its configuration must tell `vocab_size` and `seq_len`, and `num_puzzles` where it has a table of puzzles. The
+    model's gradients are cleared, its weights stay as they are.
+    """
+    was_training = model.training
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.eval()
+    try:
+        tokens, ids = _questions(model, seed)
+        _check_shapes(model, tokens, ids)
+        _check_rows(model, tokens, ids, steps)
+        _check_gradients(model, tokens, ids)
+        _check_seed(model)
+    finally:
+        model.train(was_training)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), f"forward: changed {name}; a step must be pure"
+
+
+def _questions(model: Model, seed: int) -> tuple[Tensor, Tensor]:
+    """Random tokens (B, L), and puzzle ids (B,) that leave row 1 of a table of several out."""
+    generator = torch.Generator().manual_seed(seed)
+    config = model.config
+    tokens = torch.randint(config.vocab_size, (_BATCH, config.seq_len), generator=generator)
+    ids = torch.arange(_BATCH) % max(1, getattr(config, "num_puzzles", 1))
+    return tokens, torch.where(ids == 1, 0, ids)
+
+
+def _run(model: Model, tokens: Tensor, ids: Tensor, steps: int) -> StepOutput:
+    carry = model.initial_carry(len(tokens))
+    for _ in range(steps):
+        output = model(tokens, ids, carry)
+        carry = output.carry.detach()
+    assert isinstance(output, StepOutput), f"forward: returned {type(output).__name__}, expected StepOutput"
+    return output
+
+
+def _check_shapes(model: Model, tokens: Tensor, ids: Tensor) -> None:
+    config, batch = model.config, len(tokens)
+    start = model.initial_carry(batch)
+    assert isinstance(start, Carry), f"initial_carry: returned {type(start).__name__}, expected Carry"
+    output = _run(model, tokens, ids, 1)
+    expected = {
+        "logits": (output.logits, (batch, config.seq_len, config.vocab_size), torch.float32),
+        "halt_logit": (output.halt_logit, (batch,), torch.float32),
+        "carry.y": (output.carry.y, tuple(start.y.shape), start.y.dtype),
+        "carry.z": (output.carry.z, tuple(start.z.shape), start.z.dtype),
+    }
+    assert len(start.y) == len(start.z) == batch, f"initial_carry: expected {batch} rows"
+    for name, (tensor, shape, dtype) in expected.items():
+        assert tuple(tensor.shape) == shape, f"{name}: shape {tuple(tensor.shape)}, expected {shape}"
+        assert tensor.dtype == dtype, f"{name}: {tensor.dtype}, expected {dtype}"
+        assert torch.isfinite(tensor).all(), f"{name}: not finite"
+
+
+@torch.no_grad()
+def _check_rows(model: Model, tokens: Tensor, ids: Tensor, steps: int) -> None:
+    """A row's result depends on that row alone: not on chance, company or place."""
+    together = _run(model, tokens, ids, steps)
+    again = _run(model, tokens, ids, steps)
+    assert torch.equal(together.logits, again.logits), "forward: the same input gave another result"
+    order = torch.arange(len(tokens)).flip(0).roll(2)
+    _require_close(_run(model, tokens[order], ids[order], steps), together, order, "forward: a permuted batch")
+    for row in range(len(tokens)):
+        pick = torch.tensor([row])
+        _require_close(_run(model, tokens[pick], ids[pick], steps), together, pick, f"forward: row {row} alone")
+
+
+def _require_close(got: StepOutput, together: StepOutput, rows: Tensor, what: str) -> None:
+    # Kernels may sum in another order for another batch size: a few units in the last place of the activations.
+    tolerance = 1e-3 if got.carry.y.dtype == torch.float32 else 0.15
+    want = StepOutput(together.carry.rows(rows), together.logits[rows], together.halt_logit[rows])
+    pairs = ((got.logits, want.logits), (got.halt_logit, want.halt_logit), (got.carry.y, want.carry.y))
+    for one, other in pairs:
+        difference = (one.float() - other.float()).norm() / other.float().norm().clamp_min(1e-3)
+        assert difference <= tolerance, f"{what} differs from the batch by {difference:.1e}"
+
+
+def _check_gradients(model: Model, tokens: Tensor, ids: Tensor) -> None:
+    """After a step from a detached carry, each dense parameter has a gradient, and a table for its rows in the batch."""
+    carry = _run(model, tokens, ids, 1).carry.detach()
+    assert not carry.y.requires_grad and not carry.z.requires_grad, "carry: still on the graph after detach"
+    model.zero_grad(set_to_none=True)
+    output = model(tokens, ids, carry)
+    assert output.carry.y.requires_grad, "forward: the answer y hangs on no graph"
+    (output.logits.square().mean() + output.halt_logit.square().mean()).backward()  # type: ignore[no-untyped-call]
+    for name, parameter in model.dense_parameters().items():
+        assert parameter.grad is not None, f"{name}: no gradient reaches it"
+        assert torch.isfinite(parameter.grad).all(), f"{name}: a gradient that is not finite"
+    for name, table in model.sparse_parameters().items():
+        assert table.grad is not None, f"{name}: no gradient reaches it"
+        assert table.grad.is_sparse, f"{name}: expected a sparse gradient"
+        rows = set(table.grad.coalesce().indices()[0].tolist())
+        assert rows == set(ids.tolist()), f"{name}: gradient for rows {sorted(rows)}, expected those in the batch"
+    model.zero_grad(set_to_none=True)
+
+
+def _check_seed(model: Model) -> None:
+    state = torch.random.get_rng_state()
+    one, two, other = (build_model(model.config, seed=seed).state_dict() for seed in (7, 7, 8))
+    assert torch.equal(state, torch.random.get_rng_state()), "build_model: moved the global random generator"
+    assert all(torch.equal(one[name], two[name]) for name in one), "build_model: the same seed gave other weights"
+    assert any(not torch.equal(one[name], other[name]) for name in one), "build_model: the seed makes no difference"

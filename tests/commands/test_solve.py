@@ -1,0 +1,261 @@
+"""`redraft solve` as people use it, and as they misuse it."""
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import redraft.weights
+from redraft.commands import solve as command
+from redraft.tasks import get_task
+
+TASK = get_task("sudoku-4x4")
+MADE = TASK.make(6, 0)
+QUESTIONS = [TASK.format(question) for question in MADE.questions]
+ANSWERS = [TASK.format(answer) for answer in MADE.answers]
+NEVER = QUESTIONS[5]  # the puzzle that the stand-in for a model does not solve; see conftest.py
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+class Stdin(io.TextIOWrapper):
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data), encoding="utf-8")
+
+
+@pytest.mark.usefixtures("foreseen")
+class TestInput:
+    """Ways to give puzzles."""
+
+    def test_written_out(self, run: Run, weights: Path) -> None:
+        assert run("solve", QUESTIONS[0], "--weights", weights) == (0, ANSWERS[0] + "\n", "")
+        status, out, err = run("solve", *QUESTIONS[:2], "--weights", weights)
+        assert (status, out.split()) == (0, ANSWERS[:2]) and err.startswith("2 of 2 solved in ")
+
+    @pytest.mark.parametrize("order", ["task options puzzle", "options task puzzle", "task puzzle options"])
+    @pytest.mark.parametrize("name", ["sudoku", "sudoku-4x4"])
+    def test_options_may_stand_anywhere(self, run: Run, weights: Path, order: str, name: str) -> None:
+        parts = {"task": [name], "options": ["--weights", weights], "puzzle": QUESTIONS[:1]}
+        assert run("solve", *(word for part in order.split() for word in parts[part])) == (0, ANSWERS[0] + "\n", "")
+
+    def test_puzzles_between_options(self, run: Run, weights: Path) -> None:
+        status, out, _ = run("solve", QUESTIONS[0], "--weights", weights, QUESTIONS[1], "--max-steps", 9, QUESTIONS[2])
+        assert (status, out.split()) == (0, ANSWERS[:3])
+
+    def test_other_blanks_and_a_drawing(self, run: Run, weights: Path) -> None:
+        drawn = "\n".join(QUESTIONS[0][i : i + 4] for i in range(0, 16, 4))
+        for text in (QUESTIONS[0].replace(".", "0"), QUESTIONS[0].replace(".", "_"), drawn):
+            assert run("solve", text, "--weights", weights)[1] == ANSWERS[0] + "\n"
+
+    def test_file(self, run: Run, weights: Path, tmp_path: Path) -> None:
+        (tmp_path / "puzzles.txt").write_text("# mine\n" + "\n".join(QUESTIONS[:3]) + "\n\n")
+        status, out, err = run("solve", "-f", tmp_path / "puzzles.txt", "--weights", weights)
+        assert (status, out.split()) == (0, ANSWERS[:3])
+        assert err.startswith("3 of 3 solved in ")
+
+    def test_csv(self, run: Run, weights: Path, tmp_path: Path) -> None:
+        lines = [f"me,{q},{a}" for q, a in zip(QUESTIONS[:3], ANSWERS[:3], strict=True)]
+        (tmp_path / "puzzles.csv").write_text("\n".join(["source,question,answer", *lines]))
+        assert run("solve", "-f", tmp_path / "puzzles.csv", "--weights", weights)[1].split() == ANSWERS[:3]
+
+    def test_standard_input(self, run: Run, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdin", Stdin("\n".join(QUESTIONS[:2]).encode()))
+        assert run("solve", "-f", "-", "--weights", weights)[1].split() == ANSWERS[:2]
+        monkeypatch.setattr(sys, "stdin", Stdin(b"\xff\xfe\x00"))
+        told = "redraft solve: standard input: not text in UTF-8\n"
+        assert run("solve", "-f", "-", "--weights", weights) == (2, "", told)
+
+    def test_what_make_writes(self, run: Run, weights: Path, tmp_path: Path) -> None:
+        assert run("make", "sudoku-4x4", 4, "-o", tmp_path / "made.csv")[0] == 0
+        assert run("solve", "-f", tmp_path / "made.csv", "--weights", weights)[1].split() == ANSWERS[:4]
+
+
+@pytest.mark.usefixtures("foreseen")
+class TestOutput:
+    """Answers, and how they are shown."""
+
+    def test_unsolved_puzzles_are_never_shown_as_answers(self, run: Run, weights: Path) -> None:
+        status, out, err = run("solve", QUESTIONS[0], NEVER, "--weights", weights)
+        assert status == 1 and err.startswith("1 of 2 solved")
+        answer, other = out.splitlines()
+        assert answer == ANSWERS[0]
+        assert other.startswith(f"# not solved: {NEVER} (after 16 steps, changes the given")
+
+    def test_too_few_steps(self, run: Run, weights: Path) -> None:
+        assert run("solve", QUESTIONS[2], "--weights", weights, "--max-steps", 2)[0] == 1
+        assert run("solve", QUESTIONS[2], "--weights", weights, "--max-steps", 3)[0] == 0
+
+    @pytest.mark.parametrize(
+        ("options", "steps"), [([], 3), (["--halt", "head"], 3), (["--halt", "never"], 16), (["--no-halt"], 16)]
+    )
+    def test_halting(self, run: Run, weights: Path, options: list[str], steps: int) -> None:
+        status, out, _ = run("solve", QUESTIONS[2], "--weights", weights, "--json", *options)
+        assert (status, json.loads(out)["steps"]) == (0, steps)
+
+    def test_json(self, run: Run, weights: Path) -> None:
+        status, out, _ = run("solve", QUESTIONS[1], NEVER, "12", "--weights", weights, "--json", "--max-steps", 4)
+        assert status == 2
+        solved, unsolved, error = map(json.loads, out.splitlines())
+        assert solved == {
+            "place": "",
+            "question": QUESTIONS[1],
+            "status": "solved",
+            "answer": ANSWERS[1],
+            "steps": 2,
+            "halt_probability": 0.952574,
+            "message": "",
+            "trace": [
+                {"draft": "1" * 16, "halt_probability": 0.047426},
+                {"draft": ANSWERS[1], "halt_probability": 0.952574},
+            ],
+        }
+        assert (unsolved["status"], unsolved["draft"], "answer" in unsolved) == ("unsolved", "1" * 16, False)
+        assert unsolved["message"] and len(unsolved["trace"]) == 4
+        assert error == {"place": "'12'", "status": "error", "message": "expected 16 characters, got 2"}
+
+    def test_csv(self, run: Run, weights: Path, tmp_path: Path) -> None:
+        file = tmp_path / "answers.csv"
+        status, out, err = run("solve", QUESTIONS[1], NEVER, "12", "--weights", weights, "-o", file)
+        assert (status, out) == (2, "")
+        assert err.rstrip().endswith(f", 1 cannot be solved, answers in {file}")
+        solved, unsolved, error = csv.DictReader(io.StringIO(file.read_text()))
+        assert (solved["status"], solved["answer"], solved["draft"], solved["steps"]) == ("solved", ANSWERS[1], "", "2")
+        assert (unsolved["status"], unsolved["answer"], unsolved["draft"]) == ("unsolved", "", "1" * 16)
+        assert (error["status"], error["answer"], error["message"]) == ("error", "", "expected 16 characters, got 2")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.csv", "weights"]
+
+    def test_a_csv_is_complete_or_absent(
+        self, run: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "replace", fail)
+        file = tmp_path / "answers.csv"
+        file.write_text("old\n")
+        status, _, err = run("solve", QUESTIONS[0], "--weights", weights, "-o", file)
+        assert (status, err) == (2, f"redraft solve: {file}: cannot be written: No space left on device\n")
+        assert file.read_text() == "old\n"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.csv", "weights"]
+
+    def test_watch_without_a_terminal_prints_each_step(self, run: Run, weights: Path) -> None:
+        status, out, _ = run("solve", QUESTIONS[2], "--weights", weights, "--watch", "--delay", "9")
+        assert status == 0
+        assert out.index("cells given") < out.index("step 1 of") < out.index("step 2 of") < out.index("step 3 of")
+        assert out.count("┌") == 4
+        assert out.rstrip().endswith("solved in 3 steps, checked by the rules")
+        status, out, _ = run("solve", NEVER, "--weights", weights, "--watch", "--max-steps", "1")
+        assert status == 1 and "not solved in 1 step: the last draft changes the given" in out
+
+    def test_on_a_terminal_few_puzzles_are_drawn(
+        self, run: Run, weights: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm")
+        status, out, err = run("solve", QUESTIONS[0], NEVER, "999", "--weights", weights)
+        assert status == 2 and out.count("┌") == 4
+        assert "in 1 step, checked by the rules" in out and "not solved" in out
+        assert "999" not in out and err.count("'999': expected 16 characters") == 1, "told once"
+        monkeypatch.setattr(command, "BOARDS", 1)
+        assert run("solve", *QUESTIONS[:2], "--weights", weights)[1].split() == ANSWERS[:2]
+
+
+BAD = (
+    ("123", "expected 16 characters, got 3"),
+    (QUESTIONS[0][:-1] + "x", "character 'x' at cell 16 (row 4, column 4) is not a digit 1-4"),
+    ("11" + "." * 14, "two 1s in row 1; expected at most one"),
+    ("12....34" + "." * 8, "no solution; expected exactly one"),
+    ("1" + "." * 15, "more than one solution; expected exactly one"),
+)
+
+
+@pytest.mark.usefixtures("foreseen")
+class TestPuzzlesThatCannotBeSolved:
+    def test_each_is_named_and_the_good_ones_still_answered(self, run: Run, weights: Path, tmp_path: Path) -> None:
+        file = tmp_path / "mixed.txt"
+        lines = [QUESTIONS[0], *(text for text, _ in BAD[1:]), QUESTIONS[1]]
+        file.write_text("\n".join(lines) + "\n")
+        status, out, err = run("solve", "-f", file, "--weights", weights)
+        assert status == 2
+        first, *bad, last = out.splitlines()
+        assert (first, last) == (ANSWERS[0], ANSWERS[1])
+        assert all(line.startswith(f"# {file}, line ") for line in bad), "no line that looks like an answer"
+        *told, tally = err.splitlines()
+        assert len(told) == 4
+        for number, (line, (_, message)) in enumerate(zip(told, BAD[1:], strict=True), start=2):
+            assert line.startswith(f"redraft solve: {file}, line {number}: ") and message in line
+        assert tally.startswith("2 of 6 solved in ") and tally.endswith(", 4 cannot be solved")
+
+    @pytest.mark.parametrize(("text", "message"), BAD)
+    def test_alone(self, run: Run, weights: Path, text: str, message: str) -> None:
+        status, out, err = run("solve", text, "--weights", weights)
+        assert status == 2 and err.startswith(f"redraft solve: {text!r}: ") and message in err
+        assert out.startswith("# ")
+
+    def test_too_short_a_line(self, run: Run, weights: Path, tmp_path: Path) -> None:
+        file = tmp_path / "short.txt"
+        file.write_text(f"{QUESTIONS[0]}\n{QUESTIONS[1][:-1]}\n")
+        status, out, err = run("solve", "-f", file, "--weights", weights)
+        assert (status, out.splitlines()[0]) == (2, ANSWERS[0])
+        assert f"{file}, line 2: expected 16 characters, got 15" in err
+
+
+MISTAKES: list[tuple[list[str], str]] = [
+    ([], "nothing to solve: write a puzzle out, or name a file with -f"),
+    (["sudoku-4x4"], "nothing to solve"),
+    (["-f", "nowhere.txt"], "nowhere.txt: No such file or directory"),
+    (["-f", "."], ".: Is a directory"),
+    (["-f", "empty.txt"], "empty.txt: no puzzles"),
+    (["-f", "comments.txt"], "comments.txt: no puzzles"),
+    (["-f", "binary.bin"], "binary.bin: not text in UTF-8"),
+    (["empty.txt"], "empty.txt is a file; have its puzzles read by -f empty.txt"),
+    (["chess", QUESTIONS[0]], "unknown task 'chess'; known tasks: sudoku-4x4"),
+    (["sudoku-9x9", QUESTIONS[0]], "weights: made for sudoku-4x4, but these puzzles are sudoku-9x9"),
+    ([QUESTIONS[0], "--weights", "nowhere"], "nowhere: no such folder, and no weights of that name ship"),
+    ([QUESTIONS[0], "--weights", "empty.txt"], "empty.txt: is a file; expected a folder"),
+    ([QUESTIONS[0], "--device", "gpu"], "device 'gpu': expected auto, cpu, cuda"),
+    ([QUESTIONS[0], "--max-steps", "0"], "expected max-steps and batch-size of at least 1, got 0 and 64"),
+    ([QUESTIONS[0], "--batch-size", "0"], "expected max-steps and batch-size of at least 1, got 16 and 0"),
+    ([QUESTIONS[0], "--delay", "-1"], "--delay: expected at least 0 seconds, got -1"),
+    ([QUESTIONS[0], "--json", "--watch"], "--json, --watch and -o exclude each other"),
+    ([QUESTIONS[0], "-o", "nowhere/answers.csv"], "nowhere/answers.csv: there is no folder nowhere"),
+    ([QUESTIONS[0], "-o", "."], ".: is a folder; expected the name of a file"),
+    ([QUESTIONS[0], "--dtype", "float16"], "float16"),
+    ([QUESTIONS[0], "--halt", "maybe"], "maybe"),
+    ([QUESTIONS[0], "--wacth"], "--wacth"),
+    ([QUESTIONS[0], "--max-steps"], "--max-steps"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=[" ".join(each) or "none" for each, _ in MISTAKES])
+def test_mistakes(
+    run: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.txt").write_text("\n")
+    (tmp_path / "comments.txt").write_text("# nothing\n# at all\n")
+    (tmp_path / "binary.bin").write_bytes(bytes(range(256)))
+    chosen = [] if "--weights" in arguments else ["--weights", "weights"]
+    status, out, err = run("solve", *chosen, *arguments)
+    assert (status, out) == (2, "")
+    assert message in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["binary.bin", "comments.txt", "empty.txt", "weights"]
+
+
+def test_weights_that_ship(run: Run, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without --weights, the size of the puzzle decides."""
+    monkeypatch.setattr(redraft.weights, "_HERE", weights.parent)
+    status, _, err = run("solve", QUESTIONS[0])
+    assert status == 2 and "no weights for sudoku-4x4 ship with redraft (those that do: weights)" in err
+    weights.rename(weights.parent / "sudoku-4x4")
+    for name in ([], ["sudoku"], ["sudoku-4x4"]):
+        assert run("solve", *name, QUESTIONS[0], "--max-steps", "1")[0] == 1, "untrained, but it runs"
+    status, _, err = run("solve", "." * 36)
+    assert status == 2 and "no weights for sudoku-6x6 ship" in err
+    status, _, err = run("solve", "." * 35)
+    assert status == 2 and "expected 16, 36 or 81 characters" in err

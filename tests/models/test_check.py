@@ -1,0 +1,114 @@
+"""`check_model` over every model and its options, and that it finds what it is there to find."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from redraft.core.carry import Carry
+from redraft.models import TRM, StepOutput, TRMConfig, build_model
+from redraft.models.check import check_model
+
+TINY = TRMConfig(
+    vocab_size=6, seq_len=9, hidden_size=32, num_heads=4, width_multiple=16, n=2, T=2, mixer="mlp", positions="none",
+    puzzle_positions=0, num_puzzles=3, puzzle_dim=32,
+)  # fmt: skip
+CONFIGS = {
+    "mlp": TINY,
+    "mlp-puzzles": replace(TINY, puzzle_positions=2),
+    "mlp-padded-puzzles": replace(TINY, puzzle_positions=2, puzzle_dim=40),
+    "attention-rope": replace(TINY, mixer="attention", positions="rope"),
+    "attention-rope-puzzles": replace(TINY, mixer="attention", positions="rope", puzzle_positions=2),
+    "attention-learned": replace(TINY, mixer="attention", positions="learned"),
+    "attention-learned-puzzles": replace(TINY, mixer="attention", positions="learned", puzzle_positions=2),
+    "attention-nowhere": replace(TINY, mixer="attention", positions="none"),
+    "one-recursion": replace(TINY, T=1, n=1, num_layers=1),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_models_keep_the_contract(name: str, dtype: str) -> None:
+    check_model(build_model(replace(CONFIGS[name], dtype=dtype)))
+
+
+@settings(max_examples=15, deadline=None)
+@given(order=st.permutations(range(4)), seed=st.integers(0, 100), name=st.sampled_from(sorted(CONFIGS)))
+def test_a_permuted_batch_gives_permuted_results(order: list[int], seed: int, name: str) -> None:
+    model = build_model(CONFIGS[name], seed=seed).eval()
+    generator = torch.Generator().manual_seed(seed)
+    tokens = torch.randint(6, (4, 9), generator=generator)
+    ids = torch.randint(3, (4,), generator=generator)
+    with torch.no_grad():
+        want = model(tokens, ids, model.initial_carry(4))
+        got = model(tokens[order], ids[order], model.initial_carry(4))
+    torch.testing.assert_close(got.logits, want.logits[order], rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(got.carry.z, want.carry.z[order], rtol=1e-3, atol=1e-4)
+
+
+class Mixing(TRM):
+    """Looks at its neighbours in the batch."""
+
+    def recur(self, x: Tensor, carry: Carry) -> StepOutput:
+        return super().recur(x + x.roll(1, 0), carry)
+
+
+class Random(TRM):
+    """Rolls dice."""
+
+    def recur(self, x: Tensor, carry: Carry) -> StepOutput:
+        return super().recur(x + torch.rand(1), carry)
+
+
+class Half(TRM):
+    """Leaves its logits in half precision."""
+
+    def recur(self, x: Tensor, carry: Carry) -> StepOutput:
+        output = super().recur(x, carry)
+        return output._replace(logits=output.logits.bfloat16())
+
+
+class Deaf(TRM):
+    """Hides its halting head from the gradient."""
+
+    def recur(self, x: Tensor, carry: Carry) -> StepOutput:
+        output = super().recur(x, carry)
+        return output._replace(halt_logit=output.halt_logit.detach())
+
+
+class Counting(TRM):
+    """Keeps a count of steps in its weights."""
+
+    def recur(self, x: Tensor, carry: Carry) -> StepOutput:
+        self.z_init += 1
+        return super().recur(x, Carry(carry.y, torch.zeros_like(carry.z)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (Mixing, "permuted batch differs"),
+        (Random, "the same input gave another result"),
+        (Half, "logits: torch.bfloat16, expected torch.float32"),
+        (Deaf, "halt_head.weight: no gradient reaches it"),
+        (Counting, "forward: changed z_init; a step must be pure"),
+    ],
+)
+def test_finds_what_is_wrong(kind: type[TRM], message: str) -> None:
+    torch.manual_seed(0)
+    with pytest.raises(AssertionError, match=message):
+        check_model(kind(CONFIGS["mlp-puzzles"]))
+
+
+def test_finds_a_dense_gradient_of_a_table() -> None:
+    class Dense(TRM):
+        def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
+            assert self.embed.puzzle is not None
+            output = super().forward(tokens, puzzle_ids, carry)
+            return output._replace(logits=output.logits + self.embed.puzzle.table.sum())
+
+    with pytest.raises(AssertionError, match="expected a sparse gradient"):
+        check_model(Dense(CONFIGS["mlp-puzzles"]))

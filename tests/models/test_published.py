@@ -1,0 +1,209 @@
+"""Import of published checkpoints: the recorded models as files, and files that are something else."""
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from redraft.cli import main
+from redraft.errors import WeightsError
+from redraft.models.io import load_weights
+from redraft.models.published import Shape, convert, published_name, read_checkpoint, rename
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+NAMES = ["trm_att", "trm_mlp", "trm_att_learned_pos"]
+YAML = """arch:
+  name: recursive_reasoning.trm@TinyRecursiveReasoningModel_ACTV1
+  H_cycles: {H_cycles}
+  L_cycles: {L_cycles}
+  L_layers: 2
+  hidden_size: {hidden_size}
+  num_heads: {num_heads}
+  puzzle_emb_ndim: {puzzle_emb_ndim}
+  puzzle_emb_len: {puzzle_emb_len}
+  rope_theta: 10000.0
+  loss:
+    name: losses@ACTLossHead
+epochs: 50000
+"""
+
+
+def state_dict(name: str, prefix: str = "") -> dict[str, torch.Tensor]:
+    with np.load(GOLDEN / f"{name}.npz") as arrays:
+        start = "state_dict/"
+        found = {key.removeprefix(start): arrays[key] for key in arrays.files if key.startswith(start)}
+    return {prefix + key: torch.from_numpy(value) for key, value in found.items()}
+
+
+def settings(name: str) -> dict[str, Any]:
+    return dict(json.loads((GOLDEN / f"{name}.json").read_text())["config"])
+
+
+def write(folder: Path, name: str, prefix: str = "") -> Path:
+    """A checkpoint as the published trainer leaves it, with its configuration beside it."""
+    folder.mkdir()
+    (folder / "all_config.yaml").write_text(YAML.format(**settings(name)))
+    torch.save(state_dict(name, prefix), folder / "step_100")
+    return folder / "step_100"
+
+
+def logits(model: torch.nn.Module) -> torch.Tensor:
+    tokens = torch.randint(6, (3, 16), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        return model(tokens, torch.tensor([0, 2, 4]), model.initial_carry(3)).logits
+
+
+@pytest.mark.parametrize("prefix", ["", "_orig_mod.", "model.inner.", "_orig_mod.model.inner."])
+@pytest.mark.parametrize("name", NAMES)
+def test_import(name: str, prefix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tensors = {prefix + key.removeprefix("model.inner."): value for key, value in state_dict(name).items()}
+    file = write(tmp_path / "run", name)
+    torch.save(tensors, file)
+    assert main(["import", str(file), "--task", "sudoku-4x4"]) == 0
+    assert f"wrote {tmp_path / 'run' / 'step_100-redraft'}: TRM, " in capsys.readouterr().out
+
+    opened = load_weights(tmp_path / "run" / "step_100-redraft")
+    config = settings(name)
+    shape = Shape(T=config["H_cycles"], n=config["L_cycles"], num_heads=config["num_heads"], puzzle_positions=2)
+    assert Shape.beside(file) == shape
+    want = convert(state_dict(name), vocab_size=6, seq_len=16, shape=shape)
+    assert opened.task == "sudoku-4x4" and opened.model.config == want.config
+    assert torch.equal(logits(opened.model), logits(want))
+
+
+def test_options_win_over_the_file_beside(tmp_path: Path) -> None:
+    file = write(tmp_path / "run", "trm_att")
+    out = tmp_path / "out"
+    assert main(["import", str(file), "--seq-len", "16", "--vocab-size", "6", "--T", "1", "--n", "2", "-o", str(out)]) == 0
+    opened = load_weights(out)
+    assert (opened.model.config.T, opened.model.config.n, opened.model.config.num_heads) == (1, 2, 4)
+    assert opened.task == "unknown"
+
+
+def test_without_a_file_beside(tmp_path: Path) -> None:
+    assert Shape.beside(tmp_path / "step_100") == Shape()
+    model = convert(state_dict("trm_mlp"), vocab_size=6, seq_len=16)
+    assert (model.config.T, model.config.n, model.config.puzzle_positions) == (3, 6, 2), "as the tensors and paper say"
+
+
+def test_as_many_puzzle_positions_as_the_table_fills() -> None:
+    """The published code takes a `puzzle_emb_len` of 0 as: as many as needed."""
+    model = convert(state_dict("trm_att"), vocab_size=6, seq_len=16, shape=Shape(puzzle_positions=0, num_heads=4))
+    assert model.config.puzzle_positions == 1
+
+
+def test_names_there_and_back() -> None:
+    for name in state_dict("trm_att") | state_dict("trm_mlp") | state_dict("trm_att_learned_pos"):
+        ours = rename(name)
+        assert ours is not None
+        assert name.removeprefix("model.").removeprefix("inner.") == published_name(ours)
+    assert rename("H_level.layers.0.mlp.down_proj.weight") is None
+
+
+class Mischief:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (MARK,)
+
+
+MARK = Path("executed")
+
+
+def test_code_in_a_pickle_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"H_init": Mischief()}, tmp_path / "torch.pt")
+    (tmp_path / "plain.pkl").write_bytes(pickle.dumps({"H_init": Mischief()}))
+    for file in ("torch.pt", "plain.pkl"):
+        with pytest.raises(WeightsError, match="damaged, or holds more than tensors") as caught:
+            read_checkpoint(tmp_path / file)
+        assert "weights_only" not in str(caught.value), "must not advise to run it"
+    assert not (tmp_path / MARK).exists()
+
+
+def _truncated(file: Path) -> None:
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: f.write_text("question,answer\n1,2\n"), "damaged, or holds more than tensors"),
+        (lambda f: f.write_bytes(b""), "damaged, or holds more than tensors"),
+        (lambda f: f.write_bytes(bytes(range(256)) * 9), "damaged, or holds more than tensors"),
+        (_truncated, "damaged, or holds more than tensors"),
+        (lambda f: f.unlink(), "No such file or directory"),
+        (lambda f: (f.unlink(), f.mkdir()), "Is a directory"),
+        (lambda f: torch.save(torch.ones(2), f), r"expected a state dict \(names to tensors\), got Tensor"),
+        (lambda f: torch.save({"model": {"a": torch.ones(2)}}, f), "got dict at 'model'"),
+        (lambda f: torch.save({3: torch.ones(2)}, f), "got Tensor at 3"),
+        (lambda f: torch.save({}, f), "missing tensors: L_level.layers.0.mlp.down_proj.weight"),
+    ],
+)
+def test_other_files(damage: Any, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "run", "trm_att")
+    damage(file)
+    assert main(["import", str(file), "--task", "sudoku-4x4", "-o", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"redraft import: {file}: ")
+    assert error.count("\n") == 1
+    with pytest.raises(WeightsError, match=message):
+        convert(read_checkpoint(file), vocab_size=6, seq_len=16)
+    assert not (tmp_path / "out").exists()
+
+
+def test_tensors_that_do_not_fit() -> None:
+    def attempt(**changes: torch.Tensor | None) -> None:
+        tensors = {key.removeprefix("model.inner."): value for key, value in state_dict("trm_att").items()}
+        tensors.update({key.replace("__", "."): value for key, value in changes.items()})
+        found = {key: value for key, value in tensors.items() if value is not None}
+        convert(found, vocab_size=6, seq_len=16, shape=Shape(num_heads=4, puzzle_positions=2), source="file")
+
+    attempt()
+    with pytest.raises(WeightsError, match=r"^file: missing tensors: H_init, lm_head\.weight$"):
+        attempt(H_init=None, lm_head__weight=None)
+    with pytest.raises(WeightsError, match=r"missing tensors: L_level\.layers\.1\.self_attn\.qkv_proj\.weight"):
+        attempt(L_level__layers__1__self_attn__qkv_proj__weight=None)
+    with pytest.raises(WeightsError, match=r"file: not a TRM: unexpected tensors H_level\.layers\.0\.x, more$"):
+        attempt(H_level__layers__0__x=torch.ones(1), more=torch.ones(1))
+    with pytest.raises(WeightsError, match=r"not a TRM: tensor lm_head\.weight has shape \(6,\)"):
+        attempt(lm_head__weight=torch.ones(6))
+    with pytest.raises(WeightsError, match=r"tensor answer_head\.weight has shape \(7, 32\), expected \(6, 32\)"):
+        attempt(lm_head__weight=torch.ones(7, 32))
+
+
+def test_another_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "run", "trm_mlp")
+    assert main(["import", str(file), "--task", "sudoku-9x9"]) == 2
+    assert "made for 6 tokens, but the task has 11: another task?" in capsys.readouterr().err
+    assert main(["import", str(file), "--seq-len", "36", "--vocab-size", "6"]) == 2
+    assert "made for 18 positions, fewer than the task's 36 cells: another task?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "say what the model reads: --task NAME, or --seq-len and --vocab-size"),
+        (["--seq-len", "16"], "say what the model reads"),
+        (["--task", "chess"], "unknown task 'chess'"),
+        (["--task", "sudoku-4x4", "--T", "0"], "model.T: expected at least 1, got 0"),
+        (["--task", "sudoku-4x4", "--n", "0"], "model.n: expected at least 1, got 0"),
+        (["--task", "sudoku-4x4", "--num-heads", "5"], "expected a multiple of 2 x num_heads"),
+    ],
+)
+def test_options(arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "run", "trm_att")
+    assert main(["import", str(file), *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "run", "trm_att")
+    assert main(["import", str(file), "--task", "sudoku-4x4"]) == 0
+    assert main(["import", str(file), "--task", "sudoku-4x4"]) == 2
+    assert "holds weights already; name another folder with -o" in capsys.readouterr().err
+    assert main(["import", str(file), "--task", "sudoku-4x4", "-o", str(file)]) == 2
+    assert "is a file; name another folder with -o" in capsys.readouterr().err

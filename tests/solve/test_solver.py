@@ -1,0 +1,168 @@
+"""The solver's bookkeeping, on a scripted stepper: halting one by one, refilling, order, verdicts."""
+
+from collections.abc import Iterator
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from redraft.errors import ConfigError, PuzzleError
+from redraft.solve.solver import Answer, HaltRule, Solver
+from redraft.solve.stepper import Draft
+from redraft.tasks import get_task
+
+TASK = get_task("sudoku-4x4")
+MADE = TASK.make(12, 0)
+RIGHT = TASK.encode(MADE.answers)
+WRONG = np.roll(RIGHT, 1, axis=0)  # answers of other puzzles
+KEYS = {row.tobytes(): number for number, row in enumerate(TASK.encode(MADE.questions))}
+
+
+class Scripted:
+    """Puzzle k is answered rightly from step `right_from[k]` on, and its halting head fires from `sure_from[k]` on.
+
+    A state is a list of (puzzle, steps done), so that a slot mixed up with another shows in the drafts.
+    """
+
+    def __init__(self, right_from: list[int], sure_from: list[int] | None = None) -> None:
+        self.right_from, self.sure_from = right_from, sure_from or [10**6] * len(right_from)
+        self.widths: list[int] = []
+
+    def start(self, inputs: np.ndarray, puzzle_ids: np.ndarray) -> list[tuple[int, int]]:
+        assert inputs.shape == (len(puzzle_ids), 16)
+        return [(KEYS[row.tobytes()], 0) for row in inputs]
+
+    def step(self, state: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], Draft]:
+        self.widths.append(len(state))
+        state = [(number, steps + 1) for number, steps in state]
+        tokens = [(RIGHT if steps >= self.right_from[number] else WRONG)[number] for number, steps in state]
+        logits = [2.0 if steps >= self.sure_from[number] else -2.0 for number, steps in state]
+        return state, Draft(np.stack(tokens), np.array(logits, np.float32))
+
+    def select(self, state: list[tuple[int, int]], rows: np.ndarray) -> list[tuple[int, int]]:
+        return [state[row] for row in rows]
+
+    def join(self, first: list[tuple[int, int]], second: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        return first + second
+
+
+NEEDED = [3, 1, 2, 5, 1, 4, 2, 1]
+
+
+def solve(stepper: Scripted, **options: object) -> list[Answer]:
+    return Solver(stepper, TASK, **options).solve_many(MADE.questions[: len(stepper.right_from)])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 8, 100])
+def test_each_puzzle_halts_on_its_own_and_answers_keep_the_order(batch_size: int) -> None:
+    answers = solve(Scripted(NEEDED), batch_size=batch_size)
+    assert [answer.steps for answer in answers] == NEEDED
+    for number, answer in enumerate(answers):
+        assert answer.solved and answer.verdict.reason == ""
+        np.testing.assert_array_equal(answer.question, MADE.questions[number])
+        np.testing.assert_array_equal(answer.grid, MADE.answers[number])
+
+
+def test_slots_refill_at_once_and_never_beyond_the_batch() -> None:
+    stepper = Scripted(NEEDED)
+    solve(stepper, batch_size=3)
+    # 19 steps of work in all; the last puzzles leave slots empty, nothing else does
+    assert stepper.widths == [3, 3, 3, 3, 3, 3, 1]
+    assert sum(stepper.widths) == sum(NEEDED)
+
+
+def test_answers_come_as_they_are_found() -> None:
+    stream = Solver(Scripted(NEEDED), TASK, batch_size=3).stream(MADE.questions[:8])
+    assert [number for number, _ in stream] == [1, 2, 0, 4, 6, 3, 7, 5]
+
+
+def test_questions_are_read_only_as_slots_free_up() -> None:
+    read: list[int] = []
+
+    def questions() -> Iterator[np.ndarray]:
+        for number in range(8):
+            read.append(number)
+            yield MADE.questions[number]
+
+    stream = Solver(Scripted(NEEDED), TASK, batch_size=3).stream(questions())
+    assert read == []
+    next(stream)
+    assert read == [0, 1, 2]
+    next(stream)
+    assert read == [0, 1, 2, 3]
+    assert len(list(stream)) == 6 and read == list(range(8))
+
+
+def test_no_questions() -> None:
+    assert solve(Scripted([])) == []
+
+
+def test_rule_head_stops_right_or_wrong() -> None:
+    answers = solve(Scripted([2, 2, 9], sure_from=[3, 1, 4]), halt="head")
+    assert [(answer.steps, answer.solved) for answer in answers] == [(3, True), (1, False), (4, False)]
+    assert answers[0].halt_probability == pytest.approx(1 / (1 + np.exp(-2)))
+
+
+def test_rule_rules_ignores_the_head() -> None:
+    answers = solve(Scripted([2, 3], sure_from=[1, 1]), halt="rules")
+    assert [(answer.steps, answer.solved) for answer in answers] == [(2, True), (3, True)]
+
+
+def test_rule_never_goes_to_the_last_step() -> None:
+    answers = solve(Scripted([1, 7], sure_from=[1, 1]), halt="never", max_steps=4)
+    assert [(answer.steps, answer.solved) for answer in answers] == [(4, True), (4, False)]
+
+
+@pytest.mark.parametrize("halt", get_args(HaltRule))
+@pytest.mark.parametrize("max_steps", [1, 5])
+def test_a_wrong_answer_is_never_called_solved(halt: str, max_steps: int) -> None:
+    answers = solve(Scripted([99] * 6, sure_from=[1, 2, 3, 4, 5, 6]), halt=halt, max_steps=max_steps, batch_size=4)
+    for answer in answers:
+        assert not answer.solved and answer.verdict.reason and answer.steps <= max_steps
+
+
+def test_max_steps_is_a_limit_for_each_puzzle() -> None:
+    answers = solve(Scripted(NEEDED), max_steps=3, batch_size=2)
+    assert [answer.steps for answer in answers] == [min(needed, 3) for needed in NEEDED]
+    assert [answer.solved for answer in answers] == [needed <= 3 for needed in NEEDED]
+
+
+def test_trace_holds_every_draft() -> None:
+    for answer, needed in zip(solve(Scripted(NEEDED), batch_size=3), NEEDED, strict=True):
+        assert len(answer.trace) == needed
+        np.testing.assert_array_equal(answer.trace[-1].grid, answer.grid)
+        solved = [TASK.check(answer.question, step.grid).solved for step in answer.trace]
+        assert solved == [False] * (needed - 1) + [True]
+        assert answer.trace[-1].halt_probability == answer.halt_probability
+    assert all(answer.trace == () for answer in solve(Scripted(NEEDED), trace=False))
+
+
+def test_solve_one_written_out_or_as_a_grid() -> None:
+    solver = Solver(Scripted(NEEDED), TASK)
+    question = MADE.questions[2]
+    for puzzle in (TASK.format(question), question, question.astype(np.float64), question.tolist()):
+        np.testing.assert_array_equal(solver.solve(puzzle).grid, MADE.answers[2])
+
+
+@pytest.mark.parametrize(
+    ("puzzle", "message"),
+    [
+        ("12", "expected 16 characters, got 2"),
+        ("1" * 16, "1s in row 1"),
+        ("." * 16, "more than one solution"),
+        (np.zeros((6, 6)), r"shape \(6, 6\)"),
+        ([[0, 1], [2]], "expected a grid of small whole numbers"),
+        (np.full((4, 4), 256), "expected a grid of small whole numbers"),  # would be 0 in int8
+        (np.full((4, 4), np.nan), "expected a grid of small whole numbers"),
+        (None, "expected a grid of small whole numbers"),
+    ],
+)
+def test_unsound_puzzles(puzzle: object, message: str) -> None:
+    with pytest.raises(PuzzleError, match=message):
+        Solver(Scripted(NEEDED), TASK).solve(puzzle)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [{"max_steps": 0}, {"batch_size": 0}, {"halt": "sometimes"}])
+def test_options_out_of_range(options: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        Solver(Scripted(NEEDED), TASK, **options)  # type: ignore[arg-type]

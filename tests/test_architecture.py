@@ -1,0 +1,128 @@
+"""Imports go one way, every module says what it is for, and none outgrows the head."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "redraft"
+FILES = sorted(SOURCE.rglob("*.py"))
+MOST_LINES = 360
+
+# What everyone may import, and what these may import of one another.
+FOUNDATION: dict[str, tuple[str, ...]] = {"errors": (), "config": ("errors",), "files": ("errors",)}
+# What each other part may import besides itself and the foundation; "" is the package itself, for its version.
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "core": (),
+    "tasks": (),
+    "weights": (),
+    "device": (),
+    "models": ("core",),
+    "data": ("tasks",),
+    "solve": ("tasks", "core.carry", "models", "weights", "device"),
+    "evaluate": ("tasks", "data", "solve"),
+    "train": ("tasks", "data", "core.carry", "models", "device"),  # evaluation is handed to it as a function
+    "recipes": ("train.config", "models"),
+    "bench": ("tasks", "data", "core", "models", "solve", "train", "recipes", "device", ""),
+    "commands": (
+        *("tasks", "data", "core", "models", "solve", "evaluate", "train", "recipes", "bench", "weights", "device"),
+        "",
+    ),
+    "cli": ("",),  # commands only by the names in its table
+    "__main__": ("cli",),
+    "": ("solve.load",),  # redraft.load, imported on first use
+}
+
+# Third-party packages that a part must do without.
+NEVER = {
+    "tasks": ("torch", "safetensors", "tyro"),
+    "data": ("torch", "safetensors", "tyro"),
+    "errors": ("torch", "numpy", "tyro", "rich"),
+    "config": ("torch", "numpy", "tyro", "rich"),
+    "files": ("torch", "numpy", "tyro", "rich"),
+    "weights": ("torch", "numpy", "tyro", "rich"),
+    "cli": ("torch", "numpy", "tyro", "rich"),
+    "core": ("numpy", "tyro", "rich", "safetensors"),
+    "models": ("numpy", "tyro", "rich"),
+    "solve": ("tyro", "rich"),
+    "train": ("tyro",),
+}
+
+
+def module_of(file: Path) -> str:
+    """`solve.load` of src/redraft/solve/load.py, `solve` of its __init__.py, and "" of the package's own."""
+    parts = file.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def begins(module: str, part: str) -> bool:
+    return module == part or (bool(part) and module.startswith(part + "."))
+
+
+def entry_of(module: str) -> str:
+    return next(part for part in (*FOUNDATION, *MAY_IMPORT) if begins(module, part))
+
+
+def imports(file: Path) -> Iterator[tuple[str, int]]:
+    """Full names of modules that a file imports, inside functions too, but not under `if TYPE_CHECKING`."""
+    tree = ast.parse(file.read_text())
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}, line {node.lineno}: relative import; write redraft.…"
+            for alias in node.names:  # `from redraft.solve import load` may name a module
+                full = f"{node.module}.{alias.name}"
+                is_module = full.startswith("redraft.") and any(
+                    module_of(each) == full.removeprefix("redraft.") for each in FILES
+                )
+                yield full if is_module else str(node.module), node.lineno
+
+
+def test_every_part_has_an_entry() -> None:
+    parts = {module_of(file).split(".")[0] for file in FILES}
+    without = sorted(parts - set(FOUNDATION) - set(MAY_IMPORT))
+    assert not without, f"say in MAY_IMPORT what these may import: {', '.join(without)}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=[str(file.relative_to(SOURCE)) for file in FILES])
+def test_imports_go_one_way(file: Path) -> None:
+    module = module_of(file)
+    entry = entry_of(module)
+    allowed = FOUNDATION[entry] if entry in FOUNDATION else (*MAY_IMPORT[entry], *FOUNDATION)
+    where = f"src/redraft/{file.relative_to(SOURCE)}"
+    for name, line in imports(file):
+        if name != "redraft" and not name.startswith("redraft."):
+            top = name.split(".")[0]
+            assert top not in NEVER.get(entry, ()), f"{where}, line {line} imports {top}: {entry} does without it"
+            continue
+        target = name.removeprefix("redraft").removeprefix(".")
+        fine = entry_of(target) == entry or any(begins(target, part) for part in allowed)
+        names = ", ".join(part or "redraft" for part in allowed) or "nothing else of ours"
+        assert fine, f"{where}, line {line} imports {name}: not allowed; {entry or 'redraft'} may import {names}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=[str(file.relative_to(SOURCE)) for file in FILES])
+def test_files_say_what_they_are_for_and_fit_in_the_head(file: Path) -> None:
+    text = file.read_text()
+    assert ast.get_docstring(ast.parse(text)), f"{file.relative_to(SOURCE)}: has no docstring"
+    assert len(text.splitlines()) <= MOST_LINES, f"{file.relative_to(SOURCE)}: more than {MOST_LINES} lines"
+
+
+def test_every_command_in_the_table_is_there() -> None:
+    from redraft.cli import COMMANDS
+
+    modules = {f"redraft.{module_of(file)}" for file in FILES}
+    for module, _ in COMMANDS.values():
+        assert module in modules
