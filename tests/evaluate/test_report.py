@@ -2,7 +2,7 @@
 
 import io
 import json
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -101,7 +101,7 @@ def test_bands_of_difficulty(rows: list[tuple[int | None, bool]]) -> None:
     bands = by_rating(records([[right] for _, right in rows], [[0.0]] * len(rows), ratings))
     known = [(rating, right) for rating, right in rows if rating is not None]
     assert len(bands) <= 5 and sum(band["puzzles"] for band in bands) == len(known)
-    for lower, upper in zip(bands, bands[1:], strict=False):
+    for lower, upper in pairwise(bands):
         assert lower["to"] < upper["from"], "no rating is split between bands"
     for band in bands:
         inside = [right for rating, right in known if band["from"] <= rating <= band["to"]]

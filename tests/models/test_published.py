@@ -78,7 +78,8 @@ def test_import(name: str, prefix: str, tmp_path: Path, capsys: pytest.CaptureFi
 def test_options_win_over_the_file_beside(tmp_path: Path) -> None:
     file = write(tmp_path / "run", "trm_att")
     out = tmp_path / "out"
-    assert main(["import", str(file), "--seq-len", "16", "--vocab-size", "6", "--T", "1", "--n", "2", "-o", str(out)]) == 0
+    options = ["--seq-len", "16", "--vocab-size", "6", "--T", "1", "--n", "2", "-o", str(out)]
+    assert main(["import", str(file), *options]) == 0
     opened = load_weights(out)
     assert (opened.model.config.T, opened.model.config.n, opened.model.config.num_heads) == (1, 2, 4)
     assert opened.task == "unknown"

@@ -27,7 +27,7 @@ def parse(
     settings: dict[str, Any] = {
         "prog": f"redraft {command}",
         "description": description,
-        "config": (tyro.conf.OmitSubcommandPrefixes,),
+        "config": (tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
         **({} if default is None else {"default": default}),
     }
     try:

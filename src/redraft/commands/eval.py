@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +10,16 @@ from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
-from rich.progress import Progress
 
 from redraft.commands.arguments import parse
+from redraft.commands.progress import progress
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    weights: tyro.conf.Positional[str]
+    weights: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WEIGHTS")]
     """Weights that ship (sudoku-6x6), a folder of weights, or a run's folder."""
-    data: tyro.conf.Positional[str]
+    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
     """A file or folder of puzzles with answers, or make:COUNT@SEED for new ones."""
     split: str = "test"
     """Which file of a folder of data."""
@@ -62,16 +61,8 @@ def run(arguments: list[str]) -> int:
     device = choose_device(args.device)
     stepper = TorchStepper(weights.model, device=device)
     started = time.monotonic()
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        row = bar.add_task("evaluating", total=len(store))
-        records = evaluate(
-            stepper,
-            task,
-            store,
-            steps=args.steps,
-            batch_size=args.batch_size,
-            progress=lambda done: bar.update(row, completed=done),
-        )
+    with progress("evaluating", len(store)) as tell:
+        records = evaluate(stepper, task, store, steps=args.steps, batch_size=args.batch_size, progress=tell)
     figures = report(records)
     context = {
         "weights": args.weights,

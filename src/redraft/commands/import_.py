@@ -14,23 +14,23 @@ from redraft.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    checkpoint: tyro.conf.Positional[Path]
+    checkpoint: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CHECKPOINT")]
     """File written by torch.save: a state dict of the published TRM code."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
     """Folder to write; by default the checkpoint's name with `-redraft` appended."""
-    task: str | None = None
+    task: Annotated[str | None, tyro.conf.arg(metavar="TASK")] = None
     """Task whose cells and tokens the model reads, for example sudoku-9x9."""
-    seq_len: int | None = None
+    seq_len: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Cells of a puzzle, where the task is not one of redraft's."""
-    vocab_size: int | None = None
+    vocab_size: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Tokens, where the task is not one of redraft's."""
-    T: int | None = None
+    T: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Latent recursions a step (H_cycles); from all_config.yaml beside the file, else 3."""
-    n: int | None = None
+    n: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Latent updates a recursion (L_cycles); likewise, else 6 for the MLP mixer and 4 for attention."""
-    num_heads: int | None = None
+    num_heads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Attention heads; likewise, else 8."""
-    puzzle_positions: int | None = None
+    puzzle_positions: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Positions of the puzzle embedding; found in the tensors where they tell, else 16."""
 
 

@@ -20,9 +20,9 @@ from redraft.tasks.sudoku import Sudoku
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    task: tyro.conf.Positional[str]
+    task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
     """Name of a task, for example sudoku-6x6."""
-    count: tyro.conf.Positional[int] = 1
+    count: Annotated[tyro.conf.Positional[int], tyro.conf.arg(metavar="COUNT")] = 1
     """How many puzzles."""
     seed: int = 0
     """The same seed gives the same puzzles."""

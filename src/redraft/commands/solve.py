@@ -17,6 +17,7 @@ import tyro
 from rich.console import Console
 
 from redraft.commands.arguments import parse
+from redraft.commands.progress import progress
 from redraft.errors import ConfigError, PuzzleError, WeightsError
 from redraft.files import require_place, write_text
 from redraft.tasks import Puzzle, Task, get_task
@@ -34,7 +35,7 @@ Result = tuple[str, "Answer | PuzzleError"]  # where the puzzle stands, and what
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    inputs: tyro.conf.Positional[tuple[str, ...]] = ()
+    inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[TASK] PUZZLE …")] = ()
     """What to solve: optionally a task (sudoku, sudoku-6x6, …), then puzzles written out, blanks as `.`, `0` or `_`."""
     file: Annotated[Path | None, tyro.conf.arg(aliases=["-f"], metavar="FILE")] = None
     """Puzzles from a file (`-` for standard input): a line each, drawn grids, or a CSV with a column `question`."""
@@ -169,8 +170,13 @@ def _solve(opened: Weights, task: Task, entries: Sequence[Entry], args: Argument
     )
     sound = [entry.question for entry in entries if isinstance(entry, Puzzle)]
     started = time.monotonic()
-    solved = solver.solve_many(sound)
+    with progress("solving", len(sound), shown=len(sound) > args.batch_size) as tell:
+        found: dict[int, Answer] = {}
+        for number, answer in solver.stream(sound):
+            found[number] = answer
+            tell(len(found))
     seconds = time.monotonic() - started
+    solved = [found[number] for number in range(len(sound))]
     answers = iter(solved)
     results = [(entry.place, entry if isinstance(entry, PuzzleError) else next(answers)) for entry in entries]
 

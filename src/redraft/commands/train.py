@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -34,15 +35,15 @@ DESCRIPTION = "Trains a model by a recipe ({}); every value of the recipe is a f
 class Machine:
     """How this machine runs it; does not belong to the run."""
 
-    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
     """Folder of the run; by default runs/RECIPE, with a number if that is taken."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
-    threads: int | None = None
+    threads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Threads of the CPU; by default one a core."""
-    stop_after: float | None = None
+    stop_after: Annotated[float | None, tyro.conf.arg(metavar="SECONDS")] = None
     """Stops after so many seconds with a checkpoint to resume from."""
-    track: str | None = None
+    track: Annotated[str | None, tyro.conf.arg(metavar="TRACKER")] = None
     """Also reports to tensorboard, wandb or trackio."""
 
 
@@ -57,12 +58,15 @@ def run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(
             "usage: redraft train RECIPE [--tiny] [options]\n       redraft train --resume FOLDER [options]\n\n"
-            f"{description}\nredraft train RECIPE --help lists them. --tiny shrinks the recipe to seconds."
+            f"{description}\nredraft train RECIPE --help lists them. --tiny shrinks the recipe to seconds.",
+            file=sys.stdout if arguments else sys.stderr,
         )
         return 0 if arguments else 2
     if arguments[0] == "--resume":
         return _resume(arguments[1:])
-    name, *rest = [argument for argument in arguments if argument != "--tiny"] or [""]
+    name, *rest = [argument for argument in arguments if argument != "--tiny"] or ["-"]
+    if name.startswith("-"):
+        raise ConfigError(f"the recipe comes first: redraft train RECIPE [options]; known: {', '.join(RECIPES)}")
     recipe = get_recipe(name, tiny="--tiny" in arguments)
     args = parse(
         Arguments,
@@ -103,6 +107,7 @@ def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> i
         + (f" and {table:,} in the puzzle embedding" if table else "")
         + f", {len(data):,} puzzles to learn from, {len(test):,} unseen ones to judge by, on {device}",
         highlight=False,
+        soft_wrap=True,
     )
     reporters: list[Reporter] = [MetricsFile(folder, resumed_at=trainer.progress.step)]
     if args.track is not None:

@@ -92,13 +92,13 @@ def _require_close(got: StepOutput, together: StepOutput, rows: Tensor, what: st
 
 
 def _check_gradients(model: Model, tokens: Tensor, ids: Tensor) -> None:
-    """After a step from a detached carry, each dense parameter has a gradient, and a table for its rows in the batch."""
+    """From a detached carry, each dense parameter has a gradient, and a table for its rows in the batch."""
     carry = _run(model, tokens, ids, 1).carry.detach()
     assert not carry.y.requires_grad and not carry.z.requires_grad, "carry: still on the graph after detach"
     model.zero_grad(set_to_none=True)
     output = model(tokens, ids, carry)
     assert output.carry.y.requires_grad, "forward: the answer y hangs on no graph"
-    (output.logits.square().mean() + output.halt_logit.square().mean()).backward()  # type: ignore[no-untyped-call]
+    (output.logits.square().mean() + output.halt_logit.square().mean()).backward()
     for name, parameter in model.dense_parameters().items():
         assert parameter.grad is not None, f"{name}: no gradient reaches it"
         assert torch.isfinite(parameter.grad).all(), f"{name}: a gradient that is not finite"

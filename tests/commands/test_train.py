@@ -1,0 +1,116 @@
+"""`redraft train`: what its arguments mean, and what it says before it trains. The loop is tested in tests/train."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from redraft.commands import train
+from redraft.recipes import RECIPES
+from redraft.train.config import RunConfig
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunConfig, Path, Any, bool]]:
+    """What would be trained: (configuration, folder, machine, resume)."""
+    calls = []
+
+    def note(config: RunConfig, folder: Path, args: Any, *, resume: bool) -> int:
+        calls.append((config, folder, args, resume))
+        return 0
+
+    monkeypatch.setattr(train, "_train", note)
+    return calls
+
+
+def test_a_recipe_as_it_is(run: Run, asked: list[Any]) -> None:
+    assert run("train", "sudoku-4x4")[0] == 0
+    config, folder, machine, resume = asked[0]
+    assert config == RECIPES["sudoku-4x4"]()
+    assert (folder, resume) == (Path("runs/sudoku-4x4"), False)
+    assert (machine.device, machine.threads, machine.track) == ("auto", None, None)
+
+
+@pytest.mark.parametrize("order", [["sudoku-4x4", "--tiny"], ["--tiny", "sudoku-4x4"]])
+def test_tiny(run: Run, asked: list[Any], order: list[str]) -> None:
+    assert run("train", *order, "--steps", 3)[0] == 0
+    tiny = RECIPES["sudoku-4x4"](tiny=True)
+    assert asked[0][0].steps == 3 and asked[0][0].model == tiny.model
+
+
+def test_every_value_is_a_flag(run: Run, asked: list[Any]) -> None:
+    flags = (
+        "--steps 9 --model.hidden-size 32 --model.dtype bfloat16 --optim.kind adam_atan2 --optim.clip 1 "
+        "--data.augment False --data.train-limit 7 --compile True --loss softmax --seed 5 "
+        "-o elsewhere --device cpu --threads 2 --stop-after 1.5 --track tensorboard"
+    )
+    assert run("train", "sudoku-4x4", *flags.split())[0] == 0
+    config, folder, machine, _ = asked[0]
+    assert (config.steps, config.model.hidden_size, config.model.dtype) == (9, 32, "bfloat16")
+    assert (config.optim.kind, config.optim.clip, config.loss, config.seed) == ("adam_atan2", 1.0, "softmax", 5)
+    assert (config.data.augment, config.data.train_limit, config.compile) == (False, 7, True)
+    assert config.optim.lr == RECIPES["sudoku-4x4"]().optim.lr, "the rest stays as the recipe has it"
+    assert folder == Path("elsewhere")
+    assert (machine.device, machine.threads, machine.stop_after, machine.track) == ("cpu", 2, 1.5, "tensorboard")
+
+
+def test_folders_are_numbered(run: Run, asked: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for taken in ("sudoku-4x4", "sudoku-4x4-2"):
+        (tmp_path / "runs" / taken).mkdir(parents=True)
+    run("train", "sudoku-4x4")
+    assert asked[0][1] == Path("runs/sudoku-4x4-3")
+
+
+def test_help(run: Run) -> None:
+    status, out, _ = run("train", "--help")
+    assert status == 0 and all(name in out for name in RECIPES)
+    status, out, _ = run("train", "sudoku-4x4", "--help")
+    assert status == 0 and "--model.hidden-size" in out and "--data.train" in out
+
+
+TINY = ["sudoku-4x4", "--tiny", "--steps", "1", "--data.train", "make:8@1", "--data.test", "make:4@2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "usage: redraft train RECIPE"),
+        (["--tiny"], "the recipe comes first: redraft train RECIPE [options]; known: sudoku-4x4"),
+        (["sudoku-5x5"], "unknown recipe 'sudoku-5x5'; known: sudoku-4x4"),
+        (["--device", "cpu", "sudoku-4x4"], "the recipe comes first"),
+        (["sudoku-4x4", "--stpes", "3"], "--stpes"),
+        (["sudoku-4x4", "--steps", "three"], "three"),
+        (["sudoku-4x4", "--optim.kind", "sgd"], "sgd"),
+        (["sudoku-4x4", "--steps", "0"], "steps: expected at least 1, got 0"),
+        (["sudoku-4x4", "--exploration", "2"], "exploration: expected a probability, got 2.0"),
+        (["sudoku-4x4", "--model.n", "0"], "model.n: expected at least 1, got 0"),
+        ([*TINY, "--threads", "0"], "threads: expected at least 1, got 0"),
+        ([*TINY, "--device", "tpu"], "device 'tpu'"),
+        ([*TINY, "--task", "chess"], "unknown task 'chess'"),
+        ([*TINY, "--task", "sudoku-6x6"], "but sudoku-6x6 has 36 of 8"),
+        ([*TINY, "--data.train", "nowhere.csv"], "nowhere.csv: cannot be read"),
+        ([*TINY, "--data.test", "make:4@1"], "every puzzle of make:4@1 is also trained on; name other test data"),
+        ([*TINY, "--data.train-limit", "0"], "limit of at least 1"),
+        ([*TINY, "-o", "taken"], "taken: holds a run already; resume it with --resume, or choose another folder"),
+        (["--resume"], "--resume: expected the folder of a run"),
+        (["--resume", "--device", "cpu"], "--resume: expected the folder of a run"),
+        (["--resume", "nowhere"], "nowhere/config.json: no such file"),
+        (["--resume", "taken"], "taken/config.json: model: unknown kind of model None"),
+        (["--resume", "taken", "--steps", "3"], "--steps"),
+    ],
+)
+def test_mistakes(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "config.json").write_text(json.dumps({"recipe": "x"}))
+    status, out, err = run("train", *arguments)
+    assert (status, out) == (2, "")
+    assert message in " ".join(err.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"], "nothing half-begun is left behind"
