@@ -18,7 +18,8 @@ import torch
 from redraft.data.build import open_source
 from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.report import report
-from redraft.models.io import count_parameters, load_weights, save_weights, write_text
+from redraft.files import write_text
+from redraft.models.io import count_parameters, load_weights, save_weights
 from redraft.solve.stepper import TorchStepper
 from redraft.tasks import get_task
 

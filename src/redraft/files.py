@@ -1,4 +1,4 @@
-"""Text files written whole or not at all, and a look at the place before the work whose result goes there."""
+"""Files written whole or not at all, and a look at the place before the work whose result goes there."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from redraft.errors import RedraftError
 
 
 def write_text(file: Path, text: str) -> None:
+    """Writes a text file whole or not at all; raises RedraftError where it cannot."""
+    write_bytes(file, text.encode())
+
+
+def write_bytes(file: Path, content: bytes) -> None:
     """Writes a file whole or not at all; raises RedraftError where it cannot."""
     partial = file.with_name(file.name + ".tmp")
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content)
         os.replace(partial, file)
     except OSError as error:
         raise RedraftError(f"{file}: cannot be written: {error.strerror or error}") from error

@@ -217,9 +217,7 @@ def test_metrics_after_the_checkpoint_are_dropped_on_resuming(tmp_path: Path) ->
 
 @pytest.mark.parametrize("kind", ["adam_atan2", "adamw"])
 @pytest.mark.parametrize("loss", ["stablemax", "softmax"])
-def test_a_tiny_model_learns_one_puzzle_by_heart(
-    trainer: MakeTrainer, tiny: RunConfig, kind: str, loss: str
-) -> None:
+def test_a_tiny_model_learns_one_puzzle_by_heart(trainer: MakeTrainer, tiny: RunConfig, kind: str, loss: str) -> None:
     config = replace(
         tiny,
         loss=loss,

@@ -47,7 +47,10 @@ def commit(folder: Path) -> str | None:
     try:
         found = subprocess.run(
             ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
-            cwd=folder, capture_output=True, text=True, timeout=10,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=10,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -48,8 +48,6 @@ def _rates(product: Product, repeats: int) -> dict[str, Any]:
         "grad_weight": lambda: g.mT @ x,
     }
     flops = product.flops / product.times * batch
-    rates = {
-        name: flops / median(seconds_of(call, warmup=1, repeats=repeats)) / 1e9 for name, call in calls.items()
-    }
+    rates = {name: flops / median(seconds_of(call, warmup=1, repeats=repeats)) / 1e9 for name, call in calls.items()}
     shape = [product.rows, product.inner, product.columns]
     return {"name": product.name, "shape": shape, "times": product.times, "gflop": product.flops / 1e9, **rates}

@@ -81,7 +81,7 @@ def run(arguments: list[str]) -> int:
     result = measure(kind, args)
     text = json.dumps(result, indent=2)
     if args.output is not None:
-        from redraft.models.io import write_text
+        from redraft.files import write_text
 
         write_text(args.output, text + "\n")
     if args.json:

@@ -25,7 +25,7 @@ from redraft.solve.stepper import TorchStepper
 from redraft.tasks import Task, get_task
 from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_to_dict
-from redraft.train.log import Display, MetricsFile, Reporter, open_tracker
+from redraft.train.log import Display, MetricsFile, Reporter, open_tracker, require_tracker
 from redraft.train.loop import BEST, LAST, Evaluate, Outcome, Trainer, open_run
 
 DESCRIPTION = "Trains a model by a recipe ({}); every value of the recipe is a flag."
@@ -93,6 +93,8 @@ def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> i
         if args.threads < 1:
             raise ConfigError(f"threads: expected at least 1, got {args.threads}")
         torch.set_num_threads(args.threads)
+    if args.track is not None:
+        require_tracker(args.track)  # before there is a folder that a second try would stumble over
     device = choose_device(args.device)
     task = get_task(config.task)
     console.print(f"reading {config.data.train} and {config.data.test} …", highlight=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,9 @@ from safetensors.torch import load_file, save
 
 from redraft.config import from_dict, to_dict
 from redraft.errors import ConfigError, WeightsError
-from redraft.files import write_text
+from redraft.files import write_bytes, write_text
 from redraft.models import MODELS, Model, ModelConfig, build_model, model_kind
 from redraft.models.base import DTYPES
-
-__all__ = [
-    "FORMAT",
-    "Weights",
-    "count_parameters",
-    "load_weights",
-    "model_config",
-    "read_json",
-    "require_fit",
-    "save_weights",
-    "write_text",
-]
 
 FORMAT = 1
 
@@ -54,9 +41,7 @@ def save_weights(
         name: tensor.detach().to("cpu", dtype).clone().contiguous() for name, tensor in model.state_dict().items()
     }
     config = {"kind": model_kind(model.config), **to_dict(model.config)}
-    partial = folder / "model.safetensors.tmp"
-    partial.write_bytes(save(tensors))  # not save_file, whose files only their owner may read
-    os.replace(partial, folder / "model.safetensors")
+    write_bytes(folder / "model.safetensors", save(tensors))  # save_file's files only their owner may read
     write_text(
         folder / "config.json",
         json.dumps({"format": FORMAT, "task": task, "model": config, "card": card}, indent=2) + "\n",

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from redraft.data.store import Store
 from redraft.errors import WeightsError
+from redraft.files import write_bytes
 
 STATE = "state.safetensors"
 
@@ -42,9 +42,7 @@ def save_state(folder: Path, parts: dict[str, dict[str, Tensor]], progress: Prog
         for part, named in parts.items()
         for name, tensor in named.items()
     }
-    partial = folder / (STATE + ".tmp")
-    save_file(tensors, partial, metadata={"progress": json.dumps(asdict(progress))})
-    os.replace(partial, folder / STATE)
+    write_bytes(folder / STATE, save(tensors, metadata={"progress": json.dumps(asdict(progress))}))
 
 
 def load_state(folder: Path) -> tuple[dict[str, dict[str, Tensor]], Progress]:

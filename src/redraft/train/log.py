@@ -7,12 +7,14 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from redraft.errors import ConfigError
+from redraft.files import write_text
 
 METRICS = "metrics.jsonl"
 
@@ -33,7 +35,7 @@ class MetricsFile:
         kept = []
         if file.exists():
             kept = [line for line in file.read_text().splitlines(keepends=True) if _step(line) <= resumed_at]
-        file.write_text("".join(kept))
+        write_text(file, "".join(kept))
         self._file = file.open("a")
 
     def report(self, kind: str, step: int, metrics: dict[str, float]) -> None:
@@ -113,14 +115,22 @@ class Tracker:
         self._close()
 
 
-def open_tracker(name: str, folder: Path, config: dict[str, Any]) -> Tracker:
-    """The tracker called `tensorboard`, `wandb` or `trackio`; raises ConfigError where it is not installed."""
-    if name not in ("tensorboard", "wandb", "trackio"):
-        raise ConfigError(f"unknown tracker {name!r}; known: tensorboard, wandb, trackio")
+TRACKERS = {"tensorboard": "torch.utils.tensorboard", "wandb": "wandb", "trackio": "trackio"}
+
+
+def require_tracker(name: str) -> ModuleType:
+    """The module behind a tracker; raises ConfigError where the name is unknown or it is not installed."""
+    if name not in TRACKERS:
+        raise ConfigError(f"unknown tracker {name!r}; known: {', '.join(TRACKERS)}")
     try:
-        module = importlib.import_module("torch.utils.tensorboard" if name == "tensorboard" else name)
+        return importlib.import_module(TRACKERS[name])
     except ImportError as error:
         raise ConfigError(f"the tracker {name} is not installed (pip install {name})") from error
+
+
+def open_tracker(name: str, folder: Path, config: dict[str, Any]) -> Tracker:
+    """The tracker called `tensorboard`, `wandb` or `trackio`; raises ConfigError where it is not installed."""
+    module = require_tracker(name)
     if name == "tensorboard":
         writer = module.SummaryWriter(str(folder / "tensorboard"))
 

@@ -18,8 +18,9 @@ from torch import Tensor
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError, RedraftError, WeightsError
+from redraft.files import write_text
 from redraft.models import Model, build_model
-from redraft.models.io import read_json, require_fit, save_weights, write_text
+from redraft.models.io import read_json, require_fit, save_weights
 from redraft.tasks import Task
 from redraft.train.checkpoint import (
     STATE,
@@ -84,9 +85,7 @@ class Trainer:
             SignSGD(tables, lr=settings.puzzle_lr, weight_decay=settings.puzzle_weight_decay) if tables else None
         )
         self.slots = Slots(self.model, config.batch_size, seq_len=task.seq_len, device=device)
-        self.sampler = Sampler(
-            data, task, batch_size=config.batch_size, seed=config.seed, augment=config.data.augment
-        )
+        self.sampler = Sampler(data, task, batch_size=config.batch_size, seed=config.seed, augment=config.data.augment)
         self.progress = Progress(data=fingerprint(data))
         self.tally = Tally(device)
         if resume:
@@ -96,9 +95,7 @@ class Trainer:
         if config.compile:
             self.model.compile_network()
 
-    def run(
-        self, evaluate: Evaluate, reporters: list[Reporter], *, stop_after: float | None = None
-    ) -> Outcome:
+    def run(self, evaluate: Evaluate, reporters: list[Reporter], *, stop_after: float | None = None) -> Outcome:
         """Trains to the last step, or until interrupted or `stop_after` seconds; always leaves a checkpoint."""
         config, progress = self.config, self.progress
         started, before = time.monotonic(), progress.seconds
@@ -226,7 +223,7 @@ class Trainer:
             )
             raise TrainingError(
                 f"the loss was not finite at step {step}; {good}. "
-                "A lower learning rate, a longer warm-up or --config.optim.clip 1 may help"
+                "A lower learning rate, a longer warm-up or --optim.clip 1 may help"
             )
 
     def _start(self) -> None:
