@@ -162,7 +162,7 @@ def test_a_failed_save_keeps_the_old_weights(folder: Path, monkeypatch: pytest.M
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(RedraftError, match="model.safetensors: cannot be written: disk full"):
+    with pytest.raises(RedraftError, match=r"model\.safetensors: cannot be written: disk full"):
         save_weights(folder, build_model(TINY, seed=3), task="sudoku-4x4", card={})
     assert (folder / "model.safetensors").read_bytes() == before
 
