@@ -20,9 +20,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "device": (),
     "models": ("core",),
     "data": ("tasks",),
-    "solve": ("tasks", "core.carry", "models", "weights", "device"),
+    "solve": ("tasks", "core.carry", "core.threads", "models", "weights", "device"),
     "evaluate": ("tasks", "data", "solve"),
-    "train": ("tasks", "data", "core.carry", "models", "device"),  # evaluation is handed to it as a function
+    "train": (
+        "tasks",
+        "data",
+        "core.carry",
+        "core.threads",
+        "models",
+        "device",
+    ),  # evaluation is handed to it as a function
     "recipes": ("train.config", "models"),
     "bench": ("tasks", "data", "core", "models", "solve", "train", "recipes", "device", ""),
     "commands": (

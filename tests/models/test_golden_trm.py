@@ -98,7 +98,7 @@ def test_training_steps(golden: Golden) -> None:
         loss = step_loss(output.logits, output.halt_logit, slots.labels, kind="stablemax")
         model.zero_grad()
         (loss.total / 4).backward()
-        slots.advance(output, max_steps=16, min_steps=torch.zeros(4, dtype=torch.int64))
+        slots.advance(output.detach(), max_steps=16, min_steps=torch.zeros(4, dtype=torch.int64))
 
         assert_close(loss.total, want["loss"], "loss")
         assert_close(loss.answer, want["metrics/lm_loss"], "answer loss")

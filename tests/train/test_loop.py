@@ -165,6 +165,17 @@ def test_kept_weights_are_the_moving_average(trainer: MakeTrainer, tmp_path: Pat
     assert kept[table].any(), "the puzzle embedding was never trained"
 
 
+def test_rows_shared_by_threads_train_as_one_batch(trainer: MakeTrainer) -> None:
+    whole, shared = trainer("whole"), trainer("shared")
+    whole.threads.threads, shared.threads.threads = 1, 2
+    for _ in range(3):
+        whole.train_step()
+        shared.train_step()
+    torch.testing.assert_close(shared.flat.values, whole.flat.values, rtol=1e-4, atol=1e-6)
+    assert torch.equal(shared.slots.halted, whole.slots.halted)
+    torch.testing.assert_close(shared.tables[0], whole.tables[0], rtol=0, atol=1e-6)
+
+
 def test_damaged_checkpoint_is_named(trainer: MakeTrainer, tmp_path: Path) -> None:
     trainer("run").run(no_figures, [])
     file = tmp_path / "run" / STATE

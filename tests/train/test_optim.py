@@ -28,11 +28,13 @@ def test_flat_parameters_train_as_separate_ones_do() -> None:
         buffer = FlatParameters(dict(net.named_parameters())) if flat else None
         optimiser = AdamAtan2([buffer.values] if buffer else net.parameters(), lr=0.1, weight_decay=0.1)
         for _ in range(4):
-            if buffer is not None:
-                buffer.zero_grad()
-            else:
+            loss = net(torch.ones(2, 3)).square().sum()
+            if buffer is None:
                 net.zero_grad()
-            net(torch.ones(2, 3)).square().sum().backward()
+                loss.backward()
+            else:
+                gradients = torch.autograd.grad(loss, buffer.parameters)
+                buffer.set_gradients([[0.25 * g for g in gradients], [0.75 * g for g in gradients]])
             optimiser.step()
         return [p.detach().clone() for p in net.parameters()]
 

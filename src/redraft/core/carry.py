@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,11 @@ class Carry(NamedTuple):
         rows = mask.view(-1, 1, 1)
         return Carry(torch.where(rows, other.y, self.y), torch.where(rows, other.z, self.z))
 
-    def rows(self, index: Tensor) -> Carry:
-        """The rows named by `index` (K,), in that order."""
+    def rows(self, index: Tensor | slice) -> Carry:
+        """The rows named by `index`, a slice or (K,), in that order."""
         return Carry(self.y[index], self.z[index])
+
+    @staticmethod
+    def cat(parts: Sequence[Carry]) -> Carry:
+        """The rows of all parts, one after the other."""
+        return Carry(torch.cat([part.y for part in parts]), torch.cat([part.z for part in parts]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -23,6 +24,21 @@ class StepOutput(NamedTuple):
     carry: Carry
     logits: Tensor
     halt_logit: Tensor
+
+    def detach(self) -> StepOutput:
+        """The same output, cut off from the graph that computed it."""
+        return StepOutput(self.carry.detach(), self.logits.detach(), self.halt_logit.detach())
+
+    @staticmethod
+    def cat(parts: Sequence[StepOutput]) -> StepOutput:
+        """The rows of all parts, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        return StepOutput(
+            Carry.cat([part.carry for part in parts]),
+            torch.cat([part.logits for part in parts]),
+            torch.cat([part.halt_logit for part in parts]),
+        )
 
 
 class Model(nn.Module):

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from redraft.core.carry import Carry
-from redraft.models import Model
+from redraft.core.threads import RowThreads
+from redraft.models import Model, StepOutput
 
 State = Any  # of one stepper, opaque to others
 
@@ -56,17 +57,22 @@ class TorchStepper:
     def __init__(self, model: Model, *, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         self.model = model.to(self.device).eval()
+        self.threads = RowThreads(self.device, least_rows=1)
 
     def start(self, inputs: NDArray[np.integer], puzzle_ids: NDArray[np.integer]) -> TorchState:
         tokens = torch.from_numpy(np.ascontiguousarray(inputs)).to(self.device, torch.int64)
         ids = torch.from_numpy(np.ascontiguousarray(puzzle_ids)).to(self.device, torch.int64)
         return TorchState(tokens, ids, self.model.initial_carry(len(tokens)))
 
-    @torch.inference_mode()
     def step(self, state: TorchState) -> tuple[TorchState, Draft]:
-        output = self.model(state.tokens, state.puzzle_ids, state.carry)
+        slices = self.threads.slices(len(state.tokens))
+        output = StepOutput.cat(self.threads.map(lambda rows: self._step(state, rows), slices))
         draft = Draft(output.logits.argmax(-1).to("cpu", torch.int16).numpy(), output.halt_logit.float().cpu().numpy())
         return TorchState(state.tokens, state.puzzle_ids, output.carry), draft
+
+    @torch.inference_mode()
+    def _step(self, state: TorchState, rows: slice) -> StepOutput:
+        return self.model(state.tokens[rows], state.puzzle_ids[rows], state.carry.rows(rows))
 
     @torch.inference_mode()
     def select(self, state: TorchState, rows: NDArray[np.integer]) -> TorchState:
@@ -75,7 +81,7 @@ class TorchStepper:
 
     @torch.inference_mode()
     def join(self, first: TorchState, second: TorchState) -> TorchState:
-        carry = Carry(*(torch.cat(pair) for pair in zip(first.carry, second.carry, strict=True)))
+        carry = Carry.cat((first.carry, second.carry))
         return TorchState(
             torch.cat((first.tokens, second.tokens)), torch.cat((first.puzzle_ids, second.puzzle_ids)), carry
         )

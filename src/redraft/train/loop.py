@@ -15,11 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from redraft.core.threads import RowThreads
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.files import write_text
-from redraft.models import Model, build_model
+from redraft.models import Model, StepOutput, build_model
 from redraft.models.io import read_json, require_fit, save_weights
 from redraft.tasks import Task
 from redraft.train.checkpoint import (
@@ -40,6 +41,7 @@ from redraft.train.slots import Slots, exploration
 
 CONFIG = "config.json"
 BEST, LAST = "best", "last"
+LEAST_ROWS = 2  # slots worth a thread of their own
 
 # Figures of a model on puzzles it has not seen; `exact` decides which weights are the best.
 Evaluate = Callable[[Model], dict[str, float]]
@@ -79,11 +81,14 @@ class Trainer:
         self.flat = FlatParameters(self.model.dense_parameters())
         self.average = MovingAverage(self.model, self.flat, decay=config.optim.ema)
         self.optimiser = self._optimiser()
-        tables = list(self.model.sparse_parameters().values())
+        self.tables = list(self.model.sparse_parameters().values())
         settings = config.optim
         self.puzzle_optimiser = (
-            SignSGD(tables, lr=settings.puzzle_lr, weight_decay=settings.puzzle_weight_decay) if tables else None
+            SignSGD(self.tables, lr=settings.puzzle_lr, weight_decay=settings.puzzle_weight_decay)
+            if self.tables
+            else None
         )
+        self.threads = RowThreads(device, least_rows=LEAST_ROWS)
         self.slots = Slots(self.model, config.batch_size, seq_len=task.seq_len, device=device)
         self.sampler = Sampler(data, task, batch_size=config.batch_size, seed=config.seed, augment=config.data.augment)
         self.progress = Progress(data=fingerprint(data))
@@ -125,13 +130,7 @@ class Trainer:
         batch = self.sampler.batch(step)
         slots.refill(*(self._to_device(a) for a in (batch.inputs, batch.labels, batch.puzzle_ids)))
 
-        self.model.train()
-        output = self.model(slots.tokens, slots.puzzle_ids, slots.carry)
-        loss = step_loss(output.logits, output.halt_logit, slots.labels, kind=config.loss)
-        self.flat.zero_grad()
-        for table in self.model.sparse_parameters().values():
-            table.grad = None
-        (loss.total / config.batch_size).backward()
+        output, loss = self._backpropagate()
         self._update(step)
 
         min_steps = exploration(
@@ -155,6 +154,25 @@ class Trainer:
             self.progress,
         )
         self._save_weights(LAST)
+
+    def _backpropagate(self) -> tuple[StepOutput, StepLoss]:
+        """One supervision step of every slot, and the gradients of its loss; on a CPU, rows shared by its threads."""
+        slots, dense = self.slots, self.flat.parameters
+        self.model.train()
+
+        def part(rows: slice) -> tuple[StepOutput, StepLoss, tuple[Tensor, ...]]:
+            output = self.model(slots.tokens[rows], slots.puzzle_ids[rows], slots.carry.rows(rows))
+            loss = step_loss(output.logits, output.halt_logit, slots.labels[rows], kind=self.config.loss)
+            gradients = torch.autograd.grad(loss.total / self.config.batch_size, [*dense, *self.tables])
+            return output.detach(), loss, gradients
+
+        outputs, losses, gradients = zip(
+            *self.threads.map(part, self.threads.slices(self.config.batch_size)), strict=True
+        )
+        self.flat.set_gradients([found[: len(dense)] for found in gradients])
+        for i, table in enumerate(self.tables, start=len(dense)):
+            table.grad = sum((found[i] for found in gradients[1:]), start=gradients[0][i])
+        return StepOutput.cat(outputs), StepLoss.cat(losses)
 
     def _update(self, step: int) -> None:
         settings = self.config.optim

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -48,6 +49,12 @@ class StepLoss(NamedTuple):
     halt: Tensor  # ()
     right_cells: Tensor  # (B,) share of the labelled cells that are right
     exact: Tensor  # (B,) bool: every labelled cell is right
+
+    @staticmethod
+    def cat(parts: Sequence[StepLoss]) -> StepLoss:
+        """The loss of all parts together, detached."""
+        sums = [torch.stack([part[i].detach() for part in parts]).sum(0) for i in range(3)]
+        return StepLoss(*sums, *(torch.cat([part[i] for part in parts]) for i in (3, 4)))
 
 
 def step_loss(logits: Tensor, halt_logit: Tensor, labels: Tensor, *, kind: LossKind) -> StepLoss:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -72,20 +72,22 @@ class FlatParameters:
         size = sum(p.numel() for p in parameters.values())
         self.values = nn.Parameter(torch.empty(size, dtype=first.dtype, device=first.device))
         self.values.grad = torch.zeros_like(self.values)
-        self.views: dict[str, Tensor] = {}
+        self.parameters = list(parameters.values())
+        self._gradients: list[Tensor] = []
         start = 0
-        for name, p in parameters.items():
+        for p in self.parameters:
             stop = start + p.numel()
             view = self.values.data[start:stop].view_as(p)
             view.copy_(p.data)
             p.data = view
-            p.grad = self.values.grad[start:stop].view_as(p)
-            self.views[name] = view
+            self._gradients.append(self.values.grad[start:stop].view_as(p))
             start = stop
 
-    def zero_grad(self) -> None:
-        assert self.values.grad is not None
-        self.values.grad.zero_()
+    def set_gradients(self, parts: Sequence[Sequence[Tensor]]) -> None:
+        """Sets the gradients to the sum of those of all parts, each in the order of `parameters`."""
+        torch._foreach_copy_(self._gradients, list(parts[0]))
+        for part in parts[1:]:
+            torch._foreach_add_(self._gradients, list(part))
 
 
 def learning_rate(step: int, *, peak: float, warmup: int, total: int, min_ratio: float) -> float:

@@ -42,10 +42,11 @@ class Slots:
         self.steps = torch.where(self.halted, 0, self.steps)
 
     def advance(self, output: StepOutput, *, max_steps: int, min_steps: Tensor) -> None:
-        """After a supervision step: a slot halts when its head says so, but not before `min_steps` (B,)."""
-        self.carry = output.carry.detach()
+        """After a supervision step (`output` detached): a slot halts when its head says so, but not before
+        `min_steps` (B,)."""
+        self.carry = output.carry
         self.steps = self.steps + 1
-        wants = (output.halt_logit.detach() > 0) | (self.steps >= max_steps)
+        wants = (output.halt_logit > 0) | (self.steps >= max_steps)
         self.halted = wants & (self.steps >= min_steps)
 
     def state(self) -> dict[str, Tensor]:
