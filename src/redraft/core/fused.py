@@ -59,7 +59,7 @@ class _GatedResidual(torch.autograd.Function):
         d_both = torch.empty_like(both)
         d_gate, d_up = d_both.chunk(2, axis)
         torch.mul(d_hidden, F.silu(gate), out=d_up)
-        d_gate.copy_(torch.ops.aten.silu_backward(d_hidden.mul_(up), gate))
+        torch.ops.aten.silu_backward.grad_input(d_hidden.mul_(up), gate, grad_input=d_gate)
         d_h = _map(d_both, gate_up.t(), axis).add_(d_total)
         return d_h, _weight_gradient(d_both, h, axis), _weight_gradient(d_total, hidden, axis), None, None
 

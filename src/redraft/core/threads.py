@@ -1,13 +1,15 @@
 """Splits a batch over CPU threads: each runs whole network evaluations on its own rows.
 
-On a CPU this beats threads inside every matrix product, which must wait for one another after each operation: 1.4 to
-1.5 times as fast on two cores (results/bench.json). Rows do not depend on one another, so results stay the same.
+On a CPU this beats threads inside every operation, which must wait for one another after each: little where matrix
+products are large, half as fast again where they are small (docs/log.md). Rows do not depend on one another, so
+results stay the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -31,7 +33,7 @@ class RowThreads:
         """Slices of about equal size that cover the rows: one, or one a thread."""
         count = self.threads if rows >= self.threads * self.least_rows else 1
         bounds = [rows * i // count for i in range(count + 1)]
-        return [slice(start, stop) for start, stop in zip(bounds, bounds[1:], strict=False)]
+        return [slice(start, stop) for start, stop in pairwise(bounds)]
 
     def map(self, function: Callable[[slice], T], slices: Sequence[slice]) -> list[T]:
         """The function's results, one a slice, in order. Gradient modes do not carry over to the threads."""
