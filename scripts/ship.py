@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import subprocess
 import time
 from pathlib import Path
 
 import torch
 
-from redraft.data.build import open_source
+from redraft.bench.machine import context
+from redraft.data.build import open_source, without
 from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.report import report
 from redraft.files import write_text
@@ -31,16 +29,21 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("data", help="unseen puzzles to judge by")
     parser.add_argument("--name", required=True, help="name the weights will have")
+    parser.add_argument("--which", default="best", choices=("best", "last"))
     parser.add_argument("--only-result", action="store_true", help="write results/NAME.json alone")
     args = parser.parse_args()
 
-    weights = load_weights(args.run / "best")
+    weights = load_weights(args.run / args.which)
     task = get_task(weights.task)
     target = args.run / "shipped" if args.only_result else ROOT / "src/redraft/weights" / args.name
     save_weights(target, weights.model, task=task.name, card=weights.card, dtype=torch.bfloat16)
     shipped = load_weights(target)  # what is judged is what ships, rounding included
+    learnt = weights.card["run"]["data"]
+    unseen = without(
+        open_source(task, args.data, split="test"), open_source(task, learnt["train"], limit=learnt["train_limit"])
+    )
     started = time.monotonic()
-    figures = report(evaluate(TorchStepper(shipped.model), task, open_source(task, args.data)))
+    figures = report(evaluate(TorchStepper(shipped.model), task, unseen))
     last = json.loads((args.run / "last/config.json").read_text())["card"]
     network, _ = count_parameters(shipped.model)
     card = {
@@ -50,9 +53,8 @@ def main() -> None:
         ),
         "evaluation": {"data": args.data, **figures},
         "training": {key: last[key] for key in ("recipe", "step", "seconds", "device", "torch", "run")}
-        | {"best_step": weights.card["step"]},
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "commit": subprocess.check_output(["git", "rev-parse", "HEAD"], text=True, cwd=ROOT).strip(),
+        | {"weights_of_step": weights.card["step"]},
+        **context(torch.get_num_threads()),
         "evaluation_seconds": round(time.monotonic() - started, 1),
     }
     save_weights(target, weights.model, task=task.name, card=card, dtype=torch.bfloat16)

@@ -61,7 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"redraft: unknown command {name!r}; known: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     try:
-        return int(import_module(COMMANDS[name][0]).run(rest))
+        status = int(import_module(COMMANDS[name][0]).run(rest))
+        sys.stdout.flush()  # here, where a reader who has gone away is expected
+        return status
     except RedraftError as error:
         print(f"redraft {name}: {error}", file=sys.stderr)
         return 2

@@ -18,7 +18,10 @@ def write_bytes(file: Path, content: bytes) -> None:
     """Writes a file whole or not at all; raises RedraftError where it cannot."""
     partial = file.with_name(file.name + ".tmp")
     try:
-        partial.write_bytes(content)
+        with partial.open("wb") as opened:
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())  # on the disk before it takes the old one's name
         os.replace(partial, file)
     except OSError as error:
         raise RedraftError(f"{file}: cannot be written: {error.strerror or error}") from error

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import redraft.weights
+from redraft.cli import main
 from redraft.commands import solve as command
 from redraft.tasks import get_task
 
@@ -259,3 +260,15 @@ def test_weights_that_ship(run: Run, weights: Path, monkeypatch: pytest.MonkeyPa
     assert status == 2 and "no weights for sudoku-6x6 ship" in err
     status, _, err = run("solve", "." * 35)
     assert status == 2 and "expected 16, 36 or 81 characters" in err
+
+
+def test_without_weights_named_a_bad_puzzle_does_not_stop_the_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The shipped weights are chosen by the first puzzle that has a size; the others are answered or named."""
+    good = "..31..5.....16......2.......5.....46"
+    assert main(["solve", "sudoku", "123", good, "." * 81]) == 2
+    printed = capsys.readouterr()
+    assert "643125521463164532352614436251215346" in printed.out
+    assert "'123': expected 36 characters, got 3" in printed.err
+    assert "expected 36 characters, got 81" in printed.err

@@ -22,7 +22,7 @@ def two_threads() -> Iterator[None]:
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 8, 9])
 def test_slices_cover_the_rows_in_order(rows: int) -> None:
     slices = RowThreads(CPU, least_rows=2).slices(rows)
-    assert len(slices) == (2 if rows >= 4 else 1)
+    assert len(slices) == (2 if rows >= 4 else 1), "two rows are the least worth a thread"
     assert [row for part in slices for row in range(rows)[part]] == list(range(rows))
     sizes = [part.stop - part.start for part in slices]
     assert max(sizes) - min(sizes) <= 1

@@ -187,8 +187,6 @@ def test_another_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "say what the model reads: --task NAME, or --seq-len and --vocab-size"),
-        (["--seq-len", "16"], "say what the model reads"),
         (["--task", "chess"], "unknown task 'chess'"),
         (["--task", "sudoku-4x4", "--T", "0"], "model.T: expected at least 1, got 0"),
         (["--task", "sudoku-4x4", "--n", "0"], "model.n: expected at least 1, got 0"),
@@ -199,6 +197,17 @@ def test_options(arguments: list[str], message: str, tmp_path: Path, capsys: pyt
     file = write(tmp_path / "run", "trm_att")
     assert main(["import", str(file), *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_task_is_the_one_with_as_many_tokens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "run", "trm_mlp")
+    assert main(["import", str(file), "-o", str(tmp_path / "out")]) == 0
+    assert load_weights(tmp_path / "out").task == "sudoku-4x4"
+    tensors = torch.load(file, weights_only=True)
+    key = next(name for name in tensors if name.endswith("embed_tokens.embedding_weight"))
+    torch.save({**tensors, key: torch.zeros(7, 32)}, file)
+    assert main(["import", str(file)]) == 2
+    assert "say what the model reads: --task NAME, or --seq-len and --vocab-size" in capsys.readouterr().err
 
 
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -117,7 +117,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(trainer: MakeTrainer, tiny: RunConfi
         return {"exact": 0.0}
 
     outcome = interrupted.run(press, [])
-    assert not outcome.finished
+    assert outcome.interrupted and not outcome.finished
     assert outcome.progress.step == 1
     assert (tmp_path / "interrupted" / STATE).exists()
     assert trainer("interrupted", resume=True, config=replace(tiny, eval_every=1)).run(no_figures, []).finished
@@ -125,7 +125,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(trainer: MakeTrainer, tiny: RunConfi
 
 def test_stops_after_the_seconds_given(trainer: MakeTrainer) -> None:
     outcome = trainer("short").run(no_figures, [], stop_after=0.0)
-    assert not outcome.finished and outcome.progress.step == 1
+    assert not outcome.finished and not outcome.interrupted and outcome.progress.step == 1
 
 
 def test_loss_that_is_not_finite_stops_and_names_step_and_checkpoint(trainer: MakeTrainer, tmp_path: Path) -> None:
@@ -136,7 +136,9 @@ def test_loss_that_is_not_finite_stops_and_names_step_and_checkpoint(trainer: Ma
     before = state_of(tmp_path / "broken")
     with torch.no_grad():
         broken.flat.values.fill_(float("nan"))
-    with pytest.raises(TrainingError, match=rf"not finite at step 4; the last good checkpoint is .*{STATE} .step 3."):
+    with pytest.raises(
+        TrainingError, match=rf"were not finite at step 4; the last good checkpoint is .*{STATE} .step 3."
+    ):
         broken.run(no_figures, [])
     after = state_of(tmp_path / "broken")
     assert all(torch.equal(before[name], after[name]) for name in before), "the good checkpoint was overwritten"
@@ -248,3 +250,46 @@ def test_a_tiny_model_learns_one_puzzle_by_heart(trainer: MakeTrainer, tiny: Run
         carry = output.carry.detach()
     assert torch.equal(output.logits.argmax(-1), labels)
     assert (output.halt_logit > 0).all(), "it does not know that it is right"
+
+
+def test_weights_that_are_not_finite_are_never_saved(trainer: MakeTrainer, tmp_path: Path) -> None:
+    broken = trainer("broken")
+    broken.train_step()
+    broken.save()
+    before = state_of(tmp_path / "broken")
+    with torch.no_grad():
+        broken.flat.values.fill_(float("inf"))  # as after an update with a gradient that was not finite
+    with pytest.raises(TrainingError, match="loss or weights were not finite at step 1"):
+        broken.save()
+    after = state_of(tmp_path / "broken")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_an_evaluation_cut_short_is_made_up_for(trainer: MakeTrainer, tiny: RunConfig) -> None:
+    def impatient(model: Model) -> dict[str, float]:
+        raise KeyboardInterrupt
+
+    outcome = trainer("run").run(impatient, [])
+    assert outcome.interrupted and outcome.progress.step == tiny.eval_every
+    evaluated = []
+
+    def count(model: Model) -> dict[str, float]:
+        evaluated.append(1)
+        return {"exact": 0.5}
+
+    outcome = trainer("run", resume=True).run(count, [])
+    assert outcome.finished and len(evaluated) == 2
+    assert outcome.progress.best_step == tiny.steps, "of equal evaluations the later one is kept"
+
+
+def test_a_resumed_run_keeps_its_threads(trainer: MakeTrainer) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        first = trainer("run")
+        first.train_step()
+        first.save()
+        torch.set_num_threads(1)
+        assert trainer("run", resume=True).threads.threads == 2
+    finally:
+        torch.set_num_threads(before)

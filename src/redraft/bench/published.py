@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import torch
@@ -10,20 +9,11 @@ from torch import Tensor
 
 from redraft.core.layers import swiglu_width
 from redraft.errors import ConfigError
-from redraft.models.published import _LAYER, _NAMES
+from redraft.models.published import published_name
 from redraft.models.trm import TRM, TRMConfig
 from redraft.train.config import RunConfig
 
-_THEIR_NAMES = {ours: theirs for theirs, ours in _NAMES.items()}
-_THEIR_LAYER = {ours: theirs for theirs, ours in _LAYER.items()}
 _THEIR_MULTIPLE = 256  # fixed in the published code
-
-
-def published_name(name: str) -> str:
-    """The published name of one of our tensors."""
-    block = re.fullmatch(r"net\.blocks\.(\d+)\.(.+)", name)
-    theirs = f"L_level.layers.{block[1]}.{_THEIR_LAYER[block[2]]}" if block else _THEIR_NAMES[name]
-    return f"model.inner.{theirs}"
 
 
 def to_published(model: TRM) -> dict[str, Tensor]:
@@ -31,7 +21,8 @@ def to_published(model: TRM) -> dict[str, Tensor]:
 
     Its halting head has a second row, for Q(continue), which TRM never uses: zeros.
     """
-    tensors = {published_name(name): tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    ours = model.state_dict()
+    tensors = {f"model.inner.{published_name(name)}": tensor.detach().clone() for name, tensor in ours.items()}
     for name in ("model.inner.q_head.weight", "model.inner.q_head.bias"):
         tensors[name] = torch.cat((tensors[name], torch.zeros_like(tensors[name])))
     return tensors

@@ -20,7 +20,7 @@ from redraft.tasks import Task, get_task
 from redraft.train.config import run_from_dict
 from redraft.train.loop import Trainer
 
-# Files of a job's folder, written by `bench.contest.prepare`.
+# Files of a job's folder, written by `bench.models`.
 RUN, STORE, WEIGHTS, PUBLISHED, ARCH, BATCHES = "run.json", "store", "weights", "published.pt", "arch.json", "batches"
 
 

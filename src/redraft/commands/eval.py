@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,8 @@ def run(arguments: list[str]) -> int:
         require_picture(args.plot)
     weights = open_weights(args.weights, dtype=args.dtype)
     task = get_task(weights.task)
+    if args.data == weights.card.get("run", {}).get("data", {}).get("train"):
+        print(f"redraft eval: {args.data} is what these weights were trained on", file=sys.stderr)
     store = open_source(task, args.data, split=args.split, limit=args.limit)
     device = choose_device(args.device)
     stepper = TorchStepper(weights.model, device=device)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from redraft.commands.arguments import parse
 from redraft.errors import ConfigError
+from redraft.tasks import TASKS, get_task
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +24,7 @@ class Arguments:
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
     """Folder to write; by default the checkpoint's name with `-redraft` appended."""
     task: Annotated[str | None, tyro.conf.arg(metavar="TASK")] = None
-    """Task whose cells and tokens the model reads, for example sudoku-9x9."""
+    """Task whose cells and tokens the model reads; by default the one with as many tokens."""
     seq_len: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Cells of a puzzle, where the task is not one of redraft's."""
     vocab_size: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
@@ -38,15 +43,13 @@ def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="import", description="Opens a checkpoint of the published TRM code.")
     from redraft.models.io import count_parameters, save_weights
     from redraft.models.published import Shape, convert, read_checkpoint
-    from redraft.tasks import get_task
 
-    if args.task is not None:
-        task = get_task(args.task)
-        name, seq_len, vocab_size = task.name, task.seq_len, task.vocab_size
-    elif args.seq_len is not None and args.vocab_size is not None:
+    tensors = read_checkpoint(args.checkpoint)
+    if args.task is None and args.seq_len is not None and args.vocab_size is not None:
         name, seq_len, vocab_size = "unknown", args.seq_len, args.vocab_size
     else:
-        raise ConfigError("say what the model reads: --task NAME, or --seq-len and --vocab-size")
+        task = get_task(args.task or _task_of(tensors))
+        name, seq_len, vocab_size = task.name, task.seq_len, task.vocab_size
     found = Shape.beside(args.checkpoint)
     given = {key: getattr(args, key) for key in ("T", "n", "num_heads", "puzzle_positions")}
     shape = replace(found, **{key: value for key, value in given.items() if value is not None})
@@ -55,7 +58,6 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(f"{output}: holds weights already; name another folder with -o")
     if output.is_file():
         raise ConfigError(f"{output}: is a file; name another folder with -o")
-    tensors = read_checkpoint(args.checkpoint)
     model = convert(tensors, vocab_size=vocab_size, seq_len=seq_len, shape=shape, source=str(args.checkpoint))
     save_weights(output, model, task=name, card={"summary": f"imported from {args.checkpoint.name}"})
     network, table = count_parameters(model)
@@ -65,3 +67,14 @@ def run(arguments: list[str]) -> int:
         f"{network:,} parameters and {table:,} in the puzzle embedding"
     )
     return 0
+
+
+def _task_of(tensors: Mapping[str, Tensor]) -> str:
+    """The one task with as many tokens as the checkpoint's embedding; raises ConfigError where there is not one."""
+    from redraft.models.published import rename
+
+    found = [tensor.shape[0] for name, tensor in tensors.items() if rename(name) == "embed.tokens"]
+    tasks = [name for name in TASKS if found and get_task(name).vocab_size == found[0]]
+    if len(tasks) != 1:
+        raise ConfigError("say what the model reads: --task NAME, or --seq-len and --vocab-size")
+    return tasks[0]

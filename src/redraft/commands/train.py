@@ -35,8 +35,6 @@ DESCRIPTION = "Trains a model by a recipe ({}); every value of the recipe is a f
 class Machine:
     """How this machine runs it; does not belong to the run."""
 
-    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
-    """Folder of the run; by default runs/RECIPE, with a number if that is taken."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     threads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
@@ -49,6 +47,8 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(Machine):
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
+    """Folder of the run; by default runs/RECIPE, with a number if that is taken."""
     # --compile True and --data.augment False rather than --compile and --data.no-augment: values as in config.json
     config: Annotated[tyro.conf.FlagConversionOff[RunConfig], tyro.conf.arg(name="")]
 
@@ -132,7 +132,7 @@ def _conclude(outcome: Outcome, config: RunConfig, console: Console) -> int:
             highlight=False,
             soft_wrap=True,
         )
-        return 0
+        return 130 if outcome.interrupted else 0
     console.print(
         f"done: {config.steps} steps in {progress.seconds:.0f} s; best evaluation {progress.best:.2%} exact "
         f"at step {progress.best_step}\nweights: {folder / BEST} (best), {folder / LAST}\n"

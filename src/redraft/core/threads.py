@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from threading import Barrier
 from typing import TypeVar
 
 import torch
@@ -20,7 +21,7 @@ T = TypeVar("T")
 class RowThreads:
     """Runs a function on slices of a batch side by side, with the threads torch was given when this was made.
 
-    On other devices than a CPU, and where there are too few rows to share, there is one slice and no extra thread.
+    On other devices than a CPU, and where there is one slice only, there is no extra thread.
     """
 
     def __init__(self, device: torch.device, *, least_rows: int) -> None:
@@ -30,8 +31,8 @@ class RowThreads:
         self._pool: ThreadPoolExecutor | None = None
 
     def slices(self, rows: int) -> list[slice]:
-        """Slices of about equal size that cover the rows: one, or one a thread."""
-        count = self.threads if rows >= self.threads * self.least_rows else 1
+        """Slices of about equal size that cover the rows, at most one a thread."""
+        count = max(1, min(self.threads, rows // self.least_rows))
         bounds = [rows * i // count for i in range(count + 1)]
         return [slice(start, stop) for start, stop in pairwise(bounds)]
 
@@ -40,7 +41,19 @@ class RowThreads:
         if len(slices) == 1:
             return [function(slices[0])]
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.threads, "rows", initializer=torch.set_num_threads, initargs=(1,))
-            self._pool.submit(int).result()
-            torch.set_num_threads(self.threads)  # a thread's own setting is also what later threads start with
+            self._pool = self._start()
         return list(self._pool.map(function, slices))
+
+    def _start(self) -> ThreadPoolExecutor:
+        pool = ThreadPoolExecutor(self.threads, "rows", initializer=_one_thread_each)
+        everyone = Barrier(self.threads)  # one task waits for the next, so that every thread is started by now
+        for waiting in [pool.submit(everyone.wait) for _ in range(self.threads)]:
+            waiting.result()
+        # What one thread sets is also what threads of others start with, so the caller's setting is put back.
+        torch.set_num_threads(self.threads)
+        return pool
+
+
+def _one_thread_each() -> None:
+    torch.set_num_threads(1)
+    torch.get_num_threads()  # a thread takes a setting over when it first asks, and must before the caller's is back

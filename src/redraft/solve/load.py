@@ -39,16 +39,17 @@ def load(
 
 
 def open_weights(weights: str | Path, *, dtype: str = "float32") -> Weights:
-    """Weights by the name they ship under, from their folder, or from a run's folder (its best)."""
-    folder = Path(weights)
+    """Weights by the name they ship under, from their folder, or from a run's folder (its best).
+
+    A shipped name comes first; a folder that happens to have it is meant by `./NAME`.
+    """
+    shipped = redraft.weights.folder(weights) if isinstance(weights, str) else None
+    folder = shipped or Path(weights)
     if not folder.exists():
-        shipped = redraft.weights.folder(str(weights))
-        if shipped is None:
-            raise WeightsError(
-                f"{weights}: no such folder, and no weights of that name ship with redraft "
-                f"(those that do: {', '.join(redraft.weights.names()) or 'none'})"
-            )
-        folder = shipped
+        raise WeightsError(
+            f"{weights}: no such folder, and no weights of that name ship with redraft "
+            f"(those that do: {', '.join(redraft.weights.names()) or 'none'})"
+        )
     for kept in ("best", "last"):
         if (folder / kept / "model.safetensors").is_file() and not (folder / "model.safetensors").is_file():
             folder = folder / kept

@@ -226,9 +226,9 @@ class Sudoku(Task):
 
 
 def sudoku_for(texts: Sequence[str]) -> Sudoku:
-    """The Sudoku whose size the texts (puzzles, or whole files of them) have; raises PuzzleError if it is unclear."""
+    """The Sudoku whose size the first text (puzzle, or whole file) with a size has; PuzzleError where none has."""
     by_cells = {size * size: size for size in sudoku_search.BOXES}
-    sizes: list[int] = []
+    lengths = []
     for text in texts:
         lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
         parts = (bare(part) for line in lines for part in (line, *fields(line)))
@@ -239,15 +239,12 @@ def sudoku_for(texts: Sequence[str]) -> Sudoku:
         )
         if size is None:  # several drawings: take the length of a row
             size = next((length for line in lines if (length := len(bare(line))) in sudoku_search.BOXES), None)
-        if size is None:
-            raise PuzzleError(f"expected 16, 36 or 81 characters (4x4, 6x6 or 9x9 Sudoku), got {len(whole)}")
-        sizes.append(size)
-    if not sizes:
+        if size is not None:
+            return Sudoku(size)
+        lengths.append(len(whole))
+    if not lengths:
         raise PuzzleError("no puzzle given; expected at least one")
-    for i, size in enumerate(sizes):
-        if size != sizes[0]:
-            raise PuzzleError(f"puzzle {i + 1} is {size}x{size} but puzzle 1 is {sizes[0]}x{sizes[0]}; give one size")
-    return Sudoku(sizes[0])
+    raise PuzzleError(f"expected 16, 36 or 81 characters (4x4, 6x6 or 9x9 Sudoku), got {lengths[0]}")
 
 
 @cache

@@ -27,6 +27,8 @@ class Progress:
     seconds: float = 0.0
     best: float = -1.0
     best_step: int = 0
+    evaluated: int = 0  # step of the last evaluation
+    threads: int = 1  # of the CPU: they decide how sums are rounded, so a resumed run keeps them
     data: int = 0  # fingerprint of the training data
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -17,14 +18,20 @@ from redraft.errors import ConfigError
 from redraft.files import write_text
 
 METRICS = "metrics.jsonl"
+QUIET = 60.0  # seconds without a line after which a display without a terminal gives a sign of life
 
 
 class Reporter(Protocol):
     """Receives every report of a run; `kind` is `train` or `eval`."""
 
-    def report(self, kind: str, step: int, metrics: dict[str, float]) -> None: ...
+    def tick(self, step: int) -> None:
+        """Called after every step; must cost next to nothing."""
 
-    def close(self) -> None: ...
+    def report(self, kind: str, step: int, metrics: dict[str, float]) -> None:
+        """Called every `log_every` steps (`train`) and after evaluations (`eval`)."""
+
+    def close(self) -> None:
+        """Called when the run ends."""
 
 
 class MetricsFile:
@@ -37,6 +44,9 @@ class MetricsFile:
             kept = [line for line in file.read_text().splitlines(keepends=True) if _step(line) <= resumed_at]
         write_text(file, "".join(kept))
         self._file = file.open("a")
+
+    def tick(self, step: int) -> None:
+        pass
 
     def report(self, kind: str, step: int, metrics: dict[str, float]) -> None:
         self._file.write(json.dumps({"kind": kind, "step": step, **metrics}) + "\n")
@@ -71,6 +81,12 @@ class Display:
         )
         self._task = self._progress.add_task("", total=total, completed=start, what=f"step {start}", figures="")
         self._progress.start()
+        self._printed = time.monotonic()
+
+    def tick(self, step: int) -> None:
+        self._progress.update(self._task, completed=step, what=f"step {step}")
+        if not self.console.is_terminal and time.monotonic() - self._printed > QUIET:
+            self._print(f"step {step}/{self.total}")
 
     def report(self, kind: str, step: int, metrics: dict[str, float]) -> None:
         if kind == "train":
@@ -92,6 +108,7 @@ class Display:
         self._progress.stop()
 
     def _print(self, line: str) -> None:
+        self._printed = time.monotonic()
         self.console.print(line, highlight=False, soft_wrap=True)
         sys.stderr.flush()
 
@@ -107,6 +124,9 @@ class Tracker:
 
     def __init__(self, log: Callable[[dict[str, float], int], Any], close: Callable[[], Any]) -> None:
         self._log, self._close = log, close
+
+    def tick(self, step: int) -> None:
+        pass
 
     def report(self, kind: str, step: int, metrics: dict[str, float]) -> None:
         self._log({f"{kind}/{name}": value for name, value in metrics.items()}, step)

@@ -38,6 +38,7 @@ from redraft.train.log import Reporter
 from redraft.train.losses import StepLoss, step_loss
 from redraft.train.optim import AdamAtan2, FlatParameters, SignSGD, learning_rate
 from redraft.train.slots import Slots, exploration
+from redraft.train.tally import Tally
 
 CONFIG = "config.json"
 BEST, LAST = "best", "last"
@@ -53,9 +54,10 @@ class TrainingError(RedraftError):
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a run ended: `finished`, or stopped early and resumable."""
+    """How a run ended: `finished`, or stopped early and resumable, `interrupted` if a signal asked for it."""
 
     finished: bool
+    interrupted: bool = False
     progress: Progress
     folder: Path
 
@@ -88,40 +90,42 @@ class Trainer:
             if self.tables
             else None
         )
-        self.threads = RowThreads(device, least_rows=LEAST_ROWS)
         self.slots = Slots(self.model, config.batch_size, seq_len=task.seq_len, device=device)
         self.sampler = Sampler(data, task, batch_size=config.batch_size, seed=config.seed, augment=config.data.augment)
-        self.progress = Progress(data=fingerprint(data))
+        self.progress = Progress(data=fingerprint(data), threads=torch.get_num_threads())
         self.tally = Tally(device)
         if resume:
             self._restore()
         else:
             self._start()
+        self.threads = RowThreads(device, least_rows=LEAST_ROWS)
         if config.compile:
             self.model.compile_network()
+            self.threads.threads = 1  # a compiler is not to be started by several threads at once
 
     def run(self, evaluate: Evaluate, reporters: list[Reporter], *, stop_after: float | None = None) -> Outcome:
-        """Trains to the last step, or until interrupted or `stop_after` seconds; always leaves a checkpoint."""
+        """Trains to the last step, or until interrupted or `stop_after` seconds; leaves a checkpoint in each case."""
         config, progress = self.config, self.progress
         started, before = time.monotonic(), progress.seconds
         with stop_on_signal() as stopping:
-            while progress.step < config.steps:
-                self.train_step()
-                progress.seconds = before + time.monotonic() - started
-                last = progress.step == config.steps
-                if last or progress.step % config.log_every == 0:
+            while progress.step < config.steps or self._evaluation_due():
+                if not self._evaluation_due():  # else it was cut short when the run was stopped
+                    self.train_step()
+                    progress.seconds = before + time.monotonic() - started
                     self._report(reporters)
-                if last or progress.step % config.eval_every == 0:
+                last = progress.step == config.steps
+                if self._evaluation_due():
                     try:
                         self._evaluate(evaluate, reporters)
                     except KeyboardInterrupt:  # asked twice: evaluation can be long, the step before it is done
                         self.save()
-                        return Outcome(finished=False, progress=progress, folder=self.folder)
+                        return Outcome(finished=False, interrupted=True, progress=progress, folder=self.folder)
+                    progress.seconds = before + time.monotonic() - started
                 out_of_time = stop_after is not None and time.monotonic() - started > stop_after
                 if last or stopping() or out_of_time or progress.step % config.checkpoint_every == 0:
                     self.save()
                 if not last and (stopping() or out_of_time):
-                    return Outcome(finished=False, progress=progress, folder=self.folder)
+                    return Outcome(finished=False, interrupted=stopping(), progress=progress, folder=self.folder)
         return Outcome(finished=True, progress=progress, folder=self.folder)
 
     def train_step(self) -> None:
@@ -203,15 +207,26 @@ class Trainer:
         return torch.from_numpy(array).to(self.device, torch.int64, non_blocking=True)
 
     def _report(self, reporters: list[Reporter]) -> None:
+        step = self.progress.step
+        for reporter in reporters:
+            reporter.tick(step)
+        if step % self.config.log_every and step != self.config.steps:
+            return
         self._require_finite()
         metrics = self.tally.take(self.progress, self.config)
         for reporter in reporters:
             reporter.report("train", self.progress.step, metrics)
 
+    def _evaluation_due(self) -> bool:
+        step = self.progress.step
+        wanted = step == self.config.steps or (step > 0 and step % self.config.eval_every == 0)
+        return wanted and self.progress.evaluated < step
+
     def _evaluate(self, evaluate: Evaluate, reporters: list[Reporter]) -> None:
         self._require_finite()
         metrics = evaluate(self.average.model)
-        if metrics["exact"] > self.progress.best:
+        self.progress.evaluated = self.progress.step
+        if metrics["exact"] >= self.progress.best:  # of equals the later, trained for longer
             self.progress.best, self.progress.best_step = metrics["exact"], self.progress.step
             self._save_weights(BEST, metrics)
         for reporter in reporters:
@@ -232,6 +247,8 @@ class Trainer:
 
     def _require_finite(self) -> None:
         step = self.tally.first_bad_step()
+        if step is None and not torch.isfinite(self.flat.values).all():  # the update went wrong, not yet the loss
+            step = self.progress.step
         if step is not None:
             state = self.folder / STATE
             good = (
@@ -240,8 +257,8 @@ class Trainer:
                 else "there is no checkpoint yet"
             )
             raise TrainingError(
-                f"the loss was not finite at step {step}; {good}. "
-                "A lower learning rate, a longer warm-up or --optim.clip 1 may help"
+                f"loss or weights were not finite at step {step}; {good}. It would go wrong again: "
+                "start a new run with a lower learning rate, a longer warm-up or --optim.clip 1"
             )
 
     def _start(self) -> None:
@@ -263,55 +280,7 @@ class Trainer:
         restore_optimiser(self.optimiser, parts["optimiser"])
         self.slots.restore(parts["slots"])
         self.progress = progress
-
-
-class Tally:
-    """Sums of what happened since the last report, kept on the device so that no step waits for the host."""
-
-    NAMES = ("loss", "answer_loss", "halt_loss", "halted", "cells", "exact", "halt_step", "halt_right")
-
-    def __init__(self, device: torch.device) -> None:
-        self._sums = torch.zeros(len(self.NAMES), device=device)
-        self._bad = torch.zeros((), dtype=torch.int64, device=device)
-        self._steps = 0
-        self._since = time.monotonic()
-
-    @torch.no_grad()
-    def add(self, step: int, loss: StepLoss, halt_logit: Tensor, slots: Slots) -> None:
-        """`step` counts from 1. Only slots that halted count for accuracies, as in the published code."""
-        done, size = slots.halted, len(slots.halted)
-        right = (halt_logit >= 0) == loss.exact
-        counts = (done, loss.right_cells * done, loss.exact & done, slots.steps * done, right & done)
-        totals = [loss.total / size, loss.answer / size, loss.halt / size, *(count.sum() for count in counts)]
-        self._sums += torch.stack([total.detach().float() for total in totals])
-        self._bad = torch.where((self._bad == 0) & ~torch.isfinite(loss.total.detach()), step, self._bad)
-        self._steps += 1
-
-    def first_bad_step(self) -> int | None:
-        """The first step whose loss was not finite, if any."""
-        return int(self._bad) or None
-
-    def take(self, progress: Progress, config: RunConfig) -> dict[str, float]:
-        """Means since the last call: losses per example; accuracies and halting step per halted slot, if any did."""
-        sums = dict(zip(self.NAMES, self._sums.tolist(), strict=True))
-        halted = sums.pop("halted")
-        means = {name: value / self._steps for name, value in sums.items() if name.endswith("loss")}
-        if halted:
-            means |= {name: value / halted for name, value in sums.items() if not name.endswith("loss")}
-        seconds = max(1e-9, time.monotonic() - self._since)
-        rate = self._steps / seconds
-        self._sums.zero_()
-        self._steps = 0
-        self.restart_clock()
-        return {
-            **means,
-            "examples_per_second": rate * config.batch_size,
-            "seconds": progress.seconds,
-            "seconds_left": (config.steps - progress.step) / rate,
-        }
-
-    def restart_clock(self) -> None:
-        self._since = time.monotonic()
+        torch.set_num_threads(progress.threads)
 
 
 @contextmanager

@@ -46,8 +46,8 @@ class Slots:
         `min_steps` (B,)."""
         self.carry = output.carry
         self.steps = self.steps + 1
-        wants = (output.halt_logit > 0) | (self.steps >= max_steps)
-        self.halted = wants & (self.steps >= min_steps)
+        wants = (output.halt_logit > 0) & (self.steps >= min_steps)
+        self.halted = wants | (self.steps >= max_steps)
 
     def state(self) -> dict[str, Tensor]:
         """Everything that changes, for a checkpoint."""
