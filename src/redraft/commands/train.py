@@ -38,7 +38,7 @@ class Machine:
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     threads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Threads of the CPU; by default one a core."""
+    """Threads of the CPU; by default one a core. A resumed run keeps those it was started with."""
     stop_after: Annotated[float | None, tyro.conf.arg(metavar="SECONDS")] = None
     """Stops after so many seconds with a checkpoint to resume from."""
     track: Annotated[str | None, tyro.conf.arg(metavar="TRACKER")] = None

@@ -98,10 +98,10 @@ class Trainer:
             self._restore()
         else:
             self._start()
-        self.threads = RowThreads(device, least_rows=LEAST_ROWS)
+        # a compiler is not to be started by several threads at once: then one thread takes the whole batch
+        self.threads = RowThreads(device, least_rows=config.batch_size if config.compile else LEAST_ROWS)
         if config.compile:
             self.model.compile_network()
-            self.threads.threads = 1  # a compiler is not to be started by several threads at once
 
     def run(self, evaluate: Evaluate, reporters: list[Reporter], *, stop_after: float | None = None) -> Outcome:
         """Trains to the last step, or until interrupted or `stop_after` seconds; leaves a checkpoint in each case."""

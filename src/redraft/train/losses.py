@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-IGNORE = -100
+from redraft.tasks.base import IGNORE
+
 HALT_WEIGHT = 0.5
 
 LossKind = Literal["stablemax", "softmax"]

@@ -71,23 +71,25 @@ class FlatParameters:
         first = next(iter(parameters.values()))
         size = sum(p.numel() for p in parameters.values())
         self.values = nn.Parameter(torch.empty(size, dtype=first.dtype, device=first.device))
-        self.values.grad = torch.zeros_like(self.values)
         self.parameters = list(parameters.values())
-        self._gradients: list[Tensor] = []
-        start = 0
-        for p in self.parameters:
-            stop = start + p.numel()
-            view = self.values.data[start:stop].view_as(p)
+        self._gradients: list[Tensor] = []  # made with the first gradients: a moving average never has any
+        for p, view in zip(self.parameters, self._views(self.values.data), strict=True):
             view.copy_(p.data)
             p.data = view
-            self._gradients.append(self.values.grad[start:stop].view_as(p))
-            start = stop
 
     def set_gradients(self, parts: Sequence[Sequence[Tensor]]) -> None:
         """Sets the gradients to the sum of those of all parts, each in the order of `parameters`."""
+        if self.values.grad is None:
+            self.values.grad = torch.zeros_like(self.values)
+            self._gradients = self._views(self.values.grad)
         torch._foreach_copy_(self._gradients, list(parts[0]))
         for part in parts[1:]:
             torch._foreach_add_(self._gradients, list(part))
+
+    def _views(self, buffer: Tensor) -> list[Tensor]:
+        """The parts of a flat buffer that belong to each parameter, in its shape."""
+        parts = buffer.split([p.numel() for p in self.parameters])
+        return [part.view_as(p) for part, p in zip(parts, self.parameters, strict=True)]
 
 
 def learning_rate(step: int, *, peak: float, warmup: int, total: int, min_ratio: float) -> float:
