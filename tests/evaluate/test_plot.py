@@ -22,6 +22,8 @@ FIGURES = report(
         cells=RIGHT.astype(np.float32),
         halt_logit=np.where(RIGHT, 1, -1).astype(np.float32),
         ratings=np.full(2, np.nan, np.float32),
+        grades=RIGHT[:, -1].astype(np.int8),
+        grade_names=("broken", "solved"),
     )
 )
 

@@ -22,6 +22,8 @@ def records(exact: list[list[int]], halt_logit: list[list[float]], ratings: list
         cells=np.where(right, 1, 0.5).astype(np.float32),
         halt_logit=np.array(halt_logit, dtype=np.float32),
         ratings=np.array(ratings if ratings is not None else [np.nan] * len(right), dtype=np.float32),
+        grades=right[:, -1].astype(np.int8),
+        grade_names=("broken", "solved"),
     )
 
 

@@ -134,7 +134,9 @@ def _solving_model(settings: Settings) -> tuple[RunConfig, Model]:
         run = replace(get_recipe(settings.recipe), batch_size=settings.batch_size, seed=settings.seed)
         return run, build_model(run.model, seed=run.seed)
     opened = open_weights(settings.weights)
-    run = replace(get_recipe(settings.recipe), recipe=settings.weights, task=opened.task, model=opened.model.config)
+    run = replace(
+        get_recipe(settings.recipe), recipe=settings.weights, task=get_task(opened.task).name, model=opened.model.config
+    )
     return run, opened.model
 
 

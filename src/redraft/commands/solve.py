@@ -124,9 +124,10 @@ def _task_and_weights(name: str | None, texts: list[str], lines: list[str], args
     task = None if name in (None, "sudoku") else get_task(str(name))
     if args.weights is not None:
         opened = open_weights(args.weights, dtype=args.dtype)
-        if task is not None and task.name != opened.task:
-            raise WeightsError(f"{args.weights}: made for {opened.task}, but these puzzles are {task.name}")
-        return get_task(opened.task), opened
+        made_for = get_task(opened.task)
+        if task is not None and task.spec != opened.task:
+            raise WeightsError(f"{args.weights}: made for {made_for.name}, but these puzzles are {task.name}")
+        return made_for, opened
     task = task or sudoku_for(texts or ["\n".join(lines)])
     shipped = redraft.weights.names()
     if task.name not in shipped:

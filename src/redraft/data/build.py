@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from redraft.data.store import Store, is_store
+from redraft.data.store import Store, is_store, numbered
 from redraft.errors import DataError
 from redraft.tasks import Examples, Task
 
@@ -28,8 +28,8 @@ def open_source(task: Task, source: str, *, split: str = "train", limit: int | N
         store = from_examples(task, examples, source=source)
     elif source.startswith("make:"):
         raise DataError(f"{source}: expected make:COUNT or make:COUNT@SEED, for example make:1000@7")
-    elif is_store(Path(source)):
-        store = Store.open(Path(source), task=task.name)
+    elif (folder := store_folder(source, split)) is not None:
+        store = Store.open(folder, task=task.spec)
     else:
         store = from_examples(task, task.load(source, split=split, limit=limit), source=f"{source} ({split})")
     store = store if limit is None else store.rows(slice(limit))
@@ -38,14 +38,27 @@ def open_source(task: Task, source: str, *, split: str = "train", limit: int | N
     return store
 
 
+def store_folder(source: str, split: str) -> Path | None:
+    """The store that `source` names: its own folder, or one with a store for each split; None where it is neither."""
+    return next((folder for folder in (Path(source), Path(source) / split) if is_store(folder)), None)
+
+
 def from_examples(task: Task, examples: Examples, *, source: str) -> Store:
-    """Encodes examples; all share puzzle id 0."""
+    """Encodes examples; all share puzzle id 0. Rows of a group are brought together, the order is kept else."""
+    each = np.arange(len(examples), dtype=np.int32)
+    groups = each
+    if examples.groups is not None:
+        _, first, inverse = np.unique(examples.groups, return_index=True, return_inverse=True)
+        order = np.argsort(first[inverse], kind="stable")
+        examples, groups = examples[order], numbered(first[inverse][order])
     return Store(
-        task=task.name,
+        task=task.spec,
         inputs=task.encode(examples.questions),
-        labels=task.encode(examples.answers),
+        labels=task.encode_labels(examples.answers),
         puzzle_ids=np.zeros(len(examples), dtype=np.int32),
         ratings=examples.ratings,
+        groups=groups,
+        puzzles=each,
         source=source,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ class Batch:
 
 
 class Sampler:
-    """Walks the store in a new random order every epoch, each example under one random symmetry.
+    """Walks the groups of a store in a new random order every epoch, each as one of its puzzles under one random view.
 
     Epochs run on without a gap: a batch may hold the end of one and the start of the next, none is cut short.
     """
@@ -44,26 +45,80 @@ class Sampler:
         self.store, self.task = store, task
         self.batch_size, self.seed, self.augment = batch_size, seed, augment
         self.rank, self.world = rank, world
-        self._orders: dict[int, NDArray[np.int64]] = {}
+        self._groups = _Groups(store)
+        self._epochs: dict[int, _Epoch] = {}
 
     def batch(self, step: int) -> Batch:
         """The batch of a step counted from 0."""
         first = (step * self.world + self.rank) * self.batch_size
-        rows = self._rows(np.arange(first, first + self.batch_size))
+        rows, ids = self._rows(np.arange(first, first + self.batch_size))
         inputs, labels = self.store.inputs[rows], self.store.labels[rows]
         if self.augment:
             rng = np.random.default_rng((self.seed, _AUGMENT, step, self.rank))
-            inputs, labels = self.task.augment(inputs, labels, rng)
-        return Batch(inputs=inputs, labels=labels, puzzle_ids=self.store.puzzle_ids[rows])
+            if self.store.views is not None:
+                inputs, labels = self.store.views.show(inputs, labels, ids, rng)
+            else:
+                inputs, labels = self.task.augment(inputs, labels, rng)
+        return Batch(inputs=inputs, labels=labels, puzzle_ids=ids)
 
-    def _rows(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Rows of the store at positions of the endless stream of epochs."""
-        epochs, offsets = np.divmod(positions, len(self.store))
-        wanted = range(int(epochs[0]), int(epochs[-1]) + 1)
-        self._orders = {epoch: self._order(epoch) for epoch in wanted}
-        return np.array([self._orders[e][o] for e, o in zip(epochs.tolist(), offsets.tolist(), strict=True)])
+    def _rows(self, positions: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Rows of the store, and their puzzle ids, at positions of the endless stream of epochs."""
+        numbers, offsets = np.divmod(positions, self._groups.rows_an_epoch)
+        wanted = range(int(numbers[0]), int(numbers[-1]) + 1)
+        self._epochs = {number: self._epochs.get(number) or self._epoch(number) for number in wanted}
+        parts = [(self._epochs[number], offsets[numbers == number]) for number in wanted]
+        return (
+            np.concatenate([epoch.rows[at] for epoch, at in parts]),
+            np.concatenate([epoch.puzzle_ids[at] for epoch, at in parts]),
+        )
 
-    def _order(self, epoch: int) -> NDArray[np.int64]:
-        if epoch in self._orders:
-            return self._orders[epoch]
-        return np.random.default_rng((self.seed, _ORDER, epoch)).permutation(len(self.store))
+    def _epoch(self, number: int) -> _Epoch:
+        rng = np.random.default_rng((self.seed, _ORDER, number))
+        rows, groups = self._groups.shuffled(rng)
+        ids = self.store.puzzle_ids[rows]
+        if self.augment and self.store.views is not None:  # one view for all the rows of a group
+            chance = rng.random(len(self._groups))[groups]
+            ids = (ids + chance * self.store.views.counts(ids)).astype(np.int32)
+        return _Epoch(rows, ids)
+
+
+class _Epoch(NamedTuple):
+    """Rows of the store in the order of an epoch, and the puzzle id each is shown under, both (rows an epoch,)."""
+
+    rows: NDArray[np.int64]
+    puzzle_ids: NDArray[np.int32]
+
+
+class _Groups:
+    """Where the groups of a store, and the puzzles of each, begin and end.
+
+    An epoch takes from each group as many rows as its largest puzzle has, so that all epochs are equally long; a
+    smaller puzzle gives some of its rows again.
+    """
+
+    def __init__(self, store: Store) -> None:
+        starts = np.flatnonzero(np.diff(store.puzzles, prepend=-1))  # first row of each puzzle
+        self.starts, self.sizes = starts, np.diff(starts, append=len(store))
+        group = store.groups[starts]  # of each puzzle
+        self.first = np.flatnonzero(np.diff(group, prepend=-1))  # first puzzle of each group
+        self.count = np.diff(self.first, append=len(starts))
+        self.quota = np.maximum.reduceat(self.sizes, self.first) if len(starts) else self.sizes
+        self.rows_an_epoch = int(self.quota.sum())
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def shuffled(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows of one random puzzle of every group, groups and rows in random order; and the group of each row."""
+        order = rng.permutation(len(self))
+        quota = self.quota[order]
+        groups = np.repeat(order, quota)
+        if self.rows_an_epoch == len(self) == len(self.starts):  # every example stands alone
+            return self.starts[groups], groups
+        puzzle = (self.first + (rng.random(len(self)) * self.count).astype(np.int64))[groups]
+        # rows of a group in random order: sort by a random key within each block of the stream
+        block = np.repeat(np.arange(len(self)), quota)
+        place = np.arange(len(groups)) - np.repeat(np.cumsum(quota) - quota, quota)
+        key = rng.random(len(groups))
+        place = place[np.lexsort((key, block))]
+        return self.starts[puzzle] + place % self.sizes[puzzle], groups

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -13,41 +13,62 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import DataError
+from redraft.tasks.views import Views
 
-FORMAT = 1
+VIEWS = "views.npz"
+FORMAT = 2
 _ARRAYS: dict[str, tuple[type, int]] = {  # dtype and number of axes
     "inputs": (np.int16, 2),
     "labels": (np.int16, 2),
     "puzzle_ids": (np.int32, 1),
     "ratings": (np.float32, 1),
+    "groups": (np.int32, 1),
+    "puzzles": (np.int32, 1),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Store:
-    """Examples of one task, un-augmented.
+    """Examples of one task.
+
+    Rows of a group stand together, and so do those of a puzzle within it. A group is what must not be torn apart
+    between training and test, an ARC task for example; its puzzles are views of the same, of which an epoch of
+    training takes one. Mostly each example is a puzzle and a group of its own.
 
     Attributes:
-        task: name of the task.
+        task: what the task is, as in `Task.spec`.
         inputs, labels: tokens (N, L) int16; a label of -100 does not count.
         puzzle_ids: (N,) int32, the row of the puzzle-embedding table each example uses.
         ratings: (N,) float32 difficulty, NaN where unknown.
+        groups, puzzles: (N,) int32, never decreasing from 0 in steps of 0 or 1.
+        views: where every puzzle has views of its own with a puzzle id each (ARC), what they are.
         source: where the examples came from, in words.
     """
 
-    task: str
+    task: str | dict[str, Any]
     inputs: NDArray[np.int16]
     labels: NDArray[np.int16]
     puzzle_ids: NDArray[np.int32]
     ratings: NDArray[np.float32]
+    groups: NDArray[np.int32]
+    puzzles: NDArray[np.int32]
+    views: Views | None = None
     source: str = ""
 
     def __len__(self) -> int:
         return len(self.inputs)
 
+    @property
+    def num_puzzle_ids(self) -> int:
+        """Rows a puzzle-embedding table needs for these examples, under all their views."""
+        return len(self.views) + 1 if self.views is not None else int(self.puzzle_ids.max(initial=0)) + 1
+
     def rows(self, index: NDArray[np.integer] | slice) -> Store:
-        """The store of the rows named by `index`, in that order."""
-        return Store(task=self.task, source=self.source, **{name: getattr(self, name)[index] for name in _ARRAYS})
+        """The store of the rows named by `index`, in that order; groups and puzzles are counted anew."""
+        arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
+        # a puzzle lies within a group, so numbering by first occurrence keeps both in step
+        arrays["puzzles"], arrays["groups"] = numbered(arrays["puzzles"]), numbered(arrays["groups"])
+        return replace(self, **arrays)
 
     def save(self, folder: Path) -> None:
         """Writes the store to a new folder, complete or not at all; raises DataError where one exists already."""
@@ -58,18 +79,20 @@ class Store:
         partial.mkdir(parents=True)
         for name in _ARRAYS:
             np.save(partial / f"{name}.npy", getattr(self, name))
+        if self.views is not None:
+            self.views.save(partial / VIEWS)
         meta = {"format": FORMAT, "task": self.task, "source": self.source, "examples": len(self)}
         (partial / "store.json").write_text(json.dumps(meta, indent=2) + "\n")
         partial.rename(folder)
 
     @classmethod
-    def open(cls, folder: Path, *, task: str) -> Store:
-        """Opens a folder written by `save`; raises DataError where it is damaged or of another task."""
+    def open(cls, folder: Path, *, task: str | dict[str, Any] | None = None) -> Store:
+        """Opens a folder written by `save`; raises DataError where it is damaged or of another task than `task`."""
         meta = _read_meta(folder / "store.json")
         if meta.get("format") != FORMAT:
-            raise DataError(f"{folder}: store format {meta.get('format')}, expected {FORMAT}")
-        if meta.get("task") != task:
-            raise DataError(f"{folder}: holds examples of {meta.get('task')}, expected {task}")
+            raise DataError(f"{folder}: store format {meta.get('format')}, expected {FORMAT}; build it anew")
+        if task is not None and meta.get("task") != task:
+            raise DataError(f"{folder}: holds examples of {_called(meta.get('task'))}, expected {_called(task)}")
         arrays = {name: _read_array(folder / f"{name}.npy") for name in _ARRAYS}
         for name, array in arrays.items():
             dtype, axes = _ARRAYS[name]
@@ -85,7 +108,11 @@ class Store:
             raise DataError(
                 f"{folder}: inputs {arrays['inputs'].shape} and labels {arrays['labels'].shape} differ in shape"
             )
-        return cls(task=task, source=str(meta.get("source", "")), **arrays)
+        for name in ("groups", "puzzles"):
+            if not _steps_by_one(arrays[name]):
+                raise DataError(f"{folder / name}.npy: expected numbers from 0 that never fall and grow by 1")
+        views = Views.open(folder / VIEWS) if (folder / VIEWS).exists() else None
+        return cls(task=meta["task"], source=str(meta.get("source", "")), views=views, **arrays)
 
 
 def _read_meta(file: Path) -> dict[str, Any]:
@@ -110,6 +137,19 @@ def _read_array(file: Path) -> NDArray[Any]:
     if not isinstance(array, np.ndarray):
         raise DataError(f"{file}: expected one array, got several")
     return array
+
+
+def numbered(names: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Numbers (N,) from 0 for names (N,) of which equal ones stand together."""
+    return np.cumsum(np.concatenate([[0], names[1:] != names[:-1]])[: len(names)]).astype(np.int32)
+
+
+def _steps_by_one(numbers: NDArray[np.int32]) -> bool:
+    return not len(numbers) or (numbers[0] == 0 and bool(np.isin(np.diff(numbers), (0, 1)).all()))
+
+
+def _called(spec: object) -> object:
+    return spec.get("name") if isinstance(spec, dict) else spec
 
 
 def is_store(folder: Path) -> bool:

@@ -21,10 +21,12 @@ class Records:
 
     Attributes:
         exact: (N, S) bool, every labelled cell equals its label.
-        solved: (N, S) bool, the answer keeps the rules, labels unseen.
+        solved: (N, S) bool, the answer keeps the rules, labels unseen; the same as `exact` for a task without rules.
         cells: (N, S) float32, share of the labelled cells that are right.
         halt_logit: (N, S) float32.
         ratings: (N,) float32, NaN where unknown.
+        grades: (N,) int8, place of the last answer in `grade_names`.
+        grade_names: the task's `grades`, worst first; empty for a task without rules.
     """
 
     exact: NDArray[np.bool_]
@@ -32,6 +34,8 @@ class Records:
     cells: NDArray[np.float32]
     halt_logit: NDArray[np.float32]
     ratings: NDArray[np.float32]
+    grades: NDArray[np.int8]
+    grade_names: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -53,9 +57,10 @@ def evaluate(
             progress(min(start + batch_size, len(store)))
     return Records(
         ratings=store.ratings,
+        grade_names=batches[0].grade_names,
         **{
             name: np.concatenate([getattr(batch, name) for batch in batches])
-            for name in ("exact", "solved", "cells", "halt_logit")
+            for name in ("exact", "solved", "cells", "halt_logit", "grades")
         },
     )
 
@@ -71,7 +76,7 @@ def _run(stepper: Stepper, task: Task, store: Store, steps: int) -> Records:
         right = ((draft.tokens == store.labels) & labelled).sum(-1)
         exact.append(right == labelled.sum(-1))
         cells.append(right / count)
-        solved.append(task.check_many(questions, task.decode(draft.tokens)))
+        solved.append(task.check_many(questions, task.decode(draft.tokens)) if task.judges else exact[-1])
         halt.append(draft.halt_logit)
     return Records(
         exact=np.stack(exact, 1),
@@ -79,4 +84,6 @@ def _run(stepper: Stepper, task: Task, store: Store, steps: int) -> Records:
         cells=np.stack(cells, 1).astype(np.float32),
         halt_logit=np.stack(halt, 1),
         ratings=store.ratings,
+        grades=task.grade_many(questions, task.decode(draft.tokens)) if task.judges else np.zeros(len(store), np.int8),
+        grade_names=task.grades if task.judges else (),
     )

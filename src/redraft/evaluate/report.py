@@ -28,6 +28,7 @@ def report(records: Records) -> dict[str, Any]:
         "exact": float(final.mean()),
         "exact_interval": wilson(int(final.sum()), len(final)),
         "solved": float(records.solved[:, -1].mean()),
+        "grades": {name: float((records.grades == i).mean()) for i, name in enumerate(records.grade_names)},
         "solved_by_any_step": float(records.solved.any(1).mean()),
         "cells": float(records.cells[:, -1].mean()),
         "by_step": [
@@ -130,7 +131,7 @@ def render(figures: dict[str, Any]) -> RenderableType:
     head = Text.assemble(
         (f"{figures['exact']:.2%}", "bold"),
         f" exact ({low:.2%} to {high:.2%}, 95 %) on {figures['puzzles']:,} puzzles after {figures['steps']} steps\n",
-        f"{figures['solved']:.2%} solved by the rules, {figures['cells']:.2%} of cells right\n",
+        f"{_grades_text(figures)}{figures['cells']:.2%} of cells right\n",
         f"halted by the model itself: {halting['exact']:.2%} exact in {halting['mean_steps']:.2f} steps on average\n",
         f"at the last step its halting head is right about its answer {halting['accuracy']:.2%} of the time "
         f"(AUROC {auroc_text})",
@@ -139,6 +140,14 @@ def render(figures: dict[str, Any]) -> RenderableType:
     if len(figures["by_rating"]) > 1:
         parts.append(_rating_table(figures["by_rating"]))
     return Group(*parts)
+
+
+def _grades_text(figures: dict[str, Any]) -> str:
+    """What the rules say of the last answers; nothing for a task that has none."""
+    grades = figures["grades"]
+    if len(grades) > 2:
+        return "by the rules: " + ", ".join(f"{share:.2%} {name}" for name, share in reversed(grades.items())) + "\n"
+    return f"{figures['solved']:.2%} solved by the rules, " if grades else ""
 
 
 def _step_table(rows: list[dict[str, Any]]) -> Table:

@@ -22,15 +22,15 @@ FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """A model with its weights, the task it was trained on, and the card that tells how."""
+    """A model with its weights, the task it was trained on (as in `Task.spec`), and the card that tells how."""
 
     model: Model
-    task: str
+    task: str | dict[str, Any]
     card: dict[str, Any]
 
 
 def save_weights(
-    folder: Path, model: Model, *, task: str, card: dict[str, Any], dtype: torch.dtype = torch.float32
+    folder: Path, model: Model, *, task: str | dict[str, Any], card: dict[str, Any], dtype: torch.dtype = torch.float32
 ) -> None:
     """Writes weights and configuration; each file is replaced whole or not at all. Floats are stored as `dtype`."""
     try:
@@ -62,7 +62,7 @@ def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
     meta = read_json(folder / "config.json")
     if meta.get("format") != FORMAT:
         raise WeightsError(f"{folder / 'config.json'}: format {meta.get('format')!r}, expected {FORMAT}")
-    if not isinstance(meta.get("task"), str):
+    if not isinstance(meta.get("task"), str | dict):
         raise WeightsError(f"{folder / 'config.json'}: expected the name of a task, got {meta.get('task')!r}")
     config = replace(model_config(meta.get("model"), where=f"{folder / 'config.json'}: model"), dtype=dtype)
     file = folder / "model.safetensors"

@@ -65,7 +65,8 @@ class Solver:
     Attributes:
         max_steps: supervision steps a puzzle gets at most.
         halt: when a puzzle stops before that. `rules`: once its answer keeps all rules; `head`: once the model's
-            halting head says so, right or wrong, as in the paper; `never`: it does not.
+            halting head says so, right or wrong, as in the paper; `never`: it does not. A task that cannot judge
+            answers by rules takes `head` for `rules`.
         batch_size: puzzles worked on at once.
         trace: whether answers keep every draft.
     """
@@ -85,6 +86,8 @@ class Solver:
         if halt not in get_args(HaltRule):
             raise ConfigError(f"halt: expected one of {', '.join(get_args(HaltRule))}, got {halt!r}")
         self.stepper, self.task = stepper, task
+        if halt == "rules" and not task.judges:
+            halt = "head"
         self.max_steps, self.halt, self.batch_size, self.trace = max_steps, halt, batch_size, trace
 
     def solve(self, puzzle: str | ArrayLike) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ Grid = NDArray[np.int8]  # (H, W), the task's own symbols
 Tokens = NDArray[np.int16]  # (..., L), what the model reads and writes
 
 IGNORE = -100  # label of a position that counts neither for the loss nor for accuracy
+OUTSIDE = -1  # cell of a grid that is smaller than the task's canvas
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,24 +42,39 @@ class Puzzle:
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """Many puzzles with answers: `questions` and `answers` (N, H, W) int8, `ratings` (N,) float32, NaN if unknown."""
+    """Many puzzles with answers.
+
+    Attributes:
+        questions, answers: (N, H, W) int8.
+        ratings: (N,) float32 difficulty, NaN where unknown.
+        groups: (N,) int32, equal for examples that belong together and may not be split between training and test;
+            None where each stands alone.
+    """
 
     questions: NDArray[np.int8]
     answers: NDArray[np.int8]
     ratings: NDArray[np.float32]
+    groups: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
-        if self.questions.shape != self.answers.shape or len(self.questions) != len(self.ratings):
-            raise ValueError(
-                f"shapes differ: questions {self.questions.shape}, answers {self.answers.shape}, "
-                f"ratings {self.ratings.shape}"
-            )
+        shapes = {"questions": self.questions.shape, "answers": self.answers.shape, "ratings": self.ratings.shape}
+        lengths = [len(self.questions), len(self.ratings)]
+        if self.groups is not None:
+            shapes["groups"] = self.groups.shape
+            lengths.append(len(self.groups))
+        if self.questions.shape != self.answers.shape or len(set(lengths)) > 1:
+            raise ValueError(f"shapes differ: {', '.join(f'{name} {shape}' for name, shape in shapes.items())}")
 
     def __len__(self) -> int:
         return len(self.questions)
 
     def __getitem__(self, rows: slice | NDArray[np.integer]) -> Examples:
-        return Examples(questions=self.questions[rows], answers=self.answers[rows], ratings=self.ratings[rows])
+        return Examples(
+            questions=self.questions[rows],
+            answers=self.answers[rows],
+            ratings=self.ratings[rows],
+            groups=None if self.groups is None else self.groups[rows],
+        )
 
 
 class Task(ABC):
@@ -65,19 +82,30 @@ class Task(ABC):
 
     Attributes:
         name: versionless id, as in `redraft.tasks.get_task(name)`, for example `sudoku-6x6`.
-        height, width: size of the grid in cells.
+        height, width: size of the grid in cells; of the canvas where grids vary in size: cells beyond a smaller
+            grid are OUTSIDE.
         vocab_size: number of different tokens, padding (token 0) included.
+        judges: whether `check` can tell a right answer by rules alone. Where it cannot (ARC, most people's own data),
+            solving stops when the model's halting head says so, and only labels can tell what is right.
+        grades: what `grade_many` may find an answer to be, worst first; the last is solved.
     """
 
     name: str
     height: int
     width: int
     vocab_size: int
+    judges: bool = True
+    grades: tuple[str, ...] = ("broken", "solved")
 
     @property
     def seq_len(self) -> int:
         """Tokens in a puzzle: one per cell, row by row."""
         return self.height * self.width
+
+    @property
+    def spec(self) -> str | dict[str, Any]:
+        """What `get_task` makes this task from again; it is written beside data and weights as JSON."""
+        return self.name
 
     # text
     @abstractmethod
@@ -105,10 +133,14 @@ class Task(ABC):
     def decode(self, tokens: NDArray[np.integer]) -> NDArray[np.int8]:
         """Tokens (..., L) to grids (..., H, W); a token that stands for no symbol becomes a blank."""
 
+    def encode_labels(self, grids: NDArray[np.int8]) -> Tokens:
+        """Answers (..., H, W) to labels (..., L): tokens, or IGNORE where anything may stand."""
+        return self.encode(grids)
+
     # rules
     @abstractmethod
     def validate(self, question: Grid) -> None:
-        """Raises PuzzleError unless the question has exactly one solution."""
+        """Raises PuzzleError unless the question is sound: it has a solution, just one where the rules want that."""
 
     @abstractmethod
     def check(self, question: Grid, answer: Grid) -> Verdict:
@@ -121,6 +153,10 @@ class Task(ABC):
         """
         pairs = zip(questions, answers, strict=True)
         return np.array([self.check(question, answer).solved for question, answer in pairs], dtype=bool)
+
+    def grade_many(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> NDArray[np.int8]:
+        """The place in `grades` (N,) of each answer, for questions and answers (N, H, W), by the rules alone."""
+        return self.check_many(questions, answers).astype(np.int8)
 
     def wrong_cells(self, question: Grid, grid: Grid) -> NDArray[np.bool_]:
         """Cells (H, W) of an answer or a draft of one that break a rule by themselves or with others.
@@ -143,6 +179,10 @@ class Task(ABC):
     def symbols(self, grid: Grid) -> list[list[str]]:
         """The grid as rows of one-character cells, a blank as `·`."""
 
+    def fills(self, grid: Grid) -> list[list[str]]:
+        """The colour of each cell of (H, W), `#rrggbb`, where the cell is known by its colour; `""` elsewhere."""
+        return [[""] * self.width for _ in range(self.height)]
+
     @property
     def block(self) -> tuple[int, int]:
         """Rows and columns between ruled lines when drawn; the whole grid where there are none."""
@@ -162,8 +202,10 @@ def check_task(task: Task, *, count: int = 16, seed: int = 0) -> None:
     assert np.array_equal(made.questions, again.questions), "make: the same seed gave other puzzles"
     assert np.array_equal(made.answers, again.answers), "make: the same seed gave other answers"
 
-    inputs, labels = task.encode(made.questions), task.encode(made.answers)
-    for what, tokens, grids in (("question", inputs, made.questions), ("answer", labels, made.answers)):
+    inputs, labels = task.encode(made.questions), task.encode_labels(made.answers)
+    whole = task.encode(made.answers)
+    assert ((labels == whole) | (labels == IGNORE)).all(), "encode_labels: expected encode's tokens or IGNORE"
+    for what, tokens, grids in (("question", inputs, made.questions), ("answer", whole, made.answers)):
         assert tokens.shape == (count, task.seq_len), f"encode: {what} tokens have shape {tokens.shape}"
         assert tokens.min() >= 0 and tokens.max() < task.vocab_size, f"encode: {what} tokens leave the vocabulary"
         assert np.array_equal(task.decode(tokens), grids), f"decode: does not undo encode on a {what}"
@@ -176,11 +218,13 @@ def check_task(task: Task, *, count: int = 16, seed: int = 0) -> None:
         ("augment", task.decode(moved_inputs), task.decode(moved_labels)),
     )
     for source, questions, answers in views:
-        _check_judgements(task, source, questions, answers)
+        if task.judges:
+            _check_judgements(task, source, questions, answers)
         for question in questions:
             assert np.array_equal(task.parse(task.format(question)), question), "parse: does not undo format"
-            drawn = task.symbols(question)
-            assert len(drawn) == task.height and {len(row) for row in drawn} == {task.width}, "symbols: wrong shape"
+            for what, drawn in (("symbols", task.symbols(question)), ("fills", task.fills(question))):
+                right = len(drawn) == task.height and {len(row) for row in drawn} == {task.width}
+                assert right, f"{what}: wrong shape"
 
 
 def _check_judgements(task: Task, source: str, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> None:
@@ -199,3 +243,8 @@ def _check_judgements(task: Task, source: str, questions: NDArray[np.int8], answ
         solved = task.check_many(questions, tried)
         assert solved.shape == (len(questions),) and solved.dtype == bool, "check_many: expected a bool for each answer"
         assert solved.tolist() == each, f"check_many: differs from check on {what} after {source}"
+        grade = task.grade_many(questions, tried)
+        assert grade.shape == (len(questions),) and grade.dtype == np.int8, "grade_many: expected an int8 for each"
+        assert ((grade >= 0) & (grade < len(task.grades))).all(), "grade_many: a grade that has no name"
+        best = len(task.grades) - 1
+        assert ((grade == best) == solved).all(), f"grade_many: differs from check_many on {what} after {source}"

@@ -78,7 +78,7 @@ class Trainer:
                 f"the model reads {config.model.seq_len} cells of {config.model.vocab_size} tokens, "
                 f"but {task.name} has {task.seq_len} of {task.vocab_size}"
             )
-        self.config, self.folder, self.device = config, folder, device
+        self.config, self.folder, self.device, self.task = config, folder, device, task
         self.model = build_model(config.model, seed=config.seed).to(device)
         self.flat = FlatParameters(self.model.dense_parameters())
         self.average = MovingAverage(self.model, self.flat, decay=config.optim.ema)
@@ -243,7 +243,7 @@ class Trainer:
             **({"evaluation": metrics} if metrics else {}),
             "run": run_to_dict(self.config),
         }
-        save_weights(self.folder / name, self.average.model, task=self.config.task, card=card)
+        save_weights(self.folder / name, self.average.model, task=self.task.spec, card=card)
 
     def _require_finite(self) -> None:
         step = self.tally.first_bad_step()
