@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from redraft.errors import ConfigError
@@ -19,3 +21,12 @@ def choose_device(name: str = "auto") -> torch.device:
     if not present.get(device.type, False):
         raise ConfigError(f"device {name!r} is not available on this machine; use cpu or auto")
     return device
+
+
+def own_device(device: torch.device) -> torch.device:
+    """The device of this process: under torchrun every process of a machine has a GPU of its own."""
+    if str(device) != "cuda" or "LOCAL_RANK" not in os.environ:  # cuda:1 was chosen by hand
+        return device
+    own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    torch.cuda.set_device(own)
+    return own

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from redraft.errors import RedraftError
@@ -16,12 +17,21 @@ def write_text(file: Path, text: str) -> None:
 
 def write_bytes(file: Path, content: bytes) -> None:
     """Writes a file whole or not at all; raises RedraftError where it cannot."""
+    with replacing(file) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """A file to write instead of `file`, whose place it takes at the end of the `with` block, if that ends well.
+
+    Raises RedraftError where it cannot be written.
+    """
     partial = file.with_name(file.name + ".tmp")
     try:
-        with partial.open("wb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())  # on the disk before it takes the old one's name
+        yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())  # on the disk before it takes the old one's name
         os.replace(partial, file)
     except OSError as error:
         raise RedraftError(f"{file}: cannot be written: {error.strerror or error}") from error

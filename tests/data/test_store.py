@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from redraft.data.build import from_examples
-from redraft.data.store import Store, is_store
+from redraft.data.sampler import Sampler
+from redraft.data.store import Store, is_store, new_folder
 from redraft.errors import DataError
 from redraft.tasks import get_task
 
@@ -48,6 +49,53 @@ def test_rows_keeps_order_and_everything_else(store: Store) -> None:
         np.testing.assert_array_equal(getattr(some, name), getattr(store, name)[[4, 1]])
     assert (some.task, some.source) == (store.task, store.source)
     assert len(store.rows(slice(2))) == 2
+
+
+def test_large_arrays_stay_in_their_files(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.save(tmp_path / "store")
+    monkeypatch.setattr("redraft.data.store.MAPPED", (tmp_path / "store/inputs.npy").stat().st_size)
+    opened = Store.open(tmp_path / "store")
+    mapped = [name for name in ARRAYS if isinstance(getattr(opened, name), np.memmap)]
+    assert mapped == ["inputs", "labels"]
+    assert isinstance(Store.open(tmp_path / "store", mmap=True).ratings, np.memmap)
+    assert not isinstance(Store.open(tmp_path / "store", mmap=False).inputs, np.memmap)
+
+
+def test_mapped_stores_serve_as_others_do(store: Store, tmp_path: Path) -> None:
+    store.save(tmp_path / "store")
+    mapped = Store.open(tmp_path / "store", mmap=True)
+    some = np.array([4, 1])
+    np.testing.assert_array_equal(mapped.rows(some).inputs, store.rows(some).inputs)
+    np.testing.assert_array_equal(mapped.rows(slice(2)).labels, store.rows(slice(2)).labels)
+    task = get_task("sudoku-4x4")
+    batches = [Sampler(each, task, batch_size=4, seed=3).batch(5) for each in (store, mapped)]
+    np.testing.assert_array_equal(batches[0].inputs, batches[1].inputs)
+    assert mapped.labels.tobytes() == store.labels.tobytes()
+    with pytest.raises(ValueError, match="read-only"):
+        mapped.inputs[0] = 0
+
+
+def test_an_empty_store_can_be_mapped(store: Store, tmp_path: Path) -> None:
+    store.rows(slice(0)).save(tmp_path / "store")
+    assert len(Store.open(tmp_path / "store", mmap=True)) == 0
+
+
+def test_write_leaves_what_is_there(store: Store, tmp_path: Path) -> None:
+    other = np.zeros((6, 16), np.int16)
+    np.save(tmp_path / "inputs.npy", other)
+    store.write(tmp_path, there=("inputs",))
+    np.testing.assert_array_equal(Store.open(tmp_path).inputs, other)
+    np.testing.assert_array_equal(Store.open(tmp_path).labels, store.labels)
+
+
+def test_a_new_folder_is_whole_or_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "new") as partial:
+        (partial / "half").write_text("")
+        raise ZeroDivisionError
+    assert not list(tmp_path.iterdir())
+    with new_folder(tmp_path / "new") as partial:
+        (partial / "all").write_text("")
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["new", "new/all"]
 
 
 def test_never_overwrites(store: Store, tmp_path: Path) -> None:
@@ -119,11 +167,12 @@ DAMAGE = {
 }
 
 
+@pytest.mark.parametrize("mmap", [False, True], ids=["read", "mapped"])
 @pytest.mark.parametrize("name", DAMAGE)
-def test_damage(store: Store, tmp_path: Path, name: str) -> None:
+def test_damage(store: Store, tmp_path: Path, name: str, mmap: bool) -> None:
     store.save(tmp_path / "store")
     damage, message = DAMAGE[name]
     damage(tmp_path / "store")
     with pytest.raises(DataError, match=message) as caught:
-        Store.open(tmp_path / "store", task="sudoku-4x4")
+        Store.open(tmp_path / "store", task="sudoku-4x4", mmap=mmap)
     assert str(caught.value).startswith(str(tmp_path / "store"))

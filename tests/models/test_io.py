@@ -141,7 +141,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], type[RedraftError], str]] = {
     ),
     "out of range": (_config(lambda c: c["model"].update(T=0)), ConfigError, r"model\.T: expected at least 1, got 0"),
     "no such choice": (
-        _config(lambda c: c["model"].update(mixer="conv")), ConfigError, "expected one of 'mlp', 'attention', got",
+        _config(lambda c: c["model"].update(mixer="sum")), ConfigError, "expected one of 'mlp', 'attention', 'conv'",
     ),
 }  # fmt: skip
 

@@ -199,10 +199,10 @@ def test_options(arguments: list[str], message: str, tmp_path: Path, capsys: pyt
     assert message in capsys.readouterr().err
 
 
-def test_the_task_is_the_one_with_as_many_tokens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = write(tmp_path / "run", "trm_mlp")
+def test_the_task_is_the_benchmark_with_as_many_tokens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "run", "trm_att")
     assert main(["import", str(file), "-o", str(tmp_path / "out")]) == 0
-    assert load_weights(tmp_path / "out").task == "sudoku-4x4"
+    assert load_weights(tmp_path / "out").task == "maze-30x30"
     tensors = torch.load(file, weights_only=True)
     key = next(name for name in tensors if name.endswith("embed_tokens.embedding_weight"))
     torch.save({**tensors, key: torch.zeros(7, 32)}, file)

@@ -118,7 +118,7 @@ def test_load_csv(nine: Sudoku, tmp_path: Path) -> None:
 
 def test_load_in_small_blocks(nine: Sudoku, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write(tmp_path / "a.csv", "question,answer\n" + f"{EASY},{DONE}\n" * 20 + f"{EASY},{DONE[1:]}5\n")
-    monkeypatch.setattr("redraft.tasks.sudoku_files.BLOCK_BYTES", 100)
+    monkeypatch.setattr("redraft.tasks.puzzle_files.BLOCK_BYTES", 100)
     assert len(nine.load(file, limit=20)) == 20
     with pytest.raises(DataError, match=r"a\.csv, line 22: answer: changes the given at row 1, column 1"):
         nine.load(file)

@@ -19,6 +19,6 @@ def test_compiled_training_equals_plain_training(trainer: Callable[..., Trainer]
     for _ in range(4):
         plain.train_step()
         compiled.train_step()
-    torch.testing.assert_close(compiled.flat.values, plain.flat.values, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(compiled.learner.flat.values, plain.learner.flat.values, rtol=1e-4, atol=1e-5)
     assert torch.equal(compiled.slots.halted, plain.slots.halted)
-    assert compiled.model.state_dict().keys() == plain.model.state_dict().keys()
+    assert compiled.learner.model.state_dict().keys() == plain.learner.model.state_dict().keys()

@@ -136,7 +136,7 @@ def test_loss_that_is_not_finite_stops_and_names_step_and_checkpoint(trainer: Ma
     broken.save()
     before = state_of(tmp_path / "broken")
     with torch.no_grad():
-        broken.flat.values.fill_(float("nan"))
+        broken.learner.flat.values.fill_(float("nan"))
     with pytest.raises(
         TrainingError, match=rf"were not finite at step 4; the last good checkpoint is .*{STATE} .step 3."
     ):
@@ -159,9 +159,9 @@ def test_kept_weights_are_the_moving_average(trainer: MakeTrainer, tmp_path: Pat
     run = trainer("run")
     run.run(no_figures, [])
     kept = load_weights(tmp_path / "run/last").model.state_dict()
-    averaged = run.average.model.state_dict()
+    averaged = run.learner.average.model.state_dict()
     assert all(torch.equal(kept[name], averaged[name]) for name in kept)
-    live = run.model.state_dict()
+    live = run.learner.model.state_dict()
     assert not torch.equal(kept["answer_head.weight"], live["answer_head.weight"])
     table = "embed.puzzle.table"
     assert torch.equal(kept[table], live[table]), "the sparse table is shared, not averaged"
@@ -170,13 +170,13 @@ def test_kept_weights_are_the_moving_average(trainer: MakeTrainer, tmp_path: Pat
 
 def test_rows_shared_by_threads_train_as_one_batch(trainer: MakeTrainer) -> None:
     whole, shared = trainer("whole"), trainer("shared")
-    whole.threads.threads, shared.threads.threads = 1, 2
+    whole.learner.threads.threads, shared.learner.threads.threads = 1, 2
     for _ in range(3):
         whole.train_step()
         shared.train_step()
-    torch.testing.assert_close(shared.flat.values, whole.flat.values, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(shared.learner.flat.values, whole.learner.flat.values, rtol=1e-4, atol=1e-6)
     assert torch.equal(shared.slots.halted, whole.slots.halted)
-    torch.testing.assert_close(shared.tables[0], whole.tables[0], rtol=0, atol=1e-6)
+    torch.testing.assert_close(shared.learner.tables[0], whole.learner.tables[0], rtol=0, atol=1e-6)
 
 
 def test_damaged_checkpoint_is_named(trainer: MakeTrainer, tmp_path: Path) -> None:
@@ -246,9 +246,9 @@ def test_a_tiny_model_learns_one_puzzle_by_heart(trainer: MakeTrainer, tiny: Run
     run.run(no_figures, [])
     batch = run.sampler.batch(0)
     tokens, labels = torch.from_numpy(batch.inputs).long(), torch.from_numpy(batch.labels).long()
-    carry = run.model.initial_carry(len(tokens))
+    carry = run.learner.model.initial_carry(len(tokens))
     for _ in range(3):
-        output = run.model(tokens, torch.zeros(len(tokens), dtype=torch.int64), carry)
+        output = run.learner.model(tokens, torch.zeros(len(tokens), dtype=torch.int64), carry)
         carry = output.carry.detach()
     assert torch.equal(output.logits.argmax(-1), labels)
     assert (output.halt_logit > 0).all(), "it does not know that it is right"
@@ -260,7 +260,7 @@ def test_weights_that_are_not_finite_are_never_saved(trainer: MakeTrainer, tmp_p
     broken.save()
     before = state_of(tmp_path / "broken")
     with torch.no_grad():
-        broken.flat.values.fill_(float("inf"))  # as after an update with a gradient that was not finite
+        broken.learner.flat.values.fill_(float("inf"))  # as after an update with a gradient that was not finite
     with pytest.raises(TrainingError, match="loss or weights were not finite at step 1"):
         broken.save()
     after = state_of(tmp_path / "broken")
@@ -292,6 +292,6 @@ def test_a_resumed_run_keeps_its_threads(trainer: MakeTrainer) -> None:
         first.train_step()
         first.save()
         torch.set_num_threads(1)
-        assert trainer("run", resume=True).threads.threads == 2
+        assert trainer("run", resume=True).learner.threads.threads == 2
     finally:
         torch.set_num_threads(before)

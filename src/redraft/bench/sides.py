@@ -72,7 +72,7 @@ class Train:
         self.batch_size = job.batch_size
 
     def first_logits(self) -> NDArray[np.float32]:
-        return first_logits(self.trainer.model, self.store, self.batch_size)
+        return first_logits(self.trainer.learner.model, self.store, self.batch_size)
 
     def run(self, mode: str) -> dict[str, Any]:
         started = perf_counter()

@@ -11,10 +11,12 @@ import tyro
 
 from redraft.commands.arguments import parse
 from redraft.errors import ConfigError
-from redraft.tasks import TASKS, get_task
+from redraft.tasks import get_task
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+BENCHMARKS = {6: "maze-30x30", 11: "sudoku-9x9", 12: "arc"}  # what checkpoints were published for, by their tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class Arguments:
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
     """Folder to write; by default the checkpoint's name with `-redraft` appended."""
     task: Annotated[str | None, tyro.conf.arg(metavar="TASK")] = None
-    """Task whose cells and tokens the model reads; by default the one with as many tokens."""
+    """Task whose cells and tokens the model reads; by default the published benchmark with as many tokens."""
     seq_len: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Cells of a puzzle, where the task is not one of redraft's."""
     vocab_size: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
@@ -70,11 +72,10 @@ def run(arguments: list[str]) -> int:
 
 
 def _task_of(tensors: Mapping[str, Tensor]) -> str:
-    """The one task with as many tokens as the checkpoint's embedding; raises ConfigError where there is not one."""
+    """The published benchmark with as many tokens as the checkpoint's embedding; raises ConfigError for none."""
     from redraft.models.published import rename
 
-    found = [tensor.shape[0] for name, tensor in tensors.items() if rename(name) == "embed.tokens"]
-    tasks = [name for name in TASKS if found and get_task(name).vocab_size == found[0]]
-    if len(tasks) != 1:
+    tokens = next((tensor.shape[0] for name, tensor in tensors.items() if rename(name) == "embed.tokens"), None)
+    if tokens not in BENCHMARKS:
         raise ConfigError("say what the model reads: --task NAME, or --seq-len and --vocab-size")
-    return tasks[0]
+    return BENCHMARKS[tokens]

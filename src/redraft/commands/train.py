@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import torch
 import tyro
 from rich.console import Console
 
 from redraft.commands.arguments import parse
-from redraft.data.build import open_source, without
+from redraft.data.build import answered, open_source, store_folder, task_of, without
 from redraft.data.store import Store
-from redraft.device import choose_device
+from redraft.device import choose_device, own_device
 from redraft.errors import ConfigError
 from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.report import report
 from redraft.models import Model
 from redraft.models.io import count_parameters
-from redraft.recipes import RECIPES, get_recipe
+from redraft.recipes import RECIPES, get_recipe, shrunk
+from redraft.recipes.own import Size, recipe_for
+from redraft.solve.load import open_weights
 from redraft.solve.stepper import TorchStepper
-from redraft.tasks import Task, get_task
+from redraft.tasks import Task
 from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_to_dict
 from redraft.train.log import Display, MetricsFile, Reporter, open_tracker, require_tracker
 from redraft.train.loop import BEST, LAST, Evaluate, Outcome, Trainer, open_run
+from redraft.train.processes import processes
 
 DESCRIPTION = "Trains a model by a recipe ({}); every value of the recipe is a flag."
+USAGE = """usage: redraft train RECIPE [--tiny] [options]
+       redraft train DATA [--size nano|tiny|paper] [options]
+       redraft train --resume FOLDER [options]
+
+{}
+DATA is a folder that `redraft data build` made; its recipe is inferred, as large as --size says (tiny by default).
+redraft train RECIPE --help lists the options. --tiny shrinks the recipe to seconds.
+On several GPUs: torchrun --nproc-per-node N -m redraft train …"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,18 +67,15 @@ class Arguments(Machine):
 def run(arguments: list[str]) -> int:
     description = DESCRIPTION.format(", ".join(RECIPES))
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(
-            "usage: redraft train RECIPE [--tiny] [options]\n       redraft train --resume FOLDER [options]\n\n"
-            f"{description}\nredraft train RECIPE --help lists them. --tiny shrinks the recipe to seconds.",
-            file=sys.stdout if arguments else sys.stderr,
-        )
+        print(USAGE.format(description), file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
     if arguments[0] == "--resume":
         return _resume(arguments[1:])
     name, *rest = [argument for argument in arguments if argument != "--tiny"] or ["-"]
     if name.startswith("-"):
         raise ConfigError(f"the recipe comes first: redraft train RECIPE [options]; known: {', '.join(RECIPES)}")
-    recipe = get_recipe(name, tiny="--tiny" in arguments)
+    size, rest = _taken(rest, "--size")
+    recipe = _recipe(name, size=size, tiny="--tiny" in arguments)
     args = parse(
         Arguments,
         rest,
@@ -79,6 +87,31 @@ def run(arguments: list[str]) -> int:
     return _train(args.config, folder, args, resume=False)
 
 
+def _recipe(name: str, *, size: str | None, tiny: bool) -> RunConfig:
+    """The recipe of that name, or that inferred from a folder of data."""
+    if store_folder(name, "train") is None:
+        if size is not None:
+            raise ConfigError("--size is for a folder of data, whose recipe is inferred; a recipe has its own")
+        return get_recipe(name, tiny=tiny)
+    if store_folder(name, "test") is None:
+        raise ConfigError(f"{name}: has no store `test` beside `train`; build one with redraft data build")
+    task = task_of(name, name)
+    recipe = recipe_for(task, open_source(task, name), folder=name, size=cast(Size, size or "tiny"))
+    return shrunk(recipe) if tiny else recipe
+
+
+def _taken(arguments: list[str], flag: str) -> tuple[str | None, list[str]]:
+    """The value of a flag, None where it is not there, and the arguments without it."""
+    for i, argument in enumerate(arguments):
+        if argument.startswith(flag + "="):
+            return argument.partition("=")[2], arguments[:i] + arguments[i + 1 :]
+        if argument == flag:
+            if i + 1 == len(arguments):
+                raise ConfigError(f"{flag}: expected a value")
+            return arguments[i + 1], arguments[:i] + arguments[i + 2 :]
+    return None, arguments
+
+
 def _resume(arguments: list[str]) -> int:
     if not arguments or arguments[0].startswith("-"):
         raise ConfigError("--resume: expected the folder of a run")
@@ -88,39 +121,78 @@ def _resume(arguments: list[str]) -> int:
 
 
 def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> int:
-    console = Console(stderr=True)
     if args.threads is not None:
         if args.threads < 1:
             raise ConfigError(f"threads: expected at least 1, got {args.threads}")
         torch.set_num_threads(args.threads)
     if args.track is not None:
         require_tracker(args.track)  # before there is a folder that a second try would stumble over
-    device = choose_device(args.device)
-    task = get_task(config.task)
-    console.print(f"reading {config.data.train} and {config.data.test} …", highlight=False)
-    data = open_source(task, config.data.train, split="train", limit=config.data.train_limit)
-    test = without(open_source(task, config.data.test, split="test", limit=config.data.test_limit), data)
+    device = own_device(choose_device(args.device))
+    with processes(device) as group:
+        console = Console(stderr=True, quiet=not group.first)
+        task = task_of(config.task, config.data.train)
+        console.print(f"reading {config.data.train} and {config.data.test} …", highlight=False)
+        data = open_source(task, config.data.train, split="train", limit=config.data.train_limit)
+        test = _unseen(task, config, data)
+        config = with_table(config, data.num_puzzle_ids)
+        trainer = Trainer(
+            config,
+            folder,
+            task=task,
+            data=data,
+            device=device,
+            resume=resume,
+            initial=None if config.init is None or resume else open_weights(config.init),
+            processes=group,
+        )
+        _announce(trainer, test, console)
+        reporters = _reporters(trainer, args, console) if group.first else []
+        try:
+            outcome = trainer.run(evaluator(task, test, config), reporters, stop_after=args.stop_after)
+        finally:
+            for reporter in reporters:
+                reporter.close()
+        return _conclude(outcome, config, console)
+
+
+def _unseen(task: Task, config: RunConfig, data: Store) -> Store:
+    """The examples to judge by: those with answers that are not trained on."""
+    test = answered(open_source(task, config.data.test, split="test", limit=config.data.test_limit))
+    if not len(test):
+        raise ConfigError(f"no puzzle of {config.data.test} has an answer; name other test data")
+    test = without(test, data)
     if not len(test):
         raise ConfigError(f"every puzzle of {config.data.test} is also trained on; name other test data")
-    trainer = Trainer(config, folder, task=task, data=data, device=device, resume=resume)
-    network, table = count_parameters(trainer.model)
+    return test
+
+
+def with_table(config: RunConfig, ids: int) -> RunConfig:
+    """The run with a puzzle table of at least as many rows as the data has ids."""
+    model = config.model
+    if not model.puzzle_positions or model.num_puzzles >= ids:
+        return config
+    return replace(config, model=replace(model, num_puzzles=ids))
+
+
+def _announce(trainer: Trainer, test: Store, console: Console) -> None:
+    network, table = count_parameters(trainer.learner.model)
+    world = trainer.processes.world
     console.print(
-        f"{config.recipe} in {folder}: {network:,} parameters"
+        f"{trainer.config.recipe} in {trainer.folder}: {network:,} parameters"
         + (f" and {table:,} in the puzzle embedding" if table else "")
-        + f", {len(data):,} puzzles to learn from, {len(test):,} unseen ones to judge by, on {device}",
+        + f", {len(trainer.data):,} puzzles to learn from, {len(test):,} unseen ones to judge by, on {trainer.device}"
+        + (f" in {world} processes" if world > 1 else ""),
         highlight=False,
         soft_wrap=True,
     )
-    reporters: list[Reporter] = [MetricsFile(folder, resumed_at=trainer.progress.step)]
+
+
+def _reporters(trainer: Trainer, args: Machine, console: Console) -> list[Reporter]:
+    step, config = trainer.progress.step, trainer.config
+    reporters: list[Reporter] = [MetricsFile(trainer.folder, resumed_at=step)]
     if args.track is not None:
-        reporters.append(open_tracker(args.track, folder, run_to_dict(config)))
-    reporters.append(Display(total=config.steps, start=trainer.progress.step, console=console))
-    try:
-        outcome = trainer.run(evaluator(task, test, config), reporters, stop_after=args.stop_after)
-    finally:
-        for reporter in reporters:
-            reporter.close()
-    return _conclude(outcome, config, console)
+        reporters.append(open_tracker(args.track, trainer.folder, run_to_dict(config)))
+    return [*reporters, Display(total=config.steps, start=step, console=console)]
 
 
 def _conclude(outcome: Outcome, config: RunConfig, console: Console) -> int:

@@ -1,4 +1,4 @@
-"""The network: a stack of post-norm blocks that mix positions (attention or MLP) and then channels (SwiGLU)."""
+"""The network: post-norm blocks that mix positions (attention, MLP or convolution) and then channels (SwiGLU)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from redraft.core import fused
-from redraft.core.layers import Attention, SwiGLU, rms_norm, rotary_tables
+from redraft.core.layers import Attention, Neighbours, SwiGLU, rms_norm, rotary_tables
 
 
 class AttentionBlock(nn.Module):
@@ -42,6 +42,23 @@ class MixerBlock(nn.Module):
         h = h.transpose(1, 2)  # (B, D, S)
         h = rms_norm(h + self.mix(h), eps=self.eps)
         h = h.transpose(1, 2)  # (B, S, D)
+        return rms_norm(h + self.mlp(h), eps=self.eps)
+
+
+class ConvBlock(nn.Module):
+    """As the attention block, but each cell of a grid mixes with its eight neighbours and the mean of all cells."""
+
+    def __init__(self, features: int, *, width: int, expansion: float, multiple: int, eps: float) -> None:
+        """`width`: cells in a row of the grid."""
+        super().__init__()
+        self.eps = eps
+        self.mix = Neighbours(features, width)
+        self.mlp = SwiGLU(features, expansion=expansion, multiple=multiple)
+
+    def forward(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
+        h = rms_norm(h + self.mix(h), eps=self.eps)
+        if fused.applies(h):
+            return fused.gated_residual(h, self.mlp, axis=-1, eps=self.eps)
         return rms_norm(h + self.mlp(h), eps=self.eps)
 
 

@@ -1,4 +1,4 @@
-"""Layers without surprises: casting linear map, weightless RMS norm, SwiGLU, attention, rotary positions."""
+"""Layers without surprises: casting linear map, RMS norm, SwiGLU, attention, rotary positions, grid neighbours."""
 
 from __future__ import annotations
 
@@ -85,3 +85,23 @@ class Attention(nn.Module):
             query, key = rotate(query, *rotary), rotate(key, *rotary)
         mixed = F.scaled_dot_product_attention(query, key, value)
         return self.out(mixed.transpose(1, 2).reshape(batch, positions, features))
+
+
+class Neighbours(nn.Module):
+    """Each cell of a grid hears its 3x3 surroundings (zeros beyond the edge) and the mean over all cells.
+
+    Weights are the same everywhere, so what is learnt on one part of a grid, or on a small grid, holds elsewhere.
+    """
+
+    def __init__(self, features: int, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.around = nn.Parameter(truncated_normal_(torch.empty(features, features, 3, 3), (9 * features) ** -0.5))
+        self.everywhere = Linear(features, features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (B, height * width, D) to the same shape."""
+        batch, cells, features = x.shape
+        grid = x.view(batch, cells // self.width, self.width, features).permute(0, 3, 1, 2)
+        around = F.conv2d(grid, self.around.to(x.dtype), padding=1).permute(0, 2, 3, 1).reshape(x.shape)
+        return around + self.everywhere(x.mean(1, keepdim=True))

@@ -9,7 +9,8 @@ import numpy as np
 
 from redraft.data.store import Store, is_store, numbered
 from redraft.errors import DataError
-from redraft.tasks import Examples, Task
+from redraft.tasks import Examples, Task, get_task
+from redraft.tasks.base import IGNORE
 
 _MAKE = re.compile(r"make:(\d+)(?:@(\d+))?")
 
@@ -38,6 +39,12 @@ def open_source(task: Task, source: str, *, split: str = "train", limit: int | N
     return store
 
 
+def task_of(name: str, source: str) -> Task:
+    """The task of the data folder or store that `source` names; else the task called `name`."""
+    folder = store_folder(source, "train")
+    return get_task(name if folder is None else Store.open(folder, mmap=True).task)
+
+
 def store_folder(source: str, split: str) -> Path | None:
     """The store that `source` names: its own folder, or one with a store for each split; None where it is neither."""
     return next((folder for folder in (Path(source), Path(source) / split) if is_store(folder)), None)
@@ -61,6 +68,12 @@ def from_examples(task: Task, examples: Examples, *, source: str) -> Store:
         puzzles=each,
         source=source,
     )
+
+
+def answered(store: Store) -> Store:
+    """The store less the rows without any label, of which nobody knows the answer."""
+    known = (store.labels != IGNORE).any(1)
+    return store if known.all() else store.rows(np.flatnonzero(known))
 
 
 def without(store: Store, others: Store) -> Store:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from redraft.tasks.views import Views
 
 VIEWS = "views.npz"
 FORMAT = 2
+MAPPED = 256 << 20  # bytes from which on an array stays in its file until it is looked at
 _ARRAYS: dict[str, tuple[type, int]] = {  # dtype and number of axes
     "inputs": (np.int16, 2),
     "labels": (np.int16, 2),
@@ -72,28 +75,32 @@ class Store:
 
     def save(self, folder: Path) -> None:
         """Writes the store to a new folder, complete or not at all; raises DataError where one exists already."""
-        if folder.exists():
-            raise DataError(f"{folder}: already exists; name another folder")
-        partial = folder.with_name(folder.name + ".tmp")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        with new_folder(folder) as partial:
+            self.write(partial)
+
+    def write(self, folder: Path, *, there: Collection[str] = ()) -> None:
+        """Writes the files of the store into a folder, except the arrays whose files are `there` already."""
         for name in _ARRAYS:
-            np.save(partial / f"{name}.npy", getattr(self, name))
+            if name not in there:
+                np.save(folder / f"{name}.npy", getattr(self, name))
         if self.views is not None:
-            self.views.save(partial / VIEWS)
+            self.views.save(folder / VIEWS)
         meta = {"format": FORMAT, "task": self.task, "source": self.source, "examples": len(self)}
-        (partial / "store.json").write_text(json.dumps(meta, indent=2) + "\n")
-        partial.rename(folder)
+        (folder / "store.json").write_text(json.dumps(meta, indent=2) + "\n")
 
     @classmethod
-    def open(cls, folder: Path, *, task: str | dict[str, Any] | None = None) -> Store:
-        """Opens a folder written by `save`; raises DataError where it is damaged or of another task than `task`."""
+    def open(cls, folder: Path, *, task: str | dict[str, Any] | None = None, mmap: bool | None = None) -> Store:
+        """Opens a folder written by `save`; raises DataError where it is damaged or of another task than `task`.
+
+        With `mmap` the arrays stay in their files, read-only, and only what is looked at is read; by default the
+        large ones do (`MAPPED`).
+        """
         meta = _read_meta(folder / "store.json")
         if meta.get("format") != FORMAT:
             raise DataError(f"{folder}: store format {meta.get('format')}, expected {FORMAT}; build it anew")
         if task is not None and meta.get("task") != task:
             raise DataError(f"{folder}: holds examples of {_called(meta.get('task'))}, expected {_called(task)}")
-        arrays = {name: _read_array(folder / f"{name}.npy") for name in _ARRAYS}
+        arrays = {name: _read_array(folder / f"{name}.npy", mmap) for name in _ARRAYS}
         for name, array in arrays.items():
             dtype, axes = _ARRAYS[name]
             if array.dtype != dtype or array.ndim != axes:
@@ -127,9 +134,10 @@ def _read_meta(file: Path) -> dict[str, Any]:
     return meta
 
 
-def _read_array(file: Path) -> NDArray[Any]:
+def _read_array(file: Path, mmap: bool | None) -> NDArray[Any]:
     try:
-        array = np.load(file, allow_pickle=False)
+        mapped = file.stat().st_size >= MAPPED if mmap is None else mmap
+        array = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
     except OSError as error:
         raise DataError(f"{file}: {error.strerror or error}") from error
     except (ValueError, EOFError, BadZipFile) as error:
@@ -137,6 +145,24 @@ def _read_array(file: Path) -> NDArray[Any]:
     if not isinstance(array, np.ndarray):
         raise DataError(f"{file}: expected one array, got several")
     return array
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder to fill, which becomes `folder` at the end of the `with` block, if that ends well.
+
+    Raises DataError where `folder` exists already.
+    """
+    if folder.exists():
+        raise DataError(f"{folder}: already exists; name another folder")
+    partial = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def numbered(names: NDArray[np.integer]) -> NDArray[np.int32]:

@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file, save_file
 
 from redraft.config import from_dict, to_dict
 from redraft.errors import ConfigError, WeightsError
-from redraft.files import write_bytes, write_text
+from redraft.files import replacing, write_text
 from redraft.models import MODELS, Model, ModelConfig, build_model, model_kind
 from redraft.models.base import DTYPES
+from redraft.models.tables import pack_tables, unpack_tables
 
 FORMAT = 1
 
@@ -37,15 +38,30 @@ def save_weights(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WeightsError(f"{folder}: cannot be made a folder of weights: {error.strerror or error}") from error
-    tensors = {
-        name: tensor.detach().to("cpu", dtype).clone().contiguous() for name, tensor in model.state_dict().items()
-    }
+    sparse = model.sparse_parameters()
+    named = {name: tensor for name, tensor in model.state_dict().items() if name not in sparse} | pack_tables(model)
+    write_tensors(folder / "model.safetensors", {name: _stored(tensor, dtype) for name, tensor in named.items()})
     config = {"kind": model_kind(model.config), **to_dict(model.config)}
-    write_bytes(folder / "model.safetensors", save(tensors))  # save_file's files only their owner may read
     write_text(
         folder / "config.json",
         json.dumps({"format": FORMAT, "task": task, "model": config, "card": card}, indent=2) + "\n",
     )
+
+
+def _stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+
+def write_tensors(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Writes a safetensors file whole or not at all, without a second copy of it in memory."""
+    ready = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    shared = [name for name, tensor in ready.items() if tensor.untyped_storage().nbytes() != tensor.nbytes]
+    with replacing(file) as partial:
+        partial.touch()
+        mode = partial.stat().st_mode
+        # a view of a larger buffer would be taken for shared memory
+        save_file(ready | {name: ready[name].clone() for name in shared}, partial, metadata)
+        partial.chmod(mode)  # save_file's files only their owner may read
 
 
 def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
@@ -67,10 +83,10 @@ def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
     config = replace(model_config(meta.get("model"), where=f"{folder / 'config.json'}: model"), dtype=dtype)
     file = folder / "model.safetensors"
     try:
-        tensors = load_file(file)
+        tensors = unpack_tables(load_file(file))
     except FileNotFoundError:
         raise WeightsError(f"{file}: no such file") from None
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, IndexError) as error:
         raise WeightsError(f"{file}: damaged or not a safetensors file ({error})") from error
     model = build_model(config)
     require_fit(model.state_dict(), tensors, f"{file}: ")

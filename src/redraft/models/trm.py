@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from redraft.core.blocks import AttentionBlock, MixerBlock, Stack
+from redraft.core.blocks import AttentionBlock, ConvBlock, MixerBlock, Stack
 from redraft.core.carry import Carry
 from redraft.core.embed import QuestionEmbedding
 from redraft.core.layers import Linear, truncated_normal_
@@ -26,8 +26,10 @@ class TRMConfig:
         hidden_size: width D.
         num_layers: blocks of the one network.
         n, T: latent updates a recursion, recursions a supervision step.
-        mixer: how positions mix, `mlp` (fixed length, best on small full grids) or `attention`.
-        positions: `rope` or `learned` (attention), or `none` (the MLP mixer knows its positions).
+        mixer: how positions mix, `mlp` (fixed length, best on small full grids), `attention`, or `conv` (each cell with
+            its neighbours and the mean of all: for puzzles whose rules are local, such as mazes).
+        positions: `rope` or `learned` (attention), or `none` (the other mixers know where a cell is, or need not).
+        grid_width: cells in a row, for `conv`.
         num_heads: attention heads; ignored by the MLP mixer.
         expansion, width_multiple: inner width of each SwiGLU, see `core.layers.swiglu_width`.
         puzzle_positions: positions reserved for the puzzle embedding; 0 does without one.
@@ -41,8 +43,9 @@ class TRMConfig:
     num_layers: int = 2
     n: int = 6
     T: int = 3
-    mixer: Literal["mlp", "attention"] = "attention"
+    mixer: Literal["mlp", "attention", "conv"] = "attention"
     positions: Literal["rope", "learned", "none"] = "rope"
+    grid_width: int | None = None
     num_heads: int = 8
     expansion: float = 4.0
     width_multiple: int = 256
@@ -63,6 +66,10 @@ class TRMConfig:
                 f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * self.num_heads}, "
                 f"got {self.hidden_size}"
             )
+        if self.mixer == "conv" and (self.grid_width is None or self.grid_width < 1 or self.seq_len % self.grid_width):
+            raise ConfigError(f"model.grid_width: expected a divisor of {self.seq_len} cells, got {self.grid_width}")
+        if self.mixer == "conv" and self.puzzle_positions:
+            raise ConfigError("model.puzzle_positions: the conv mixer has none, for they are not part of the grid")
         if not 0 <= self.puzzle_dim <= max(1, self.puzzle_positions) * self.hidden_size and self.puzzle_positions:
             raise ConfigError(
                 f"model.puzzle_dim: {self.puzzle_dim} does not fit into {self.puzzle_positions} positions "
@@ -133,6 +140,9 @@ def build_network(config: TRMConfig) -> Stack:
     shape: dict[str, Any] = {"expansion": config.expansion, "multiple": config.width_multiple, "eps": config.norm_eps}
     if config.mixer == "mlp":
         return Stack([MixerBlock(size, positions=positions, **shape) for _ in range(config.num_layers)])
+    if config.mixer == "conv":
+        assert config.grid_width is not None
+        return Stack([ConvBlock(size, width=config.grid_width, **shape) for _ in range(config.num_layers)])
     rotary = (positions, size // config.num_heads, config.rope_theta) if config.positions == "rope" else None
     blocks = [AttentionBlock(size, heads=config.num_heads, **shape) for _ in range(config.num_layers)]
     return Stack(blocks, rotary=rotary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from redraft.models.trm import TRMConfig
+from redraft.recipes.shrink import shrunk
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
 EXTREME = "hf:sapientinc/sudoku-extreme"
@@ -26,7 +27,7 @@ def sudoku_4x4(*, tiny: bool = False) -> RunConfig:
         eval_every=200,
         checkpoint_every=200,
     )
-    return _tiny(run) if tiny else run
+    return shrunk(run) if tiny else run
 
 
 def sudoku_6x6(*, tiny: bool = False) -> RunConfig:
@@ -45,7 +46,7 @@ def sudoku_6x6(*, tiny: bool = False) -> RunConfig:
         eval_every=500,
         checkpoint_every=250,
     )
-    return _tiny(run) if tiny else run
+    return shrunk(run) if tiny else run
 
 
 def sudoku_extreme_mlp(*, tiny: bool = False) -> RunConfig:
@@ -67,7 +68,7 @@ def sudoku_extreme_mlp(*, tiny: bool = False) -> RunConfig:
         eval_every=2500,
         checkpoint_every=500,
     )
-    return _tiny(run) if tiny else run
+    return shrunk(run) if tiny else run
 
 
 def sudoku_extreme_att(*, tiny: bool = False) -> RunConfig:
@@ -77,7 +78,7 @@ def sudoku_extreme_att(*, tiny: bool = False) -> RunConfig:
     """
     run = sudoku_extreme_mlp()
     run = replace(run, recipe="sudoku-extreme-att", model=replace(run.model, mixer="attention", positions="rope"))
-    return _tiny(run) if tiny else run
+    return shrunk(run) if tiny else run
 
 
 def _small(*, side: int, hidden_size: int, expansion: float) -> TRMConfig:
@@ -93,22 +94,4 @@ def _small(*, side: int, hidden_size: int, expansion: float) -> TRMConfig:
         mixer="mlp",
         positions="none",
         puzzle_positions=0,
-    )
-
-
-def _tiny(run: RunConfig) -> RunConfig:
-    """The same run shrunk to seconds: every part works, nothing is learnt."""
-    return replace(
-        run,
-        model=replace(
-            run.model, hidden_size=32, num_heads=2, puzzle_dim=32, puzzle_positions=min(1, run.model.puzzle_positions)
-        ),
-        data=replace(run.data, train="make:16@1", test="make:8@2", train_limit=None, test_limit=None),
-        optim=replace(run.optim, warmup=2),
-        steps=6,
-        batch_size=4,
-        log_every=2,
-        eval_every=3,
-        checkpoint_every=2,
-        eval_steps=4,
     )

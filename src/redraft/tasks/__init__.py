@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from redraft.config import from_dict
 from redraft.errors import RedraftError
+from redraft.tasks.arc import Arc
 from redraft.tasks.base import Examples, Grid, Puzzle, Task, Verdict, check_task
+from redraft.tasks.grids import Grids, GridSpec
+from redraft.tasks.maze import Maze
 from redraft.tasks.sudoku import Sudoku
 
 __all__ = ["TASKS", "Examples", "Grid", "Puzzle", "Task", "Verdict", "check_task", "get_task", "named"]
@@ -17,7 +22,13 @@ TASKS: dict[str, Callable[[], Task]] = {
     "sudoku-4x4": lambda: Sudoku(4),
     "sudoku-6x6": lambda: Sudoku(6),
     "sudoku-9x9": lambda: Sudoku(9),
+    "maze-10x10": lambda: Maze(10, 10),
+    "maze-15x15": lambda: Maze(15, 15),
+    "maze-30x30": lambda: Maze(30, 30),
+    "arc": Arc,
 }
+
+_MAZE = re.compile(r"maze-(\d+)x(\d+)")  # mazes of any other size
 
 
 def get_task(spec: str | dict[str, Any]) -> Task:
@@ -27,9 +38,13 @@ def get_task(spec: str | dict[str, Any]) -> Task:
     Raises RedraftError naming the known tasks.
     """
     if isinstance(spec, dict):
+        if spec.get("kind") == "grids":
+            return Grids(from_dict(GridSpec, spec, where="task"))
         raise RedraftError(f"unknown kind of task {spec.get('kind')!r}")
     if ":" in spec:
         return _foreign(spec)
+    if size := _MAZE.fullmatch(spec):
+        return Maze(int(size[1]), int(size[2]))
     if spec not in TASKS:
         raise RedraftError(f"unknown task '{spec}'; known tasks: {', '.join(TASKS)}, or your own as module:NAME")
     return TASKS[spec]()

@@ -6,17 +6,21 @@ import json
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load_file
 from torch import Tensor
 
 from redraft.data.store import Store
 from redraft.errors import WeightsError
-from redraft.files import write_bytes
+from redraft.models.io import write_tensors
+from redraft.models.tables import unpack_tables
 
 STATE = "state.safetensors"
+_BLOCK = 1 << 14  # rows of a store looked at at once
 
 
 @dataclass(kw_only=True)
@@ -29,26 +33,30 @@ class Progress:
     best_step: int = 0
     evaluated: int = 0  # step of the last evaluation
     threads: int = 1  # of the CPU: they decide how sums are rounded, so a resumed run keeps them
+    world: int = 1  # processes that train it
     data: int = 0  # fingerprint of the training data
 
 
 def fingerprint(store: Store) -> int:
-    """A checksum of the training examples, so that a run is not resumed on others."""
-    return zlib.crc32(store.labels.tobytes(), zlib.crc32(store.inputs.tobytes()))
+    """A checksum of the training examples and their views, so that a run is not resumed on others."""
+    arrays: list[NDArray[Any]] = [store.inputs, store.labels]
+    if store.views is not None:
+        arrays += [store.views.symmetries, store.views.colours]
+    checksum = 0
+    for array in arrays:
+        for start in range(0, len(array), _BLOCK):  # in parts, for the arrays may be larger than memory
+            checksum = zlib.crc32(array[start : start + _BLOCK].tobytes(), checksum)
+    return checksum
 
 
 def save_state(folder: Path, parts: dict[str, dict[str, Tensor]], progress: Progress) -> None:
     """Writes all tensors as `part/name` in one file that replaces the last one whole or not at all."""
-    tensors = {
-        f"{part}/{name}": tensor.detach().cpu().clone().contiguous()
-        for part, named in parts.items()
-        for name, tensor in named.items()
-    }
-    write_bytes(folder / STATE, save(tensors, metadata={"progress": json.dumps(asdict(progress))}))
+    tensors = {f"{part}/{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
+    write_tensors(folder / STATE, tensors, {"progress": json.dumps(asdict(progress))})
 
 
 def load_state(folder: Path) -> tuple[dict[str, dict[str, Tensor]], Progress]:
-    """What `save_state` wrote; raises WeightsError where it is missing or damaged."""
+    """What `save_state` wrote, puzzle tables whole again; raises WeightsError where it is missing or damaged."""
     file = folder / STATE
     try:
         with safe_open(file, framework="pt") as opened:
@@ -57,20 +65,45 @@ def load_state(folder: Path) -> tuple[dict[str, dict[str, Tensor]], Progress]:
             for key in opened.keys():  # noqa: SIM118 (not a dictionary)
                 part, name = key.split("/", 1)
                 parts.setdefault(part, {})[name] = opened.get_tensor(key)
+            parts["tables"] = unpack_tables(parts.get("tables", {}))
     except FileNotFoundError:
         raise WeightsError(f"{file}: no such file; nothing to resume") from None
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, IndexError, TypeError, ValueError) as error:
         raise WeightsError(f"{file}: damaged ({error})") from error
     return parts, progress
 
 
+def save_slots(folder: Path, tensors: dict[str, Tensor], *, rank: int, step: int) -> None:
+    """Writes the slots of a process other than the first, for the checkpoint of a step."""
+    write_tensors(_slots_file(folder, rank, step), tensors)
+
+
+def load_slots(folder: Path, *, rank: int, step: int) -> dict[str, Tensor]:
+    """What `save_slots` wrote; raises WeightsError where it is missing or damaged."""
+    file = _slots_file(folder, rank, step)
+    try:
+        return load_file(file)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{file}: missing or damaged ({error})") from error
+
+
+def drop_other_slots(folder: Path, *, rank: int, step: int) -> None:
+    """Deletes a process's slots of other checkpoints than that of `step`."""
+    for file in folder.glob(f"slots-{rank}-*.safetensors"):
+        if file != _slots_file(folder, rank, step):
+            file.unlink(missing_ok=True)
+
+
+def _slots_file(folder: Path, rank: int, step: int) -> Path:
+    return folder / f"slots-{rank}-{step}.safetensors"
+
+
 def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The tensors of an optimiser over one flat parameter."""
-    (state,) = optimiser.state_dict()["state"].values()
-    return dict(state)
+    """The tensors of an optimiser over one flat parameter; none before its first step."""
+    return dict(optimiser.state_dict()["state"].get(0, {}))
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """Gives an optimiser over one flat parameter its tensors back."""
-    values = optimiser.state_dict()
-    optimiser.load_state_dict({**values, "state": {0: tensors}})
+    if tensors:
+        optimiser.load_state_dict({**optimiser.state_dict(), "state": {0: tensors}})

@@ -63,12 +63,14 @@ class RunConfig:
         recipe: name of the recipe it came from.
         task: name of the task.
         steps: optimiser steps in all; each is one supervision step of every slot.
-        batch_size: slots.
+        batch_size: slots, shared out evenly where several processes train.
         max_steps: supervision steps a puzzle gets at most (N_sup).
         exploration: probability that a slot must go on to a random least number of steps.
         loss: of the answer.
         log_every, checkpoint_every, eval_every: in optimiser steps.
         eval_steps: supervision steps in evaluation.
+        init: folder of weights to start from, None for random ones.
+        freeze: whether the network stays as it is and only puzzle embeddings learn.
         compile: whether the network is compiled (`torch.compile`); takes a while, then runs faster.
         seed: of weights, order, augmentation and exploration.
     """
@@ -87,6 +89,8 @@ class RunConfig:
     checkpoint_every: int = 500
     eval_every: int = 500
     eval_steps: int = 16
+    init: str | None = None
+    freeze: bool = False
     compile: bool = False
     seed: int = 0
 

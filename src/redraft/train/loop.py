@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,34 +15,33 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from redraft.core.threads import RowThreads
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.files import write_text
-from redraft.models import Model, StepOutput, build_model
-from redraft.models.io import read_json, require_fit, save_weights
+from redraft.models import Model
+from redraft.models.io import Weights, read_json, save_weights
 from redraft.tasks import Task
 from redraft.train.checkpoint import (
     STATE,
     Progress,
+    drop_other_slots,
     fingerprint,
+    load_slots,
     load_state,
-    optimiser_state,
-    restore_optimiser,
+    save_slots,
     save_state,
 )
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
-from redraft.train.ema import MovingAverage
+from redraft.train.learner import Learner
 from redraft.train.log import Reporter
-from redraft.train.losses import StepLoss, step_loss
-from redraft.train.optim import AdamAtan2, FlatParameters, SignSGD, learning_rate
+from redraft.train.processes import Processes
 from redraft.train.slots import Slots, exploration
 from redraft.train.tally import Tally
 
 CONFIG = "config.json"
 BEST, LAST = "best", "last"
-LEAST_ROWS = 2  # slots worth a thread of their own
+AGREE_EVERY = 10  # steps after which several processes ask one another whether to stop
 
 # Figures of a model on puzzles it has not seen; `exact` decides which weights are the best.
 Evaluate = Callable[[Model], dict[str, float]]
@@ -71,40 +70,51 @@ class Trainer:
     """One run: built from its configuration, or from its folder where it has been trained before."""
 
     def __init__(
-        self, config: RunConfig, folder: Path, *, task: Task, data: Store, device: torch.device, resume: bool = False
+        self,
+        config: RunConfig,
+        folder: Path,
+        *,
+        task: Task,
+        data: Store,
+        device: torch.device,
+        resume: bool = False,
+        initial: Weights | None = None,
+        processes: Processes | None = None,
     ) -> None:
-        if config.model.seq_len != task.seq_len or config.model.vocab_size != task.vocab_size:
-            raise ConfigError(
-                f"the model reads {config.model.seq_len} cells of {config.model.vocab_size} tokens, "
-                f"but {task.name} has {task.seq_len} of {task.vocab_size}"
-            )
-        self.config, self.folder, self.device, self.task = config, folder, device, task
-        self.model = build_model(config.model, seed=config.seed).to(device)
-        self.flat = FlatParameters(self.model.dense_parameters())
-        self.average = MovingAverage(self.model, self.flat, decay=config.optim.ema)
-        self.optimiser = self._optimiser()
-        self.tables = list(self.model.sparse_parameters().values())
-        settings = config.optim
-        self.puzzle_optimiser = (
-            SignSGD(self.tables, lr=settings.puzzle_lr, weight_decay=settings.puzzle_weight_decay)
-            if self.tables
-            else None
+        """`initial`: weights that a new run starts from; a resumed one goes on from its own.
+
+        Raises ConfigError where model, task, data and number of processes do not fit together.
+        """
+        self.processes = processes or Processes()
+        _require_sense(config, task, data, self.processes.world)
+        self.config, self.folder, self.device, self.task, self.data = config, folder, device, task, data
+        self.progress = Progress(data=fingerprint(data), threads=torch.get_num_threads(), world=self.processes.world)
+        share = config.batch_size // self.processes.world
+        self.sampler = Sampler(
+            data,
+            task,
+            batch_size=share,
+            seed=config.seed,
+            augment=config.data.augment,
+            rank=self.processes.rank,
+            world=self.processes.world,
         )
-        self.slots = Slots(self.model, config.batch_size, seq_len=task.seq_len, device=device)
-        self.sampler = Sampler(data, task, batch_size=config.batch_size, seed=config.seed, augment=config.data.augment)
-        self.progress = Progress(data=fingerprint(data), threads=torch.get_num_threads())
+        self.learner = Learner(config, device, self.processes, initial=None if resume else initial)
+        self.slots = Slots(self.learner.model, share, seq_len=task.seq_len, device=device)
         self.tally = Tally(device)
         if resume:
             self._restore()
-        else:
+        elif self.processes.first:
             self._start()
-        # a compiler is not to be started by several threads at once: then one thread takes the whole batch
-        self.threads = RowThreads(device, least_rows=config.batch_size if config.compile else LEAST_ROWS)
+        self.learner.start_threads()
         if config.compile:
-            self.model.compile_network()
+            self.learner.model.compile_network()
 
     def run(self, evaluate: Evaluate, reporters: list[Reporter], *, stop_after: float | None = None) -> Outcome:
-        """Trains to the last step, or until interrupted or `stop_after` seconds; leaves a checkpoint in each case."""
+        """Trains to the last step, or until interrupted or `stop_after` seconds; leaves a checkpoint in each case.
+
+        Only the first of several processes evaluates and reports; each must be given the same arguments.
+        """
         config, progress = self.config, self.progress
         started, before = time.monotonic(), progress.seconds
         with stop_on_signal() as stopping:
@@ -115,17 +125,22 @@ class Trainer:
                     self._report(reporters)
                 last = progress.step == config.steps
                 if self._evaluation_due():
-                    try:
-                        self._evaluate(evaluate, reporters)
-                    except KeyboardInterrupt:  # asked twice: evaluation can be long, the step before it is done
+                    if not self._evaluate(evaluate, reporters):
                         self.save()
                         return Outcome(finished=False, interrupted=True, progress=progress, folder=self.folder)
                     progress.seconds = before + time.monotonic() - started
-                out_of_time = stop_after is not None and time.monotonic() - started > stop_after
-                if last or stopping() or out_of_time or progress.step % config.checkpoint_every == 0:
+                stop = self._time_to_agree() and self.processes.any(
+                    stopping() or (stop_after is not None and time.monotonic() - started > stop_after)
+                )
+                if last or stop or progress.step % config.checkpoint_every == 0:
                     self.save()
-                if not last and (stopping() or out_of_time):
-                    return Outcome(finished=False, interrupted=stopping(), progress=progress, folder=self.folder)
+                if stop and not last:
+                    return Outcome(
+                        finished=False,
+                        interrupted=self.processes.any(stopping()),
+                        progress=progress,
+                        folder=self.folder,
+                    )
         return Outcome(finished=True, progress=progress, folder=self.folder)
 
     def train_step(self) -> None:
@@ -133,12 +148,14 @@ class Trainer:
         config, step, slots = self.config, self.progress.step, self.slots
         batch = self.sampler.batch(step)
         slots.refill(*(self._to_device(a) for a in (batch.inputs, batch.labels, batch.puzzle_ids)))
-
-        output, loss = self._backpropagate()
-        self._update(step)
-
+        output, loss = self.learner.step(slots, step)
         min_steps = exploration(
-            config.seed, step, 0, batch=config.batch_size, max_steps=config.max_steps, probability=config.exploration
+            config.seed,
+            step,
+            self.processes.rank,
+            batch=len(slots.steps),
+            max_steps=config.max_steps,
+            probability=config.exploration,
         )
         slots.advance(output, max_steps=config.max_steps, min_steps=min_steps.to(self.device))
         self.tally.add(step + 1, loss, output.halt_logit, slots)
@@ -147,64 +164,22 @@ class Trainer:
     def save(self) -> None:
         """Writes the checkpoint and the last weights; refuses to after a loss that was not finite."""
         self._require_finite()
-        save_state(
-            self.folder,
-            {
-                "model": self.model.state_dict(),
-                "average": self.average.model.state_dict(),
-                "optimiser": optimiser_state(self.optimiser),
-                "slots": self.slots.state(),
-            },
-            self.progress,
-        )
-        self._save_weights(LAST)
-
-    def _backpropagate(self) -> tuple[StepOutput, StepLoss]:
-        """One supervision step of every slot, and the gradients of its loss; on a CPU, rows shared by its threads."""
-        slots, dense = self.slots, self.flat.parameters
-        self.model.train()
-
-        def part(rows: slice) -> tuple[StepOutput, StepLoss, tuple[Tensor, ...]]:
-            output = self.model(slots.tokens[rows], slots.puzzle_ids[rows], slots.carry.rows(rows))
-            loss = step_loss(output.logits, output.halt_logit, slots.labels[rows], kind=self.config.loss)
-            gradients = torch.autograd.grad(loss.total / self.config.batch_size, [*dense, *self.tables])
-            return output.detach(), loss, gradients
-
-        outputs, losses, gradients = zip(
-            *self.threads.map(part, self.threads.slices(self.config.batch_size)), strict=True
-        )
-        self.flat.set_gradients([found[: len(dense)] for found in gradients])
-        for i, table in enumerate(self.tables, start=len(dense)):
-            table.grad = sum((found[i] for found in gradients[1:]), start=gradients[0][i])
-        return StepOutput.cat(outputs), StepLoss.cat(losses)
-
-    def _update(self, step: int) -> None:
-        settings = self.config.optim
-        ratio = learning_rate(
-            step, peak=1.0, warmup=settings.warmup, total=self.config.steps, min_ratio=settings.min_ratio
-        )
-        if settings.clip is not None:
-            torch.nn.utils.clip_grad_norm_([self.flat.values], settings.clip)
-        self.optimiser.param_groups[0]["lr"] = settings.lr * ratio
-        self.optimiser.step()
-        if self.puzzle_optimiser is not None:
-            self.puzzle_optimiser.param_groups[0]["lr"] = settings.puzzle_lr * ratio
-            self.puzzle_optimiser.step()
-        self.average.update()
-
-    def _optimiser(self) -> torch.optim.Optimizer:
-        settings = self.config.optim
-        shared: dict[str, Any] = {
-            "lr": settings.lr,
-            "betas": (settings.beta1, settings.beta2),
-            "weight_decay": settings.weight_decay,
-        }
-        if settings.kind == "adamw":
-            return torch.optim.AdamW([self.flat.values], fused=self.device.type != "mps", **shared)
-        return AdamAtan2([self.flat.values], **shared)
+        step, rank = self.progress.step, self.processes.rank
+        if not self.processes.first:
+            save_slots(self.folder, self.slots.state(), rank=rank, step=step)
+        self.processes.wait()  # the state counts only once the slots that belong to it are there
+        if self.processes.first:
+            save_state(self.folder, {**self.learner.state(), "slots": self.slots.state()}, self.progress)
+            self._save_weights(LAST)
+        self.processes.wait()
+        drop_other_slots(self.folder, rank=rank, step=step)
 
     def _to_device(self, array: Any) -> Tensor:
         return torch.from_numpy(array).to(self.device, torch.int64, non_blocking=True)
+
+    def _time_to_agree(self) -> bool:
+        """Whether it is time to ask whether to stop: always, but several processes seldom, for all must be asked."""
+        return self.processes.world == 1 or self.progress.step % AGREE_EVERY == 0
 
     def _report(self, reporters: list[Reporter]) -> None:
         step = self.progress.step
@@ -213,7 +188,7 @@ class Trainer:
         if step % self.config.log_every and step != self.config.steps:
             return
         self._require_finite()
-        metrics = self.tally.take(self.progress, self.config)
+        metrics = self.tally.take(self.progress, self.config, self.processes)
         for reporter in reporters:
             reporter.report("train", self.progress.step, metrics)
 
@@ -222,16 +197,26 @@ class Trainer:
         wanted = step == self.config.steps or (step > 0 and step % self.config.eval_every == 0)
         return wanted and self.progress.evaluated < step
 
-    def _evaluate(self, evaluate: Evaluate, reporters: list[Reporter]) -> None:
+    def _evaluate(self, evaluate: Evaluate, reporters: list[Reporter]) -> bool:
+        """Evaluates and keeps the best weights; False where that was interrupted."""
         self._require_finite()
-        metrics = evaluate(self.average.model)
+        metrics: dict[str, float] | None = None
+        if self.processes.first:
+            # asked twice to stop: evaluation can be long, and the step before it is done
+            with suppress(KeyboardInterrupt):
+                metrics = evaluate(self.learner.average.model)
+        metrics = self.processes.from_first(metrics)
+        if metrics is None:
+            return False
         self.progress.evaluated = self.progress.step
         if metrics["exact"] >= self.progress.best:  # of equals the later, trained for longer
             self.progress.best, self.progress.best_step = metrics["exact"], self.progress.step
-            self._save_weights(BEST, metrics)
+            if self.processes.first:
+                self._save_weights(BEST, metrics)
         for reporter in reporters:
             reporter.report("eval", self.progress.step, metrics)
         self.tally.restart_clock()
+        return True
 
     def _save_weights(self, name: str, metrics: dict[str, float] | None = None) -> None:
         card = {
@@ -239,15 +224,18 @@ class Trainer:
             "step": self.progress.step,
             "seconds": round(self.progress.seconds, 1),
             "device": describe_device(self.device),
+            "processes": self.processes.world,
             "torch": torch.__version__,
+            "data": self.progress.data,
+            **({"views": self.data.views.fingerprint()} if self.data.views is not None else {}),
             **({"evaluation": metrics} if metrics else {}),
             "run": run_to_dict(self.config),
         }
-        save_weights(self.folder / name, self.average.model, task=self.task.spec, card=card)
+        save_weights(self.folder / name, self.learner.average.model, task=self.task.spec, card=card)
 
     def _require_finite(self) -> None:
         step = self.tally.first_bad_step()
-        if step is None and not torch.isfinite(self.flat.values).all():  # the update went wrong, not yet the loss
+        if step is None and not self.learner.finite():  # the update went wrong, not yet the loss
             step = self.progress.step
         if step is not None:
             state = self.folder / STATE
@@ -273,14 +261,31 @@ class Trainer:
         parts, progress = load_state(self.folder)
         if progress.data != self.progress.data:
             raise WeightsError(f"{self.folder}: was trained on other examples than {self.config.data.train} now holds")
-        where = f"{self.folder / STATE}: "
-        for part, model in (("model", self.model), ("average", self.average.model)):
-            require_fit(model.state_dict(), parts.get(part, {}), where)
-            model.load_state_dict(parts[part])
-        restore_optimiser(self.optimiser, parts["optimiser"])
-        self.slots.restore(parts["slots"])
+        self.learner.restore(parts, f"{self.folder / STATE}: ")
+        rank, world = self.processes.rank, self.processes.world
+        if progress.world == world:  # else puzzles that were being worked on are given up, and slots start afresh
+            here = parts["slots"] if rank == 0 else load_slots(self.folder, rank=rank, step=progress.step)
+            self.slots.restore(here)
         self.progress = progress
+        progress.world = world
         torch.set_num_threads(progress.threads)
+
+
+def _require_sense(config: RunConfig, task: Task, data: Store, world: int) -> None:
+    """Raises ConfigError where the parts of a run do not fit together."""
+    model = config.model
+    if model.seq_len != task.seq_len or model.vocab_size != task.vocab_size:
+        raise ConfigError(
+            f"the model reads {model.seq_len} cells of {model.vocab_size} tokens, "
+            f"but {task.name} has {task.seq_len} of {task.vocab_size}"
+        )
+    if model.puzzle_positions and model.num_puzzles < data.num_puzzle_ids:
+        raise ConfigError(
+            f"model.num_puzzles: the data has {data.num_puzzle_ids:,} puzzle ids, "
+            f"the model's table only {model.num_puzzles:,} rows"
+        )
+    if config.batch_size % world:
+        raise ConfigError(f"batch_size: expected a multiple of the {world} processes, got {config.batch_size}")
 
 
 @contextmanager

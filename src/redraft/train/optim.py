@@ -86,6 +86,12 @@ class FlatParameters:
         for part in parts[1:]:
             torch._foreach_add_(self._gradients, list(part))
 
+    @property
+    def gradients(self) -> Tensor:
+        """The flat buffer of all gradients; there is one once gradients have been set."""
+        assert self.values.grad is not None
+        return self.values.grad
+
     def _views(self, buffer: Tensor) -> list[Tensor]:
         """The parts of a flat buffer that belong to each parameter, in its shape."""
         parts = buffer.split([p.numel() for p in self.parameters])

@@ -10,6 +10,7 @@ from torch import Tensor
 from redraft.train.checkpoint import Progress
 from redraft.train.config import RunConfig
 from redraft.train.losses import StepLoss
+from redraft.train.processes import Processes
 from redraft.train.slots import Slots
 
 
@@ -17,6 +18,8 @@ class Tally:
     """Sums of what happened since the last report, kept on the device so that no step waits for the host."""
 
     NAMES = ("loss", "answer_loss", "halt_loss", "halted", "cells", "exact", "halt_step", "halt_right")
+
+    LOSSES = 3  # of the names, at the front: means over a process's slots already
 
     def __init__(self, device: torch.device) -> None:
         self._sums = torch.zeros(len(self.NAMES), device=device)
@@ -39,9 +42,14 @@ class Tally:
         """The first step whose loss was not finite, if any."""
         return int(self._bad) or None
 
-    def take(self, progress: Progress, config: RunConfig) -> dict[str, float]:
-        """Means since the last call: losses per example; accuracies and halting step per halted slot, if any did."""
-        sums = dict(zip(self.NAMES, self._sums.tolist(), strict=True))
+    def take(self, progress: Progress, config: RunConfig, processes: Processes) -> dict[str, float]:
+        """Means over all processes since the last call.
+
+        Losses are per example; accuracies and halting step per halted slot, if any did.
+        """
+        totals = processes.add_up(self._sums)
+        totals[: self.LOSSES] /= processes.world
+        sums = dict(zip(self.NAMES, totals.tolist(), strict=True))
         halted = sums.pop("halted")
         means = {name: value / self._steps for name, value in sums.items() if name.endswith("loss")}
         if halted:

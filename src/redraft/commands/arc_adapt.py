@@ -1,0 +1,166 @@
+"""`redraft arc adapt`: embeddings for ARC tasks that were not in training, learnt from their demonstrations alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import tyro
+from rich.console import Console
+
+from redraft.commands.arc import Voting, conclude, open_data, vote
+from redraft.commands.arguments import parse
+from redraft.data.arc import TASKS, write_arc
+from redraft.data.store import Store, is_store
+from redraft.device import choose_device
+from redraft.errors import ConfigError, DataError, WeightsError
+from redraft.evaluate.evaluate import evaluate
+from redraft.models import Model
+from redraft.models.io import Weights
+from redraft.recipes.arc import adaptation
+from redraft.solve.load import open_weights
+from redraft.solve.stepper import TorchStepper
+from redraft.tasks import get_task
+from redraft.tasks.arc_files import read_tasks
+from redraft.train.config import RunConfig
+from redraft.train.log import Display, MetricsFile, Reporter
+from redraft.train.loop import CONFIG, Outcome, Trainer, open_run
+
+DATA, RUN, VOTES = "data", "run", "votes.npz"
+JUDGED = 256  # demonstrations that tell at the end how well they were learnt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapt(Voting):
+    weights: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WEIGHTS")]
+    """Weights trained on other ARC tasks: a folder of weights, or a run's folder."""
+    tasks: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASKS")]
+    """The new tasks: a folder with a JSON file each, Kaggle's NAME_challenges.json, or a folder of ARC data."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
+    """Where all of it is kept; the same command again goes on after an interruption."""
+    views: int = 100
+    """Views of each task, besides itself, that are learnt and vote."""
+    visits: int = 4
+    """How often each demonstration under each view is worked on."""
+    learn: Literal["embeddings", "all"] = "embeddings"
+    """Learns only puzzle embeddings, or also the weights, at the low rate --lr."""
+    lr: float = 1e-5
+    """Learning rate of the weights."""
+    puzzle_lr: float = 1e-2
+    """Learning rate of the puzzle embeddings."""
+    train_batch_size: int = 64
+    """Slots in training."""
+    seed: int = 0
+    """Of views, order and exploration."""
+
+
+def run(arguments: list[str]) -> int:
+    args = parse(Adapt, arguments, command="arc adapt", description="Learns new ARC tasks, then votes on their tests.")
+    for name in ("views", "visits", "train_batch_size", "steps", "batch_size"):
+        if getattr(args, name) < 1:
+            raise ConfigError(f"--{name.replace('_', '-')}: expected at least 1, got {getattr(args, name)}")
+    weights = open_weights(args.weights, dtype=args.dtype)
+    if weights.task != "arc":
+        raise WeightsError(f"{args.weights}: made for {get_task(weights.task).name}, expected weights for arc")
+    if not weights.model.config.puzzle_positions and args.learn == "embeddings":
+        raise WeightsError(f"{args.weights}: has no puzzle embeddings to learn; add --learn all")
+    console = Console(stderr=True)
+    data = _data(args)
+    device = choose_device(args.device)
+    outcome, model = _learn(args, weights, data, device, console)
+    if not outcome.finished:
+        console.print("stopped; the same command goes on from here", highlight=False)
+        return 130
+    store, tasks = open_data(str(args.out / DATA))
+    started = time.monotonic()
+    kept = replace(args, output=args.output or args.out / VOTES)
+    votes = vote(model, store, tasks, kept, views=None, shard=(1, 1), device=device)
+    voting = time.monotonic() - started
+    cost = {
+        "tasks": len(tasks),
+        "seconds_learning_a_task": round(outcome.progress.seconds / len(tasks), 2),
+        "seconds_voting_a_task": round(voting / len(tasks), 2),
+        "parameters_learnt_a_task": round(data.num_puzzle_ids * model.config.puzzle_dim / len(tasks)),
+    }
+    console.print(
+        f"a task cost {cost['seconds_learning_a_task']:g} s to learn and {cost['seconds_voting_a_task']:g} s to vote "
+        f"on, and has {cost['parameters_learnt_a_task']:,} parameters in its embeddings",
+        highlight=False,
+        soft_wrap=True,
+    )
+    context = {"weights": args.weights, "device": str(device), "cost": cost}
+    return conclude(votes, tasks, kept, context, data=args.tasks)
+
+
+def _data(args: Adapt) -> Store:
+    """The demonstrations of the new tasks under their views; written on the first call, opened on later ones."""
+    folder = args.out / DATA
+    beside = Path(args.tasks) / TASKS  # of a folder of ARC data
+    source = str(beside) if beside.is_file() else args.tasks
+    if not is_store(folder / "train"):
+        args.out.mkdir(parents=True, exist_ok=True)
+        return write_arc([], read_tasks(source), folder, count=args.views, seed=args.seed, source=source)["train"]
+    store = Store.open(folder / "train", task="arc")
+    if not store.source.startswith(f"{source}, ") or f"up to {args.views} a task, seed {args.seed}" not in store.source:
+        raise DataError(f"{args.out}: holds an adaptation to {store.source}; name another folder with --out")
+    return store
+
+
+def _learn(args: Adapt, weights: Weights, data: Store, device: torch.device, console: Console) -> tuple[Outcome, Model]:
+    """Trains to the end or until interrupted; the model with what was learnt."""
+    folder = args.out / RUN
+    resume = (folder / CONFIG).exists()
+    config = open_run(folder) if resume else _recipe(args, weights, data)
+    trainer = Trainer(
+        config,
+        folder,
+        task=get_task("arc"),
+        data=data,
+        device=device,
+        resume=resume,
+        initial=None if resume else weights,
+    )
+    reporters: list[Reporter] = [
+        MetricsFile(folder, resumed_at=trainer.progress.step),
+        Display(total=config.steps, start=trainer.progress.step, console=console),
+    ]
+    try:
+        outcome = trainer.run(_judge(data, config), reporters)
+    finally:
+        for reporter in reporters:
+            reporter.close()
+    return outcome, trainer.learner.average.model
+
+
+def _recipe(args: Adapt, weights: Weights, data: Store) -> RunConfig:
+    assert data.views is not None
+    return adaptation(
+        replace(weights.model.config, num_puzzles=data.num_puzzle_ids),
+        weights=args.weights,
+        data=str(args.out / DATA),
+        pairs=len(data),
+        views=-(-len(data.views) // len(data.views.tasks)),
+        visits=args.visits,
+        batch_size=args.train_batch_size,
+        learn=args.learn,
+        lr=args.lr,
+        puzzle_lr=args.puzzle_lr,
+        loss=weights.card.get("run", {}).get("loss", "stablemax"),
+        seed=args.seed,
+    )
+
+
+def _judge(data: Store, config: RunConfig) -> Callable[[Model], dict[str, float]]:
+    """What training calls at its end: how many of the demonstrations themselves come out exactly."""
+    some = data.rows(slice(JUDGED))
+
+    def judge(model: Model) -> dict[str, float]:
+        stepper = TorchStepper(model, device=next(model.parameters()).device)
+        records = evaluate(stepper, get_task("arc"), some, steps=config.eval_steps, batch_size=config.batch_size)
+        return {"exact": float(records.exact[:, -1].mean()), "cells": float(records.cells[:, -1].mean())}
+
+    return judge

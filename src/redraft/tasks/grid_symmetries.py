@@ -1,0 +1,167 @@
+"""Symmetries that people's own grids may have: turns, mirror images, symbols that may change places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redraft.errors import ConfigError
+from redraft.tasks.base import OUTSIDE
+
+# A symmetry of the square: transposed (4), then upside down (2), then left to right (1), where the bit is set.
+TRANSPOSED, UPSIDE_DOWN, LEFT_RIGHT = 4, 2, 1
+MOVES = {  # what a name stands for: these, and all that can be put together from them
+    "flip-h": (LEFT_RIGHT,),
+    "flip-v": (UPSIDE_DOWN,),
+    "transpose": (TRANSPOSED,),
+    "rotate": (TRANSPOSED | UPSIDE_DOWN,),
+    "dihedral": (TRANSPOSED, LEFT_RIGHT),
+}
+SYMBOLS = "symbols:"
+BLOCK = 1 << 15  # grids handled at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Symmetries:
+    """What the names of symmetries stand for.
+
+    Attributes:
+        moves: symmetries of the square, no change (0) among them; with any two also what both together do.
+        classes: symbols, as places in the alphabet, that may change places with one another.
+    """
+
+    moves: tuple[int, ...] = (0,)
+    classes: tuple[tuple[int, ...], ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.moves != (0,) or bool(self.classes)
+
+    @property
+    def turns(self) -> bool:
+        """Whether one of them makes rows of columns."""
+        return any(move & TRANSPOSED for move in self.moves)
+
+
+def understood(names: Sequence[str], alphabet: Sequence[str]) -> Symmetries:
+    """The symmetries of these names: those of MOVES, and `symbols:abc` or `symbols:10,11,12`; raises ConfigError."""
+    moves: list[int] = []
+    classes: list[tuple[int, ...]] = []
+    for name in names:
+        if name in MOVES:
+            moves += MOVES[name]
+        elif name.startswith(SYMBOLS):
+            classes.append(_class(name, alphabet))
+        else:
+            raise ConfigError(f"unknown symmetry {name!r}; known: {', '.join(MOVES)}, or {SYMBOLS}abc")
+    listed = [symbol for each in classes for symbol in each]
+    if len(set(listed)) < len(listed):
+        twice = next(alphabet[symbol] for symbol in listed if listed.count(symbol) > 1)
+        raise ConfigError(f"symmetries: the symbol {twice!r} is listed twice; expected once at most")
+    return Symmetries(moves=_closure(moves), classes=tuple(classes))
+
+
+def move(grids: NDArray[np.int8], moves: NDArray[np.integer], *, varies: bool) -> NDArray[np.int8]:
+    """Grids (B, H, W), each under its own symmetry of the square (B,).
+
+    Where grids vary in size, each is turned within its own extent, and stays in the top left corner of the canvas.
+    """
+    count, height, width = grids.shape
+    tall, wide = (each[:, None, None] for each in sizes(grids, varies=varies))
+    turned, flipped, mirrored = ((moves[:, None, None] & bit) > 0 for bit in (TRANSPOSED, UPSIDE_DOWN, LEFT_RIGHT))
+    row, column = np.arange(height)[None, :, None], np.arange(width)[None, None, :]
+    new_tall, new_wide = np.where(turned, wide, tall), np.where(turned, tall, wide)
+    inside = (row < new_tall) & (column < new_wide)
+    row, column = np.where(flipped, new_tall - 1 - row, row), np.where(mirrored, new_wide - 1 - column, column)
+    row, column = np.where(turned, column, row), np.where(turned, row, column)
+    source = np.where(inside, row * width + column, 0).reshape(count, -1)
+    moved = np.take_along_axis(grids.reshape(count, -1), source, axis=1).reshape(grids.shape)
+    return np.where(inside, moved, np.int8(OUTSIDE))
+
+
+def rename(grids: NDArray[np.int8], names: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Grids (B, H, W) with symbol s of grid i written as names[i, s], for names (B, symbols)."""
+    flat = grids.reshape(len(grids), -1)
+    named = np.take_along_axis(names, np.maximum(flat, 0).astype(np.int64), axis=1)
+    return np.where(flat < 0, flat, named).reshape(grids.shape)
+
+
+def random_names(symmetries: Symmetries, symbols: int, count: int, rng: np.random.Generator) -> NDArray[np.int8]:
+    """What each symbol becomes (count, symbols): those of a class change places at random."""
+    names = np.tile(np.arange(symbols, dtype=np.int8), (count, 1))
+    for each in symmetries.classes:
+        order = np.argsort(rng.random((count, len(each))), axis=1)
+        names[:, each] = np.array(each, np.int8)[order]
+    return names
+
+
+def sizes(grids: NDArray[np.int8], *, varies: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns, both (B,), of grids (B, H, W): those of the canvas unless they vary."""
+    count, height, width = grids.shape
+    if not varies:
+        return np.full(count, height), np.full(count, width)
+    return (grids[:, :, 0] >= 0).sum(1), (grids[:, 0, :] >= 0).sum(1)
+
+
+def keys(grids: NDArray[np.int8], symmetries: Symmetries, *, varies: bool) -> NDArray[np.uint64]:
+    """A number (N,) for each grid (N, H, W), equal for those that a symmetry makes of one another.
+
+    Others differ but for chance: for ten million grids, one time in three hundred thousand.
+    """
+    weights = np.random.default_rng(0).integers(1, 1 << 63, size=grids[0].size, dtype=np.uint64)
+    found = np.empty(len(grids), np.uint64)
+    for start in range(0, len(grids), BLOCK):
+        part = slice(start, start + BLOCK)
+        views = (move(grids[part], np.full(len(grids[part]), each), varies=varies) for each in symmetries.moves)
+        found[part] = np.min([_hash(_renamed_by_first(view, symmetries), weights) for view in views], axis=0)
+    return found
+
+
+def _hash(grids: NDArray[np.int8], weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    values = (grids.reshape(len(grids), -1).astype(np.int64) + 2).astype(np.uint64)
+    return values @ weights
+
+
+def _renamed_by_first(grids: NDArray[np.int8], symmetries: Symmetries) -> NDArray[np.int8]:
+    """The grids with the symbols of each class renamed in the order in which they first appear."""
+    if not symmetries.classes:
+        return grids
+    flat = grids.reshape(len(grids), -1)
+    names = np.tile(np.arange(128, dtype=np.int8), (len(grids), 1))
+    for each in symmetries.classes:
+        there = np.stack([flat == symbol for symbol in each], axis=1)  # (B, symbols of the class, cells)
+        first = np.where(there.any(2), there.argmax(2), flat.shape[1])
+        place = np.argsort(np.argsort(first, axis=1, kind="stable"), axis=1, kind="stable")
+        names[:, each] = np.array(each, np.int8)[place]
+    return rename(grids, names)
+
+
+def _class(name: str, alphabet: Sequence[str]) -> tuple[int, ...]:
+    text = name.removeprefix(SYMBOLS)
+    listed = text.split(",") if "," in text else list(text)
+    for symbol in listed:
+        if symbol not in alphabet:
+            raise ConfigError(f"{name}: {symbol!r} is not in the alphabet {' '.join(alphabet)}")
+    if len(listed) < 2:
+        raise ConfigError(f"{name}: expected at least two symbols that may change places")
+    return tuple(alphabet.index(symbol) for symbol in listed)
+
+
+def _closure(moves: Sequence[int]) -> tuple[int, ...]:
+    """All that can be put together from these symmetries of the square."""
+    corners = np.arange(4).reshape(2, 2)
+    known = {_moved(corners, each).tobytes(): each for each in range(8)}
+    found = {0}
+    while True:
+        more = {known[_moved(_moved(corners, first), then).tobytes()] for first in found for then in (0, *moves)}
+        if more <= found:
+            return tuple(sorted(found))
+        found |= more
+
+
+def _moved(grid: NDArray[np.int64], each: int) -> NDArray[np.int64]:
+    grid = grid.T if each & TRANSPOSED else grid
+    grid = grid[::-1] if each & UPSIDE_DOWN else grid
+    return grid[:, ::-1] if each & LEFT_RIGHT else grid

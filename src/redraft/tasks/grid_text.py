@@ -1,0 +1,114 @@
+"""Grids as people write them, in text or in JSON, before anything is known of their symbols."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from redraft.errors import PuzzleError
+
+# Rows of cells. A row written without separators is left as it is: its characters are its cells.
+Rows = list[Sequence[str]]
+
+BETWEEN_CELLS = re.compile(r"\s*,\s*|\s+")
+SEPARATED = re.compile(r"[^\S\n]|,")  # a comma, or white space within a row
+BARRED = re.compile(r"[\s,/]")  # stand between cells or rows, and so cannot be symbols
+JSON_LIST = re.compile(r'\[[\[\s]*["\d-].*\]', re.DOTALL)  # not every text in brackets: they may be symbols
+FORMS = "a grid as text, rows divided by / or new lines, or as a list of lists"
+
+
+def rows_of(value: object) -> Rows:
+    """The cells of a grid, row by row; every row has as many.
+
+    Text has its rows divided by `/` or new lines; cells are characters, or stand between spaces or commas where
+    there are any. JSON has a list of rows, each a list of symbols or whole numbers; a plain list is a single row.
+    Raises PuzzleError naming row and column.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        if text[:1] != "[" or not JSON_LIST.fullmatch(text):
+            return _of_text(text)
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise PuzzleError(f"a list that is not JSON ({error})") from None
+    if isinstance(value, list):
+        return _of_lists(value)
+    raise PuzzleError(f"expected {FORMS}, got {_short(value)}")
+
+
+def text_of(rows: Sequence[Sequence[str]]) -> str:
+    """One line that `rows_of` reads back: characters where all cells are, else cells between spaces, else JSON."""
+    if all(len(cell) == 1 for row in rows for cell in row):
+        text = "/".join("".join(row) for row in rows)
+    elif len(rows[0]) > 1:
+        text = "/".join(" ".join(row) for row in rows)
+    else:  # no space would show where a cell ends
+        text = "["
+    return text if not text.startswith("[") else json.dumps([list(row) for row in rows], ensure_ascii=False)
+
+
+def require_symbol(cell: str) -> None:
+    """Raises PuzzleError for what cannot be a symbol, because it could not be written down."""
+    if not cell or BARRED.search(cell):
+        raise PuzzleError(f"{cell!r} cannot be a symbol, which has no space, comma or slash; write it as another")
+
+
+def _of_text(text: str) -> Rows:
+    text = text.strip("/ \t\r\n")
+    if not text:
+        raise PuzzleError(f"an empty grid; expected {FORMS}")
+    lines = text.replace("\n", "/").split("/")
+    if not SEPARATED.search(text):
+        return _even([*lines])
+    lines = [line.strip() for line in lines]
+    if not any(map(SEPARATED.search, lines)):
+        return _even([*lines])
+    rows = [BETWEEN_CELLS.split(line) if line else [] for line in lines]
+    for r, row in enumerate(rows):
+        if "" in row:
+            raise PuzzleError(f"row {r + 1}, column {row.index('') + 1}: the cell is empty")
+    return _even([*rows])
+
+
+def _of_lists(value: list[object]) -> Rows:
+    if not value:
+        raise PuzzleError(f"an empty grid; expected {FORMS}")
+    rows = value if isinstance(value[0], list) else [value]
+    found: Rows = []
+    for r, row in enumerate(rows):
+        if not isinstance(row, list):
+            raise PuzzleError(f"row {r + 1}: expected a list of cells as in row 1, got {_short(row)}")
+        found.append([_symbol(cell, r, c) for c, cell in enumerate(row)])
+    return _even(found)
+
+
+def _symbol(cell: object, r: int, c: int) -> str:
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return str(cell)
+    where = f"row {r + 1}, column {c + 1}"
+    if not isinstance(cell, str):
+        raise PuzzleError(f"{where}: expected a symbol or a whole number, got {_short(cell)}")
+    try:
+        require_symbol(cell)
+    except PuzzleError as error:
+        raise PuzzleError(f"{where}: {error.message}") from None
+    return cell
+
+
+def _even(rows: Rows) -> Rows:
+    """The rows, all of one length; raises PuzzleError naming the first that has another."""
+    width = len(rows[0])
+    if width and len(set(map(len, rows))) == 1:
+        return rows
+    for r, row in enumerate(rows):
+        if len(row) != width or not width:
+            expected = f"{width} cells as in row 1" if width else "cells"
+            raise PuzzleError(f"row {r + 1}: expected {expected}, got {len(row) or 'none'}")
+    return rows
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

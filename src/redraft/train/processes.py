@@ -1,0 +1,91 @@
+"""Several processes that train one model: each takes its share of the batch, gradients are summed over all.
+
+Started by `torchrun --nproc-per-node N -m redraft train …`, which sets RANK, WORLD_SIZE and LOCAL_RANK. Gradients lie
+in one flat buffer (`train.optim.FlatParameters`), so a step needs one all-reduce; of puzzle tables only the rows of the
+batch are exchanged.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+PATIENCE = timedelta(hours=6)  # others wait while the first process evaluates
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """This process among those of a run; alone, every method returns what it is given."""
+
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes, reports and evaluates."""
+        return self.rank == 0
+
+    def add_up(self, tensor: Tensor) -> Tensor:
+        """The sum of a dense tensor over all processes, in place."""
+        if self.world > 1:
+            dist.all_reduce(tensor)
+        return tensor
+
+    def add_up_rows(self, gradient: Tensor) -> Tensor:
+        """The sum of a sparse gradient of a table (N, D) over all processes; only rows that occur are sent.
+
+        Every process must have the same number of rows, which those of a batch are.
+        """
+        if self.world == 1:
+            return gradient
+        rows, values = gradient._indices().contiguous(), gradient._values().contiguous()
+        all_rows = [torch.empty_like(rows) for _ in range(self.world)]
+        all_values = [torch.empty_like(values) for _ in range(self.world)]
+        dist.all_gather(all_rows, rows)
+        dist.all_gather(all_values, values)
+        return torch.sparse_coo_tensor(
+            torch.cat(all_rows, 1), torch.cat(all_values), gradient.shape, check_invariants=False
+        )
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set in any process, so that all decide alike."""
+        if self.world == 1:
+            return flag
+        flags: list[bool] = [False] * self.world
+        dist.all_gather_object(flags, flag)
+        return any(flags)
+
+    def from_first(self, value: Any) -> Any:
+        """What the first process has; the others wait for it."""
+        if self.world == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def wait(self) -> None:
+        """Returns when every process has come here."""
+        self.any(False)
+
+
+@contextmanager
+def processes(device: torch.device) -> Iterator[Processes]:
+    """The processes that torchrun started, connected within the `with` block; one alone where there was no torchrun."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield Processes()
+        return
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, timeout=PATIENCE)
+    try:
+        yield Processes(rank=dist.get_rank(), world=world)
+    finally:
+        dist.destroy_process_group()

