@@ -65,15 +65,15 @@ class LightsOut(Task):
         return (np.asarray(grids, np.int16) + 1).reshape(*np.shape(grids)[:-2], self.seq_len)
 
     def decode(self, tokens: NDArray[np.integer]) -> NDArray[np.int8]:
-        grids = (np.asarray(tokens) == 2).astype(np.int8)
-        return grids.reshape(*np.shape(tokens)[:-1], self.height, self.width)
+        lamps = np.asarray(tokens).reshape(*np.shape(tokens)[:-1], self.height, self.width)
+        return np.equal(lamps, 2).astype(np.int8)
 
     # rules
     def validate(self, question: Grid) -> None:
         """Nothing to object to: on 3x3 lamps every question has one answer."""
 
     def check(self, question: Grid, answer: Grid) -> Verdict:
-        left = int((question != press(answer[None])[0]).sum())
+        left = np.count_nonzero(question != press(answer[None])[0])
         return Verdict(solved=not left, reason=f"{left} lamps stay lit" if left else "")
 
     # data

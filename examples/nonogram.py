@@ -1,8 +1,8 @@
-"""Nonograms of 5x5 cells: a program that writes pairs of grids, and the rules that judge an answer.
+"""Nonograms: a program that writes pairs of grids, and the rules that judge an answer.
 
-`python nonogram.py pairs.csv 20000` writes 20,000 puzzles with one solution each, with the columns input and output.
-The lengths of a line's runs of filled cells stand in a margin of three cells, left of a row and above a column. So
-both grids have 8x8 cells, and the output is the input with cells filled. It needs nothing but Python.
+`python nonogram.py pairs.csv 20000` writes 20,000 puzzles of 4x4 cells with one solution each, in the columns input and
+output. The lengths of a line's runs of filled cells stand in a margin, left of a row and above a column: two cells
+wide, so that both grids have 6x6 cells. The output is the input with cells filled. It needs nothing but Python.
 """
 
 from __future__ import annotations
@@ -13,24 +13,25 @@ import random
 from collections.abc import Sequence
 from itertools import groupby
 
-SIZE, MARGIN = 5, 3
 EMPTY, FILLED = ".", "#"
+SIZES = {4: 2, 5: 3, 6: 3}  # cells of a picture's side, and of the margin: as many as a line can have runs
 
 
 # the rules
 def check(question: list[list[str]], answer: list[list[str]]) -> str:
     """What is wrong with an answer, by the clues in the question alone; empty when it is right."""
+    margin = next(margin for size, margin in SIZES.items() if size + margin == len(question))
     for r, (asked, given) in enumerate(zip(question, answer, strict=True)):
         for c, (clue, cell) in enumerate(zip(asked, given, strict=True)):
-            if min(r, c) < MARGIN and cell != clue:
+            if min(r, c) < margin and cell != clue:
                 return f"changes the margin at row {r + 1}, column {c + 1}"
-            if min(r, c) >= MARGIN and cell not in (EMPTY, FILLED):
+            if min(r, c) >= margin and cell not in (EMPTY, FILLED):
                 return f"'{cell}' at row {r + 1}, column {c + 1} is neither filled nor empty"
     for what, grid in (("row", answer), ("column", list(zip(*answer, strict=True)))):
-        for i, line in enumerate(grid[MARGIN:]):
-            clues = [int(cell) for cell in line[:MARGIN] if cell != EMPTY]
-            if runs(line[MARGIN:]) != clues:
-                return f"{what} {i + 1} of the picture has runs of {runs(line[MARGIN:])}, expected {clues}"
+        for i, line in enumerate(grid[margin:]):
+            clues = [int(cell) for cell in line[:margin] if cell != EMPTY]
+            if runs(line[margin:]) != clues:
+                return f"{what} {i + 1} of the picture has runs of {runs(line[margin:])}, expected {clues}"
     return ""
 
 
@@ -39,44 +40,47 @@ def runs(line: Sequence[str]) -> list[int]:
     return [len(list(run)) for cell, run in groupby(line) if cell == FILLED]
 
 
-# making puzzles: a line is a number of 5 bits, and a set of lines one of 32 bits
-LINES = [[FILLED if line >> i & 1 else EMPTY for i in range(SIZE)] for line in range(1 << SIZE)]
-WITH_CELL = [sum(1 << line for line in range(1 << SIZE) if line >> i & 1) for i in range(SIZE)]
-SAME_CLUE = [sum(1 << other for other in range(1 << SIZE) if runs(LINES[other]) == runs(line)) for line in LINES]
+# making puzzles: a line is a number whose bits are its cells, and so is a set of lines, whose bits are the lines in it
+class Maker:
+    """Makes puzzles whose pictures have `size` x `size` cells."""
 
+    def __init__(self, size: int, seed: int) -> None:
+        self.size, self.margin, self.rng = size, SIZES[size], random.Random(seed)
+        self.lines = [[FILLED if line >> i & 1 else EMPTY for i in range(size)] for line in range(1 << size)]
+        clues = [runs(line) for line in self.lines]
+        self.with_cell = [sum(1 << line for line in range(1 << size) if line >> i & 1) for i in range(size)]
+        self.same_clue = [sum((other == clue) << line for line, other in enumerate(clues)) for clue in clues]
+        self.clues = ["".join(map(str, clue)).rjust(self.margin, EMPTY) for clue in clues]
 
-def solutions(rows: list[int], columns: list[int], r: int = 0) -> int:
-    """How many pictures there are, 2 standing for more, for the sets of lines that each row and column may be."""
-    if r == SIZE:
-        return 1
-    found = 0
-    for line in range(1 << SIZE):
-        if rows[r] >> line & 1:
-            left = [column & (WITH_CELL[r] if line >> c & 1 else ~WITH_CELL[r]) for c, column in enumerate(columns)]
-            if all(left):
-                found += solutions(rows, left, r + 1)
-                if found > 1:
-                    return 2
-    return found
+    def make(self) -> tuple[str, str]:
+        """A question with one solution and its answer, both as text: rows divided by `/`."""
+        while True:
+            density = self.rng.uniform(0.35, 0.7)
+            rows = [sum((self.rng.random() < density) << i for i in range(self.size)) for _ in range(self.size)]
+            columns = [sum((row >> c & 1) << r for r, row in enumerate(rows)) for c in range(self.size)]
+            possible_rows, possible_columns = ([self.same_clue[line] for line in lines] for lines in (rows, columns))
+            if any(rows) and self.solutions(possible_rows, possible_columns) == 1:
+                break
+        above = zip(*(self.clues[column] for column in columns), strict=True)
+        head = [EMPTY * self.margin + "".join(cells) for cells in above]
+        question = [*head, *(self.clues[row] + EMPTY * self.size for row in rows)]
+        answer = [*head, *(self.clues[row] + "".join(self.lines[row]) for row in rows)]
+        return "/".join(question), "/".join(answer)
 
-
-def make(rng: random.Random) -> tuple[str, str]:
-    """A question with one solution and its answer, both as text: rows divided by `/`."""
-    while True:
-        density = rng.uniform(0.35, 0.7)
-        rows = [sum((rng.random() < density) << i for i in range(SIZE)) for _ in range(SIZE)]
-        columns = [sum((row >> c & 1) << r for r, row in enumerate(rows)) for c in range(SIZE)]
-        if any(rows) and solutions([SAME_CLUE[row] for row in rows], [SAME_CLUE[column] for column in columns]) == 1:
-            break
-    left, top = [_margin(row) for row in rows], [_margin(column) for column in columns]
-    head = [EMPTY * MARGIN + "".join(clues) for clues in zip(*top, strict=True)]
-    question = [*head, *(clues + EMPTY * SIZE for clues in left)]
-    answer = [*head, *(clues + "".join(LINES[row]) for clues, row in zip(left, rows, strict=True))]
-    return "/".join(question), "/".join(answer)
-
-
-def _margin(line: int) -> str:
-    return "".join(map(str, runs(LINES[line]))).rjust(MARGIN, EMPTY)
+    def solutions(self, rows: list[int], columns: list[int], r: int = 0) -> int:
+        """How many pictures have these sets of possible rows and columns, from row r on; 2 stands for more."""
+        if r == self.size:
+            return 1
+        found = 0
+        for line in range(1 << self.size):
+            if rows[r] >> line & 1:
+                cells = enumerate(columns)
+                left = [column & (self.with_cell[r] if line >> c & 1 else ~self.with_cell[r]) for c, column in cells]
+                if all(left):
+                    found += self.solutions(rows, left, r + 1)
+                    if found > 1:
+                        return 2
+        return found
 
 
 def main() -> None:
@@ -84,11 +88,12 @@ def main() -> None:
     parser.add_argument("file", help="the CSV to write")
     parser.add_argument("count", type=int, help="how many different puzzles")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same puzzles")
+    parser.add_argument("--size", type=int, default=4, choices=SIZES, help="cells of a picture's side")
     args = parser.parse_args()
-    rng = random.Random(args.seed)
+    maker = Maker(args.size, args.seed)
     pairs: dict[str, str] = {}
     while len(pairs) < args.count:
-        question, answer = make(rng)
+        question, answer = maker.make()
         pairs[question] = answer
     with open(args.file, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "models",
         "device",
     ),  # evaluation is handed to it as a function
-    "recipes": ("train.config", "models"),
+    "recipes": ("train.config", "train.losses", "models", "tasks", "data"),
     "bench": ("tasks", "data", "core", "models", "solve", "train", "recipes", "device", ""),
     "commands": (
         *("tasks", "data", "core", "models", "solve", "evaluate", "train", "recipes", "bench", "weights", "device"),

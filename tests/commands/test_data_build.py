@@ -29,7 +29,10 @@ def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_own_pairs(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--name", "turn", "--symmetries", "rotate", "symbols:xy", "--checker", "half_turn:check"]
     assert data_build.run(["pairs.csv", "-o", "turn-data", *options, "--test-share", "0.25", "--seed", "3"]) == 0
-    out = capsys.readouterr().out.splitlines()
+    out, err = (each.splitlines() for each in capsys.readouterr())
+    assert err == [
+        "reading pairs.csv …", "encoding 24 pairs, and judging their answers …", "writing 24 pairs to turn-data …"
+    ]  # fmt: skip
     assert out[0] == "turn: 24 pairs of grids of 2 x 2 cells"
     assert out[1] == "alphabet: x y z (3 symbols)"
     assert out[2] == "symmetries: rotate, symbols:xy; checker: half_turn:check"

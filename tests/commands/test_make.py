@@ -27,6 +27,15 @@ def test_clues(run: Run) -> None:
     assert [36 - line.count(".") for line in out.split()] == [20, 20]
 
 
+def test_mazes(run: Run, tmp_path: Path) -> None:
+    task = get_task("maze-6x8")
+    out = run("make", "maze-6x8", 2, "--least", 22)[1]
+    assert out.splitlines() == [task.format(question) for question in task.make(2, 0, least=22).questions]  # type: ignore[call-arg]
+    assert run("make", "maze-6x8", 3, "-o", tmp_path / "mazes.csv")[0] == 0
+    examples = task.load(str(tmp_path / "mazes.csv"))
+    assert (examples.answers == task.make(3, 0).answers).all() and (examples.ratings == task.make(3, 0).ratings).all()
+
+
 def test_csv_that_other_commands_read(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "puzzles.csv"
     status, out, err = run("make", "sudoku-6x6", 3, "--seed", 4, "-o", file)
@@ -53,6 +62,10 @@ def test_csv_that_other_commands_read(run: Run, tmp_path: Path) -> None:
         (["sudoku-6x6", "2", "3"], "3"),
         (["sudoku-6x6", "--seed", "-1"], "--seed: expected at least 0, got -1"),
         (["sudoku-6x6", "--clues", "2"], "clues must lie in 8-35, got 2"),
+        (["maze-6x8", "--clues", "9"], "--clues is for Sudoku, not for maze-6x8"),
+        (["sudoku-6x6", "--least", "9"], "--least is for mazes, not for sudoku-6x6"),
+        (["maze-6x8", "--least", "2"], "maze-6x8: least must lie in 3-48, got 2"),
+        (["maze-2x8"], "mazes have 4 to 64 rows and columns; got 2x8"),
         (["sudoku-6x6", "-o", "nowhere/x.csv"], "nowhere/x.csv: there is no folder nowhere"),
         (["sudoku-6x6", "-o", "."], ".: is a folder"),
     ],

@@ -12,7 +12,7 @@ import pytest
 
 import redraft.weights
 from redraft.cli import main
-from redraft.commands import solve as command
+from redraft.commands import answers as shown
 from redraft.tasks import get_task
 
 TASK = get_task("sudoku-4x4")
@@ -151,7 +151,7 @@ class TestOutput:
         assert out.count("┌") == 4
         assert out.rstrip().endswith("solved in 3 steps, checked by the rules")
         status, out, _ = run("solve", NEVER, "--weights", weights, "--watch", "--max-steps", "1")
-        assert status == 1 and "not solved in 1 step: the last draft changes the given" in out
+        assert status == 1 and "not solved in 1 step; the last draft: changes the given" in out
 
     def test_on_a_terminal_few_puzzles_are_drawn(
         self, run: Run, weights: Path, monkeypatch: pytest.MonkeyPatch
@@ -162,7 +162,7 @@ class TestOutput:
         assert status == 2 and out.count("┌") == 4
         assert "in 1 step, checked by the rules" in out and "not solved" in out
         assert "999" not in out and err.count("'999': expected 16 characters") == 1, "told once"
-        monkeypatch.setattr(command, "BOARDS", 1)
+        monkeypatch.setattr(shown, "BOARDS", 1)
         assert run("solve", *QUESTIONS[:2], "--weights", weights)[1].split() == ANSWERS[:2]
 
 

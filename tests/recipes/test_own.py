@@ -1,5 +1,6 @@
 """The recipe for own data: what one dial sets, and that its small runs train."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from redraft.recipes.own import Size, recipe_for
 from redraft.tasks import Examples, Task
 from redraft.tasks.grids import Grids, GridSpec
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
+from redraft.train.loop import Trainer
 
 
 def store_of(task: Task, count: int) -> Store:
@@ -67,6 +69,14 @@ def test_batch_and_steps_follow_the_data() -> None:
     assert recipe(count=100).steps < recipe(count=1000).steps < recipe(count=50_000, side=2).steps
 
 
+def test_puzzles_with_an_embedding_each() -> None:
+    task = Grids(GridSpec(name="mine", alphabet=(".", "a"), height=3, width=3))
+    store = replace(store_of(task, 20), puzzle_ids=np.arange(20, dtype=np.int32))
+    run = recipe_for(task, store, folder="data", size="nano")
+    assert (model(run).num_puzzles, model(run).puzzle_positions, run.optim.puzzle_lr) == (20, 1, 1e-2)
+    assert model(recipe("nano")).puzzle_positions == 0 and model(recipe("paper")).puzzle_positions == 16
+
+
 def test_where_the_data_is_and_back_from_json() -> None:
     run = recipe()
     assert (run.task, run.recipe, run.data.train, run.data.test) == ("mine", "own-tiny", "data", "data")
@@ -81,10 +91,6 @@ def test_models_are_small(size: Size, varies: bool) -> None:
 
 
 def test_two_steps_of_training(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from redraft.train.loop import Trainer
-
     task = Grids(GridSpec(name="mine", alphabet=(".", "a"), height=2, width=2, symmetries=("dihedral",)))
     store = store_of(task, 4)
     run = replace(recipe_for(task, store, folder=tmp_path, size="nano"), steps=2, eval_every=2, eval_steps=1)

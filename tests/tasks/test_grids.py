@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from redraft.errors import ConfigError, DataError, PuzzleError, RedraftError
 from redraft.tasks import Examples, check_task, get_task
 from redraft.tasks.base import IGNORE, OUTSIDE
+from redraft.tasks.grid_symmetries import keys
 from redraft.tasks.grids import Grids, GridSpec
 
 FIXED = GridSpec(name="mine", alphabet=(".", "a", "b"), height=2, width=3)
@@ -68,6 +69,24 @@ def some(task: Grids, count: int, seed: int) -> Examples:
 @given(tasks(), st.integers(0, 2**32))
 def test_contract(task: Grids, seed: int) -> None:
     check_task(task, examples=some(task, 5, seed), count=5, seed=seed)
+
+
+@given(tasks(), st.integers(0, 2**32))
+def test_augment_does_the_same_to_question_and_answer(task: Grids, seed: int) -> None:
+    grids = some(task, 6, seed).questions
+    inputs, labels = task.augment(task.encode(grids), task.encode_labels(grids), np.random.default_rng(seed))
+    assert np.array_equal(np.where(labels == IGNORE, 0, labels), inputs)
+    before, after = (keys(each, task.symmetries, varies=task.about.varies) for each in (grids, task.decode(inputs)))
+    assert np.array_equal(before, after), "only what was declared"
+
+
+def test_augment_shows_every_view() -> None:
+    task = Grids(GridSpec(name="mine", alphabet=("a", "b", "c", "d"), height=2, width=2, symmetries=("dihedral",)))
+    tokens = np.tile(task.encode(task.parse("ab/cd")), (200, 1))
+    shown, _ = task.augment(tokens, tokens, np.random.default_rng(0))
+    assert len({row.tobytes() for row in shown}) == 8
+    plain = Grids(GridSpec(name="mine", alphabet=("a", "b", "c", "d"), height=2, width=2))
+    assert plain.augment(tokens, tokens, np.random.default_rng(0))[0] is tokens, "none is declared"
 
 
 @given(tasks())
@@ -227,6 +246,21 @@ def test_checker_with_a_fault(checker: Write) -> None:
         task.check(task.parse("aaa/..."), task.parse(".ab/bb."))
 
 
+def test_check_task_finds_a_symmetry_that_is_none(checker: Write) -> None:
+    path = checker("return answer != question and answer[0][0] == 'a'")
+    spec = {"name": "mine", "alphabet": (".", "a", "b"), "height": 1, "width": 2, "checker": path}
+    task = Grids(GridSpec(**spec))
+    grids = np.stack([task.parse(text) for text in ("..", "b.", "ab", "aa")])
+    made = Examples(questions=grids[:2], answers=grids[2:], ratings=np.zeros(2, np.float32))
+    check_task(task, examples=made)
+    with pytest.raises(AssertionError, match="augment: own answer rejected"):
+        check_task(Grids(GridSpec(symmetries=("flip-h",), **spec)), examples=made)
+    wrong = Examples(questions=grids[:2], answers=grids[[2, 1]], ratings=made.ratings)
+    with pytest.raises(AssertionError, match="make: own answer rejected"):
+        check_task(task, examples=wrong)
+    check_task(task, count=1, examples=wrong)
+
+
 def test_checker_that_is_not_there(checker: Write, tmp_path: Path) -> None:
     with pytest.raises(RedraftError, match="no_such_module:check: expected a function that judges answers as module"):
         with_checker("no_such_module:check")
@@ -250,6 +284,10 @@ def test_load(checker: Write, tmp_path: Path) -> None:
     file.write_text("input,output\naaa/...,abb/...\naaa/..b,bbb/...\n")
     with pytest.raises(DataError, match=r"train\.csv, line 3: output: own_rules_\d+:check says it is wrong"):
         task.load(str(file))
+    broken = with_checker(checker("return bool(1 / (question != answer))"))
+    file.write_text("input,output\naaa/...,abb/...\naaa/...,aaa/...\n")
+    with pytest.raises(DataError, match=r"train\.csv, line 3: output: own_rules_\d+:check raised ZeroDivisionError"):
+        broken.load(str(file))
     file.write_text("input,output\naaa/...,abb\n")
     with pytest.raises(DataError, match=r"train\.csv, line 2: output: expected 2 x 3 cells, got 1 x 3"):
         task.load(str(file))

@@ -5,7 +5,9 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from redraft.tasks.render import board_lines, board_segments, svg_animation, svg_strip
+from redraft.tasks.base import OUTSIDE, Grid, Task
+from redraft.tasks.maze import FILLS, Maze
+from redraft.tasks.render import MARK, board_lines, board_segments, ink_on, svg_animation, svg_strip, used
 from redraft.tasks.sudoku import Sudoku
 
 TASK = Sudoku(4)
@@ -64,3 +66,67 @@ def test_svg_animation_loops_over_every_step() -> None:
 def test_captions_must_match() -> None:
     with pytest.raises(ValueError, match="a caption for each, got 1 and 2"):
         svg_strip(TASK, QUESTION, [QUESTION], ["a", "b"])
+
+
+# cells that are known by their colour
+
+MAZE = Maze(4, 5)
+WALLED = MAZE.parse("S.#..\n..#..\n.##..\n....G")
+PATH = MAZE.parse("S.#..\no.#..\no##..\nooooG")
+
+
+class Coloured(Sudoku):
+    """Sudoku whose 1 is blue, on grids that need not fill the canvas."""
+
+    wrong_cells = Task.wrong_cells
+
+    def symbols(self, grid: Grid) -> list[list[str]]:
+        return [[" ·1234"[cell + 1] for cell in row] for row in grid.tolist()]
+
+    def fills(self, grid: Grid) -> list[list[str]]:
+        return [["#0000ff" if cell == 1 else "" for cell in row] for row in grid.tolist()]
+
+
+def area(root: ElementTree.Element, fill: str) -> int:
+    """Cells that rectangles of a colour cover; cells of these boards are 44 pixels wide."""
+    return sum(int(each.get("width", 0)) for each in root.iter(f"{SVG}rect") if each.get("fill") == fill) // 44
+
+
+def test_svg_cells_in_their_colours() -> None:
+    draft = PATH.copy()
+    draft[1:3, 0] = 1
+    root = ElementTree.fromstring(svg_strip(MAZE, WALLED, [WALLED, draft, PATH], ["question", "draft", "answer"]))
+    assert [area(root, FILLS[symbol]) for symbol in range(5)] == [12, 32, 3, 3, 10]
+    texts = [each.text for each in root.iter(f"{SVG}text")]
+    assert texts.count("S") == texts.count("G") == 3 and "o" not in texts and "#" not in texts
+    frames = [each for each in root.iter(f"{SVG}path") if each.get("stroke") == MARK["changed"]]
+    assert len(frames) == 1 and (frames[0].get("d") or "").count("M") == 2, "framed: what changed since the draft"
+    wrong = [each for each in root.iter(f"{SVG}path") if each.get("stroke") == MARK["wrong"]]
+    assert len(wrong) == 1 and (wrong[0].get("d") or "").count("M") == 1, "the end of the path in the draft"
+
+
+def test_cells_without_a_colour_are_drawn_as_ever() -> None:
+    root = ElementTree.fromstring(svg_strip(Coloured(4), QUESTION, [QUESTION], ["puzzle"]))
+    assert area(root, "#0000ff") == 2
+    assert [each.text for each in root.iter(f"{SVG}text")] == ["4", "4", "puzzle"]
+
+
+def test_what_lies_outside_is_not_drawn() -> None:
+    question = np.full((4, 4), OUTSIDE, np.int8)
+    question[:2, :3] = 1
+    draft = question.copy()
+    draft[2, 0] = 2
+    task = Coloured(4)
+    assert used(question) == (2, 3) and used(question, draft) == (3, 3) and used(draft[:, :1]) == (3, 1)
+    assert used(np.full((4, 4), OUTSIDE)) == (4, 4)
+    assert len(board_lines(task, question)) == 2 + 2
+    assert len(board_segments(task, question, question, size=(3, 3))) == 3 + 3, "with a line between boxes"
+    root = ElementTree.fromstring(svg_strip(task, question, [question], ["small"]))
+    assert area(root, "#0000ff") == 6 and root.get("width") == str(3 * 44 + 40)
+    assert svg_animation(task, question, [question], ["small"]).count("<rect") == svg_strip(
+        task, question, [question], ["small"]
+    ).count("<rect") + 1  # fmt: skip
+
+
+def test_ink_can_be_read_on_any_fill() -> None:
+    assert ink_on("#000000") == ink_on("#2d333b") == "#ffffff" and ink_on("#ffffff") == ink_on("#f2a83b") == "#000000"

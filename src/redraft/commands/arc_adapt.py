@@ -25,6 +25,7 @@ from redraft.recipes.arc import adaptation
 from redraft.solve.load import open_weights
 from redraft.solve.stepper import TorchStepper
 from redraft.tasks import get_task
+from redraft.tasks.arc import Arc
 from redraft.tasks.arc_files import read_tasks
 from redraft.train.config import RunConfig
 from redraft.train.log import Display, MetricsFile, Reporter
@@ -64,14 +65,15 @@ def run(arguments: list[str]) -> int:
         if getattr(args, name) < 1:
             raise ConfigError(f"--{name.replace('_', '-')}: expected at least 1, got {getattr(args, name)}")
     weights = open_weights(args.weights, dtype=args.dtype)
-    if weights.task != "arc":
-        raise WeightsError(f"{args.weights}: made for {get_task(weights.task).name}, expected weights for arc")
+    task = get_task(weights.task)
+    if not isinstance(task, Arc):
+        raise WeightsError(f"{args.weights}: made for {task.name}, expected weights for ARC")
     if not weights.model.config.puzzle_positions and args.learn == "embeddings":
         raise WeightsError(f"{args.weights}: has no puzzle embeddings to learn; add --learn all")
     console = Console(stderr=True)
-    data = _data(args)
+    data = _data(args, task)
     device = choose_device(args.device)
-    outcome, model = _learn(args, weights, data, device, console)
+    outcome, model = _learn(args, weights, task, data, device, console)
     if not outcome.finished:
         console.print("stopped; the same command goes on from here", highlight=False)
         return 130
@@ -96,21 +98,24 @@ def run(arguments: list[str]) -> int:
     return conclude(votes, tasks, kept, context, data=args.tasks)
 
 
-def _data(args: Adapt) -> Store:
+def _data(args: Adapt, task: Arc) -> Store:
     """The demonstrations of the new tasks under their views; written on the first call, opened on later ones."""
     folder = args.out / DATA
     beside = Path(args.tasks) / TASKS  # of a folder of ARC data
     source = str(beside) if beside.is_file() else args.tasks
     if not is_store(folder / "train"):
         args.out.mkdir(parents=True, exist_ok=True)
-        return write_arc([], read_tasks(source), folder, count=args.views, seed=args.seed, source=source)["train"]
-    store = Store.open(folder / "train", task="arc")
+        tasks, side = read_tasks(source), task.height
+        return write_arc([], tasks, folder, count=args.views, seed=args.seed, source=source, side=side)["train"]
+    store = Store.open(folder / "train", task=task.spec)
     if not store.source.startswith(f"{source}, ") or f"up to {args.views} a task, seed {args.seed}" not in store.source:
         raise DataError(f"{args.out}: holds an adaptation to {store.source}; name another folder with --out")
     return store
 
 
-def _learn(args: Adapt, weights: Weights, data: Store, device: torch.device, console: Console) -> tuple[Outcome, Model]:
+def _learn(
+    args: Adapt, weights: Weights, task: Arc, data: Store, device: torch.device, console: Console
+) -> tuple[Outcome, Model]:
     """Trains to the end or until interrupted; the model with what was learnt."""
     folder = args.out / RUN
     resume = (folder / CONFIG).exists()
@@ -118,7 +123,7 @@ def _learn(args: Adapt, weights: Weights, data: Store, device: torch.device, con
     trainer = Trainer(
         config,
         folder,
-        task=get_task("arc"),
+        task=task,
         data=data,
         device=device,
         resume=resume,
@@ -129,7 +134,7 @@ def _learn(args: Adapt, weights: Weights, data: Store, device: torch.device, con
         Display(total=config.steps, start=trainer.progress.step, console=console),
     ]
     try:
-        outcome = trainer.run(_judge(data, config), reporters)
+        outcome = trainer.run(_judge(task, data, config), reporters)
     finally:
         for reporter in reporters:
             reporter.close()
@@ -154,13 +159,13 @@ def _recipe(args: Adapt, weights: Weights, data: Store) -> RunConfig:
     )
 
 
-def _judge(data: Store, config: RunConfig) -> Callable[[Model], dict[str, float]]:
+def _judge(task: Arc, data: Store, config: RunConfig) -> Callable[[Model], dict[str, float]]:
     """What training calls at its end: how many of the demonstrations themselves come out exactly."""
     some = data.rows(slice(JUDGED))
 
     def judge(model: Model) -> dict[str, float]:
         stepper = TorchStepper(model, device=next(model.parameters()).device)
-        records = evaluate(stepper, get_task("arc"), some, steps=config.eval_steps, batch_size=config.batch_size)
+        records = evaluate(stepper, task, some, steps=config.eval_steps, batch_size=config.batch_size)
         return {"exact": float(records.exact[:, -1].mean()), "cells": float(records.cells[:, -1].mean())}
 
     return judge

@@ -53,6 +53,8 @@ class Arguments:
     """ARC: more tasks to train on, ConceptARC in the published recipes."""
     views: int = 1000
     """ARC: views of each task besides itself."""
+    canvas: int = 30
+    """ARC: rows and columns of the canvas; a smaller one is faster, where all grids are small."""
     allow_leaks: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TASK …")] = ()
     """ARC: evaluation tasks that may stand in the training data too; all for all of them."""
 
@@ -60,7 +62,7 @@ class Arguments:
 # Options of one kind of source that mean nothing for the other.
 ONLY = {
     "grids": ("name", "test", "test_share", "symmetries", "checker", "alphabet", "limit", "allow_contradictions"),
-    "arc": ("concept", "views", "allow_leaks"),
+    "arc": ("concept", "views", "canvas", "allow_leaks"),
 }
 
 
@@ -116,6 +118,7 @@ def _arc(args: Arguments) -> list[str]:
         count=args.views,
         seed=args.seed,
         allow=(*OWN_LEAKS, *args.allow_leaks),
+        side=args.canvas,
     )
     return [_line(split, store) for split, store in stores.items()]
 

@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from rich.console import Console
 
+from redraft.commands.answers import NOT_JUDGED, done, draw, plain, print_results, to_csv
 from redraft.commands.arguments import parse
 from redraft.commands.progress import progress
-from redraft.errors import ConfigError, PuzzleError, WeightsError
+from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
 from redraft.files import require_place, write_text
 from redraft.tasks import Puzzle, Task, get_task
-from redraft.tasks.sudoku import sudoku_for
+from redraft.tasks.maze import Maze, maze_for
+from redraft.tasks.sudoku import Sudoku, sudoku_for
 
 if TYPE_CHECKING:
     from redraft.models.io import Weights
     from redraft.solve.solver import Answer
 
-BOARDS = 4  # up to so many puzzles are drawn; more get a line each
+FAMILIES: dict[str, tuple[type[Task], Callable[[Sequence[str]], Task]]] = {  # the puzzles themselves tell the size
+    "sudoku": (Sudoku, sudoku_for),
+    "maze": (Maze, maze_for),
+}
+PICTURES = (".svg", ".png")
 
 Entry = Puzzle | PuzzleError
-Result = tuple[str, "Answer | PuzzleError"]  # where the puzzle stands, and what came of it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[TASK] PUZZLE …")] = ()
-    """What to solve: optionally a task (sudoku, sudoku-6x6, …), then puzzles written out, blanks as `.`, `0` or `_`."""
+    """What to solve: optionally a task (sudoku, maze-10x10, …), then puzzles written out: a Sudoku with blanks as `.`,
+    `0` or `_`, a maze of `#`, `.`, `S` and `G`, own grids as in their file."""
     file: Annotated[Path | None, tyro.conf.arg(aliases=["-f"], metavar="FILE")] = None
     """Puzzles from a file (`-` for standard input): a line each, drawn grids, or a CSV with a column `question`."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
@@ -45,6 +49,8 @@ class Arguments:
     """Weights that ship, a folder of weights, or a run's folder; by default those that ship for the task."""
     watch: bool = False
     """Shows the board step by step as the answer is redrafted."""
+    picture: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Draws the one puzzle given and the drafts of its answer to a file, .svg or, where cells are colours, .png."""
     delay: float = 0.5
     """Seconds a step is shown by --watch on a terminal."""
     max_steps: int = 16
@@ -67,18 +73,18 @@ def run(arguments: list[str]) -> int:
     description = "Solves puzzles; never shows a wrong answer as right."
     args = parse(Arguments, arguments, command="solve", description=description, gather="inputs")
     _require_sense(args)
-    texts = list(args.inputs)
-    name = texts.pop(0) if texts and _is_task(texts[0]) else None
+    name, texts, opened = _named_task(args)
     lines, source = _read_lines(args.file)
     if not texts and args.file is None:
         raise ConfigError("nothing to solve: write a puzzle out, or name a file with -f")
     if not texts and not any(map(str.strip, lines)):
         raise ConfigError(f"{source}: no puzzles")
-    task, opened = _task_and_weights(name, texts, lines, args)
+    task, opened = _task_and_weights(name, texts, lines, args, opened)
     entries = [_given(task, text) for text in texts] + task.read(lines, source)
     entries = [_validated(task, entry) for entry in entries]
     if not entries:
         raise ConfigError(f"{source}: no puzzles")
+    _require_drawable(task, entries, args)
     return _solve(opened, task, entries, args)
 
 
@@ -92,15 +98,49 @@ def _require_sense(args: Arguments) -> None:
         raise ConfigError(f"--delay: expected at least 0 seconds, got {args.delay:g}")
     if sum((args.json, args.watch, args.output is not None)) > 1:
         raise ConfigError("--json, --watch and -o exclude each other")
-    if args.output is not None:
-        require_place(args.output)
+    for file in (args.output, args.picture):
+        if file is not None:
+            require_place(file)
+    if args.picture is not None and args.picture.suffix.lower() not in PICTURES:
+        raise ConfigError(f"--picture {args.picture}: expected a name that ends in {' or '.join(PICTURES)}")
     for text in args.inputs:
         if os.path.isfile(text):
             raise ConfigError(f"{text} is a file; have its puzzles read by -f {text}")
 
 
-def _is_task(text: str) -> bool:
-    return text[:1].isalpha() and text[:1].isascii()
+def _require_drawable(task: Task, entries: Sequence[Entry], args: Arguments) -> None:
+    """Raises ConfigError where --picture has more than one puzzle, or letters that a PNG would lack."""
+    if args.picture is None:
+        return
+    questions = [entry.question for entry in entries if isinstance(entry, Puzzle)]
+    if len(entries) != 1:
+        raise ConfigError(f"--picture draws one puzzle; got {len(entries)}")
+    if args.picture.suffix.lower() == ".png" and not all(any(map(any, task.fills(each))) for each in questions):
+        raise ConfigError(f"--picture {args.picture}: a PNG has no letters, which {task.name} needs; name an .svg file")
+
+
+def _named_task(args: Arguments) -> tuple[str | None, list[str], Weights | None]:
+    """The task's name, if the first of the inputs is one, the other inputs, and the weights if they had to be asked.
+
+    A puzzle of one's own may begin with a letter too, so what names no task may be one where weights are named.
+    """
+    from redraft.solve.load import open_weights
+
+    texts = list(args.inputs)
+    if not texts or not (texts[0][:1].isascii() and texts[0][:1].isalpha()) or set(texts[0]) <= {*"#.· SG\n"}:
+        return None, texts, None
+    if texts[0] in FAMILIES:
+        return texts[0], texts[1:], None
+    try:
+        get_task(texts[0])
+    except RedraftError:
+        if args.weights is None:
+            raise
+        opened = open_weights(args.weights, dtype=args.dtype)
+        if isinstance(_given(get_task(opened.task), texts[0]), PuzzleError):
+            raise
+        return None, texts, opened
+    return texts[0], texts[1:], None
 
 
 def _read_lines(file: Path | None) -> tuple[list[str], str]:
@@ -116,19 +156,23 @@ def _read_lines(file: Path | None) -> tuple[list[str], str]:
     return text.splitlines(), source
 
 
-def _task_and_weights(name: str | None, texts: list[str], lines: list[str], args: Arguments) -> tuple[Task, Weights]:
-    """The task named, or that of the weights, or the Sudoku that the puzzles' size tells; and weights for it."""
+def _task_and_weights(
+    name: str | None, texts: list[str], lines: list[str], args: Arguments, opened: Weights | None
+) -> tuple[Task, Weights]:
+    """The task named, or that of the weights, or what the puzzles look like; and weights for it."""
     import redraft.weights
     from redraft.solve.load import open_weights
 
-    task = None if name in (None, "sudoku") else get_task(str(name))
+    task = None if name is None or name in FAMILIES else get_task(name)
     if args.weights is not None:
-        opened = open_weights(args.weights, dtype=args.dtype)
+        opened = opened or open_weights(args.weights, dtype=args.dtype)
         made_for = get_task(opened.task)
         if task is not None and task.spec != opened.task:
             raise WeightsError(f"{args.weights}: made for {made_for.name}, but these puzzles are {task.name}")
+        if name in FAMILIES and not isinstance(made_for, FAMILIES[str(name)][0]):
+            raise WeightsError(f"{args.weights}: made for {made_for.name}, but these puzzles are {name}")
         return made_for, opened
-    task = task or sudoku_for(texts or ["\n".join(lines)])
+    task = task or _family(name, texts or ["\n".join(lines)])
     shipped = redraft.weights.names()
     if task.name not in shipped:
         raise WeightsError(
@@ -136,6 +180,16 @@ def _task_and_weights(name: str | None, texts: list[str], lines: list[str], args
             "train some with redraft train, and name them by --weights"
         )
     return task, open_weights(task.name, dtype=args.dtype)
+
+
+def _family(name: str | None, texts: Sequence[str]) -> Task:
+    """The Sudoku or maze of the size that the texts have; Sudoku is meant unless named or unmistakable."""
+    if name is None:
+        try:
+            return maze_for(texts)
+        except PuzzleError:
+            name = "sudoku"
+    return FAMILIES[name][1](texts)
 
 
 def _given(task: Task, text: str) -> Entry:
@@ -167,7 +221,7 @@ def _solve(opened: Weights, task: Task, entries: Sequence[Entry], args: Argument
         max_steps=args.max_steps,
         halt="never" if args.no_halt else args.halt,
         batch_size=args.batch_size,
-        trace=args.watch or args.json,
+        trace=args.watch or args.json or args.picture is not None,
     )
     sound = [entry.question for entry in entries if isinstance(entry, Puzzle)]
     started = time.monotonic()
@@ -181,71 +235,26 @@ def _solve(opened: Weights, task: Task, entries: Sequence[Entry], args: Argument
     answers = iter(solved)
     results = [(entry.place, entry if isinstance(entry, PuzzleError) else next(answers)) for entry in entries]
 
+    if args.picture is not None:
+        for answer in solved:
+            draw(task, answer, args.picture)
     if args.output is not None:
-        write_text(args.output, _csv(task, results))
+        write_text(args.output, to_csv(task, results))
     elif args.json:
         for result in results:
-            print(json.dumps(_plain(task, result), allow_nan=False))
+            print(json.dumps(plain(task, result), allow_nan=False))
     elif args.watch:
         for answer in solved:
             watch(task, answer, Console(), delay=args.delay, max_steps=args.max_steps)
     else:
-        _print(task, results)
+        print_results(task, results)
     for entry in entries:
         if isinstance(entry, PuzzleError):
             print(f"redraft solve: {entry}", file=sys.stderr)
-    right = sum(answer.solved for answer in solved)
+    right = sum(done(task, answer) for answer in solved)
     if len(entries) > 1 or args.output is not None:
         where = f", answers in {args.output}" if args.output is not None else ""
         bad = f", {len(entries) - len(sound)} cannot be solved" if len(sound) < len(entries) else ""
-        print(f"{right} of {len(entries)} solved in {seconds:.2f} s{bad}{where}", file=sys.stderr)
+        word, unjudged = ("solved", "") if task.judges else ("halted", f", {NOT_JUDGED}")
+        print(f"{right} of {len(entries)} {word} in {seconds:.2f} s{bad}{unjudged}{where}", file=sys.stderr)
     return 2 if len(sound) < len(entries) else 0 if right == len(sound) else 1
-
-
-def _print(task: Task, results: Sequence[Result]) -> None:
-    from redraft.commands.watch import print_answer
-
-    console = Console()
-    drawn = len(results) <= BOARDS and console.is_terminal
-    for _, answer in results:
-        if isinstance(answer, PuzzleError):
-            if not console.is_terminal:  # holds the place of an answer; a terminal shows it as an error anyway
-                print(f"# {answer}")
-        elif drawn:
-            print_answer(task, answer, console)
-        elif answer.solved:
-            print(task.format(answer.grid))
-        else:
-            print(f"# not solved: {task.format(answer.question)} (after {answer.steps} steps, {answer.verdict.reason})")
-
-
-def _plain(task: Task, result: Result) -> dict[str, Any]:
-    """A result as plain values. Only a solved puzzle has an `answer`; the last draft of another is its `draft`."""
-    place, answer = result
-    if isinstance(answer, PuzzleError):
-        return {"place": place, "status": "error", "message": answer.message}
-    values: dict[str, Any] = {
-        "place": place,
-        "question": task.format(answer.question),
-        "status": "solved" if answer.solved else "unsolved",
-        "answer" if answer.solved else "draft": task.format(answer.grid),
-        "steps": answer.steps,
-        "halt_probability": round(answer.halt_probability, 6),
-        "message": answer.verdict.reason,
-    }
-    if answer.trace:
-        values["trace"] = [
-            {"draft": task.format(step.grid), "halt_probability": round(step.halt_probability, 6)}
-            for step in answer.trace
-        ]
-    return values
-
-
-def _csv(task: Task, results: Sequence[Result]) -> str:
-    text = io.StringIO()
-    columns = ("place", "question", "status", "answer", "draft", "steps", "halt_probability", "message")
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n", restval="")
-    writer.writeheader()
-    for result in results:
-        writer.writerow(_plain(task, result))
-    return text.getvalue()

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.data.store import Store, new_folder
-from redraft.errors import DataError
+from redraft.errors import DataError, PuzzleError
 from redraft.files import write_text
 from redraft.tasks.arc import Arc, canvas
-from redraft.tasks.arc_files import ArcTask, Pair, read_halves, read_tasks, to_json
+from redraft.tasks.arc_files import SIDE, ArcTask, Pair, read_halves, read_tasks, to_json
 from redraft.tasks.arc_make import make_tasks
 from redraft.tasks.base import OUTSIDE
 from redraft.tasks.views import Views
@@ -36,6 +36,7 @@ def build_arc(
     count: int = 1000,
     seed: int = 0,
     allow: Collection[str] = OWN_LEAKS,
+    side: int = SIDE,
 ) -> dict[str, Store]:
     """Writes the data folder of `arc_data(source, concept=concept)` and gives its stores, `train` and `test`.
 
@@ -49,16 +50,26 @@ def build_arc(
     allowed = refuse_leaks(training, evaluation, allow)
     words = [source, *([f"with {concept}"] if concept else [])]
     words += [f"evaluation tasks in training, which was allowed: {_some(allowed)}"] if allowed else []
-    return write_arc(training, evaluation, folder, count=count, seed=seed, source=", ".join(words))
+    return write_arc(training, evaluation, folder, count=count, seed=seed, source=", ".join(words), side=side)
 
 
 def write_arc(
-    training: Sequence[ArcTask], evaluation: Sequence[ArcTask], folder: Path, *, count: int, seed: int, source: str
+    training: Sequence[ArcTask],
+    evaluation: Sequence[ArcTask],
+    folder: Path,
+    *,
+    count: int,
+    seed: int,
+    source: str,
+    side: int = SIDE,
 ) -> dict[str, Store]:
-    """Writes the data folder of these tasks, whole or not at all, and gives its stores; `source` says whence."""
+    """Writes the data folder of these tasks, whole or not at all, and gives its stores; `source` says whence.
+
+    `side`: rows and columns of the canvas; DataError where a grid is larger.
+    """
     views = Views.make([*training, *evaluation], count=count, seed=seed)
     source = f"{source}, {len(views)} views of up to {count} a task, seed {seed}"
-    stores = arc_stores(training, evaluation, views=views, source=source)
+    stores = arc_stores(training, evaluation, views=views, source=source, side=side)
     with new_folder(folder) as partial:
         for split, store in stores.items():
             store.save(partial / split)
@@ -83,7 +94,12 @@ def arc_data(source: str, *, concept: str | None = None) -> tuple[list[ArcTask],
 
 
 def arc_stores(
-    training: Sequence[ArcTask], evaluation: Sequence[ArcTask], *, views: Views, source: str = ""
+    training: Sequence[ArcTask],
+    evaluation: Sequence[ArcTask],
+    *,
+    views: Views,
+    source: str = "",
+    side: int = SIDE,
 ) -> dict[str, Store]:
     """The stores `train` and `test`; each task is a group and a puzzle, under the id of its first view.
 
@@ -94,23 +110,22 @@ def arc_stores(
     # nothing can be learnt from a pair without output
     train = [(name, tuple(pair for pair in pairs if pair.output is not None)) for name, pairs in train]
     test = [(task.name, task.test) for task in evaluation]
-    return {split: _store(groups, views, source) for split, groups in (("train", train), ("test", test))}
+    return {split: _store(groups, views, source, side) for split, groups in (("train", train), ("test", test))}
 
 
-def _store(groups: Sequence[tuple[str, tuple[Pair, ...]]], views: Views, source: str) -> Store:
+def _store(groups: Sequence[tuple[str, tuple[Pair, ...]]], views: Views, source: str, side: int) -> Store:
     first = dict(zip(views.tasks, (views.starts[:-1] + 1).tolist(), strict=True))
     if strange := [name for name, _ in groups if name not in first]:
         raise DataError(f"{_some(strange)}: {len(strange)} tasks have no views; make the views of all tasks")
     sizes = [len(pairs) for _, pairs in groups]
     numbers = np.repeat(np.arange(len(groups), dtype=np.int32), sizes)
-    task = Arc()
-    pairs = [pair for _, each in groups for pair in each]
+    task = Arc(side)
     return Store(
         task=task.spec,
-        inputs=task.encode(_canvases([pair.input for pair in pairs])),
-        labels=task.encode_labels(_canvases([pair.output for pair in pairs])),
+        inputs=task.encode(_canvases([(name, pair.input) for name, pairs in groups for pair in pairs], side)),
+        labels=task.encode_labels(_canvases([(name, pair.output) for name, pairs in groups for pair in pairs], side)),
         puzzle_ids=np.repeat(np.array([first[name] for name, _ in groups], np.int32), sizes),
-        ratings=np.full(len(pairs), np.nan, np.float32),
+        ratings=np.full(sum(sizes), np.nan, np.float32),
         groups=numbers,
         puzzles=numbers,
         views=views,
@@ -118,11 +133,15 @@ def _store(groups: Sequence[tuple[str, tuple[Pair, ...]]], views: Views, source:
     )
 
 
-def _canvases(grids: Sequence[NDArray[np.uint8] | None]) -> NDArray[np.int8]:
-    boards = np.full((len(grids), Arc.height, Arc.width), OUTSIDE, np.int8)
-    for board, grid in zip(boards, grids, strict=True):
+def _canvases(grids: Sequence[tuple[str, NDArray[np.uint8] | None]], side: int) -> NDArray[np.int8]:
+    """Canvases (N, side, side) of grids, each with the name of its task."""
+    boards = np.full((len(grids), side, side), OUTSIDE, np.int8)
+    for board, (name, grid) in zip(boards, grids, strict=True):
         if grid is not None:
-            board[:] = canvas(grid)
+            try:
+                board[:] = canvas(grid, side)
+            except PuzzleError as error:
+                raise DataError(f"task {name}: a grid has {error.message}") from None
     return boards
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -67,6 +67,7 @@ def recipe_for(task: Task, store: Store, *, folder: Path | str, size: Size = "ti
         raise ConfigError(f"size: expected one of {', '.join(get_args(Size))}, got {size!r}")
     scale, cells = _SCALES[size], task.seq_len
     varies = bool((store.labels[:1000] < 0).any())  # labels beyond a grid that is smaller than the canvas
+    known = store.num_puzzle_ids > 1  # puzzles that the model is told apart by an embedding, as in ARC
     by_mlp = cells <= MIXED_BY_MLP and not varies
     steps = _steps(scale.steps, len(store))
     most = scale.batch_size if size == "paper" else min(scale.batch_size, max(8, CELLS_A_BATCH // cells))
@@ -84,12 +85,12 @@ def recipe_for(task: Task, store: Store, *, folder: Path | str, size: Size = "ti
             mixer="mlp" if by_mlp else "attention",
             positions="none" if by_mlp else "rope",
             num_heads=scale.heads,
-            puzzle_positions=16 if size == "paper" else 0,
+            puzzle_positions=16 if size == "paper" else int(known),
             num_puzzles=store.num_puzzle_ids,
             puzzle_dim=scale.hidden_size,
         ),
-        data=DataConfig(train=str(folder), test=str(folder), test_limit=1000),
-        optim=scale.optim,
+        data=DataConfig(train=str(folder), test=str(folder), test_limit=500),
+        optim=replace(scale.optim, puzzle_lr=1e-2, puzzle_weight_decay=0.1) if known else scale.optim,
         steps=steps,
         batch_size=_power_of_two(min(most, len(store))) if size != "paper" else min(most, len(store)),
         eval_every=max(1, steps // 8),

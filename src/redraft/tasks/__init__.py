@@ -28,7 +28,10 @@ TASKS: dict[str, Callable[[], Task]] = {
     "arc": Arc,
 }
 
-_MAZE = re.compile(r"maze-(\d+)x(\d+)")  # mazes of any other size
+_SIZED: dict[str, Callable[[int, int], Task]] = {  # tasks of any other size
+    "maze": Maze,
+    "arc": lambda height, width: Arc(height if height == width else 0),
+}
 
 
 def get_task(spec: str | dict[str, Any]) -> Task:
@@ -43,8 +46,8 @@ def get_task(spec: str | dict[str, Any]) -> Task:
         raise RedraftError(f"unknown kind of task {spec.get('kind')!r}")
     if ":" in spec:
         return _foreign(spec)
-    if size := _MAZE.fullmatch(spec):
-        return Maze(int(size[1]), int(size[2]))
+    if (size := re.fullmatch(r"(\w+)-(\d+)x(\d+)", spec)) and size[1] in _SIZED:
+        return _SIZED[size[1]](int(size[2]), int(size[3]))
     if spec not in TASKS:
         raise RedraftError(f"unknown task '{spec}'; known tasks: {', '.join(TASKS)}, or your own as module:NAME")
     return TASKS[spec]()

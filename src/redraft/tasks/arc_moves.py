@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.tasks.arc_files import COLOURS, SIDE
+from redraft.tasks.arc_files import COLOURS
 from redraft.tasks.base import IGNORE, Tokens
 
 Colours = NDArray[np.uint8]  # (..., 10), what each colour becomes
@@ -47,20 +48,22 @@ def transform(
     colours: Colours,
     rng: np.random.Generator | None = None,
 ) -> tuple[Tokens, Tokens]:
-    """Pairs of grids (B, 900), which begin in the top left corner, each under a symmetry (B,) and colours (B, 10).
+    """Pairs of grids (B, L) in the top left corner of a canvas, L = S x S, each under a symmetry (B,)
+    and colours (B, 10).
 
     With `rng`, each pair is moved to a random place where both grids lie on the canvas, or stays, one in four.
     """
     names = np.zeros((len(inputs), COLOURS + 2), inputs.dtype)  # what each token becomes
     names[:, 1], names[:, 2:] = 1, colours + 2
-    boards = [np.asarray(tokens).reshape(-1, SIDE, SIDE) for tokens in (inputs, labels)]
+    side = isqrt(inputs.shape[1])
+    boards = [np.asarray(tokens).reshape(-1, side, side) for tokens in (inputs, labels)]
     sizes = [_sizes(board, SWAPS[symmetries]) for board in boards]
     corner = np.zeros((len(inputs), 2), np.int64)
     if rng is not None:
-        corner = rng.integers(SIDE + 1 - np.maximum(*sizes))
+        corner = rng.integers(side + 1 - np.maximum(*sizes))
         corner[rng.random(len(corner)) < STAYS] = 0
     question, answer = (
-        _named(_moved(board, symmetries, size, corner, pad), names).reshape(-1, SIDE * SIDE)
+        _named(_moved(board, symmetries, size, corner, pad), names).reshape(-1, side * side)
         for board, size, pad in zip(boards, sizes, (0, IGNORE), strict=True)
     )
     return question, answer
@@ -69,21 +72,22 @@ def transform(
 def _moved(
     boards: Tokens, symmetries: NDArray[np.uint8], sizes: NDArray[np.int64], corner: NDArray[np.int64], pad: int
 ) -> Tokens:
-    """Boards (B, 30, 30) whose grids have `sizes` (B, 2) under symmetries (B,), and then begin at `corner` (B, 2)."""
+    """Boards (B, S, S) whose grids have `sizes` (B, 2) under symmetries (B,), and then begin at `corner` (B, 2)."""
     swaps, flips, mirrors = SWAPS[symmetries], FLIPS[symmetries], MIRRORS[symmetries]
-    # For each row and column of the canvas the line of the old board that it comes from; SIDE, a line of padding put
+    # For each row and column of the canvas the line of the old board that it comes from; S, a line of padding put
     # there for it, where that is beyond the grid and its end markers.
-    rows = _lines(corner[:, 0], sizes[:, 0], np.where(swaps, mirrors, flips))
-    columns = _lines(corner[:, 1], sizes[:, 1], np.where(swaps, flips, mirrors))
-    padded = np.full((len(boards), SIDE + 1, SIDE + 1), pad, boards.dtype)
-    padded[:, :SIDE, :SIDE] = boards
-    stride = np.where(swaps, 1, SIDE + 1)[:, None]  # of rows in the old board; of columns the other of the two
-    source = (rows * stride)[:, :, None] + (columns * (SIDE + 2 - stride))[:, None, :]
+    side = boards.shape[1]
+    rows = _lines(corner[:, 0], sizes[:, 0], np.where(swaps, mirrors, flips), side)
+    columns = _lines(corner[:, 1], sizes[:, 1], np.where(swaps, flips, mirrors), side)
+    padded = np.full((len(boards), side + 1, side + 1), pad, boards.dtype)
+    padded[:, :side, :side] = boards
+    stride = np.where(swaps, 1, side + 1)[:, None]  # of rows in the old board; of columns the other of the two
+    source = (rows * stride)[:, :, None] + (columns * (side + 2 - stride))[:, None, :]
     return padded.ravel()[source + _offsets(padded)]
 
 
 def _named(boards: Tokens, names: Tokens) -> Tokens:
-    """Boards (B, 30, 30) with each token called by its place in names (B, 12); labels that do not count stay."""
+    """Boards (B, S, S) with each token called by its place in names (B, 12); labels that do not count stay."""
     return np.where(boards < 0, boards, names.ravel()[np.maximum(boards, 0) + _offsets(names)])
 
 
@@ -94,15 +98,17 @@ def _offsets(arrays: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def _sizes(boards: Tokens, swaps: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Rows and columns (B, 2) that the grids on these boards (B, 30, 30) have once the `swaps` are transposed."""
+    """Rows and columns (B, 2) that the grids on these boards (B, S, S) have once the `swaps` are transposed."""
     sizes = np.stack([(boards[:, :, 0] > 1).sum(1), (boards[:, 0, :] > 1).sum(1)], axis=1)
     return np.where(swaps[:, None], sizes[:, ::-1], sizes)
 
 
-def _lines(offset: NDArray[np.int64], length: NDArray[np.int64], reverse: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The old line (B, 30) at each of the canvas when `length` (B,) of them begin at `offset`, maybe in reverse."""
-    line = np.arange(SIDE) - offset[:, None]
+def _lines(
+    offset: NDArray[np.int64], length: NDArray[np.int64], reverse: NDArray[np.bool_], side: int
+) -> NDArray[np.int64]:
+    """The old line (B, S) at each of the canvas when `length` (B,) of them begin at `offset`, maybe in reverse."""
+    line = np.arange(side) - offset[:, None]
     length = length[:, None]
     inner = np.where(reverse[:, None], length - 1 - line, line)
     # the line after the last holds the end markers, whichever way round the others are
-    return np.where((line < 0) | (line > length), SIDE, np.where(line == length, length, inner))
+    return np.where((line < 0) | (line > length), side, np.where(line == length, length, inner))

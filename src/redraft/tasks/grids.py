@@ -139,7 +139,7 @@ class Grids(Task):
         return grid_files.read(self, lines, name)
 
     def load(self, path: str, *, split: str = "train", limit: int | None = None) -> Examples:
-        """Pairs from a CSV, JSONL or JSON file, or from the files of a folder whose names begin with `split`.
+        """Pairs from a CSV, JSONL or JSON file, or a folder: its `{split}.csv` (or .jsonl …), else all such files.
 
         Raises DataError with file and line for what is not a pair of this task, or has a wrong answer.
         """
@@ -154,9 +154,15 @@ class Grids(Task):
 
     def require_right(self, examples: Examples, source: Path) -> None:
         """Raises DataError with file and line for the first of a source's pairs with a wrong answer, by the checker."""
+        if not self.judges:
+            return
         for row, (question, answer) in enumerate(zip(examples.questions, examples.answers, strict=True)):
-            if self.judges and not (verdict := self.check(question, answer)):
-                raise DataError(f"{grid_survey.place_of(source, row)}: output: {verdict.reason}")
+            try:
+                reason = self.check(question, answer).reason
+            except RedraftError as error:
+                reason = str(error)
+            if reason:
+                raise DataError(f"{grid_survey.place_of(source, row)}: output: {reason}")
 
     # tokens
     def encode(self, grids: NDArray[np.int8]) -> Tokens:

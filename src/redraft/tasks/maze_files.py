@@ -69,6 +69,8 @@ def size_of(texts: Sequence[str]) -> tuple[int, int]:
     A drawing tells both; a maze written in one line is taken to be square.
     """
     for text in texts:
+        if "S" not in text or "G" not in text:
+            continue
         lines = [line for line in map(bare, text.splitlines()) if not line.startswith(COMMENT)]
         while lines and not lines[0]:
             del lines[0]

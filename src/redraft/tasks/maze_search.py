@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 WALL, FREE, START, GOAL, PATH = range(5)
 BROKEN, VALID, OPTIMAL = range(3)
 
-PATIENCE = 0.4  # seconds of interpreted search, all in all, after which a `Searcher` loads Numba
+# Loading Numba takes about a second when its cache is warm and several when it must compile, so a `Searcher` starts
+# interpreted and changes over after PATIENCE seconds of search, all in all, or at once for MANY cells.
+PATIENCE, MANY = 0.4, 1 << 19
 DENSITY = 0.3, 0.5  # least and most probability of a wall
 BLOCK = 64  # walls drawn at once while a maze is made; another number would make other mazes
 TRIES = 1 << 20  # walls drawn for one maze until it is given up
@@ -228,11 +230,11 @@ def _deal(
 def greatest_share(least: int, side: int) -> float:
     """More than the share of far pairs that random walls of sides up to `side` have, for `_deal`.
 
-    Read off some millions of walls: no shortest path was much longer than 5 sides, and the greatest share came to 0.6
-    to 0.9 of this (for Maze-Hard 0.074 of 0.098). It need not be exact: were it exceeded, such walls would be a little
-    too rare among the mazes made.
+    Read off some millions of walls of 4x4 to 30x30 cells: hardly a shortest path is longer than 5 sides, and the
+    greatest share came to at most 0.9 of this (for Maze-Hard 0.074 of 0.098). Should some walls exceed it, they are a
+    little too rare among the mazes made, and no harm is done beyond that.
     """
-    return max(1 - least / (5 * side + 10), 0.1) ** 2
+    return 1.0 if least <= side else max(1 - least / (5 * side + 10), 0.1) ** 2
 
 
 @cache
@@ -318,7 +320,7 @@ class Searcher:
 
     def _run(self, kernel: Callable[..., Any], *arguments: Any) -> Any:
         """Calls a kernel, compiled or on lists whose changes are copied back."""
-        if self._compiled is None and self._spent > PATIENCE:
+        if self._compiled is None and (self._spent > PATIENCE or len(arguments[0]) > MANY):
             self._compiled = True
         fast = _compiled(kernel) if self._compiled else None
         if fast is not None:

@@ -8,16 +8,25 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.tasks.base import Grid, Task
+from redraft.tasks.base import OUTSIDE, Grid, Task
 
 BLANK = "·"
 Segment = tuple[str, str]  # text and its style: "", "rule", "given", "filled", "changed" or "wrong"
+Size = tuple[int, int]  # rows and columns of a grid that are drawn
 
 FONT = "ui-sans-serif, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 PAPER, EDGE, RULE, HAIR, CAPTION = "#ffffff", "#d0d7de", "#3d444d", "#d8dee4", "#57606a"
 INK = {"given": "#1f2328", "filled": "#0969da", "changed": "#0550ae", "wrong": "#a40e26", "": "#afb8c1"}
 FILL = {"given": "#f3f5f7", "changed": "#ffe8a3", "wrong": "#ffcecb"}
+MARK = {"changed": "#0969da", "wrong": "#cf222e"}  # frame of a cell that is known by its colour
 MARGIN, CAPTION_HEIGHT, BOARD = 20, 40, 270  # in pixels; a board is about BOARD wide
+
+
+def used(*grids: Grid) -> Size:
+    """Rows and columns up to the last that is not all OUTSIDE in every grid (H, W): what there is to draw."""
+    inside = np.any([np.asarray(grid) != OUTSIDE for grid in grids], axis=0)
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    return (int(rows[-1]) + 1, int(columns[-1]) + 1) if len(rows) else inside.shape
 
 
 def board_lines(task: Task, grid: Grid) -> list[str]:
@@ -32,25 +41,26 @@ def board_segments(
     *,
     previous: Grid | None = None,
     wrong: NDArray[np.bool_] | None = None,
+    size: Size | None = None,
 ) -> list[list[Segment]]:
-    """Lines of (text, style) pieces that a caller can colour.
+    """Lines of (text, style) pieces that a caller can colour, of `size` rows and columns; what is `used` if not given.
 
     Styles: "rule" for lines, "given", "filled", "changed" (differs from `previous`), "wrong" (where the mask (H, W)
     `wrong` is true), "" for blanks and spaces.
     """
-    tall, wide = task.block
+    (tall, wide), (height, width) = task.block, size or used(question, grid)
     symbols, styles = task.symbols(grid), cell_styles(task, question, grid, previous=previous, wrong=wrong)
-    bars = ["─" * (2 * min(wide, task.width - start) + 1) for start in range(0, task.width, wide)]
+    bars = ["─" * (2 * min(wide, width - start) + 1) for start in range(0, width, wide)]
 
     def rule(left: str, middle: str, right: str) -> list[Segment]:
         return [(left + middle.join(bars) + right, "rule")]
 
     lines = [rule("┌", "┬", "┐")]
-    for r in range(task.height):
+    for r in range(height):
         if r and r % tall == 0:
             lines.append(rule("├", "┼", "┤"))
         line: list[Segment] = []
-        for c in range(task.width):
+        for c in range(width):
             if c % wide == 0:
                 line += [("│", "rule"), (" ", "")]
             line += [(symbols[r][c], styles[r][c]), (" ", "")]
@@ -87,13 +97,15 @@ def svg_strip(task: Task, question: Grid, grids: Sequence[Grid], captions: Seque
     """An SVG picture of the board at several steps side by side, a caption under each.
 
     Givens are dark and bold, filled cells blue; cells that changed since the step before have an amber background,
-    cells that break a rule a red one.
+    cells that break a rule a red one. Where cells are known by their colour (`Task.fills`), those are framed instead,
+    in blue (from the second draft on) and red.
     """
     _check_captions(grids, captions)
-    cell, width, height = _sizes(task)
+    size = used(question, *grids)
+    _, width, height = _pixels(size)
     boards = [
         f'<g transform="translate({MARGIN + i * (width + MARGIN)} {MARGIN})">{board}</g>'
-        for i, board in enumerate(_boards(task, question, grids, captions, cell))
+        for i, board in enumerate(_boards(task, question, grids, captions, size))
     ]
     return _document(MARGIN + len(grids) * (width + MARGIN), MARGIN + height + CAPTION_HEIGHT, captions, boards)
 
@@ -106,7 +118,8 @@ def svg_animation(
     A viewer that plays no animations, or that is asked for reduced motion, shows the last step.
     """
     _check_captions(grids, captions)
-    cell, width, height = _sizes(task)
+    size = used(question, *grids)
+    _, width, height = _pixels(size)
     steps, rest = len(grids), 3
     beats, beat = steps + rest - 1, seconds_per_step
     total = beats * beat
@@ -115,7 +128,7 @@ def svg_animation(
         # the paper hides the step before, so that turns may overlap by a moment rather than leave a blank one
         f'<g transform="translate({MARGIN} {MARGIN})">'
         f'<rect width="{width}" height="{height + CAPTION_HEIGHT - 5}" fill="{PAPER}"/>{board}</g></g>'
-        for i, board in enumerate(_boards(task, question, grids, captions, cell))
+        for i, board in enumerate(_boards(task, question, grids, captions, size))
     ]
     style = (
         "<style>.step{visibility:hidden}.last{visibility:visible}"
@@ -127,44 +140,81 @@ def svg_animation(
     return _document(width + 2 * MARGIN, MARGIN + height + CAPTION_HEIGHT, captions, [style, *shown])
 
 
-def _boards(task: Task, question: Grid, grids: Sequence[Grid], captions: Sequence[str], cell: int) -> list[str]:
+def _boards(task: Task, question: Grid, grids: Sequence[Grid], captions: Sequence[str], size: Size) -> list[str]:
     previous = [None, *grids[:-1]]
     return [
-        _board(task, question, grid, before, caption, cell)
+        _board(task, question, grid, before, caption, size)
         for grid, before, caption in zip(grids, previous, captions, strict=True)
     ]
 
 
-def _board(task: Task, question: Grid, grid: Grid, previous: Grid | None, caption: str, cell: int) -> str:
+def _board(task: Task, question: Grid, grid: Grid, previous: Grid | None, caption: str, size: Size) -> str:
     wrong = task.wrong_cells(question, grid)
     styles = cell_styles(task, question, grid, previous=previous, wrong=wrong)
     # A wrong cell that has not changed keeps its own ink, so that a given in a clash still reads as a given.
     inks = cell_styles(task, question, grid)
-    symbols = task.symbols(grid)
-    width, height = cell * task.width, cell * task.height
-    (tall, wide), parts = task.block, []
-    cells = [(r, c) for r in range(task.height) for c in range(task.width)]
-    for r, c in cells:
-        fill = FILL.get(styles[r][c], FILL["given"] if inks[r][c] == "given" else "")
-        if fill:
-            parts.append(f'<rect x="{c * cell}" y="{r * cell}" width="{cell}" height="{cell}" fill="{fill}"/>')
-    hair = [f"M{c * cell} 0V{height}" for c in range(1, task.width) if c % wide]
-    hair += [f"M0 {r * cell}H{width}" for r in range(1, task.height) if r % tall]
+    symbols, colours = task.symbols(grid), task.fills(grid)
+    cell, width, height = _pixels(size)
+    tall, wide = task.block
+    cells = [(r, c) for r in range(size[0]) for c in range(size[1])]
+    fills = [
+        [
+            colours[r][c] or FILL.get(styles[r][c], FILL["given"] if inks[r][c] == "given" else "")
+            for c in range(size[1])
+        ]
+        for r in range(size[0])
+    ]
+    parts = [
+        f'<rect x="{c * cell}" y="{r * cell}" width="{count * cell}" height="{cell}" fill="{fill}"/>'
+        for r, row in enumerate(fills)
+        for c, count, fill in _runs(row)
+    ]
+    hair = [f"M{c * cell} 0V{height}" for c in range(1, size[1]) if c % wide]
+    hair += [f"M0 {r * cell}H{width}" for r in range(1, size[0]) if r % tall]
     bold = [f"M{c} 0V{height}" for c in range(wide * cell, width, wide * cell)]
     bold += [f"M0 {r}H{width}" for r in range(tall * cell, height, tall * cell)]
     parts.append(f'<path d="{"".join(hair)}" stroke="{HAIR}" fill="none"/>')
     frame = f"M0 0H{width}V{height}H0Z"
     parts.append(f'<path d="{"".join(bold)}{frame}" stroke="{RULE}" stroke-width="1.6" fill="none"/>')
-    size = round(cell * 0.58)
-    parts.append(f'<g font-size="{size}" text-anchor="middle">')
+    for mark, colour in marks_after(question, previous).items():
+        framed = [(r * cell + 1, c * cell + 1) for r, c in cells if colours[r][c] and styles[r][c] == mark]
+        marked = [f"M{x} {y}h{cell - 2}v{cell - 2}h{2 - cell}z" for y, x in framed]
+        if marked:
+            parts.append(f'<path d="{"".join(marked)}" stroke="{colour}" stroke-width="2" fill="none"/>')
+    letters = round(cell * 0.58)
+    parts.append(f'<g font-size="{letters}" text-anchor="middle">')
     for r, c in cells:
         style = inks[r][c] if inks[r][c] == "given" else styles[r][c]
-        if symbols[r][c] not in (BLANK, " "):
+        if symbols[r][c] not in (BLANK, " ") and (not colours[r][c] or symbols[r][c].isupper()):
             weight = ' font-weight="700"' if style == "given" else ""
-            x, y = _number((c + 0.5) * cell), _number((r + 0.5) * cell + 0.36 * size)
-            parts.append(f'<text x="{x}" y="{y}" fill="{INK[style]}"{weight}>{escape(symbols[r][c])}</text>')
+            ink = ink_on(colours[r][c]) if colours[r][c] else INK[style]
+            x, y = _number((c + 0.5) * cell), _number((r + 0.5) * cell + 0.36 * letters)
+            parts.append(f'<text x="{x}" y="{y}" fill="{ink}"{weight}>{escape(symbols[r][c])}</text>')
     text = f'<text x="{_number(width / 2)}" y="{height + 25}" fill="{CAPTION}">{escape(caption)}</text>'
     return f'{"".join(parts)}</g><g font-size="15" text-anchor="middle">{text}</g>'
+
+
+def marks_after(question: Grid, previous: Grid | None) -> dict[str, str]:
+    """The frames of cells known by their colour; what the first draft changes is left out, as it may be all."""
+    first = previous is not None and np.array_equal(previous, question)
+    return {style: colour for style, colour in MARK.items() if not (first and style == "changed")}
+
+
+def ink_on(fill: str) -> str:
+    """Black or white, whichever is read better on a colour `#rrggbb`."""
+    red, green, blue = (int(fill[i : i + 2], 16) for i in (1, 3, 5))
+    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
+
+
+def _runs(row: Sequence[str]) -> list[tuple[int, int, str]]:
+    """Where each run of equal fills begins, its length and its fill; cells without one are left out."""
+    runs: list[tuple[int, int, str]] = []
+    for c, fill in enumerate(row):
+        if runs and runs[-1][2] == fill and sum(runs[-1][:2]) == c:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1, fill)
+        elif fill:
+            runs.append((c, 1, fill))
+    return runs
 
 
 def _document(width: int, height: int, captions: Sequence[str], parts: Sequence[str]) -> str:
@@ -178,10 +228,10 @@ def _document(width: int, height: int, captions: Sequence[str], parts: Sequence[
     )
 
 
-def _sizes(task: Task) -> tuple[int, int, int]:
-    """Pixels of a cell, and width and height of a board."""
-    cell = min(max(BOARD // max(task.width, task.height), 9), 44)
-    return cell, cell * task.width, cell * task.height
+def _pixels(size: Size) -> tuple[int, int, int]:
+    """Pixels of a cell, and width and height of a board of so many rows and columns."""
+    cell = min(max(BOARD // max(size), 9), 44)
+    return cell, cell * size[1], cell * size[0]
 
 
 def _check_captions(grids: Sequence[Grid], captions: Sequence[str]) -> None:

@@ -92,7 +92,7 @@ class Views:
     def show(
         self, inputs: Tokens, labels: Tokens, ids: NDArray[np.integer], rng: np.random.Generator | None
     ) -> tuple[Tokens, Tokens]:
-        """Inputs and labels (B, 900) of tasks as they are, seen under the views with these puzzle ids (B,).
+        """Inputs and labels (B, L) of tasks as they are, seen under the views with these puzzle ids (B,).
 
         With `rng`, most pairs are also moved to a random place where both grids lie on the canvas; else they stay in
         the top left corner. Labels that do not count stay so. Raises ValueError for an id of no view.

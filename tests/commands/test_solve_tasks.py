@@ -1,0 +1,201 @@
+"""`redraft solve` for mazes, and for tasks of one's own that nothing can judge."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import redraft.solve.stepper
+from redraft.models import TRMConfig, build_model
+from redraft.models.io import save_weights
+from redraft.solve.stepper import Draft
+from redraft.tasks import get_task
+from redraft.tasks.maze import Maze
+
+Run = Callable[..., tuple[int, str, str]]
+
+TASK = Maze(4, 5)
+DRAWN = "S.#..\n..#..\n.##..\n....G"
+LINE = TASK.format(TASK.parse(DRAWN))
+DONE = TASK.format(TASK.parse("S.#..\no.#..\no##..\nooooG"))
+OWN = '''
+from redraft.tasks import Puzzle, Verdict
+from redraft.tasks.sudoku import Sudoku
+
+class Letters(Sudoku):
+    """4x4 grids of the letters a to e, whatever they mean."""
+
+    judges = False
+    comment = "//"
+
+    def parse(self, text):
+        return super().parse(text.translate(str.maketrans("abcde", "01234")))
+
+    def format(self, grid):
+        return "".join("abcde"[cell] for cell in grid.ravel())
+
+    def read(self, lines, name):
+        return [Puzzle(question=self.parse(line), place=f"{name}, line {i}") for i, line in enumerate(lines, 1)]
+
+    def validate(self, question):
+        pass
+
+    def check(self, question, answer):
+        return Verdict(solved=False, reason="has no rules")
+
+TASK = Letters(4)
+'''
+
+
+class Stepper:
+    """Stands for TorchStepper: a maze is right from the second step on, a grid of letters is all `b` from the first.
+
+    A grid that begins with `c` never halts.
+    """
+
+    def __init__(self, model: object, *, device: object = "cpu") -> None:
+        pass
+
+    def start(self, inputs: np.ndarray, puzzle_ids: np.ndarray) -> list[tuple[np.ndarray, int]]:
+        return [(row, 0) for row in inputs]
+
+    def step(self, state: list[tuple[np.ndarray, int]]) -> tuple[list[tuple[np.ndarray, int]], Draft]:
+        state = [(row, steps + 1) for row, steps in state]
+        tokens, logits = zip(*(self.draft(row, steps) for row, steps in state), strict=True)
+        return state, Draft(np.stack(tokens), np.array(logits, np.float32))
+
+    def draft(self, row: np.ndarray, steps: int) -> tuple[np.ndarray, float]:
+        if len(row) == 16:
+            return np.full_like(row, 2), -3.0 if row[0] == 3 else 3.0
+        right = TASK.encode(TASK._searcher.answer(TASK.decode(row)[None])[0])[0]
+        return (right, 3.0) if steps >= 2 else (row, -3.0)
+
+    def select(self, state: list[tuple[np.ndarray, int]], rows: np.ndarray) -> list[tuple[np.ndarray, int]]:
+        return [state[row] for row in rows]
+
+    def join(self, first: list, second: list) -> list:
+        return first + second
+
+
+def saved(folder: Path, task: str, vocab_size: int, seq_len: int) -> Path:
+    config = TRMConfig(
+        vocab_size=vocab_size, seq_len=seq_len, hidden_size=16, width_multiple=8, n=1, T=1, mixer="mlp",
+        positions="none", puzzle_positions=0,
+    )  # fmt: skip
+    save_weights(folder, build_model(config), task=task, card={})
+    return folder
+
+
+@pytest.fixture
+def maze(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(redraft.solve.stepper, "TorchStepper", Stepper)
+    return saved(tmp_path / "maze", "maze-4x5", 6, 20)
+
+
+@pytest.fixture
+def letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(redraft.solve.stepper, "TorchStepper", Stepper)
+    monkeypatch.chdir(tmp_path)
+    module = f"own_{abs(hash(tmp_path))}"
+    (tmp_path / f"{module}.py").write_text(OWN)
+    return saved(tmp_path / "letters", f"{module}:TASK", 6, 16)
+
+
+class TestMazes:
+    @pytest.mark.parametrize("text", [LINE, LINE.replace(" ", "."), DRAWN])
+    @pytest.mark.parametrize("name", [[], ["maze"], ["maze-4x5"]])
+    def test_written_out(self, run: Run, maze: Path, text: str, name: list[str]) -> None:
+        assert run("solve", *name, text, "--weights", maze) == (0, DONE + "\n", "")
+
+    def test_file(self, run: Run, maze: Path, tmp_path: Path) -> None:
+        (tmp_path / "mazes.txt").write_text(f"; mine\n{DRAWN}\n\n{LINE}\n")
+        status, out, err = run("solve", "maze", "-f", tmp_path / "mazes.txt", "--weights", maze)
+        assert (status, out.splitlines()) == (0, [DONE, DONE]) and err.startswith("2 of 2 solved in ")
+        assert run("make", "maze-4x5", 3, "-o", tmp_path / "made.csv")[0] == 0
+        status, out, _ = run("solve", "-f", tmp_path / "made.csv", "--weights", maze)
+        made = TASK.make(3, 0)
+        assert (status, out.splitlines()) == (0, [TASK.format(answer) for answer in made.answers])
+
+    def test_unsolved_and_bad_mazes_are_no_answers(self, run: Run, maze: Path) -> None:
+        status, out, err = run("solve", LINE, LINE.replace("G", "S"), "--weights", maze, "--max-steps", 1)
+        first, second = out.splitlines()
+        assert status == 2 and first == f"; not solved: {LINE} (after 1 step, no path is drawn)"
+        assert second.startswith("; 'S #") and "the maze has 2 S; expected exactly one" in err
+
+    def test_json(self, run: Run, maze: Path) -> None:
+        plain = json.loads(run("solve", LINE, "--weights", maze, "--json")[1])
+        assert (plain["status"], plain["answer"], plain["steps"]) == ("solved", DONE, 2)
+
+    @pytest.mark.parametrize("ending", ["svg", "png"])
+    def test_picture(self, run: Run, maze: Path, tmp_path: Path, ending: str) -> None:
+        file = tmp_path / f"maze.{ending}"
+        assert run("solve", LINE, "--weights", maze, "--picture", file) == (0, DONE + "\n", "")
+        content = file.read_bytes()
+        assert content.startswith(b"<svg" if ending == "svg" else b"\x89PNG")
+        if ending == "svg":
+            assert b"the question" in content and b"step 2, 95% sure" in content and b"step 1" not in content
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["sudoku", LINE], "maze: made for maze-4x5, but these puzzles are sudoku"),
+            (["maze-10x10", LINE], "maze: made for maze-4x5, but these puzzles are maze-10x10"),
+            (["maze-3x3", LINE], "mazes have 4 to 64 rows and columns; got 3x3"),
+            ([LINE, LINE, "--picture", "x.svg"], "--picture draws one puzzle; got 2"),
+            ([LINE, "--picture", "x.jpg"], "--picture x.jpg: expected a name that ends in .svg or .png"),
+            ([LINE, "--picture", "nowhere/x.svg"], "nowhere/x.svg: there is no folder nowhere"),
+        ],
+    )
+    def test_mistakes(
+        self, run: Run, maze: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+    ) -> None:
+        monkeypatch.chdir(maze.parent)
+        status, out, err = run("solve", *arguments, "--weights", "maze")
+        assert (status, out) == (2, "") and message in err
+        assert [path.name for path in maze.parent.iterdir()] == ["maze"]
+
+    def test_without_weights_the_maze_tells_its_size(self, run: Run) -> None:
+        for arguments in ([LINE], ["maze", DRAWN], [DRAWN]):
+            status, _, err = run("solve", *arguments)
+            told = "no weights for maze-4x5 ship" if arguments[-1] == DRAWN else "expected"
+            assert status == 2 and told in err
+        status, _, err = run("solve", "maze", "S..")
+        assert (
+            status == 2 and "expected a maze of 4 to 64 rows and columns, drawn, or in one line if it is square" in err
+        )
+
+
+class TestTasksThatNothingJudges:
+    def test_an_answer_that_halted_is_printed_with_its_probability(self, run: Run, letters: Path) -> None:
+        status, out, err = run("solve", "abcd" * 4, "--weights", letters)
+        assert (status, out, err) == (0, "b" * 16 + "  // 95% sure to be right, not judged: no rules\n", "")
+        status, out, err = run("solve", "abcd" * 4, "cbcd" * 4, "--weights", letters, "--max-steps", 3)
+        assert status == 1 and err.startswith("1 of 2 halted in ") and "not judged: no rules" in err
+        told = f"// not halted: {'cbcd' * 4} (after 3 steps, 5% sure to be right, not judged: no rules)"
+        assert out.splitlines()[1] == told
+
+    def test_json(self, run: Run, letters: Path, tmp_path: Path) -> None:
+        (tmp_path / "in.txt").write_text("abcd" * 4 + "\n" + "cbcd" * 4 + "\n")
+        status, out, _ = run("solve", "-f", "in.txt", "--weights", letters, "--json", "--max-steps", 2)
+        halted, unhalted = map(json.loads, out.splitlines())
+        assert status == 1
+        assert (halted["status"], halted["answer"], halted["steps"]) == ("halted", "b" * 16, 1)
+        assert (unhalted["status"], unhalted["draft"], "answer" in unhalted) == ("unhalted", "b" * 16, False)
+        assert halted["message"] == unhalted["message"] == "not judged: no rules"
+
+    def test_a_png_without_letters_is_refused(self, run: Run, letters: Path) -> None:
+        status, _, err = run("solve", "abcd" * 4, "--weights", letters, "--picture", "x.png")
+        assert status == 2 and "a PNG has no letters" in err and not Path("x.png").exists()
+        assert run("solve", "abcd" * 4, "--weights", letters, "--picture", "x.svg")[0] == 0
+
+    def test_a_word_that_is_neither_task_nor_puzzle(self, run: Run, letters: Path) -> None:
+        status, _, err = run("solve", "chess", "--weights", letters)
+        assert status == 2 and "unknown task 'chess'" in err
+
+
+def test_the_task_of_the_weights_is_known_to_all(letters: Path) -> None:
+    from redraft.solve.load import open_weights
+
+    assert not get_task(open_weights(letters).task).judges

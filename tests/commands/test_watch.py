@@ -1,0 +1,132 @@
+"""Boards in the terminal: tiles where cells are known by their colour, plain symbols where there are no colours."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from redraft.commands.watch import board, has_colours, print_answer, verdict_line, watch
+from redraft.solve.solver import Answer, TraceStep
+from redraft.tasks import Grid, Task, Verdict, get_task
+from redraft.tasks.maze import FILLS, Maze
+
+TASK = Maze(4, 5)
+QUESTION = TASK.parse("S.#..\n..#..\n.##..\n....G")
+DONE = TASK.parse("S.#..\no.#..\no##..\nooooG")
+
+
+class Unjudged(Maze):
+    """Mazes that nothing can judge."""
+
+    judges = False
+
+
+def answer(*drafts: Grid, sure: float = 0.97, task: Task = TASK) -> Answer:
+    return Answer(
+        question=QUESTION,
+        grid=drafts[-1],
+        verdict=task.check(QUESTION, drafts[-1]),
+        steps=len(drafts),
+        halt_probability=sure,
+        trace=tuple(TraceStep(grid=draft, halt_probability=0.5) for draft in drafts),
+    )
+
+
+def terminal(**options: object) -> Console:
+    defaults: dict[str, object] = {"force_terminal": True, "color_system": "truecolor", "width": 80, "height": 24}
+    return Console(file=io.StringIO(), **{**defaults, **options})  # type: ignore[arg-type]
+
+
+def printed(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def backgrounds(text: str, fill: str) -> int:
+    """How many tiles of a colour there are in what a terminal got."""
+    red, green, blue = (int(fill[i : i + 2], 16) for i in (1, 3, 5))
+    return text.count(f"48;2;{red};{green};{blue}m")
+
+
+def test_cells_are_tiles_on_a_terminal() -> None:
+    console = terminal()
+    print_answer(TASK, answer(DONE), console)
+    text = printed(console)
+    assert [backgrounds(text, FILLS[symbol]) for symbol in range(5)] == [8, 22, 2, 2, 6]
+    assert text.count("mS ") == text.count("mG ") == 2 and "o " not in text.partition("solved")[0]
+    lines = [line for line in text.splitlines() if "48;2" in line]
+    assert len(lines) == 4, "question and answer side by side"
+
+
+def test_narrow_terminals_have_boards_one_under_the_other() -> None:
+    console = terminal(width=16)
+    print_answer(TASK, answer(DONE), console)
+    assert len([line for line in printed(console).splitlines() if "48;2" in line]) == 8
+
+
+def test_marks_of_changed_and_wrong_cells() -> None:
+    draft = DONE.copy()
+    draft[1, 0] = 1
+    text = board(TASK, QUESTION, draft, previous=DONE, judge=True, colours=True).plain
+    assert text.count("∙") == 1 and text.count("×") == 1
+    text = board(TASK, QUESTION, draft, previous=QUESTION, colours=True).plain
+    assert "∙" not in text, "what the first draft changes is not marked: it may be all"
+    assert [len(line) for line in text.splitlines()] == [10] * 4
+
+
+def test_symbols_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe, dumb = terminal(force_terminal=False), terminal(color_system=None)
+    monkeypatch.setenv("NO_COLOR", "1")
+    for console in (pipe, dumb, terminal()):
+        assert not has_colours(console)
+        print_answer(TASK, answer(DONE), console)
+        plain = re.sub(r"\x1b\[[\d;]*m", "", printed(console))
+        assert plain.count("S · # · ·") == 2 and "48;2" not in printed(console)
+    monkeypatch.delenv("NO_COLOR")
+    assert has_colours(terminal())
+
+
+def test_other_tasks_look_as_ever() -> None:
+    task = get_task("sudoku-4x4")
+    made = task.make(1, 0)
+    for colours in (False, True):
+        assert board(task, made.questions[0], made.answers[0], colours=colours).plain.startswith("┌─────┬─────┐")
+
+
+def test_watch_tells_what_a_maze_gives() -> None:
+    console = terminal()
+    watch(TASK, answer(QUESTION, DONE), console, delay=0, max_steps=16)
+    text = printed(console)
+    assert "the question: 4x5 cells" in text and "step 2 of at most 16, 6 cells changed, 50% sure to be right" in text
+    assert "solved" in text and text.rstrip().endswith("in 2 steps, checked by the rules")
+
+
+def test_a_board_taller_than_the_terminal_takes_half_the_lines() -> None:
+    console = terminal(height=6)
+    watch(TASK, answer(DONE), console, delay=0, max_steps=16)
+    lines = [line for line in printed(console).splitlines() if "▀" in line]
+    assert {line.count("▀") for line in lines} == {5} and len(lines) % 2 == 0
+    odd = board(Maze(5, 4), QUESTION.T, QUESTION.T, colours=True, dense=True)
+    assert [len(line) for line in odd.plain.splitlines()] == [4, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("sure", "words"),
+    [
+        (0.97, "halted in 1 step, 97% sure to be right; not judged: no rules"),
+        (0.03, "not halted in 1 step, 3% sure to be right; not judged: no rules"),
+    ],
+)
+def test_what_nothing_judges_is_not_called_solved(sure: float, words: str) -> None:
+    assert verdict_line(Unjudged(4, 5), answer(DONE, sure=sure)).plain == words
+
+
+def test_an_unsolved_puzzle_says_why() -> None:
+    longer = np.where(QUESTION == 1, 4, QUESTION).astype(np.int8)
+    line = verdict_line(TASK, answer(longer)).plain
+    assert line.startswith("not solved in 1 step; the last draft: expected one S and one cell of the path beside it")
+    assert verdict_line(TASK, Answer(
+        question=QUESTION, grid=DONE, verdict=Verdict(solved=True), steps=2, halt_probability=0.1
+    )).plain == "solved in 2 steps, checked by the rules"  # fmt: skip
