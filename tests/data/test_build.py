@@ -1,14 +1,16 @@
 """Sources of data: made, read from files, opened from stores; and what a model has not seen."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from redraft.data.build import from_examples, open_source, without
+from redraft.data.build import answered, from_examples, open_source, task_of, without
 from redraft.data.store import Store
 from redraft.errors import DataError
 from redraft.tasks import get_task
+from redraft.tasks.base import IGNORE
 
 TASK = get_task("sudoku-4x4")
 
@@ -82,3 +84,29 @@ def test_without_drops_questions_seen() -> None:
     assert_same(without(store, seen), store.rows(np.array([1, 2, 3, 4, 6, 7, 8, 9, 10])))
     assert len(without(store, store)) == 0
     assert_same(without(store, store.rows(slice(0))), store)
+
+
+def test_groups_are_brought_together() -> None:
+    made = TASK.make(5, 0)
+    store = from_examples(TASK, replace(made, groups=np.array([7, 3, 7, 9, 3], np.int32)), source="")
+    want = TASK.encode(made.questions[[0, 2, 1, 4, 3]])
+    np.testing.assert_array_equal(store.inputs, want)
+    assert store.groups.tolist() == [0, 0, 1, 1, 2] and store.puzzles.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_rows_without_answers_cannot_judge() -> None:
+    store = from_examples(TASK, TASK.make(4, 0), source="")
+    labels = store.labels.copy()
+    labels[2] = IGNORE
+    known = answered(replace(store, labels=labels))
+    np.testing.assert_array_equal(known.inputs, store.inputs[[0, 1, 3]])
+    assert answered(store) is store
+
+
+def test_a_folder_with_a_store_for_each_split(tmp_path: Path) -> None:
+    for split, seed in (("train", 1), ("test", 2)):
+        from_examples(TASK, TASK.make(3, seed), source=split).save(tmp_path / "data" / split)
+    folder = str(tmp_path / "data")
+    assert open_source(TASK, folder, split="test").source == "test"
+    assert task_of("anything", folder).name == TASK.name, "the data knows its task"
+    assert task_of("sudoku-6x6", "make:3").name == "sudoku-6x6"

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from redraft.data.arc import arc_stores
 from redraft.data.build import from_examples
 from redraft.data.sampler import Batch, Sampler
 from redraft.data.store import Store
 from redraft.tasks import get_task
+from redraft.tasks.arc_make import make_tasks
+from redraft.tasks.views import Views
 
 TASK = get_task("sudoku-4x4")
 
@@ -109,3 +112,51 @@ def test_a_rank_can_start_anywhere(rank: int) -> None:
     for step in range(9):
         used.batch(step)
     assert_same(used.batch(9), sampler(batch_size=3, rank=rank, world=2).batch(9))
+
+
+def grouped(sizes: list[list[int]]) -> Store:
+    """A store whose groups have puzzles of these sizes; puzzle ids tell the rows apart."""
+    count = sum(map(sum, sizes))
+    puzzles = np.repeat(np.arange(sum(map(len, sizes)), dtype=np.int32), [size for group in sizes for size in group])
+    groups = np.repeat(np.arange(len(sizes), dtype=np.int32), [sum(group) for group in sizes])
+    return replace(numbered(count), groups=groups, puzzles=puzzles)
+
+
+@settings(max_examples=25, deadline=None)
+@given(sizes=st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=3), min_size=1, max_size=4))
+def test_an_epoch_takes_one_puzzle_of_every_group(sizes: list[list[int]]) -> None:
+    """All rows of it; some of them twice where another puzzle of the group is larger."""
+    store = grouped(sizes)
+    long = sum(max(group) for group in sizes)
+    for epoch in range(3):
+        taken = np.array(rows(sampler(store, batch_size=long), range(epoch, epoch + 1)))
+        for group, puzzles in enumerate(sizes):
+            mine = taken[store.groups[taken] == group]
+            (puzzle,) = set(store.puzzles[mine])
+            assert len(mine) == max(puzzles) and set(mine) == set(np.flatnonzero(store.puzzles == puzzle))
+            assert max(Counter(mine.tolist()).values()) == -(-len(mine) // len(set(mine)))
+
+
+def test_all_puzzles_of_a_group_have_their_turn() -> None:
+    store = grouped([[1, 1, 1], [2]])
+    seen = set(rows(sampler(store, batch_size=3), range(30)))
+    assert seen == set(range(5))
+
+
+def test_a_group_is_seen_under_one_view_an_epoch() -> None:
+    tasks = make_tasks(3, 0)
+    stores = arc_stores([], tasks, views=Views.make(tasks, count=5))
+    store, views = stores["train"], stores["train"].views
+    assert views is not None
+    used = Sampler(store, get_task("arc"), batch_size=len(store), seed=1)
+    ids = set()
+    for epoch in range(12):
+        batch = used.batch(epoch)
+        each = {name: {i for i in batch.puzzle_ids.tolist() if i in views.ids(name)} for name in views.tasks}
+        assert all(len(found) == 1 for found in each.values())
+        ids |= {i for found in each.values() for i in found}
+        for i, tokens in zip(batch.puzzle_ids.tolist(), batch.inputs, strict=True):
+            assert tokens.max() > 1 and 1 <= i < store.num_puzzle_ids
+    assert len(ids) > 9, "epochs take different views"
+    plain = Sampler(store, get_task("arc"), batch_size=len(store), seed=1, augment=False).batch(0)
+    assert sorted(plain.puzzle_ids.tolist()) == sorted(store.puzzle_ids.tolist())

@@ -25,6 +25,7 @@ CONFIGS = {
     "attention-learned": replace(TINY, mixer="attention", positions="learned"),
     "attention-learned-puzzles": replace(TINY, mixer="attention", positions="learned", puzzle_positions=2),
     "attention-nowhere": replace(TINY, mixer="attention", positions="none"),
+    "conv": replace(TINY, mixer="conv", grid_width=3),
     "one-recursion": replace(TINY, T=1, n=1, num_layers=1),
 }
 

@@ -30,6 +30,11 @@ def network_products(config: TRMConfig, batch: int) -> list[Product]:
     cells = batch * positions
     if config.mixer == "mlp":
         mixing = _swiglu("mix", batch * features, positions, config)
+    elif config.mixer == "conv":
+        mixing = [
+            Product(name="mix.around", rows=cells, inner=9 * features, columns=features, times=layers),
+            Product(name="mix.everywhere", rows=batch, inner=features, columns=features, times=layers),
+        ]
     else:
         head_dim = features // config.num_heads
         pairs = layers * batch * config.num_heads

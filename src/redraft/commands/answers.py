@@ -37,7 +37,7 @@ def print_results(task: Task, results: Sequence[Result]) -> None:
 
     console = Console()
     drawn = len(results) <= BOARDS and console.is_terminal
-    remark = getattr(task, "comment", "#")  # what begins a line that is no answer
+    remark = task.comment  # what begins a line that is no answer
     for _, answer in results:
         steps = "" if isinstance(answer, PuzzleError) else f"{answer.steps} step{'s' if answer.steps != 1 else ''}"
         if isinstance(answer, PuzzleError):

@@ -42,7 +42,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="eval", description="Measures weights on puzzles they have not seen.")
-    from redraft.data.build import open_source
+    from redraft.data.build import answered, open_source, store_folder
     from redraft.device import choose_device
     from redraft.errors import ConfigError
     from redraft.evaluate.evaluate import evaluate
@@ -58,9 +58,10 @@ def run(arguments: list[str]) -> int:
         require_picture(args.plot)
     weights = open_weights(args.weights, dtype=args.dtype)
     task = get_task(weights.task)
-    if args.data == weights.card.get("run", {}).get("data", {}).get("train"):
+    trained_on = args.data == weights.card.get("run", {}).get("data", {}).get("train")
+    if trained_on and (args.split == "train" or store_folder(args.data, "test") is None):
         print(f"redraft eval: {args.data} is what these weights were trained on", file=sys.stderr)
-    store = open_source(task, args.data, split=args.split, limit=args.limit)
+    store = answered(open_source(task, args.data, split=args.split, limit=args.limit))
     device = choose_device(args.device)
     stepper = TorchStepper(weights.model, device=device)
     started = time.monotonic()

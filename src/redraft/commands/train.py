@@ -25,6 +25,8 @@ from redraft.recipes.own import Size, recipe_for
 from redraft.solve.load import open_weights
 from redraft.solve.stepper import TorchStepper
 from redraft.tasks import Task
+from redraft.tasks.arc import Arc
+from redraft.tasks.grids import Grids
 from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_to_dict
 from redraft.train.log import Display, MetricsFile, Reporter, open_tracker, require_tracker
@@ -152,7 +154,7 @@ def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> i
         finally:
             for reporter in reporters:
                 reporter.close()
-        return _conclude(outcome, config, console)
+        return _conclude(outcome, config, task, console)
 
 
 def _unseen(task: Task, config: RunConfig, data: Store) -> Store:
@@ -195,7 +197,7 @@ def _reporters(trainer: Trainer, args: Machine, console: Console) -> list[Report
     return [*reporters, Display(total=config.steps, start=step, console=console)]
 
 
-def _conclude(outcome: Outcome, config: RunConfig, console: Console) -> int:
+def _conclude(outcome: Outcome, config: RunConfig, task: Task, console: Console) -> int:
     progress, folder = outcome.progress, outcome.folder
     if not outcome.finished:
         console.print(
@@ -208,11 +210,20 @@ def _conclude(outcome: Outcome, config: RunConfig, console: Console) -> int:
     console.print(
         f"done: {config.steps} steps in {progress.seconds:.0f} s; best evaluation {progress.best:.2%} exact "
         f"at step {progress.best_step}\nweights: {folder / BEST} (best), {folder / LAST}\n"
-        f"try them: redraft make {config.task} 3 --seed 99 | redraft solve --weights {folder} -f -",
+        + _hint(task, folder, config),
         highlight=False,
         soft_wrap=True,
     )
     return 0
+
+
+def _hint(task: Task, folder: Path, config: RunConfig) -> str:
+    """What to do with the weights in the folder of a run."""
+    if isinstance(task, Arc):
+        return f"let them vote: redraft arc eval {folder} {config.data.test}"
+    if isinstance(task, Grids):
+        return f"try them: redraft eval {folder} {config.data.test}, or redraft solve --weights {folder} -f PUZZLES"
+    return f"try them: redraft make {task.name} 3 --seed 99 | redraft solve --weights {folder} -f -"
 
 
 def evaluator(task: Task, test: Store, config: RunConfig) -> Evaluate:

@@ -45,7 +45,7 @@ def _made(task: str, recipes: tuple[str, ...] = ()) -> Known:
     )
 
 
-_RECIPES_OF_MADE = {"sudoku-4x4": ("sudoku-4x4",), "sudoku-6x6": ("sudoku-6x6",)}
+_RECIPES_OF_MADE = {"sudoku-4x4": ("sudoku-4x4",), "sudoku-6x6": ("sudoku-6x6",), "maze-8x8": ("maze-8x8",)}
 
 KNOWN: tuple[Known, ...] = (
     Known(
@@ -66,6 +66,7 @@ KNOWN: tuple[Known, ...] = (
         licence="see origin",
         rows="1,000 + 1,000",
         megabytes=3.7,
+        recipes=("maze-hard",),
     ),
     Known(
         name="arc-agi-1",
@@ -75,6 +76,7 @@ KNOWN: tuple[Known, ...] = (
         licence="Apache-2.0",
         rows="400 + 400 tasks",
         megabytes=1.4,
+        recipes=("arc1",),
     ),
     Known(
         name="arc-agi-2",
@@ -84,6 +86,7 @@ KNOWN: tuple[Known, ...] = (
         licence="Apache-2.0",
         rows="1,000 + 120 tasks",
         megabytes=1.4,
+        recipes=("arc2",),
     ),
     Known(
         name="concept-arc",
@@ -93,6 +96,7 @@ KNOWN: tuple[Known, ...] = (
         licence="MIT",
         rows="160 tasks",
         megabytes=1,
+        recipes=("arc1", "arc2"),
     ),
     *(_made(task, _RECIPES_OF_MADE.get(task, ())) for task in TASKS),
 )

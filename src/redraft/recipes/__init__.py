@@ -16,6 +16,7 @@ RECIPES: dict[str, Callable[..., RunConfig]] = {
     "sudoku-6x6": sudoku.sudoku_6x6,
     "sudoku-extreme-mlp": sudoku.sudoku_extreme_mlp,
     "sudoku-extreme-att": sudoku.sudoku_extreme_att,
+    "maze-8x8": maze.maze_8x8,
     "maze-hard": maze.maze_hard,
     "arc1": arc.arc1,
     "arc2": arc.arc2,

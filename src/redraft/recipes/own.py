@@ -23,7 +23,7 @@ FEW, MANY = 500, 50_000  # examples: fewer are learnt by heart sooner, more take
 
 @dataclass(frozen=True, kw_only=True)
 class _Scale:
-    """What a size means: width, inner width, recursions, latent updates with MLP and attention, steps, slots, heads."""
+    """What a size means; with fewer supervision steps a puzzle (`max_steps`), more puzzles are seen in the same time."""
 
     hidden_size: int
     expansion: float
@@ -33,6 +33,7 @@ class _Scale:
     n_attention: int
     heads: int
     steps: int
+    max_steps: int
     batch_size: int
     optim: OptimConfig
 
@@ -41,15 +42,15 @@ _SMALL = OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_de
 _SCALES: dict[Size, _Scale] = {
     "nano": _Scale(
         hidden_size=64, expansion=2.0, width_multiple=32, T=2, n_mlp=3, n_attention=3, heads=4,
-        steps=2000, batch_size=64, optim=_SMALL,
+        steps=4000, max_steps=4, batch_size=64, optim=_SMALL,
     ),
     "tiny": _Scale(
         hidden_size=128, expansion=2.0, width_multiple=32, T=2, n_mlp=3, n_attention=3, heads=4,
-        steps=4000, batch_size=64, optim=_SMALL,
+        steps=6000, max_steps=4, batch_size=64, optim=_SMALL,
     ),
     "paper": _Scale(
         hidden_size=512, expansion=4.0, width_multiple=256, T=3, n_mlp=6, n_attention=4, heads=8,
-        steps=50_000, batch_size=768, optim=OptimConfig(),
+        steps=50_000, max_steps=16, batch_size=768, optim=OptimConfig(),
     ),
 }  # fmt: skip
 
@@ -92,6 +93,7 @@ def recipe_for(task: Task, store: Store, *, folder: Path | str, size: Size = "ti
         data=DataConfig(train=str(folder), test=str(folder), test_limit=500),
         optim=replace(scale.optim, puzzle_lr=1e-2, puzzle_weight_decay=0.1) if known else scale.optim,
         steps=steps,
+        max_steps=scale.max_steps,
         batch_size=_power_of_two(min(most, len(store))) if size != "paper" else min(most, len(store)),
         eval_every=max(1, steps // 8),
         checkpoint_every=250,

@@ -22,6 +22,7 @@ TASKS: dict[str, Callable[[], Task]] = {
     "sudoku-4x4": lambda: Sudoku(4),
     "sudoku-6x6": lambda: Sudoku(6),
     "sudoku-9x9": lambda: Sudoku(9),
+    "maze-8x8": lambda: Maze(8, 8),
     "maze-10x10": lambda: Maze(10, 10),
     "maze-15x15": lambda: Maze(15, 15),
     "maze-30x30": lambda: Maze(30, 30),

@@ -87,6 +87,7 @@ class Task(ABC):
         vocab_size: number of different tokens, padding (token 0) included.
         judges: whether `check` can tell a right answer by rules alone. Where it cannot (ARC, most people's own data),
             solving stops when the model's halting head says so, and only labels can tell what is right.
+        comment: what a line begins with that is not part of a puzzle, where puzzles are read from text.
         grades: what `grade_many` may find an answer to be, worst first; the last is solved.
     """
 
@@ -95,6 +96,7 @@ class Task(ABC):
     width: int
     vocab_size: int
     judges: bool = True
+    comment: str = "#"
     grades: tuple[str, ...] = ("broken", "solved")
 
     @property

@@ -149,10 +149,10 @@ class Maze(Task):
     def least(self) -> int:
         """Cells that a shortest path has at least unless `make` is told otherwise: 110 for 30x30, as in Maze-Hard.
 
-        For n x n it is 110 * (n / 30) ** 1.5 and at most 4 n: beyond that, mazes are too hard to find.
+        For n x n it is 110 * (n / 30) ** 2, the same share of the cells, and at most 4 n: longer ones are rare.
         """
         side = prod((self.height, self.width)) ** 0.5
-        return round(min(110 * (side / 30) ** 1.5, 4 * side))
+        return max(3, round(min(110 * (side / 30) ** 2, 4 * side)))
 
     def make(self, count: int, seed: int, least: int | None = None) -> Examples:
         """`count` mazes drawn as Maze-Hard was, with shortest paths of at least `least` cells, S and G included.

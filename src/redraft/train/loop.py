@@ -100,13 +100,15 @@ class Trainer:
             world=self.processes.world,
         )
         self.learner = Learner(config, device, self.processes, initial=None if resume else initial)
+        begun = self._restore() if resume else None
+        # made only now, because the carry a slot starts with belongs to the weights
         self.slots = Slots(self.learner.model, share, seq_len=task.seq_len, device=device)
+        if begun is not None:
+            self.slots.restore(begun)
         self.tally = Tally(device)
-        if resume:
-            self._restore()
-        elif self.processes.first:
-            self._start()
         self.learner.start_threads()
+        if not resume and self.processes.first:
+            self._start()
         if config.compile:
             self.learner.model.compile_network()
 
@@ -255,20 +257,21 @@ class Trainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_text(self.folder / CONFIG, json.dumps(run_to_dict(self.config), indent=2) + "\n")
 
-    def _restore(self) -> None:
+    def _restore(self) -> dict[str, Tensor] | None:
+        """Takes up the run in the folder; gives the state of this process's slots, None where they start afresh."""
         if not (self.folder / STATE).exists():  # stopped before its first checkpoint: from the start again
-            return
+            return None
         parts, progress = load_state(self.folder)
         if progress.data != self.progress.data:
             raise WeightsError(f"{self.folder}: was trained on other examples than {self.config.data.train} now holds")
         self.learner.restore(parts, f"{self.folder / STATE}: ")
         rank, world = self.processes.rank, self.processes.world
-        if progress.world == world:  # else puzzles that were being worked on are given up, and slots start afresh
-            here = parts["slots"] if rank == 0 else load_slots(self.folder, rank=rank, step=progress.step)
-            self.slots.restore(here)
+        same_world, progress.world = progress.world == world, world
         self.progress = progress
-        progress.world = world
         torch.set_num_threads(progress.threads)
+        if not same_world:  # puzzles that were being worked on are given up
+            return None
+        return parts["slots"] if rank == 0 else load_slots(self.folder, rank=rank, step=progress.step)
 
 
 def _require_sense(config: RunConfig, task: Task, data: Store, world: int) -> None:

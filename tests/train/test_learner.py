@@ -1,0 +1,83 @@
+"""Starting from weights, and learning puzzle embeddings alone."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from redraft.data.store import Store
+from redraft.errors import WeightsError
+from redraft.models import Model, build_model
+from redraft.models.io import Weights
+from redraft.tasks import get_task
+from redraft.train.config import RunConfig
+from redraft.train.learner import begin_from
+from redraft.train.loop import Trainer
+
+TABLE = "embed.puzzle.table"
+
+
+@pytest.fixture
+def frozen(tiny: RunConfig, data: Store, tmp_path: Path) -> Callable[..., Trainer]:
+    """Makes trainers that learn only the table, from weights whose network is not the seed's own."""
+    config = replace(tiny, freeze=True, model=replace(tiny.model, num_puzzles=3), steps=4, checkpoint_every=2)
+
+    def make(name: str, *, resume: bool = False) -> Trainer:
+        return Trainer(
+            config,
+            tmp_path / name,
+            task=get_task(config.task),
+            data=data,
+            device=torch.device("cpu"),
+            resume=resume,
+            initial=Weights(model=learnt(config), task=config.task, card={}),
+        )
+
+    return make
+
+
+def learnt(config: RunConfig) -> Model:
+    model = build_model(replace(config.model, num_puzzles=2), seed=77)
+    with torch.no_grad():
+        model.sparse_parameters()[TABLE][0] = 0.5  # the other row was never seen
+    return model
+
+
+def test_new_puzzles_start_from_the_mean_of_those_learnt(tiny: RunConfig) -> None:
+    old, new = learnt(tiny), build_model(replace(tiny.model, num_puzzles=5), seed=1)
+    begin_from(new, old)
+    assert torch.equal(new.sparse_parameters()[TABLE], torch.full_like(new.sparse_parameters()[TABLE], 0.5))
+    name = "answer_head.weight"
+    assert torch.equal(new.state_dict()[name], old.state_dict()[name])
+    same = build_model(replace(tiny.model, num_puzzles=2), seed=1)
+    begin_from(same, old)
+    assert torch.equal(same.sparse_parameters()[TABLE], old.sparse_parameters()[TABLE]), "the same puzzles keep theirs"
+
+
+def test_weights_of_another_shape_are_refused(tiny: RunConfig) -> None:
+    wide = build_model(replace(tiny.model, hidden_size=32), seed=0)
+    with pytest.raises(WeightsError, match=r"weights to start from: tensor .* has shape"):
+        begin_from(build_model(tiny.model), wide)
+
+
+def test_a_frozen_network_stays_and_its_table_learns(frozen: Callable[..., Trainer]) -> None:
+    run = frozen("run")
+    before = {name: tensor.clone() for name, tensor in run.learner.model.state_dict().items()}
+    run.run(lambda model: {"exact": 0.0}, [])
+    after, average = run.learner.model.state_dict(), run.learner.average.model.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {TABLE}
+    assert all(torch.equal(average[name], after[name]) for name in after)
+
+
+def test_a_frozen_run_is_resumed_to_the_bit(frozen: Callable[..., Trainer]) -> None:
+    whole = frozen("whole")
+    whole.run(lambda model: {"exact": 0.0}, [])
+    frozen("broken").run(lambda model: {"exact": 0.0}, [], stop_after=0)
+    second = frozen("broken", resume=True)
+    second.run(lambda model: {"exact": 0.0}, [])
+    want, got = whole.learner.model.state_dict(), second.learner.model.state_dict()
+    different = [name for name in want if not torch.equal(want[name], got[name])]
+    assert not different
