@@ -78,7 +78,11 @@ def run(arguments: list[str]) -> int:
     if args.seed < 0:
         raise ConfigError(f"--seed: expected at least 0, got {args.seed}")
     lines = _arc(args) if kind == "arc" else _grids(args)
-    print("\n".join([*lines, f"wrote {args.output}; train on it with: redraft train {args.output}"]))
+    named = args.source.split("/")[0]
+    train = str(args.output)
+    if kind == "arc" and named in ("arc1", "arc2"):  # has a recipe of its own
+        train = f"{named} --data.train {args.output} --data.test {args.output}"
+    print("\n".join([*lines, f"wrote {args.output}; train on it with: redraft train {train}"]))
     return 0
 
 

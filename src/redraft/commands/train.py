@@ -90,8 +90,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _recipe(name: str, *, size: str | None, tiny: bool) -> RunConfig:
-    """The recipe of that name, or that inferred from a folder of data."""
-    if store_folder(name, "train") is None:
+    """The recipe of that name, or that inferred from a folder of data (one called like a recipe is `./NAME`)."""
+    if name in RECIPES or store_folder(name, "train") is None:
         if size is not None:
             raise ConfigError("--size is for a folder of data, whose recipe is inferred; a recipe has its own")
         return get_recipe(name, tiny=tiny)
