@@ -9,6 +9,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,6 +23,17 @@ from redraft.solve.stepper import TorchStepper
 from redraft.tasks import get_task
 
 ROOT = Path(__file__).parents[1]
+
+
+STAGE = ("recipe", "step", "seconds", "device", "torch", "run")
+
+
+def begun_from(card: dict[str, Any]) -> list[dict[str, Any]]:
+    """The cards of the runs whose weights a run was begun from, the first first."""
+    if card["run"].get("init") is None:
+        return []
+    before = load_weights(card["run"]["init"]).card
+    return [*begun_from(before), before]
 
 
 def main() -> None:
@@ -45,15 +57,16 @@ def main() -> None:
     started = time.monotonic()
     figures = report(evaluate(TorchStepper(shipped.model), task, unseen))
     last = json.loads((args.run / "last/config.json").read_text())["card"]
+    stages = [*begun_from(last), last]
     network, _ = count_parameters(shipped.model)
     card = {
         "summary": (
             f"{figures['solved']:.2%} of {figures['puzzles']:,} unseen {task.name} puzzles, {network:,} parameters, "
-            f"{last['seconds'] / 60:.0f} minutes of training"
+            f"{sum(each['seconds'] for each in stages) / 60:.0f} minutes of training"
         ),
         "evaluation": {"data": args.data, **figures},
-        "training": {key: last[key] for key in ("recipe", "step", "seconds", "device", "torch", "run")}
-        | {"weights_of_step": weights.card["step"]},
+        "training": [{key: each[key] for key in STAGE} for each in stages],
+        "weights_of_step": weights.card["step"],
         **context(torch.get_num_threads()),
         "evaluation_seconds": round(time.monotonic() - started, 1),
     }
