@@ -16,8 +16,9 @@ def maze_8x8(*, tiny: bool = False) -> RunConfig:
 
     Commands: `redraft train maze-8x8`, then `redraft train maze-8x8 --init runs/maze-8x8/last --max-steps 16
     --exploration 0.5 --optim.lr 3e-4 --optim.warmup 20 --steps 500`. Hardware, time and result: see
-    results/maze-8x8.json. Cells mix with their neighbours (`conv`). A maze gets 4 supervision steps at first rather than
-    16, so that four times as many are seen; the second run teaches later steps to keep what is right (docs/log.md).
+    results/maze-8x8.json. Cells mix with their neighbours (`conv`). A maze gets 4 supervision steps at first rather
+    than 16, so that four times as many are seen; the second run teaches later steps to keep what is right
+    (docs/log.md).
     """
     run = RunConfig(
         recipe="maze-8x8",

@@ -23,7 +23,7 @@ FEW, MANY = 500, 50_000  # examples: fewer are learnt by heart sooner, more take
 
 @dataclass(frozen=True, kw_only=True)
 class _Scale:
-    """What a size means; with fewer supervision steps a puzzle (`max_steps`), more puzzles are seen in the same time."""
+    """What a size means; with fewer supervision steps a puzzle (`max_steps`), more puzzles are seen."""
 
     hidden_size: int
     expansion: float
