@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from redraft.cli import main
 from redraft.train.checkpoint import STATE
-from redraft.train.processes import Processes
+from redraft.train.processes import Processes, sum_rows
 
 TRAIN = [sys.executable, "-m", "redraft", "train"]
 # no slot halts and none is moved: then rows of the batch are the same puzzles however they are shared out
@@ -57,6 +57,20 @@ def test_one_process_gives_back_what_it_is_given() -> None:
     tensor = torch.ones(3)
     assert alone.first and alone.add_up(tensor) is tensor and alone.any(True) and not alone.any(False)
     assert alone.from_first({"exact": 1.0}) == {"exact": 1.0}
+
+
+def test_rows_of_a_sum_are_kept_apart() -> None:
+    """Processes exchange as many rows as their batches have, also where a puzzle is in both halves of one."""
+
+    def gradient(*rows: int) -> torch.Tensor:
+        index = torch.tensor([rows])
+        return torch.sparse_coo_tensor(index, torch.ones(len(rows), 2), (5, 2), check_invariants=False)
+
+    parts = [gradient(3, 3, 1), gradient(3, 0)]
+    total = sum_rows(parts)
+    assert total._indices().tolist() == [[3, 3, 1, 3, 0]]
+    assert torch.equal(total.to_dense(), parts[0].to_dense() + parts[1].to_dense())
+    assert sum_rows(parts[:1]) is parts[0]
 
 
 def test_two_processes_train_what_one_does(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from redraft.train.config import RunConfig
 from redraft.train.ema import MovingAverage
 from redraft.train.losses import StepLoss, step_loss
 from redraft.train.optim import AdamAtan2, FlatParameters, SignSGD, learning_rate
-from redraft.train.processes import Processes
+from redraft.train.processes import Processes, sum_rows
 from redraft.train.slots import Slots
 
 LEAST_ROWS = 2  # slots worth a thread of their own
@@ -109,8 +109,7 @@ class Learner:
             self.flat.set_gradients([found[: len(dense)] for found in gradients])
             self.processes.add_up(self.flat.gradients)
         for i, table in enumerate(self.tables, start=len(dense)):
-            gradient = sum((found[i] for found in gradients[1:]), start=gradients[0][i])
-            table.grad = self.processes.add_up_rows(gradient)
+            table.grad = self.processes.add_up_rows(sum_rows([found[i] for found in gradients]))
         return StepOutput.cat(outputs), StepLoss.cat(losses)
 
     def _update(self, step: int) -> None:
