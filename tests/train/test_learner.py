@@ -81,3 +81,10 @@ def test_a_frozen_run_is_resumed_to_the_bit(frozen: Callable[..., Trainer]) -> N
     want, got = whole.learner.model.state_dict(), second.learner.model.state_dict()
     different = [name for name in want if not torch.equal(want[name], got[name])]
     assert not different
+
+
+def test_a_run_without_a_checkpoint_begins_again_from_its_weights(frozen: Callable[..., Trainer]) -> None:
+    frozen("killed")  # before it was saved
+    again = frozen("killed", resume=True)
+    name = "answer_head.weight"
+    assert torch.equal(again.learner.model.state_dict()[name], learnt(again.config).state_dict()[name])

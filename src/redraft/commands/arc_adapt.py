@@ -127,7 +127,7 @@ def _learn(
         data=data,
         device=device,
         resume=resume,
-        initial=None if resume else weights,
+        initial=weights,
     )
     reporters: list[Reporter] = [
         MetricsFile(folder, resumed_at=trainer.progress.step),

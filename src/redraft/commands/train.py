@@ -144,7 +144,7 @@ def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> i
             data=data,
             device=device,
             resume=resume,
-            initial=None if config.init is None or resume else open_weights(config.init),
+            initial=None if config.init is None or (folder / STATE).exists() else open_weights(config.init),
             processes=group,
         )
         _announce(trainer, test, console)

@@ -81,7 +81,7 @@ class Trainer:
         initial: Weights | None = None,
         processes: Processes | None = None,
     ) -> None:
-        """`initial`: weights that a new run starts from; a resumed one goes on from its own.
+        """`initial`: weights that a new run starts from; one that has a checkpoint goes on from that.
 
         Raises ConfigError where model, task, data and number of processes do not fit together.
         """
@@ -99,8 +99,9 @@ class Trainer:
             rank=self.processes.rank,
             world=self.processes.world,
         )
-        self.learner = Learner(config, device, self.processes, initial=None if resume else initial)
-        begun = self._restore() if resume else None
+        saved = resume and (folder / STATE).exists()  # else stopped before its first checkpoint: from the start again
+        self.learner = Learner(config, device, self.processes, initial=None if saved else initial)
+        begun = self._restore() if saved else None
         # made only now, because the carry a slot starts with belongs to the weights
         self.slots = Slots(self.learner.model, share, seq_len=task.seq_len, device=device)
         if begun is not None:
@@ -259,8 +260,6 @@ class Trainer:
 
     def _restore(self) -> dict[str, Tensor] | None:
         """Takes up the run in the folder; gives the state of this process's slots, None where they start afresh."""
-        if not (self.folder / STATE).exists():  # stopped before its first checkpoint: from the start again
-            return None
         parts, progress = load_state(self.folder)
         if progress.data != self.progress.data:
             raise WeightsError(f"{self.folder}: was trained on other examples than {self.config.data.train} now holds")
