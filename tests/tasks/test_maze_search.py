@@ -199,7 +199,7 @@ def test_long_work_loads_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_numba_all_is_interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maze_search, "_compiled", lambda kernel: None)
+    monkeypatch.setattr(maze_search, "compile_kernel", lambda kernel: None)
     searcher = Searcher(5, 5, compiled=True)
     maze = searcher.make(0, 0, 8)
     assert maze is not None and searcher.answer(maze[None])[1][0] >= 8

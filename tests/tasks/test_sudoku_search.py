@@ -111,19 +111,19 @@ def test_changes_over_to_compiled_when_work_remains(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(search, "PATIENCE", 0.0)
     monkeypatch.setattr(search, "WORTH", 0.0)
     asked: list[bool] = []
-    monkeypatch.setattr(search, "_compiled", lambda: asked.append(True))  # as if Numba were missing
+    monkeypatch.setattr(search, "compile_kernel", lambda kernel: asked.append(True))  # as if Numba were missing
     assert np.array_equal(search.make(4, 30, seed=0).questions, made.questions)
     assert asked == [True]
 
 
 def test_works_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "numba", None)  # importing it fails
-    search._compiled.cache_clear()
+    search.compile_kernel.cache_clear()
     try:
         assert not search.Search(4, compiled=True).compiled
         assert (search.make(4, 3, seed=0, compiled=True).guesses == 0).all()
     finally:
-        search._compiled.cache_clear()
+        search.compile_kernel.cache_clear()
 
 
 def test_import_loads_neither_numba_nor_torch() -> None:

@@ -239,7 +239,7 @@ def _digest(model: Model) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
-        digest.update(tensor.contiguous().reshape(-1).numpy())
+        digest.update(tensor.cpu().contiguous().reshape(-1).numpy())
     return digest.hexdigest()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,21 +13,19 @@ from rich.console import Console
 
 from redraft.commands.arc import Voting, conclude, open_data, vote
 from redraft.commands.arguments import parse
+from redraft.commands.train import conduct, evaluator
 from redraft.data.arc import TASKS, write_arc
 from redraft.data.store import Store, is_store
 from redraft.device import choose_device
 from redraft.errors import ConfigError, DataError, WeightsError
-from redraft.evaluate.evaluate import evaluate
 from redraft.models import Model
 from redraft.models.io import Weights
 from redraft.recipes.arc import adaptation
 from redraft.solve.load import open_weights
-from redraft.solve.stepper import TorchStepper
 from redraft.tasks import get_task
 from redraft.tasks.arc import Arc
 from redraft.tasks.arc_files import read_tasks
 from redraft.train.config import RunConfig
-from redraft.train.log import Display, MetricsFile, Reporter
 from redraft.train.loop import CONFIG, Outcome, Trainer, open_run
 
 DATA, RUN, VOTES = "data", "run", "votes.npz"
@@ -129,15 +126,8 @@ def _learn(
         resume=resume,
         initial=weights,
     )
-    reporters: list[Reporter] = [
-        MetricsFile(folder, resumed_at=trainer.progress.step),
-        Display(total=config.steps, start=trainer.progress.step, console=console),
-    ]
-    try:
-        outcome = trainer.run(_judge(task, data, config), reporters)
-    finally:
-        for reporter in reporters:
-            reporter.close()
+    demonstrations = data.rows(slice(JUDGED))  # how well they were learnt is told at the end
+    outcome = conduct(trainer, evaluator(task, demonstrations, config), console)
     return outcome, trainer.learner.average.model
 
 
@@ -157,15 +147,3 @@ def _recipe(args: Adapt, weights: Weights, data: Store) -> RunConfig:
         loss=weights.card.get("run", {}).get("loss", "stablemax"),
         seed=args.seed,
     )
-
-
-def _judge(task: Arc, data: Store, config: RunConfig) -> Callable[[Model], dict[str, float]]:
-    """What training calls at its end: how many of the demonstrations themselves come out exactly."""
-    some = data.rows(slice(JUDGED))
-
-    def judge(model: Model) -> dict[str, float]:
-        stepper = TorchStepper(model, device=next(model.parameters()).device)
-        records = evaluate(stepper, task, some, steps=config.eval_steps, batch_size=config.batch_size)
-        return {"exact": float(records.exact[:, -1].mean()), "cells": float(records.cells[:, -1].mean())}
-
-    return judge

@@ -99,7 +99,7 @@ def _recipe(name: str, *, size: str | None, tiny: bool) -> RunConfig:
         raise ConfigError(f"{name}: has no store `test` beside `train`; build one with redraft data build")
     task = task_of(name, name)
     recipe = recipe_for(task, open_source(task, name), folder=name, size=cast(Size, size or "tiny"))
-    return shrunk(recipe) if tiny else recipe
+    return shrunk(recipe, made=False) if tiny else recipe
 
 
 def _taken(arguments: list[str], flag: str) -> tuple[str | None, list[str]]:
@@ -148,12 +148,7 @@ def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> i
             processes=group,
         )
         _announce(trainer, test, console)
-        reporters = _reporters(trainer, args, console) if group.first else []
-        try:
-            outcome = trainer.run(evaluator(task, test, config), reporters, stop_after=args.stop_after)
-        finally:
-            for reporter in reporters:
-                reporter.close()
+        outcome = conduct(trainer, evaluator(task, test, config), console, track=args.track, stop_after=args.stop_after)
         return _conclude(outcome, config, task, console)
 
 
@@ -189,11 +184,28 @@ def _announce(trainer: Trainer, test: Store, console: Console) -> None:
     )
 
 
-def _reporters(trainer: Trainer, args: Machine, console: Console) -> list[Reporter]:
+def conduct(
+    trainer: Trainer,
+    evaluate: Evaluate,
+    console: Console,
+    *,
+    track: str | None = None,
+    stop_after: float | None = None,
+) -> Outcome:
+    """Runs the trainer, and reports to its folder, the console and the tracker, if this process is the first."""
+    reporters = _reporters(trainer, track, console) if trainer.processes.first else []
+    try:
+        return trainer.run(evaluate, reporters, stop_after=stop_after)
+    finally:
+        for reporter in reporters:
+            reporter.close()
+
+
+def _reporters(trainer: Trainer, track: str | None, console: Console) -> list[Reporter]:
     step, config = trainer.progress.step, trainer.config
     reporters: list[Reporter] = [MetricsFile(trainer.folder, resumed_at=step)]
-    if args.track is not None:
-        reporters.append(open_tracker(args.track, trainer.folder, run_to_dict(config)))
+    if track is not None:
+        reporters.append(open_tracker(track, trainer.folder, run_to_dict(config)))
     return [*reporters, Display(total=config.steps, start=step, console=console)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from redraft.data.store import Store, is_store, numbered
+from redraft.data.store import Store, is_store, numbered, task_in
 from redraft.errors import DataError
 from redraft.tasks import Examples, Task, get_task
 from redraft.tasks.base import IGNORE
@@ -42,7 +42,7 @@ def open_source(task: Task, source: str, *, split: str = "train", limit: int | N
 def task_of(name: str, source: str) -> Task:
     """The task of the data folder or store that `source` names; else the task called `name`."""
     folder = store_folder(source, "train")
-    return get_task(name if folder is None else Store.open(folder, mmap=True).task)
+    return get_task(name if folder is None else task_in(folder))
 
 
 def store_folder(source: str, split: str) -> Path | None:

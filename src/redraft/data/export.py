@@ -235,23 +235,18 @@ def _test_puzzles(stores: Mapping[str, Store]) -> dict[str, Any]:
     """The tasks of the split `test`, by name: all their pairs as lists of colours, in the form of ARC's own files."""
     test = stores["test"]
     assert test.views is not None
-    tasks = _tasks(test)
+    tasks = test.views.places(test.puzzle_ids)
     puzzles: dict[str, Any] = {test.views.tasks[task]: {"train": [], "test": []} for task in np.unique(tasks).tolist()}
     for split in ("train", "test"):
         if split not in stores:
             continue
         store = stores[split]
-        own = tasks if split == "test" else _tasks(store)
+        assert store.views is not None
+        own = store.views.places(store.puzzle_ids)
         for row in np.flatnonzero(np.isin(own, tasks)).tolist():
             pair = {"input": _grid(store.inputs[row]), "output": _grid(store.labels[row])}
             puzzles[test.views.tasks[own[row]]][split].append(pair)
     return puzzles
-
-
-def _tasks(store: Store) -> NDArray[np.int64]:
-    """The place in its views' `tasks` of the task each row (N,) belongs to."""
-    assert store.views is not None
-    return np.searchsorted(store.views.starts, store.puzzle_ids.astype(np.int64) - 1, side="right") - 1
 
 
 def _grid(tokens: NDArray[np.int16]) -> list[list[int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.data.build import from_examples
+from redraft.data.store import new_folder
 from redraft.errors import DataError
 from redraft.tasks import Examples
 from redraft.tasks.grid_survey import Survey, encode, place_of, sorted_symbols
@@ -270,15 +270,10 @@ def _write(
     source: str,
 ) -> None:
     """Writes a store for each split into a new folder, all of them or nothing."""
-    partial = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with new_folder(folder) as partial:
         for split, rows in splits.items():
             examples = replace(pairs[rows], groups=units[rows])
             from_examples(task, examples, source=f"{source} ({split})").save(partial / split)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _require_memory(pairs: int, cells: int, source: Path) -> None:

@@ -178,6 +178,14 @@ def _called(spec: object) -> object:
     return spec.get("name") if isinstance(spec, dict) else spec
 
 
+def task_in(folder: Path) -> str | dict[str, Any]:
+    """What the task of a store is, as in `Task.spec`, without reading more than that; raises DataError."""
+    spec = _read_meta(folder / "store.json").get("task")
+    if not isinstance(spec, str | dict):
+        raise DataError(f"{folder / 'store.json'}: expected the name of a task, got {spec!r}")
+    return spec
+
+
 def is_store(folder: Path) -> bool:
     """Whether the folder claims to be a store."""
     return (folder / "store.json").is_file()

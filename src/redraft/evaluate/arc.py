@@ -111,7 +111,7 @@ def asked(store: Store) -> list[Question]:
     """Task and test of every row; the tests of a task are a group of the store, in order."""
     assert store.views is not None
     first = np.searchsorted(store.groups, store.groups)  # row with which the group of each row begins
-    names = [store.views.tasks[store.views.locate(puzzle_id)[0]] for puzzle_id in store.puzzle_ids.tolist()]
+    names = [store.views.tasks[place] for place in store.views.places(store.puzzle_ids).tolist()]
     return [Question(name, row - start) for row, (name, start) in enumerate(zip(names, first.tolist(), strict=True))]
 
 

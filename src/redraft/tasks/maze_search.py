@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from redraft.tasks.kernels import compile_kernel
 
 WALL, FREE, START, GOAL, PATH = range(5)
 BROKEN, VALID, OPTIMAL = range(3)
@@ -237,19 +237,6 @@ def greatest_share(least: int, side: int) -> float:
     return 1.0 if least <= side else max(1 - least / (5 * side + 10), 0.1) ** 2
 
 
-@cache
-def _compiled(kernel: Callable[..., Any]) -> Callable[..., Any] | None:
-    """The kernel compiled by Numba (kept in Numba's cache on disk where that is writable); None without Numba."""
-    try:
-        numba = import_module("numba")
-    except ImportError:
-        return None
-    try:
-        return numba.njit(cache=True, nogil=True)(kernel)
-    except RuntimeError:  # "cannot cache function: no locator available": nowhere to write
-        return numba.njit(nogil=True)(kernel)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Graded:
     """Grades (N,) int8 and, where the path is valid, its cells and those of a shortest one (N,), else 0."""
@@ -322,7 +309,7 @@ class Searcher:
         """Calls a kernel, compiled or on lists whose changes are copied back."""
         if self._compiled is None and (self._spent > PATIENCE or len(arguments[0]) > MANY):
             self._compiled = True
-        fast = _compiled(kernel) if self._compiled else None
+        fast = compile_kernel(kernel) if self._compiled else None
         if fast is not None:
             return fast(*arguments)
         started = perf_counter()

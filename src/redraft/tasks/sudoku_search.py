@@ -6,15 +6,16 @@ lists (one puzzle: no compiler, no waiting) and compiled by Numba on arrays (man
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from redraft.tasks.kernels import compile_kernel
 
 BOXES = {4: (2, 2), 6: (2, 3), 9: (3, 3)}  # size of the grid: rows and columns of a box
 
@@ -164,19 +165,6 @@ def _search(
             waiting = 1
 
 
-@cache
-def _compiled() -> Callable[..., tuple[int, int]] | None:
-    """The kernel compiled by Numba (kept in Numba's cache on disk where that is writable); None without Numba."""
-    try:
-        numba = import_module("numba")
-    except ImportError:
-        return None
-    try:
-        return numba.njit(cache=True, nogil=True)(_search)
-    except RuntimeError:  # "cannot cache function: no locator available": nowhere to write
-        return numba.njit(nogil=True)(_search)
-
-
 def _work_size(size: int) -> int:
     cells = size * size
     return cells * (cells + 2) + cells
@@ -213,7 +201,7 @@ class Search:
     """
 
     def __init__(self, size: int, *, compiled: bool = False) -> None:
-        kernel = _compiled() if compiled else None
+        kernel = compile_kernel(_search) if compiled else None
         self.size, self.cells, self.full = size, size * size, (1 << size) - 1
         self.compiled = kernel is not None
         self._kernel = kernel or _search

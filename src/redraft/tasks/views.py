@@ -66,14 +66,18 @@ class Views:
 
     def counts(self, ids: NDArray[np.integer]) -> NDArray[np.int64]:
         """How many views (B,) the tasks have whose puzzle ids (B,) these are."""
-        task = np.searchsorted(self.starts, np.asarray(ids) - 1, side="right") - 1
+        task = self.places(ids)
         return self.starts[task + 1] - self.starts[task]
+
+    def places(self, ids: NDArray[np.integer]) -> NDArray[np.int64]:
+        """The places in `tasks` (B,) of the tasks whose puzzle ids (B,) these are."""
+        return np.searchsorted(self.starts, np.asarray(ids) - 1, side="right") - 1
 
     def locate(self, id: int) -> tuple[int, int]:
         """The task's place in `tasks` and the number of the view, 0 for the task as it is; ValueError for no view."""
         if not 1 <= id <= len(self):
             raise ValueError(f"expected a puzzle id from 1 to {len(self)}, got {id}")
-        task = int(np.searchsorted(self.starts, id - 1, side="right")) - 1
+        task = int(self.places(np.array(id)))
         return task, int(id - 1 - self.starts[task])
 
     def ids(self, task: str) -> range:
