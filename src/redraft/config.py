@@ -39,6 +39,8 @@ def from_dict(kind: type[T], values: Any, *, where: str = "config") -> T:
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin = typing.get_origin(hint)
     if dataclasses.is_dataclass(hint):
+        if isinstance(value, typing.cast(type, hint)):  # made already, by who knows of which subclass it is
+            return value
         return from_dict(typing.cast(type, hint), value, where=where)
     if origin is Literal:
         if value not in typing.get_args(hint):

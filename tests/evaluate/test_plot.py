@@ -21,6 +21,7 @@ FIGURES = report(
         solved=RIGHT,
         cells=RIGHT.astype(np.float32),
         halt_logit=np.where(RIGHT, 1, -1).astype(np.float32),
+        halts=RIGHT,
         ratings=np.full(2, np.nan, np.float32),
         grades=RIGHT[:, -1].astype(np.int8),
         grade_names=("broken", "solved"),

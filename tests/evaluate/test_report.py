@@ -21,6 +21,7 @@ def records(exact: list[list[int]], halt_logit: list[list[float]], ratings: list
         solved=right,
         cells=np.where(right, 1, 0.5).astype(np.float32),
         halt_logit=np.array(halt_logit, dtype=np.float32),
+        halts=np.array(halt_logit) > 0,
         ratings=np.array(ratings if ratings is not None else [np.nan] * len(right), dtype=np.float32),
         grades=right[:, -1].astype(np.int8),
         grade_names=("broken", "solved"),
@@ -34,9 +35,8 @@ THREE = records(
 
 
 def test_halting_step() -> None:
-    assert halting_step(THREE.halt_logit).tolist() == [1, 2, 0]
-    assert halting_step(np.zeros((2, 4), np.float32)).tolist() == [3, 3], "a logit of 0 is not sure enough"
-    assert THREE.halt_logit[1, 2] == -1, "the records stay as they are"
+    assert halting_step(THREE.halts).tolist() == [1, 2, 0]
+    assert not THREE.halts[1, 2], "the records stay as they are"
 
 
 def test_report() -> None:

@@ -82,7 +82,7 @@ def test_evaluation_steps(golden: Golden) -> None:
             assert_close(output.carry.y, want["z_H"], "y")
             assert_close(output.carry.z, want["z_L"], "z")
             assert torch.equal(output.logits.argmax(-1), want["preds"])
-            loss = step_loss(output.logits, output.halt_logit, golden.labels, kind="stablemax").total
+            loss = step_loss(output, golden.labels).total
             assert_close(loss, want["loss"], "loss")
 
 
@@ -95,10 +95,10 @@ def test_training_steps(golden: Golden) -> None:
         slots.refill(golden.tokens, golden.labels, golden.ids)
         slots.carry = golden.carry(slots.steps)
         output = model(slots.tokens, slots.puzzle_ids, slots.carry)
-        loss = step_loss(output.logits, output.halt_logit, slots.labels, kind="stablemax")
+        loss = step_loss(output, slots.labels)
         model.zero_grad()
         (loss.total / 4).backward()
-        slots.advance(output.detach(), max_steps=16, min_steps=torch.zeros(4, dtype=torch.int64))
+        slots.advance(output.detach(), stops=output.halts, max_steps=16, min_steps=torch.zeros(4, dtype=torch.int64))
 
         assert_close(loss.total, want["loss"], "loss")
         assert_close(loss.answer, want["metrics/lm_loss"], "answer loss")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redraft.core.layers import swiglu_width
+from redraft.errors import ConfigError
+from redraft.models import ModelConfig
 from redraft.models.trm import TRMConfig
 
 
@@ -22,6 +24,15 @@ class Product:
     def flops(self) -> int:
         """Of all `times`; a multiplication and an addition count as two."""
         return 2 * self.rows * self.inner * self.columns * self.times
+
+
+def counted(model: ModelConfig) -> TRMConfig:
+    """The configuration of a model whose operations are counted here; raises ConfigError for another kind."""
+    if type(model) is not TRMConfig:
+        raise ConfigError(
+            f"bench: counts the operations of a TRM, not of {type(model).__name__.removesuffix('Config')}"
+        )
+    return model
 
 
 def network_products(config: TRMConfig, batch: int) -> list[Product]:

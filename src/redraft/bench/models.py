@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from redraft.bench.contest import Entrant, Tell, contest
-from redraft.bench.flops import inference_flops, training_flops
+from redraft.bench.flops import counted, inference_flops, training_flops
 from redraft.bench.peak import ideal_seconds
 from redraft.bench.published import published_arch, published_settings, to_published
 from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, RUN, STORE, WEIGHTS, Job
@@ -76,6 +76,7 @@ def require_reference(folder: Path) -> None:
 def bench_train(settings: Settings, tell: Tell) -> dict[str, Any]:
     """Training steps a second, every slot one supervision step, the optimiser and the moving average included."""
     run = replace(get_recipe(settings.recipe), batch_size=settings.batch_size, seed=settings.seed)
+    shape = counted(run.model)
     if settings.reference is not None:  # its AdamAtan2 is a CUDA extension
         run = replace(run, optim=replace(run.optim, kind="adamw"))
     with TemporaryDirectory(prefix="redraft-bench-") as name:
@@ -85,16 +86,16 @@ def bench_train(settings: Settings, tell: Tell) -> dict[str, Any]:
         _prepare(folder, run, build_model(run.model, seed=run.seed), store, settings, max_steps=run.max_steps)
         entrants = _entrants("train", run.task, settings, folder, modes=("",))
         found = contest(
-            entrants, config=run.model, warmup=settings.warmup, repeats=settings.repeats, tell=tell, folder=folder
+            entrants, config=shape, warmup=settings.warmup, repeats=settings.repeats, tell=tell, folder=folder
         )
-    flops = training_flops(run.model)
+    flops = training_flops(shape)
     figures = {
         "recipe": run.recipe,
         "optimiser": run.optim.kind,
         "batch_size": settings.batch_size,
         "unit": "examples/s",
         "gflop": flops / 1e9,
-        "ideal": settings.batch_size / ideal_seconds(run.model, found["peak"]["shapes"], training=True),
+        "ideal": settings.batch_size / ideal_seconds(shape, found["peak"]["shapes"], training=True),
     }
     return _sum_up(figures, found, amount=settings.batch_size, flops=flops)
 
@@ -102,6 +103,7 @@ def bench_train(settings: Settings, tell: Tell) -> dict[str, Any]:
 def bench_solve(settings: Settings, tell: Tell) -> dict[str, Any]:
     """Puzzles a second at equal steps; for given weights also with halting, and the share solved."""
     run, model = _solving_model(settings)
+    shape = counted(run.model)
     modes = ("never", "head", "rules") if settings.weights is not None else ("never",)
     count = settings.puzzles or settings.batch_size
     with TemporaryDirectory(prefix="redraft-bench-") as name:
@@ -112,10 +114,10 @@ def bench_solve(settings: Settings, tell: Tell) -> dict[str, Any]:
         _prepare(folder, run, model, store, settings, max_steps=settings.steps)
         entrants = _entrants("solve", run.task, settings, folder, modes=modes)
         found = contest(
-            entrants, config=run.model, warmup=settings.warmup, repeats=settings.repeats, tell=tell, folder=folder
+            entrants, config=shape, warmup=settings.warmup, repeats=settings.repeats, tell=tell, folder=folder
         )
-    step = inference_flops(run.model)
-    each = ideal_seconds(run.model, found["peak"]["shapes"], training=False) * settings.steps
+    step = inference_flops(shape)
+    each = ideal_seconds(shape, found["peak"]["shapes"], training=False) * settings.steps
     figures = {
         "recipe": run.recipe,
         "batch_size": settings.batch_size,

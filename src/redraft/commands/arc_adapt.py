@@ -19,7 +19,7 @@ from redraft.data.store import Store, is_store
 from redraft.device import choose_device
 from redraft.errors import ConfigError, DataError, WeightsError
 from redraft.models import Model
-from redraft.models.io import Weights
+from redraft.models.io import Weights, count_parameters
 from redraft.recipes.arc import adaptation
 from redraft.solve.load import open_weights
 from redraft.tasks import get_task
@@ -83,7 +83,7 @@ def run(arguments: list[str]) -> int:
         "tasks": len(tasks),
         "seconds_learning_a_task": round(outcome.progress.seconds / len(tasks), 2),
         "seconds_voting_a_task": round(voting / len(tasks), 2),
-        "parameters_learnt_a_task": round(data.num_puzzle_ids * model.config.puzzle_dim / len(tasks)),
+        "parameters_learnt_a_task": round(count_parameters(model)[1] / len(tasks)),
     }
     console.print(
         f"a task cost {cost['seconds_learning_a_task']:g} s to learn and {cost['seconds_voting_a_task']:g} s to vote "

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Carry(NamedTuple):
-    """Embedded answer `y` and latent `z`, both (B, S, D) in the model's activation dtype."""
+    """Embedded answer `y` and latent `z`, (B, ...) each: (B, S, D) in a TRM, in the model's activation dtype."""
 
     y: Tensor
     z: Tensor
@@ -21,8 +21,11 @@ class Carry(NamedTuple):
 
     def where(self, mask: Tensor, other: Carry) -> Carry:
         """Rows of `other` where `mask` (B,) is true, own rows elsewhere."""
-        rows = mask.view(-1, 1, 1)
-        return Carry(torch.where(rows, other.y, self.y), torch.where(rows, other.z, self.z))
+
+        def pick(own: Tensor, others: Tensor) -> Tensor:
+            return torch.where(mask.view(-1, *[1] * (own.ndim - 1)), others, own)
+
+        return Carry(pick(self.y, other.y), pick(self.z, other.z))
 
     def rows(self, index: Tensor | slice) -> Carry:
         """The rows named by `index`, a slice or (K,), in that order."""

@@ -128,9 +128,9 @@ def _drafts(
     for step in range(1, steps + 1):
         state, draft = stepper.step(state)
         if at == "halt" or step == steps:
-            tokens[running], halt_logit[running] = draft
+            tokens[running], halt_logit[running] = draft.tokens, draft.halt_logit
         if at == "halt":
-            going = np.flatnonzero(draft.halt_logit <= 0)
+            going = np.flatnonzero(~draft.halts)
             if not len(going):
                 break
             if len(going) < len(running):

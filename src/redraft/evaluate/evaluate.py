@@ -23,7 +23,8 @@ class Records:
         exact: (N, S) bool, every labelled cell equals its label.
         solved: (N, S) bool, the answer keeps the rules, labels unseen; the same as `exact` for a task without rules.
         cells: (N, S) float32, share of the labelled cells that are right.
-        halt_logit: (N, S) float32.
+        halt_logit: (N, S) float32, of the probability that the answer is right.
+        halts: (N, S) bool, whether the model would stop there.
         ratings: (N,) float32, NaN where unknown.
         grades: (N,) int8, place of the last answer in `grade_names`.
         grade_names: the task's `grades`, worst first; empty for a task without rules.
@@ -33,6 +34,7 @@ class Records:
     solved: NDArray[np.bool_]
     cells: NDArray[np.float32]
     halt_logit: NDArray[np.float32]
+    halts: NDArray[np.bool_]
     ratings: NDArray[np.float32]
     grades: NDArray[np.int8]
     grade_names: tuple[str, ...] = ()
@@ -60,7 +62,7 @@ def evaluate(
         grade_names=batches[0].grade_names,
         **{
             name: np.concatenate([getattr(batch, name) for batch in batches])
-            for name in ("exact", "solved", "cells", "halt_logit", "grades")
+            for name in ("exact", "solved", "cells", "halt_logit", "halts", "grades")
         },
     )
 
@@ -70,7 +72,7 @@ def _run(stepper: Stepper, task: Task, store: Store, steps: int) -> Records:
     count = np.maximum(1, labelled.sum(-1))
     questions = task.decode(store.inputs)
     state = stepper.start(store.inputs, store.puzzle_ids)
-    exact, solved, cells, halt = [], [], [], []
+    exact, solved, cells, halt, halts = [], [], [], [], []
     for _ in range(steps):
         state, draft = stepper.step(state)
         right = ((draft.tokens == store.labels) & labelled).sum(-1)
@@ -78,11 +80,13 @@ def _run(stepper: Stepper, task: Task, store: Store, steps: int) -> Records:
         cells.append(right / count)
         solved.append(task.check_many(questions, task.decode(draft.tokens)) if task.judges else exact[-1])
         halt.append(draft.halt_logit)
+        halts.append(draft.halts)
     return Records(
         exact=np.stack(exact, 1),
         solved=np.stack(solved, 1),
         cells=np.stack(cells, 1).astype(np.float32),
         halt_logit=np.stack(halt, 1),
+        halts=np.stack(halts, 1),
         ratings=store.ratings,
         grades=task.grade_many(questions, task.decode(draft.tokens)) if task.judges else np.zeros(len(store), np.int8),
         grade_names=task.grades if task.judges else (),

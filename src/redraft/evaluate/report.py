@@ -19,7 +19,7 @@ BANDS = 5
 def report(records: Records) -> dict[str, Any]:
     """All figures of an evaluation, as plain values for JSON; shares are between 0 and 1."""
     final = records.exact[:, -1]
-    halted_at = halting_step(records.halt_logit)
+    halted_at = halting_step(records.halts)
     rows = np.arange(len(final))
     at_halt = records.exact[rows, halted_at]
     return {
@@ -50,9 +50,9 @@ def report(records: Records) -> dict[str, Any]:
     }
 
 
-def halting_step(halt_logit: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Index (N,) of the step after which each puzzle halts: the first with a positive logit, else the last."""
-    says = halt_logit > 0
+def halting_step(halts: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Index (N,) of the step after which each puzzle halts: the first at which it would (N, S), else the last."""
+    says = halts.copy()
     says[:, -1] = True
     return says.argmax(1)
 

@@ -1,26 +1,52 @@
-"""Models, one file each; `MODELS` names them, `build_model` builds one from its configuration."""
+"""Models, one file each; `MODELS` names their configurations, `build_model` builds one of them."""
 
 from __future__ import annotations
 
 import torch
 
-from redraft.models.base import Model, StepOutput
+from redraft.errors import ConfigError
+from redraft.models.base import Model, ModelConfig, StepOutput
 from redraft.models.trm import TRM, TRMConfig
+from redraft.naming import named
 
-ModelConfig = TRMConfig  # a union once there are more
+MODELS: dict[str, type[ModelConfig]] = {"trm": TRMConfig}
 
-MODELS: dict[str, tuple[type[ModelConfig], type[Model]]] = {"trm": (TRMConfig, TRM)}
-
-__all__ = ["MODELS", "Model", "ModelConfig", "StepOutput", "TRM", "TRMConfig", "build_model", "model_kind"]
+__all__ = [
+    "MODELS",
+    "TRM",
+    "Model",
+    "ModelConfig",
+    "StepOutput",
+    "TRMConfig",
+    "build_model",
+    "model_class",
+    "model_kind",
+]
 
 
 def build_model(config: ModelConfig, *, seed: int = 0) -> Model:
     """A freshly initialised model; the same seed gives the same weights and leaves the global generator alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return MODELS[model_kind(config)][1](config)
+        return config.build()
 
 
 def model_kind(config: ModelConfig) -> str:
-    """The name under which the class of this configuration is registered."""
-    return next(name for name, (kind, _) in MODELS.items() if type(config) is kind)
+    """What `model_class` finds the class of this configuration by."""
+    known = next((name for name, kind in MODELS.items() if type(config) is kind), None)
+    return known or f"{type(config).__module__}:{type(config).__qualname__}"
+
+
+def model_class(kind: str) -> type[ModelConfig]:
+    """The configuration class of a kind: a name in `MODELS`, or `module:NAME` for a model of your own.
+
+    `module:NAME` is imported, from the current folder too; NAME is a subclass of `ModelConfig`. Raises ConfigError.
+    """
+    if ":" not in kind:
+        if kind not in MODELS:
+            raise ConfigError(f"unknown kind of model {kind!r}; known: {', '.join(MODELS)}, or your own as module:NAME")
+        return MODELS[kind]
+    found = named(kind, what="a model's configuration")
+    if not (isinstance(found, type) and issubclass(found, ModelConfig)):
+        raise ConfigError(f"{kind}: expected a subclass of redraft.models.ModelConfig")
+    return found

@@ -3,59 +3,119 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from redraft.core.carry import Carry
+from redraft.errors import ConfigError
 
 DType = Literal["float32", "bfloat16"]
 DTYPES: dict[DType, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+Update = Literal["z", "y"]  # what an evaluation of the network renews: the latent or the answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """What every configuration of a model tells; a model's own adds its size and shape.
+
+    Attributes:
+        vocab_size, seq_len: tokens of the task, and cells of a puzzle (L).
+        puzzle_positions: positions reserved for the puzzle embedding; 0 does without one.
+        num_puzzles: rows of the puzzle-embedding table.
+        dtype: of the activations; weights are float32.
+    """
+
+    vocab_size: int
+    seq_len: int
+    puzzle_positions: int = 0
+    num_puzzles: int = 1
+    dtype: DType = "float32"
+
+    def build(self) -> Model:
+        """The model of this configuration, with random weights."""
+        raise NotImplementedError
+
+    @property
+    def effective_depth(self) -> int:
+        """Layers that a supervision step passes through (42 in the paper)."""
+        raise NotImplementedError
+
+    def require(self, **least: int) -> None:
+        """Raises ConfigError naming the first of these fields that is smaller than the least it may be."""
+        for name, bound in least.items():
+            if getattr(self, name) < bound:
+                raise ConfigError(f"model.{name}: expected at least {bound}, got {getattr(self, name)}")
 
 
 class StepOutput(NamedTuple):
     """Result of one supervision step.
 
     `carry` still hangs on the graph (detach it before the next step); `logits` (B, L, V) float32;
-    `halt_logit` (B,) float32, positive when the model takes its answer to be right.
+    `halt_logit` (B,) float32, positive when the model takes its answer to be right. `continue_logit` (B,) float32,
+    where the model learns one by Q-learning (HRM), is what going on is worth: it halts once halting is worth more.
     """
 
     carry: Carry
     logits: Tensor
     halt_logit: Tensor
+    continue_logit: Tensor | None = None
+
+    @property
+    def halts(self) -> Tensor:
+        """Whether the model would stop here (B,)."""
+        return self.halt_logit > (0 if self.continue_logit is None else self.continue_logit)
 
     def detach(self) -> StepOutput:
         """The same output, cut off from the graph that computed it."""
-        return StepOutput(self.carry.detach(), self.logits.detach(), self.halt_logit.detach())
+        going_on = None if self.continue_logit is None else self.continue_logit.detach()
+        return StepOutput(self.carry.detach(), self.logits.detach(), self.halt_logit.detach(), going_on)
 
     @staticmethod
     def cat(parts: Sequence[StepOutput]) -> StepOutput:
         """The rows of all parts, one after the other."""
         if len(parts) == 1:
             return parts[0]
+        going_on = [part.continue_logit for part in parts if part.continue_logit is not None]
         return StepOutput(
             Carry.cat([part.carry for part in parts]),
             torch.cat([part.logits for part in parts]),
             torch.cat([part.halt_logit for part in parts]),
+            torch.cat(going_on) if going_on else None,
         )
 
 
 class Model(nn.Module):
     """Base of all models; trainer, solver and exporter see only these methods.
 
-    A subclass is built from its own frozen configuration, sets `config`, and implements `initial_carry` and
-    `forward`. It holds no data, loss, device logic or step counter.
+    A subclass is built from its own frozen configuration, sets `config`, and implements `initial_carry`, `forward`,
+    `networks` and `read`. It holds no data, loss, device logic or step counter.
     """
 
-    config: Any
+    config: ModelConfig
 
     def initial_carry(self, batch: int) -> Carry:
         """The state before the first supervision step, for `batch` slots."""
         raise NotImplementedError
 
     def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
-        """One supervision step: tokens (B, L) int, puzzle_ids (B,) int, carry (B, S, D)."""
+        """One supervision step: tokens (B, L) int, puzzle_ids (B,) int, and the carry of `initial_carry`'s shape."""
+        raise NotImplementedError
+
+    def networks(self) -> tuple[nn.Module, ...]:
+        """The parts that a step evaluates again and again, each of which returns the state it has renewed."""
+        raise NotImplementedError
+
+    def schedule(self) -> tuple[Update, ...]:
+        """What each evaluation of `networks` in a supervision step renews, in order (at most, where that varies)."""
+        raise NotImplementedError
+
+    def read(self, state: Tensor) -> Tensor:
+        """A state of the shape of `carry.y` as the answer head reads it: logits (B, L, V) float32."""
         raise NotImplementedError
 
     def sparse_parameters(self) -> dict[str, nn.Parameter]:
@@ -68,5 +128,6 @@ class Model(nn.Module):
         return {name: p for name, p in self.named_parameters() if name not in sparse}
 
     def compile_network(self) -> None:
-        """Compiles, in place, the part that is evaluated again and again; weights keep their names."""
-        raise NotImplementedError
+        """Compiles, in place, what is evaluated again and again; weights keep their names."""
+        for network in self.networks():
+            network.compile()

@@ -14,8 +14,7 @@ _BATCH = 5  # rows of a check; the last repeats no other
 def check_model(model: Model, *, seed: int = 0, steps: int = 2) -> None:
     """Checks that a model keeps the contract of `Model`; raises AssertionError naming the clause it breaks.
 
-    Its configuration must tell `vocab_size` and `seq_len`, and `num_puzzles` where it has a table of puzzles. The
-    model's gradients are cleared, its weights stay as they are.
+    The model's gradients are cleared, its weights stay as they are.
     """
     was_training = model.training
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -37,7 +36,7 @@ def _questions(model: Model, seed: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     config = model.config
     tokens = torch.randint(config.vocab_size, (_BATCH, config.seq_len), generator=generator)
-    ids = torch.arange(_BATCH) % max(1, getattr(config, "num_puzzles", 1))
+    ids = torch.arange(_BATCH) % config.num_puzzles
     return tokens, torch.where(ids == 1, 0, ids)
 
 
@@ -66,6 +65,31 @@ def _check_shapes(model: Model, tokens: Tensor, ids: Tensor) -> None:
         assert tuple(tensor.shape) == shape, f"{name}: shape {tuple(tensor.shape)}, expected {shape}"
         assert tensor.dtype == dtype, f"{name}: {tensor.dtype}, expected {dtype}"
         assert torch.isfinite(tensor).all(), f"{name}: not finite"
+    with torch.no_grad():
+        read = model.read(output.carry.y)
+    assert torch.equal(read, output.logits), "read: expected the logits of a step from its answer y"
+    evaluations = _count_evaluations(model, tokens, ids)
+    assert 0 < evaluations <= len(model.schedule()), (
+        f"schedule: tells of {len(model.schedule())} evaluations of the networks, a step made {evaluations}"
+    )
+
+
+@torch.no_grad()
+def _count_evaluations(model: Model, tokens: Tensor, ids: Tensor) -> int:
+    """How often a step evaluates the model's networks."""
+    count = 0
+
+    def one_more(*_: object) -> None:
+        nonlocal count
+        count += 1
+
+    hooks = [network.register_forward_hook(one_more) for network in model.networks()]
+    try:
+        model(tokens, ids, model.initial_carry(len(tokens)))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return count
 
 
 @torch.no_grad()
@@ -98,7 +122,10 @@ def _check_gradients(model: Model, tokens: Tensor, ids: Tensor) -> None:
     model.zero_grad(set_to_none=True)
     output = model(tokens, ids, carry)
     assert output.carry.y.requires_grad, "forward: the answer y hangs on no graph"
-    (output.logits.square().mean() + output.halt_logit.square().mean()).backward()
+    loss = output.logits.square().mean() + output.halt_logit.square().mean()
+    if output.continue_logit is not None:
+        loss = loss + output.continue_logit.square().mean()
+    loss.backward()
     for name, parameter in model.dense_parameters().items():
         assert parameter.grad is not None, f"{name}: no gradient reaches it"
         assert torch.isfinite(parameter.grad).all(), f"{name}: a gradient that is not finite"

@@ -12,9 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from redraft.config import from_dict, to_dict
-from redraft.errors import ConfigError, WeightsError
+from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.files import replacing, write_text
-from redraft.models import MODELS, Model, ModelConfig, build_model, model_kind
+from redraft.models import Model, ModelConfig, build_model, model_class, model_kind
 from redraft.models.base import DTYPES
 from redraft.models.tables import pack_tables, unpack_tables
 
@@ -97,10 +97,13 @@ def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
 def model_config(values: Any, *, where: str) -> ModelConfig:
     """A model's configuration from plain values, of which `kind` names the model."""
     kind = values.get("kind") if isinstance(values, dict) else values
-    if not isinstance(values, dict) or not isinstance(kind, str) or kind not in MODELS:
-        raise ConfigError(f"{where}: unknown kind of model {kind!r}; known: {', '.join(MODELS)}")
-    rest = {key: value for key, value in values.items() if key != "kind"}
-    return from_dict(MODELS[kind][0], rest, where=where)
+    if not isinstance(values, dict) or not isinstance(kind, str):
+        raise ConfigError(f"{where}: expected an object whose `kind` names the model, got {values!r}")
+    try:
+        found = model_class(kind)
+    except RedraftError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    return from_dict(found, {key: value for key, value in values.items() if key != "kind"}, where=where)
 
 
 def require_fit(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor], prefix: str = "") -> None:

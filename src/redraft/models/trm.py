@@ -14,15 +14,14 @@ from redraft.core.embed import QuestionEmbedding
 from redraft.core.layers import Linear, truncated_normal_
 from redraft.core.recursion import deep_recursion
 from redraft.errors import ConfigError
-from redraft.models.base import DTYPES, DType, Model, StepOutput
+from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update
 
 
 @dataclass(frozen=True, kw_only=True)
-class TRMConfig:
+class TRMConfig(ModelConfig):
     """Size and shape of a TRM.
 
     Attributes:
-        vocab_size, seq_len: tokens of the task, and cells of a puzzle (L).
         hidden_size: width D.
         num_layers: blocks of the one network.
         n, T: latent updates a recursion, recursions a supervision step.
@@ -32,13 +31,9 @@ class TRMConfig:
         grid_width: cells in a row, for `conv`.
         num_heads: attention heads; ignored by the MLP mixer.
         expansion, width_multiple: inner width of each SwiGLU, see `core.layers.swiglu_width`.
-        puzzle_positions: positions reserved for the puzzle embedding; 0 does without one.
-        num_puzzles, puzzle_dim: rows and width of the puzzle-embedding table.
-        dtype: of the activations; weights are float32.
+        puzzle_dim: width of the puzzle-embedding table.
     """
 
-    vocab_size: int
-    seq_len: int
     hidden_size: int = 512
     num_layers: int = 2
     n: int = 6
@@ -50,17 +45,13 @@ class TRMConfig:
     expansion: float = 4.0
     width_multiple: int = 256
     puzzle_positions: int = 16
-    num_puzzles: int = 1
     puzzle_dim: int = 512
     rope_theta: float = 10000.0
     norm_eps: float = 1e-5
-    dtype: DType = "float32"
 
     def __post_init__(self) -> None:
-        counts = ("vocab_size", "seq_len", "hidden_size", "num_layers", "n", "T", "num_heads", "width_multiple")
-        for name in (*counts, "num_puzzles"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"model.{name}: expected at least 1, got {getattr(self, name)}")
+        self.require(vocab_size=1, seq_len=1, num_puzzles=1, hidden_size=1, num_layers=1, n=1, T=1)
+        self.require(num_heads=1, width_multiple=1)
         if self.mixer == "attention" and self.hidden_size % (2 * self.num_heads):
             raise ConfigError(
                 f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * self.num_heads}, "
@@ -78,8 +69,10 @@ class TRMConfig:
 
     @property
     def effective_depth(self) -> int:
-        """Layers a supervision step passes through: T (n+1) layers (42 in the paper)."""
         return self.T * (self.n + 1) * self.num_layers
+
+    def build(self) -> TRM:
+        return TRM(self)
 
 
 class TRM(Model):
@@ -122,16 +115,23 @@ class TRM(Model):
     def recur(self, x: Tensor, carry: Carry) -> StepOutput:
         """The step after the embedding: everything dense, so it compiles as one graph."""
         y, z = deep_recursion(self.net, x, carry.y, carry.z, n=self.config.n, T=self.config.T)
-        logits = self.answer_head(y[:, self.config.puzzle_positions :])
         halt_logit = self.halt_head(y[:, 0]).squeeze(-1)
-        return StepOutput(Carry(y, z), logits.float(), halt_logit.float())
+        return StepOutput(Carry(y, z), self.read(y), halt_logit.float())
+
+    def read(self, state: Tensor) -> Tensor:
+        logits: Tensor = self.answer_head(state[:, self.config.puzzle_positions :])
+        return logits.float()
+
+    def networks(self) -> tuple[nn.Module, ...]:
+        return (self.net,)
+
+    def schedule(self) -> tuple[Update, ...]:
+        latent: tuple[Update, ...] = ("z",) * self.config.n
+        return (*latent, "y") * self.config.T
 
     def sparse_parameters(self) -> dict[str, nn.Parameter]:
         puzzle = self.embed.puzzle
         return {} if puzzle is None else {"embed.puzzle.table": puzzle.table}
-
-    def compile_network(self) -> None:
-        self.net.compile()
 
 
 def build_network(config: TRMConfig) -> Stack:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+from redraft.models import ModelConfig
 from redraft.models.trm import TRMConfig
 from redraft.recipes.shrink import shrunk
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
-from redraft.train.losses import LossKind
 
 
 def arc1(*, tiny: bool = False) -> RunConfig:
@@ -48,7 +48,7 @@ def arc2(*, tiny: bool = False) -> RunConfig:
 
 
 def adaptation(
-    model: TRMConfig,
+    model: ModelConfig,
     *,
     weights: str,
     data: str,
@@ -59,7 +59,7 @@ def adaptation(
     learn: Literal["embeddings", "all"] = "embeddings",
     lr: float = 1e-5,
     puzzle_lr: float = 1e-2,
-    loss: LossKind = "stablemax",
+    loss: str = "stablemax",
     seed: int = 0,
 ) -> RunConfig:
     """The run that learns the tasks in a data folder from their `pairs` demonstrations (`redraft arc adapt`).

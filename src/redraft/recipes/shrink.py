@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
+from redraft.models import ModelConfig
 from redraft.train.config import RunConfig
 
 
@@ -14,9 +15,7 @@ def shrunk(run: RunConfig, *, made: bool = True) -> RunConfig:
         data = replace(data, train="make:16@1", test="make:8@2")
     return replace(
         run,
-        model=replace(
-            run.model, hidden_size=32, num_heads=2, puzzle_dim=32, puzzle_positions=min(1, run.model.puzzle_positions)
-        ),
+        model=_small(run.model),
         data=data,
         optim=replace(run.optim, warmup=2),
         steps=6,
@@ -26,3 +25,10 @@ def shrunk(run: RunConfig, *, made: bool = True) -> RunConfig:
         checkpoint_every=2,
         eval_steps=4,
     )
+
+
+def _small(model: ModelConfig) -> ModelConfig:
+    """The same kind of model, narrow: of the usual fields, those that it has."""
+    sizes = {"hidden_size": 32, "num_heads": 2, "puzzle_dim": 32, "puzzle_positions": min(1, model.puzzle_positions)}
+    there = {field.name for field in fields(model)}
+    return replace(model, **{name: size for name, size in sizes.items() if name in there})  # type: ignore[arg-type]

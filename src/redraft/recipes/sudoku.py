@@ -76,8 +76,8 @@ def sudoku_extreme_att(*, tiny: bool = False) -> RunConfig:
 
     Command: `redraft train sudoku-extreme-att`, with the flags of sudoku-extreme-mlp.
     """
-    run = sudoku_extreme_mlp()
-    run = replace(run, recipe="sudoku-extreme-att", model=replace(run.model, mixer="attention", positions="rope"))
+    model = TRMConfig(vocab_size=11, seq_len=81, n=6, T=3, mixer="attention", positions="rope")
+    run = replace(sudoku_extreme_mlp(), recipe="sudoku-extreme-att", model=model)
     return shrunk(run) if tiny else run
 
 

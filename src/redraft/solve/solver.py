@@ -136,7 +136,7 @@ class Solver:
                 slot.trace.append(TraceStep(grid=grid, halt_probability=_sigmoid(logit)))
         done = np.array([slot.steps >= self.max_steps for slot in slots])
         if self.halt == "head":
-            done |= draft.halt_logit > 0
+            done |= draft.halts
         elif self.halt == "rules":
             done |= self.task.check_many(np.stack([slot.question for slot in slots]), grids)
         return done

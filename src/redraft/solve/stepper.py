@@ -17,10 +17,20 @@ State = Any  # of one stepper, opaque to others
 
 
 class Draft(NamedTuple):
-    """Answers after a step: `tokens` (B, L) int16, `halt_logit` (B,) float32."""
+    """Answers after a step: `tokens` (B, L) int16; `halt_logit` (B,) float32, of the probability that each is right.
+
+    `continue_logit` (B,) float32, where the model has one, is what going on is worth by its own judgement.
+    """
 
     tokens: NDArray[np.int16]
     halt_logit: NDArray[np.float32]
+    continue_logit: NDArray[np.float32] | None = None
+
+    @property
+    def halts(self) -> NDArray[np.bool_]:
+        """Whether the model would stop here (B,)."""
+        found: NDArray[np.bool_] = self.halt_logit > (0 if self.continue_logit is None else self.continue_logit)
+        return found
 
 
 class Stepper(Protocol):
@@ -67,7 +77,12 @@ class TorchStepper:
     def step(self, state: TorchState) -> tuple[TorchState, Draft]:
         slices = self.threads.slices(len(state.tokens))
         output = StepOutput.cat(self.threads.map(lambda rows: self._step(state, rows), slices))
-        draft = Draft(output.logits.argmax(-1).to("cpu", torch.int16).numpy(), output.halt_logit.float().cpu().numpy())
+        going_on = output.continue_logit
+        draft = Draft(
+            output.logits.argmax(-1).to("cpu", torch.int16).numpy(),
+            output.halt_logit.float().cpu().numpy(),
+            None if going_on is None else going_on.float().cpu().numpy(),
+        )
         return TorchState(state.tokens, state.puzzle_ids, output.carry), draft
 
     @torch.inference_mode()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 from redraft.config import from_dict
 from redraft.errors import RedraftError
+from redraft.naming import named
 from redraft.tasks.arc import Arc
 from redraft.tasks.base import Examples, Grid, Puzzle, Task, Verdict, check_task
 from redraft.tasks.grids import Grids, GridSpec
@@ -52,17 +51,6 @@ def get_task(spec: str | dict[str, Any]) -> Task:
     if spec not in TASKS:
         raise RedraftError(f"unknown task '{spec}'; known tasks: {', '.join(TASKS)}, or your own as module:NAME")
     return TASKS[spec]()
-
-
-def named(path: str, *, what: str) -> Any:
-    """What `module:NAME` names, imported with the current folder on the path; raises RedraftError saying `what`."""
-    module, _, name = path.partition(":")
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # as `python -m` does
-    try:
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise RedraftError(f"{path}: expected {what} as module:NAME ({error})") from error
 
 
 def _foreign(path: str) -> Task:

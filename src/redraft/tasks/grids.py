@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import ConfigError, DataError, PuzzleError, RedraftError
+from redraft.naming import named
 from redraft.tasks import grid_files, grid_survey, grid_symmetries
 from redraft.tasks.base import IGNORE, OUTSIDE, Examples, Grid, Puzzle, Task, Tokens, Verdict
 from redraft.tasks.grid_text import Rows, require_symbol, rows_of, text_of
@@ -289,8 +290,6 @@ def _drawn(alphabet: tuple[str, ...]) -> list[str]:
 
 
 def _checker(path: str) -> Checker:
-    from redraft.tasks import named  # which imports this module
-
     found = named(path, what="a function that judges answers")
     if not callable(found):
         raise RedraftError(f"{path}: expected a function that judges answers, got {type(found).__name__}")

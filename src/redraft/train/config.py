@@ -9,7 +9,8 @@ from redraft.config import from_dict, to_dict
 from redraft.errors import ConfigError
 from redraft.models import ModelConfig, model_kind
 from redraft.models.io import model_config
-from redraft.train.losses import LossKind
+from redraft.train.halting import get_halting
+from redraft.train.losses import get_loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,9 @@ class RunConfig:
         batch_size: slots, shared out evenly where several processes train.
         max_steps: supervision steps a puzzle gets at most (N_sup).
         exploration: probability that a slot must go on to a random least number of steps.
-        loss: of the answer.
+        loss: of the answer, `stablemax`, `softmax` or your own as `module:NAME` (`train.losses.LOSSES`).
+        halting: when a slot takes a new puzzle, and what the halting head learns: `binary` (the paper's), `q` (HRM's),
+            `none`, `oracle` or your own as `module:NAME` (`train.halting.HALTING`).
         log_every, checkpoint_every, eval_every: in optimiser steps.
         eval_steps: supervision steps in evaluation.
         init: folder of weights to start from, None for random ones.
@@ -84,7 +87,8 @@ class RunConfig:
     batch_size: int
     max_steps: int = 16
     exploration: float = 0.1
-    loss: LossKind = "stablemax"
+    loss: str = "stablemax"
+    halting: str = "binary"
     log_every: int = 50
     checkpoint_every: int = 500
     eval_every: int = 500
@@ -100,6 +104,8 @@ class RunConfig:
                 raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
         if not 0 <= self.exploration <= 1:
             raise ConfigError(f"exploration: expected a probability, got {self.exploration}")
+        get_loss(self.loss)
+        get_halting(self.halting)
         if not 0 <= self.optim.ema < 1:
             raise ConfigError(f"optim.ema: expected at least 0 and below 1, got {self.optim.ema}")
 
@@ -113,5 +119,4 @@ def run_to_dict(config: RunConfig) -> dict[str, Any]:
 def run_from_dict(values: dict[str, Any], *, where: str) -> RunConfig:
     """The run that `run_to_dict` wrote; raises ConfigError naming `where` and the key."""
     model = model_config(values.get("model"), where=f"{where}: model")
-    plain = {**values, "model": to_dict(model)}
-    return from_dict(RunConfig, plain, where=where)
+    return from_dict(RunConfig, {**values, "model": model}, where=where)

@@ -14,7 +14,8 @@ from redraft.models.tables import pack_tables
 from redraft.train.checkpoint import optimiser_state, restore_optimiser
 from redraft.train.config import RunConfig
 from redraft.train.ema import MovingAverage
-from redraft.train.losses import StepLoss, step_loss
+from redraft.train.halting import get_halting
+from redraft.train.losses import StepLoss, get_loss, step_loss
 from redraft.train.optim import AdamAtan2, FlatParameters, SignSGD, learning_rate
 from redraft.train.processes import Processes, sum_rows
 from redraft.train.slots import Slots
@@ -37,6 +38,7 @@ class Learner:
     ) -> None:
         """`initial`: weights to start from; the model's own random ones where there are none."""
         self.config, self.device, self.processes = config, device, processes
+        self.cell_loss, self.halting = get_loss(config.loss), get_halting(config.halting)
         self.model = build_model(config.model, seed=config.seed)
         if initial is not None:
             begin_from(self.model, initial.model)
@@ -99,9 +101,23 @@ class Learner:
         self.model.train()
 
         def part(rows: slice) -> tuple[StepOutput, StepLoss, tuple[Tensor, ...]]:
-            output = self.model(slots.tokens[rows], slots.puzzle_ids[rows], slots.carry.rows(rows))
-            loss = step_loss(output.logits, output.halt_logit, slots.labels[rows], kind=self.config.loss)
-            gradients = torch.autograd.grad(loss.total / self.config.batch_size, [*dense, *self.tables])
+            tokens, ids = slots.tokens[rows], slots.puzzle_ids[rows]
+            output: StepOutput = self.model(tokens, ids, slots.carry.rows(rows))
+            ahead = None
+            if self.halting.looks_ahead:
+                with torch.no_grad():
+                    ahead = self.model(tokens, ids, output.carry.detach())
+            loss = step_loss(
+                output,
+                slots.labels[rows],
+                cell_loss=self.cell_loss,
+                halting=self.halting,
+                ahead=ahead,
+                last=slots.steps[rows] + 1 >= self.config.max_steps,
+            )
+            gradients = torch.autograd.grad(
+                loss.total / self.config.batch_size, [*dense, *self.tables], materialize_grads=True
+            )
             return output.detach(), loss, gradients
 
         outputs, losses, gradients = zip(*self.threads.map(part, self.threads.slices(rows_here)), strict=True)

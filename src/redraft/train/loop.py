@@ -160,7 +160,12 @@ class Trainer:
             max_steps=config.max_steps,
             probability=config.exploration,
         )
-        slots.advance(output, max_steps=config.max_steps, min_steps=min_steps.to(self.device))
+        slots.advance(
+            output,
+            stops=self.learner.halting.stops(output, loss.exact),
+            max_steps=config.max_steps,
+            min_steps=min_steps.to(self.device),
+        )
         self.tally.add(step + 1, loss, output.halt_logit, slots)
         self.progress.step = step + 1
 

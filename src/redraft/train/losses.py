@@ -1,19 +1,24 @@
-"""What a supervision step is scored by: the answer's cross-entropy and the halting head's."""
+"""What a supervision step is scored by: the answer's cross-entropy, and what the halting head is taught."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from redraft.errors import ConfigError
+from redraft.models.base import StepOutput
+from redraft.naming import named
 from redraft.tasks.base import IGNORE
+from redraft.train.halting import BINARY, HaltingRule
 
 HALT_WEIGHT = 0.5
 
-LossKind = Literal["stablemax", "softmax"]
+# Logits (B, L, V) float32 and labels (B, L) int64 to a loss for every cell (B, L), 0 where the label is IGNORE.
+CellLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 def log_stablemax(logits: Tensor) -> Tensor:
@@ -27,19 +32,31 @@ def log_stablemax(logits: Tensor) -> Tensor:
     return log_s - s.sum(-1, keepdim=True).log()
 
 
-def answer_loss(logits: Tensor, labels: Tensor, *, kind: LossKind) -> Tensor:
-    """Cross-entropy (B,): the mean over the cells of each sequence whose label is not IGNORE; 0 where none is.
-
-    Logits (B, L, V) float32, labels (B, L) int64.
-    """
-    losses = cell_losses(logits, labels, kind=kind)
-    return losses.sum(-1) / (labels != IGNORE).sum(-1).clamp_min(1)
+def stablemax(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy under stable-max, the paper's loss."""
+    return _cross_entropy(log_stablemax(logits), labels)
 
 
-def cell_losses(logits: Tensor, labels: Tensor, *, kind: LossKind) -> Tensor:
-    """Cross-entropy of every cell (B, L), 0 where the label is IGNORE."""
-    log_p = log_stablemax(logits) if kind == "stablemax" else logits.log_softmax(-1)
+def softmax(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy under soft-max."""
+    return _cross_entropy(logits.log_softmax(-1), labels)
+
+
+def _cross_entropy(log_p: Tensor, labels: Tensor) -> Tensor:
     return F.nll_loss(log_p.flatten(0, -2), labels.flatten(), ignore_index=IGNORE, reduction="none").view_as(labels)
+
+
+LOSSES: dict[str, CellLoss] = {"stablemax": stablemax, "softmax": softmax}
+
+
+def get_loss(name: str) -> CellLoss:
+    """The loss of that name in `LOSSES`, or your own as `module:NAME`; raises RedraftError."""
+    if ":" in name:
+        found: CellLoss = named(name, what="a loss")
+        return found
+    if name not in LOSSES:
+        raise ConfigError(f"loss: unknown {name!r}; known: {', '.join(LOSSES)}, or your own as module:NAME")
+    return LOSSES[name]
 
 
 class StepLoss(NamedTuple):
@@ -58,13 +75,25 @@ class StepLoss(NamedTuple):
         return StepLoss(*sums, *(torch.cat([part[i] for part in parts]) for i in (3, 4)))
 
 
-def step_loss(logits: Tensor, halt_logit: Tensor, labels: Tensor, *, kind: LossKind) -> StepLoss:
-    """Answer loss plus half the halting loss: the head predicts whether the answer is already exact."""
+def step_loss(
+    output: StepOutput,
+    labels: Tensor,
+    *,
+    cell_loss: CellLoss = stablemax,
+    halting: HaltingRule = BINARY,
+    ahead: StepOutput | None = None,
+    last: Tensor | None = None,
+) -> StepLoss:
+    """The answer's loss, a mean over the labelled cells of each sequence, plus half of what the halting head is taught.
+
+    Labels (B, L) int64. `ahead` (the output of one step more) and `last` (B,) are for rules that look ahead, see
+    `HaltingRule`.
+    """
     labelled = labels != IGNORE
     with torch.no_grad():
-        right = (logits.argmax(-1) == labels) & labelled
+        right = (output.logits.argmax(-1) == labels) & labelled
         exact = right.sum(-1) == labelled.sum(-1)
         right_cells = right.sum(-1) / labelled.sum(-1).clamp_min(1)
-    answer = answer_loss(logits, labels, kind=kind).sum()
-    halt = F.binary_cross_entropy_with_logits(halt_logit, exact.to(halt_logit.dtype), reduction="sum")
+    answer = (cell_loss(output.logits, labels).sum(-1) / labelled.sum(-1).clamp_min(1)).sum()
+    halt = halting.loss(output, exact, ahead, last)
     return StepLoss(answer + HALT_WEIGHT * halt, answer, halt, right_cells, exact)

@@ -41,13 +41,12 @@ class Slots:
         self.carry = self.carry.where(self.halted, self.initial)
         self.steps = torch.where(self.halted, 0, self.steps)
 
-    def advance(self, output: StepOutput, *, max_steps: int, min_steps: Tensor) -> None:
-        """After a supervision step (`output` detached): a slot halts when its head says so, but not before
-        `min_steps` (B,)."""
+    def advance(self, output: StepOutput, *, stops: Tensor, max_steps: int, min_steps: Tensor) -> None:
+        """After a supervision step (`output` detached): a slot halts where `stops` (B,), but not before `min_steps`
+        (B,)."""
         self.carry = output.carry
         self.steps = self.steps + 1
-        wants = (output.halt_logit > 0) & (self.steps >= min_steps)
-        self.halted = wants | (self.steps >= max_steps)
+        self.halted = (stops & (self.steps >= min_steps)) | (self.steps >= max_steps)
 
     def state(self) -> dict[str, Tensor]:
         """Everything that changes, for a checkpoint."""

@@ -1,0 +1,85 @@
+"""When a slot takes a new puzzle in training, and what the halting head is taught."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from redraft.errors import ConfigError
+from redraft.models.base import StepOutput
+from redraft.naming import named
+
+
+class HaltingRule:
+    """The paper's rule, `binary`: the head learns whether the answer is exact, and a slot stops when it says so.
+
+    Attributes:
+        looks_ahead: whether `loss` needs `ahead`, the output of one supervision step more (without gradient), which
+            costs a second forward pass, and `last`.
+    """
+
+    looks_ahead = False
+
+    def loss(self, output: StepOutput, exact: Tensor, ahead: StepOutput | None, last: Tensor | None) -> Tensor:
+        """What the head is taught, summed over the batch ().
+
+        `exact` (B,) bool: the answer is right; `last` (B,) bool: it is the last step that the puzzle may have.
+        """
+        return F.binary_cross_entropy_with_logits(output.halt_logit, exact.to(output.halt_logit.dtype), reduction="sum")
+
+    def stops(self, output: StepOutput, exact: Tensor) -> Tensor:
+        """Which slots (B,) would stop after this step, if they have had the fewest steps they must."""
+        return output.halts
+
+
+class QLearning(HaltingRule):
+    """HRM's rule, `q`: halting is worth being right, going on is worth the better of the two a step later.
+
+    The bootstrapped target has neither replay buffer nor target network; at the last step only halting is left.
+    Sapient Intelligence 2025, "Hierarchical Reasoning Model", adaptive computation time.
+    """
+
+    looks_ahead = True
+
+    def loss(self, output: StepOutput, exact: Tensor, ahead: StepOutput | None, last: Tensor | None) -> Tensor:
+        if output.continue_logit is None or ahead is None or ahead.continue_logit is None or last is None:
+            raise ConfigError(
+                "halting: q needs a model with a second halting output, for going on: "
+                "an HRM, or a TRM variant with --model.continue-head True"
+            )
+        better = torch.maximum(ahead.halt_logit, ahead.continue_logit)
+        target = torch.where(last, ahead.halt_logit, better).sigmoid().detach()
+        going_on = F.binary_cross_entropy_with_logits(output.continue_logit, target, reduction="sum")
+        return super().loss(output, exact, ahead, last) + going_on
+
+
+class NoHalting(HaltingRule):
+    """`none`: every puzzle gets all its steps, and the head is taught nothing."""
+
+    def loss(self, output: StepOutput, exact: Tensor, ahead: StepOutput | None, last: Tensor | None) -> Tensor:
+        return output.halt_logit.sum() * 0
+
+    def stops(self, output: StepOutput, exact: Tensor) -> Tensor:
+        return torch.zeros_like(exact)
+
+
+class Oracle(HaltingRule):
+    """`oracle`: a slot stops once its answer is exact, whatever the head says; the head still learns to say so."""
+
+    def stops(self, output: StepOutput, exact: Tensor) -> Tensor:
+        return exact
+
+
+BINARY = HaltingRule()
+HALTING: dict[str, HaltingRule] = {"binary": BINARY, "q": QLearning(), "none": NoHalting(), "oracle": Oracle()}
+
+
+def get_halting(name: str) -> HaltingRule:
+    """The rule of that name in `HALTING`, or your own class as `module:NAME`; raises RedraftError."""
+    if ":" in name:
+        rule: HaltingRule = named(name, what="a halting rule")()
+        return rule
+    if name not in HALTING:
+        raise ConfigError(f"halting: unknown {name!r}; known: {', '.join(HALTING)}, or your own as module:NAME")
+    return HALTING[name]
