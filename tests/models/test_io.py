@@ -127,11 +127,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], type[RedraftError], str]] = {
     "format number": (_config(lambda c: c.update(format=2)), WeightsError, r"config\.json: format 2, expected 1"),
     "no format": (_config(lambda c: c.pop("format")), WeightsError, r"config\.json: format None, expected 1"),
     "no task": (_config(lambda c: c.pop("task")), WeightsError, r"config\.json: expected the name of a task, got None"),
-    "no model": (_config(lambda c: c.pop("model")), ConfigError, "expected an object whose `kind` names the model, got None"),
+    "no model": (_config(lambda c: c.pop("model")), ConfigError, "whose `kind` names the model, got None"),
     "unknown kind": (
         _config(lambda c: c["model"].update(kind="lstm")), ConfigError, "model: unknown kind of model 'lstm'; known",
     ),
-    "unhashable kind": (_config(lambda c: c["model"].update(kind=["trm"])), ConfigError, "whose `kind` names the model"),
+    "unhashable kind": (_config(lambda c: c["model"].update(kind=["trm"])), ConfigError, "whose `kind` names"),
     "unknown key": (
         _config(lambda c: c["model"].update(hidden=3)), ConfigError, "model: unknown key 'hidden'; known keys: vocab",
     ),

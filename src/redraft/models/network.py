@@ -1,0 +1,115 @@
+"""What most models have in common: the shape of a network of blocks, how a question enters, and the two heads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from redraft.core.blocks import AttentionBlock, ConvBlock, MixerBlock, Stack
+from redraft.core.embed import QuestionEmbedding
+from redraft.core.layers import Linear, truncated_normal_
+from redraft.errors import ConfigError
+from redraft.models.base import ModelConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig(ModelConfig):
+    """Size and shape of a network of blocks over positions.
+
+    Attributes:
+        hidden_size: width D.
+        num_layers: blocks of a network.
+        mixer: how positions mix, `mlp` (fixed length, best on small full grids), `attention`, or `conv` (each cell with
+            its neighbours and the mean of all: for puzzles whose rules are local, such as mazes).
+        positions: `rope` or `learned` (attention), or `none` (the other mixers know where a cell is, or need not).
+        grid_width: cells in a row, for `conv`.
+        num_heads: attention heads; ignored by the other mixers.
+        expansion, width_multiple: inner width of each SwiGLU, see `core.layers.swiglu_width`.
+        puzzle_dim: width of the puzzle-embedding table.
+    """
+
+    hidden_size: int = 512
+    num_layers: int = 2
+    mixer: Literal["mlp", "attention", "conv"] = "attention"
+    positions: Literal["rope", "learned", "none"] = "rope"
+    grid_width: int | None = None
+    num_heads: int = 8
+    expansion: float = 4.0
+    width_multiple: int = 256
+    puzzle_positions: int = 16
+    puzzle_dim: int = 512
+    rope_theta: float = 10000.0
+    norm_eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        self.require(vocab_size=1, seq_len=1, num_puzzles=1, hidden_size=1, num_layers=1)
+        self.require(num_heads=1, width_multiple=1)
+        if self.mixer == "attention" and self.hidden_size % (2 * self.num_heads):
+            raise ConfigError(
+                f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * self.num_heads}, "
+                f"got {self.hidden_size}"
+            )
+        if self.mixer == "conv" and (self.grid_width is None or self.grid_width < 1 or self.seq_len % self.grid_width):
+            raise ConfigError(f"model.grid_width: expected a divisor of {self.seq_len} cells, got {self.grid_width}")
+        if self.mixer == "conv" and self.puzzle_positions:
+            raise ConfigError("model.puzzle_positions: the conv mixer has none, for they are not part of the grid")
+        if not 0 <= self.puzzle_dim <= max(1, self.puzzle_positions) * self.hidden_size and self.puzzle_positions:
+            raise ConfigError(
+                f"model.puzzle_dim: {self.puzzle_dim} does not fit into {self.puzzle_positions} positions "
+                f"of width {self.hidden_size}"
+            )
+
+    @property
+    def sequence(self) -> int:
+        """Positions S of a state: the reserved ones, then a cell each."""
+        return self.puzzle_positions + self.seq_len
+
+
+def build_network(config: NetworkConfig) -> Stack:
+    """A network of the configured shape, (B, S, D) to (B, S, D)."""
+    size, positions = config.hidden_size, config.sequence
+    shape: dict[str, Any] = {"expansion": config.expansion, "multiple": config.width_multiple, "eps": config.norm_eps}
+    if config.mixer == "mlp":
+        return Stack([MixerBlock(size, positions=positions, **shape) for _ in range(config.num_layers)])
+    if config.mixer == "conv":
+        assert config.grid_width is not None
+        return Stack([ConvBlock(size, width=config.grid_width, **shape) for _ in range(config.num_layers)])
+    rotary = (positions, size // config.num_heads, config.rope_theta) if config.positions == "rope" else None
+    blocks = [AttentionBlock(size, heads=config.num_heads, **shape) for _ in range(config.num_layers)]
+    return Stack(blocks, rotary=rotary)
+
+
+def question_embedding(config: NetworkConfig) -> QuestionEmbedding:
+    """How tokens and puzzle ids become the question x (B, S, D)."""
+    return QuestionEmbedding(
+        vocab_size=config.vocab_size,
+        seq_len=config.seq_len,
+        features=config.hidden_size,
+        puzzle_positions=config.puzzle_positions,
+        puzzle_ids=config.num_puzzles,
+        puzzle_dim=config.puzzle_dim,
+        learned_positions=config.positions == "learned",
+    )
+
+
+def halting_head(features: int, outputs: int = 1) -> Linear:
+    """A head that starts out sure that the answer is not right: zero weights, bias -5."""
+    head = Linear(features, outputs, bias=True)
+    assert head.bias is not None
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.fill_(-5)
+    return head
+
+
+def initial_state(features: int) -> Tensor:
+    """A fixed random vector (D,) that every position of a state starts from."""
+    return truncated_normal_(torch.empty(features), 1.0)
+
+
+def puzzle_tables(embed: QuestionEmbedding) -> dict[str, nn.Parameter]:
+    """The sparse parameters of a model whose question embedding is its attribute `embed`."""
+    return {} if embed.puzzle is None else {"embed.puzzle.table": embed.puzzle.table}
