@@ -6,14 +6,20 @@ import torch
 
 from redraft.errors import ConfigError
 from redraft.models.base import Model, ModelConfig, StepOutput
+from redraft.models.equivariant import Equivariant, EquivariantConfig
 from redraft.models.trm import TRM, TRMConfig
 from redraft.naming import named
 
-MODELS: dict[str, type[ModelConfig]] = {"trm": TRMConfig}
+MODELS: dict[str, type[ModelConfig]] = {
+    "trm": TRMConfig,
+    "equivariant": EquivariantConfig,
+}
 
 __all__ = [
     "MODELS",
     "TRM",
+    "Equivariant",
+    "EquivariantConfig",
     "Model",
     "ModelConfig",
     "StepOutput",

@@ -88,6 +88,7 @@ class Task(ABC):
         judges: whether `check` can tell a right answer by rules alone. Where it cannot (ARC, most people's own data),
             solving stops when the model's halting head says so, and only labels can tell what is right.
         comment: what a line begins with that is not part of a puzzle, where puzzles are read from text.
+        scopes: families of cells that the rules hold in, by the names in `core.scopes`: what a model may pool over.
         grades: what `grade_many` may find an answer to be, worst first; the last is solved.
     """
 
@@ -97,6 +98,7 @@ class Task(ABC):
     vocab_size: int
     judges: bool = True
     comment: str = "#"
+    scopes: tuple[str, ...] = ()
     grades: tuple[str, ...] = ("broken", "solved")
 
     @property
@@ -108,6 +110,11 @@ class Task(ABC):
     def spec(self) -> str | dict[str, Any]:
         """What `get_task` makes this task from again; it is written beside data and weights as JSON."""
         return self.name
+
+    @property
+    def interchangeable(self) -> range:
+        """Tokens that may all be renamed among one another without changing a puzzle's sense, such as digits."""
+        return range(0)
 
     # text
     @abstractmethod
@@ -217,9 +224,11 @@ def check_task(task: Task, *, count: int = 16, seed: int = 0, examples: Examples
     rng = np.random.default_rng(seed)
     moved_inputs, moved_labels = task.augment(inputs, labels, rng)
     assert moved_inputs.shape == inputs.shape and moved_labels.shape == labels.shape, "augment: changed a shape"
+    names = _renaming(task, rng)
     views = (
         ("make", made.questions, made.answers),
         ("augment", task.decode(moved_inputs), task.decode(moved_labels)),
+        ("renaming interchangeable tokens", task.decode(names[inputs]), task.decode(names[whole])),
     )
     for source, questions, answers in views:
         if task.judges:
@@ -229,6 +238,15 @@ def check_task(task: Task, *, count: int = 16, seed: int = 0, examples: Examples
             for what, drawn in (("symbols", task.symbols(question)), ("fills", task.fills(question))):
                 right = len(drawn) == task.height and {len(row) for row in drawn} == {task.width}
                 assert right, f"{what}: wrong shape"
+
+
+def _renaming(task: Task, rng: np.random.Generator) -> Tokens:
+    """For each token (V,) another name: a random one among those the task takes to be interchangeable."""
+    alike = task.interchangeable
+    assert not alike or 0 < alike.start < alike.stop <= task.vocab_size, "interchangeable: leaves the vocabulary"
+    names = np.arange(task.vocab_size, dtype=np.int16)
+    names[alike.start : alike.stop] = rng.permutation(names[alike.start : alike.stop])
+    return names
 
 
 def _check_judgements(task: Task, source: str, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> None:

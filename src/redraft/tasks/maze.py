@@ -43,6 +43,7 @@ class Maze(Task):
             raise ConfigError(f"mazes have {low} to {high} rows and columns; got {height}x{width}")
         self.height, self.width = height, width
         self.name = f"maze-{height}x{width}"
+        self.scopes = ("around", "all")
         self._searcher = Searcher(height, width)
         self._notation = maze_files.notation(width, self._search)
 

@@ -41,6 +41,13 @@ class Sudoku(Task):
         self.size = self.height = self.width = size
         self.name = f"sudoku-{size}x{size}"
         self.vocab_size = size + 2
+        tall, wide = sudoku_search.BOXES[size]
+        self.scopes = ("rows", "columns", f"blocks-{tall}x{wide}")
+
+    @property
+    def interchangeable(self) -> range:
+        """The tokens of the digits."""
+        return range(2, self.vocab_size)
 
     @property
     def block(self) -> tuple[int, int]:

@@ -1,0 +1,100 @@
+"""Scopes: the sets of cells in which a puzzle's rules hold, as a task names them, and cells that hear what is in them.
+
+A family of scopes is named by `rows`, `columns`, `all`, `blocks-HxW` (boxes of H rows and W columns), `around` (each
+cell with its eight neighbours), or `map:` and a letter for every cell, row by row (cells with the same letter share a
+scope, as in a jigsaw Sudoku).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from redraft.core.layers import Linear
+from redraft.errors import ConfigError
+
+KNOWN = "rows, columns, all, around, blocks-HxW or map:LETTERS"
+
+
+def scope_members(name: str, *, height: int, width: int) -> list[list[int]]:
+    """For each cell of a grid, row by row, the cells that it shares a scope of this family with, itself included.
+
+    Raises ConfigError for a name that is none, or does not fit the grid.
+    """
+    cells = [(row, column) for row in range(height) for column in range(width)]
+    if name == "around":
+        return [
+            [
+                r * width + c
+                for r in range(max(0, row - 1), min(height, row + 2))
+                for c in range(max(0, column - 1), min(width, column + 2))
+            ]
+            for row, column in cells
+        ]
+    label = _labels(name, cells, height, width)
+    together: dict[Hashable, list[int]] = {}
+    for cell, own in enumerate(label):
+        together.setdefault(own, []).append(cell)
+    return [together[own] for own in label]
+
+
+def _labels(name: str, cells: Sequence[tuple[int, int]], height: int, width: int) -> Sequence[Hashable]:
+    """The scope of each cell in a family that divides the grid into scopes."""
+    if name in ("rows", "columns", "all"):
+        return [{"rows": row, "columns": column, "all": 0}[name] for row, column in cells]
+    if block := re.fullmatch(r"blocks-([1-9]\d*)x([1-9]\d*)", name):
+        tall, wide = int(block[1]), int(block[2])
+        if height % tall or width % wide:
+            raise ConfigError(f"scopes: {name} does not divide a grid of {height}x{width} cells")
+        return [(row // tall, column // wide) for row, column in cells]
+    if name.startswith("map:"):
+        letters = name.removeprefix("map:")
+        if len(letters) != len(cells):
+            raise ConfigError(f"scopes: {name[:20]} names {len(letters)} cells, the grid has {len(cells)}")
+        return letters
+    raise ConfigError(f"scopes: unknown {name!r}; expected {KNOWN}")
+
+
+class ScopePool(nn.Module):
+    """What is in a cell's scope: mean and maximum over the cells of each scope, through one linear map."""
+
+    members: Tensor  # (K, M) cells of each scope, the first repeated where a scope has fewer than M
+    weights: Tensor  # (K, M) of the mean: 0 for a repetition
+    home: Tensor  # (L,) the scope that each cell hears
+
+    def __init__(self, features: int, name: str, *, height: int, width: int) -> None:
+        super().__init__()
+        heard = [tuple(cells) for cells in scope_members(name, height=height, width=width)]
+        scopes = list(dict.fromkeys(heard))
+        most = max(map(len, scopes))
+        padded = [[*scope, *[scope[0]] * (most - len(scope))] for scope in scopes]
+        weights = [[1 / len(scope)] * len(scope) + [0.0] * (most - len(scope)) for scope in scopes]
+        self.register_buffer("members", torch.tensor(padded), persistent=False)
+        self.register_buffer("weights", torch.tensor(weights), persistent=False)
+        number = {scope: i for i, scope in enumerate(scopes)}
+        self.register_buffer("home", torch.tensor([number[cells] for cells in heard]), persistent=False)
+        self.out = Linear(2 * features, features)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """h (B, L, S, d) to the same shape."""
+        scopes, most = self.members.shape
+        there = h[:, self.members.flatten()].unflatten(1, (scopes, most))  # (B, K, M, S, d)
+        mean = torch.einsum("bkmsd,km->bksd", there, self.weights.to(h.dtype))
+        pooled: Tensor = self.out(torch.cat((mean, there.amax(2)), dim=-1))  # (B, K, S, d)
+        return pooled[:, self.home]
+
+
+class SymbolPool(nn.Module):
+    """What the other symbols of a cell are like: mean and maximum over them, through one linear map."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.out = Linear(2 * features, features)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """h (B, L, S, d) to (B, L, 1, d)."""
+        pooled: Tensor = self.out(torch.cat((h.mean(2, keepdim=True), h.amax(2, keepdim=True)), dim=-1))
+        return pooled

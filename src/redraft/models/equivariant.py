@@ -1,0 +1,224 @@
+"""A TRM that treats all symbols alike: one field of states for each symbol, every weight shared among the fields.
+
+Renaming the digits of a Sudoku renames the answer and changes nothing else, so no renaming need be learnt or shown.
+The loop is the TRM's; the state of a puzzle is (cells, symbols, d) in place of (cells, D). In a block, cells mix
+within each symbol's field, the symbols of a cell hear one another, then comes the channel SwiGLU.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from redraft.core import fused
+from redraft.core.carry import Carry
+from redraft.core.layers import Attention, Linear, SwiGLU, rms_norm, rotary_tables, truncated_normal_
+from redraft.core.recursion import deep_recursion
+from redraft.core.scopes import ScopePool, SymbolPool, scope_members
+from redraft.errors import ConfigError
+from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update
+from redraft.models.network import halting_head, initial_state
+
+
+@dataclass(frozen=True, kw_only=True)
+class EquivariantConfig(ModelConfig):
+    """Size and shape of a symbol-equivariant TRM; it has no puzzle embedding.
+
+    Attributes:
+        first_symbol, symbols: the interchangeable tokens, `symbols` of them from `first_symbol` on (a task tells them
+            as `Task.interchangeable`). Others, such as a blank, stand for themselves. With no symbols there is one
+            field, and nothing to be equivariant to.
+        grid_width: cells in a row.
+        scopes: families of cells that rules hold in (`Task.scopes`, `core.scopes`), for the mixer of that name.
+        mixer: how cells mix within a symbol's field: `scopes` (mean and maximum over each scope: where no cell's place
+            counts but by its scopes), `mlp` (over all cells) or `attention` (rotary positions).
+        hidden_size: width d of a cell's state for one symbol.
+        num_layers, n, T: as in a TRM.
+        num_heads: attention heads.
+        expansion, width_multiple: inner width of each SwiGLU, see `core.layers.swiglu_width`.
+    """
+
+    first_symbol: int
+    symbols: int
+    grid_width: int
+    scopes: tuple[str, ...] = ()
+    mixer: Literal["scopes", "mlp", "attention"] = "scopes"
+    hidden_size: int = 32
+    num_layers: int = 2
+    n: int = 3
+    T: int = 2
+    num_heads: int = 4
+    expansion: float = 4.0
+    width_multiple: int = 32
+    norm_eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        self.require(vocab_size=1, seq_len=1, hidden_size=1, num_layers=1, n=1, T=1, num_heads=1, width_multiple=1)
+        self.require(first_symbol=0, symbols=0)
+        if self.grid_width < 1 or self.seq_len % self.grid_width:
+            raise ConfigError(f"model.grid_width: expected a divisor of {self.seq_len} cells, got {self.grid_width}")
+        if self.first_symbol + self.symbols > self.vocab_size:
+            raise ConfigError(
+                f"model.symbols: {self.symbols} from token {self.first_symbol} on, "
+                f"but there are only {self.vocab_size} tokens"
+            )
+        if self.puzzle_positions:
+            raise ConfigError("model.puzzle_positions: an equivariant model has none")
+        if self.mixer == "scopes" and not self.scopes:
+            raise ConfigError("model.scopes: the scopes mixer needs at least one, such as rows")
+        if self.mixer == "attention" and self.hidden_size % (2 * self.num_heads):
+            raise ConfigError(
+                f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * self.num_heads}, "
+                f"got {self.hidden_size}"
+            )
+        for name in self.scopes:
+            scope_members(name, height=self.seq_len // self.grid_width, width=self.grid_width)
+
+    @property
+    def fields(self) -> int:
+        """Symbol fields S of a state."""
+        return max(1, self.symbols)
+
+    @property
+    def effective_depth(self) -> int:
+        return self.T * (self.n + 1) * self.num_layers
+
+    def build(self) -> Equivariant:
+        return Equivariant(self)
+
+
+class Equivariant(Model):
+    """A symbol-equivariant TRM; see `EquivariantConfig`. States are (B, L, S, d)."""
+
+    config: EquivariantConfig
+    roles: Tensor  # (V, S) what a token is to each symbol: given (0), excluded (1), or a token of its own (2 and up)
+
+    def __init__(self, config: EquivariantConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, dimension = config.hidden_size, config.hidden_size**0.5
+        last = config.first_symbol + config.symbols
+        own = [token for token in range(config.vocab_size) if not config.first_symbol <= token < last]
+        roles = torch.ones(config.vocab_size, config.fields, dtype=torch.int64)
+        for symbol in range(config.symbols):
+            roles[config.first_symbol + symbol, symbol] = 0
+        for role, token in enumerate(own, start=2):
+            roles[token] = role
+        self.register_buffer("roles", roles, persistent=False)
+        self.register_buffer("own", torch.tensor(own, dtype=torch.int64), persistent=False)
+        self.embed = nn.Parameter(truncated_normal_(torch.empty(len(own) + 2, width), 1 / dimension))
+        self.scale = dimension
+        self.net = EquivariantNetwork(config)
+        self.symbol_head = Linear(width, 1) if config.symbols else None
+        self.own_head = Linear(width, len(own))
+        self.halt_head = halting_head(2 * width)
+        self.y_init: Tensor
+        self.z_init: Tensor
+        self.register_buffer("y_init", initial_state(width))
+        self.register_buffer("z_init", initial_state(width))
+
+    def initial_carry(self, batch: int) -> Carry:
+        config = self.config
+        shape, dtype = (batch, config.seq_len, config.fields, config.hidden_size), DTYPES[config.dtype]
+        return Carry(self.y_init.to(dtype).expand(shape), self.z_init.to(dtype).expand(shape))
+
+    def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
+        x = self.scale * F.embedding(self.roles[tokens], self.embed).to(DTYPES[self.config.dtype])  # (B, L, S, d)
+        y, z = deep_recursion(self.net, x, carry.y, carry.z, n=self.config.n, T=self.config.T)
+        pooled = torch.cat((y.mean((1, 2)), y.amax((1, 2))), dim=-1)
+        return StepOutput(Carry(y, z), self.read(y), self.halt_head(pooled).squeeze(-1).float())
+
+    def read(self, state: Tensor) -> Tensor:
+        """The logit of a symbol comes from its own field, that of any other token from the mean of all fields."""
+        config = self.config
+        own = self.own_head(state.mean(2))  # (B, L, V - symbols)
+        if self.symbol_head is None:
+            return own.float()
+        first = config.first_symbol
+        symbols = self.symbol_head(state).squeeze(-1)  # (B, L, S)
+        return torch.cat((own[..., :first], symbols, own[..., first:]), dim=-1).float()
+
+    def networks(self) -> tuple[nn.Module, ...]:
+        return (self.net,)
+
+    def schedule(self) -> tuple[Update, ...]:
+        recursion: list[Update] = ["z"] * self.config.n
+        return tuple([*recursion, "y"] * self.config.T)
+
+
+class EquivariantNetwork(nn.Module):
+    """Blocks one after the other, (B, L, S, d) to the same shape."""
+
+    def __init__(self, config: EquivariantConfig) -> None:
+        super().__init__()
+        kind = {"scopes": ScopesMix, "mlp": CellsMix, "attention": AttentionMix}[config.mixer]
+        self.blocks = nn.ModuleList(EquivariantBlock(config, kind(config)) for _ in range(config.num_layers))
+
+    def forward(self, h: Tensor) -> Tensor:
+        for block in self.blocks:
+            h = block(h)
+        return h
+
+
+class EquivariantBlock(nn.Module):
+    """`h = norm(h + cells(h) + symbols(h)); h = norm(h + swiglu(h))`, all weights shared by the symbols."""
+
+    def __init__(self, config: EquivariantConfig, mix: nn.Module) -> None:
+        super().__init__()
+        self.eps = config.norm_eps
+        self.mix = mix
+        self.symbols = SymbolPool(config.hidden_size)
+        self.mlp = SwiGLU(config.hidden_size, expansion=config.expansion, multiple=config.width_multiple)
+
+    def forward(self, h: Tensor) -> Tensor:
+        shape = h.shape
+        h = rms_norm(h + self.mix(h) + self.symbols(h), eps=self.eps)
+        if fused.applies(h):
+            return fused.gated_residual(h.flatten(1, 2), self.mlp, axis=-1, eps=self.eps).view(shape)
+        return rms_norm(h + self.mlp(h), eps=self.eps)
+
+
+class ScopesMix(nn.Module):
+    """Cells of a field hear the scopes they are in."""
+
+    def __init__(self, config: EquivariantConfig) -> None:
+        super().__init__()
+        height, width = config.seq_len // config.grid_width, config.grid_width
+        self.pools = nn.ModuleList(
+            ScopePool(config.hidden_size, name, height=height, width=width) for name in config.scopes
+        )
+
+    def forward(self, h: Tensor) -> Tensor:
+        return torch.stack([pool(h) for pool in self.pools]).sum(0)
+
+
+class CellsMix(nn.Module):
+    """A SwiGLU over the cells of a field, the same for every channel."""
+
+    def __init__(self, config: EquivariantConfig) -> None:
+        super().__init__()
+        self.cells = SwiGLU(config.seq_len, expansion=config.expansion, multiple=config.width_multiple)
+
+    def forward(self, h: Tensor) -> Tensor:
+        mixed: Tensor = self.cells(h.movedim(1, -1)).movedim(-1, 1)
+        return mixed
+
+
+class AttentionMix(nn.Module):
+    """Self-attention among the cells of a field, with rotary positions."""
+
+    def __init__(self, config: EquivariantConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config.hidden_size, config.num_heads)
+        cos, sin = rotary_tables(config.seq_len, config.hidden_size // config.num_heads, 10000.0)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+
+    def forward(self, h: Tensor) -> Tensor:
+        fields = h.movedim(2, 1)  # (B, S, L, d)
+        mixed = self.attention(fields.flatten(0, 1), (self.cos, self.sin))
+        return mixed.view_as(fields).movedim(1, 2)
