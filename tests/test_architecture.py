@@ -16,6 +16,7 @@ FOUNDATION: dict[str, tuple[str, ...]] = {
     "config": ("errors",),
     "files": ("errors",),
     "naming": ("errors",),
+    "scopes": ("errors",),
 }
 # What each other part may import besides itself and the foundation; "" is the package itself, for its version.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -27,6 +28,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "data": ("tasks",),
     "solve": ("tasks", "core.carry", "core.threads", "models", "weights", "device"),
     "evaluate": ("tasks", "data", "solve"),
+    "look": ("tasks", "data", "core", "models"),
+    "baselines": ("tasks", "data", "evaluate"),
     "train": (
         "tasks",
         "data",
@@ -37,8 +40,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),  # evaluation is handed to it as a function
     "recipes": ("train.config", "train.losses", "models", "tasks", "data"),
     "bench": ("tasks", "data", "core", "models", "solve", "train", "recipes", "device", ""),
+    "lab": (
+        *("tasks", "data", "core", "models", "solve", "evaluate", "train", "recipes", "device"),
+        "bench.machine",  # what a run was measured on
+    ),
     "commands": (
-        *("tasks", "data", "core", "models", "solve", "evaluate", "train", "recipes", "bench", "weights", "device"),
+        *("tasks", "data", "core", "models", "solve", "evaluate", "look", "train", "recipes"),
+        *("bench", "lab", "weights", "device"),
+        "baselines",
         "",
     ),
     "cli": ("",),  # commands only by the names in its table
@@ -58,6 +67,7 @@ NEVER = {
     "core": ("numpy", "tyro", "rich", "safetensors"),
     "models": ("numpy", "tyro", "rich"),
     "solve": ("tyro", "rich"),
+    "baselines": ("torch", "tyro"),
     "train": ("tyro",),
 }
 

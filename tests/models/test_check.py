@@ -9,14 +9,18 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from redraft.core.carry import Carry
-from redraft.models import TRM, StepOutput, TRMConfig, build_model
+from redraft.models import TRM, DirectConfig, HRMConfig, ModelConfig, StepOutput, TRMConfig, VariantConfig, build_model
 from redraft.models.check import check_model
 
 TINY = TRMConfig(
     vocab_size=6, seq_len=9, hidden_size=32, num_heads=4, width_multiple=16, n=2, T=2, mixer="mlp", positions="none",
     puzzle_positions=0, num_puzzles=3, puzzle_dim=32,
 )  # fmt: skip
-CONFIGS = {
+SHAPE = {name: getattr(TINY, name) for name in TINY.__dataclass_fields__}
+VARIANT = VariantConfig(**SHAPE)
+HRM = HRMConfig(**SHAPE)
+DIRECT = DirectConfig(**{name: value for name, value in SHAPE.items() if name not in ("n", "T")})
+CONFIGS: dict[str, ModelConfig] = {
     "mlp": TINY,
     "mlp-puzzles": replace(TINY, puzzle_positions=2),
     "mlp-padded-puzzles": replace(TINY, puzzle_positions=2, puzzle_dim=40),
@@ -27,6 +31,20 @@ CONFIGS = {
     "attention-nowhere": replace(TINY, mixer="attention", positions="none"),
     "conv": replace(TINY, mixer="conv", grid_width=3),
     "one-recursion": replace(TINY, T=1, n=1, num_layers=1),
+    "variant": VARIANT,
+    "variant-separate": replace(VARIANT, separate=True),
+    "variant-single-state": replace(VARIANT, latents=0),
+    "variant-two-latents": replace(VARIANT, latents=2, puzzle_positions=2),
+    "variant-one-step": replace(VARIANT, gradient=2, separate=True),
+    "variant-whole-gradient": replace(VARIANT, gradient=6),
+    "variant-question-once": replace(VARIANT, gradient=6, reinject=False),
+    "variant-q": replace(VARIANT, continue_head=True),
+    "variant-all": replace(VARIANT, separate=True, latents=0, gradient=6, reinject=False, continue_head=True),
+    "hrm": HRM,
+    "hrm-puzzles": replace(HRM, mixer="attention", positions="rope", puzzle_positions=1),
+    "hrm-conv": replace(HRM, mixer="conv", grid_width=3),
+    "direct": DIRECT,
+    "direct-puzzles": replace(DIRECT, mixer="attention", positions="learned", puzzle_positions=2),
 }
 
 
@@ -47,6 +65,7 @@ def test_a_permuted_batch_gives_permuted_results(order: list[int], seed: int, na
         want = model(tokens, ids, model.initial_carry(4))
         got = model(tokens[order], ids[order], model.initial_carry(4))
     torch.testing.assert_close(got.logits, want.logits[order], rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(got.carry.y, want.carry.y[order], rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(got.carry.z, want.carry.z[order], rtol=1e-3, atol=1e-4)
 
 

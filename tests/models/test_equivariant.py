@@ -9,7 +9,7 @@ import torch
 from redraft.errors import ConfigError
 from redraft.models import EquivariantConfig, build_model
 from redraft.models.check import check_model
-from redraft.recipes.sudoku import equivariant
+from redraft.recipes.alike import equivariant
 from redraft.tasks import get_task
 
 SUDOKU = get_task("sudoku-6x6")

@@ -11,11 +11,12 @@ import torch
 
 from redraft.cli import main
 from redraft.errors import WeightsError
+from redraft.models import model_kind
 from redraft.models.io import load_weights
 from redraft.models.published import Shape, convert, published_name, read_checkpoint, rename
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-NAMES = ["trm_att", "trm_mlp", "trm_att_learned_pos"]
+NAMES = ["trm_att", "trm_mlp", "trm_att_learned_pos", "hrm"]
 YAML = """arch:
   name: recursive_reasoning.trm@TinyRecursiveReasoningModel_ACTV1
   H_cycles: {H_cycles}
@@ -24,8 +25,7 @@ YAML = """arch:
   hidden_size: {hidden_size}
   num_heads: {num_heads}
   puzzle_emb_ndim: {puzzle_emb_ndim}
-  puzzle_emb_len: {puzzle_emb_len}
-  rope_theta: 10000.0
+{puzzle_emb_len}  rope_theta: 10000.0
   loss:
     name: losses@ACTLossHead
 epochs: 50000
@@ -46,7 +46,9 @@ def settings(name: str) -> dict[str, Any]:
 def write(folder: Path, name: str, prefix: str = "") -> Path:
     """A checkpoint as the published trainer leaves it, with its configuration beside it."""
     folder.mkdir()
-    (folder / "all_config.yaml").write_text(YAML.format(**settings(name)))
+    config = settings(name)
+    reserved = f"  puzzle_emb_len: {config['puzzle_emb_len']}\n" if "puzzle_emb_len" in config else ""  # HRM has none
+    (folder / "all_config.yaml").write_text(YAML.format(**config | {"puzzle_emb_len": reserved}))
     torch.save(state_dict(name, prefix), folder / "step_100")
     return folder / "step_100"
 
@@ -64,19 +66,27 @@ def test_import(name: str, prefix: str, tmp_path: Path, capsys: pytest.CaptureFi
     file = write(tmp_path / "run", name)
     torch.save(tensors, file)
     assert main(["import", str(file), "--task", "sudoku-4x4"]) == 0
-    assert f"wrote {tmp_path / 'run' / 'step_100-redraft'}: TRM, " in capsys.readouterr().out
+    kind = "HRM" if name == "hrm" else "TRM"
+    assert f"wrote {tmp_path / 'run' / 'step_100-redraft'}: {kind}, " in capsys.readouterr().out
 
     opened = load_weights(tmp_path / "run" / "step_100-redraft")
     config = settings(name)
-    shape = Shape(T=config["H_cycles"], n=config["L_cycles"], num_heads=config["num_heads"], puzzle_positions=2)
+    shape = Shape(
+        T=config["H_cycles"],
+        n=config["L_cycles"],
+        num_heads=config["num_heads"],
+        puzzle_positions=config.get("puzzle_emb_len"),
+    )
     assert Shape.beside(file) == shape
     want = convert(state_dict(name), vocab_size=6, seq_len=16, shape=shape)
     assert opened.task == "sudoku-4x4" and opened.model.config == want.config
+    assert model_kind(want.config) == kind.lower()
     assert torch.equal(logits(opened.model), logits(want))
 
 
-def test_options_win_over_the_file_beside(tmp_path: Path) -> None:
-    file = write(tmp_path / "run", "trm_att")
+@pytest.mark.parametrize("name", ["trm_att", "hrm"])
+def test_options_win_over_the_file_beside(name: str, tmp_path: Path) -> None:
+    file = write(tmp_path / "run", name)
     out = tmp_path / "out"
     options = ["--seq-len", "16", "--vocab-size", "6", "--T", "1", "--n", "2", "-o", str(out)]
     assert main(["import", str(file), *options]) == 0
@@ -89,6 +99,8 @@ def test_without_a_file_beside(tmp_path: Path) -> None:
     assert Shape.beside(tmp_path / "step_100") == Shape()
     model = convert(state_dict("trm_mlp"), vocab_size=6, seq_len=16)
     assert (model.config.T, model.config.n, model.config.puzzle_positions) == (3, 6, 2), "as the tensors and paper say"
+    hrm = convert(state_dict("hrm"), vocab_size=6, seq_len=16)
+    assert (hrm.config.T, hrm.config.n, hrm.config.puzzle_positions) == (2, 2, 1)
 
 
 def test_as_many_puzzle_positions_as_the_table_fills() -> None:
@@ -98,11 +110,11 @@ def test_as_many_puzzle_positions_as_the_table_fills() -> None:
 
 
 def test_names_there_and_back() -> None:
-    for name in state_dict("trm_att") | state_dict("trm_mlp") | state_dict("trm_att_learned_pos"):
+    for name in {name for golden in NAMES for name in state_dict(golden)}:
         ours = rename(name)
         assert ours is not None
         assert name.removeprefix("model.").removeprefix("inner.") == published_name(ours)
-    assert rename("H_level.layers.0.mlp.down_proj.weight") is None
+    assert rename("H_level.layers.0.mlp.norm.weight") is None
 
 
 class Mischief:
@@ -168,12 +180,35 @@ def test_tensors_that_do_not_fit() -> None:
         attempt(H_init=None, lm_head__weight=None)
     with pytest.raises(WeightsError, match=r"missing tensors: L_level\.layers\.1\.self_attn\.qkv_proj\.weight"):
         attempt(L_level__layers__1__self_attn__qkv_proj__weight=None)
-    with pytest.raises(WeightsError, match=r"file: not a TRM: unexpected tensors H_level\.layers\.0\.x, more$"):
-        attempt(H_level__layers__0__x=torch.ones(1), more=torch.ones(1))
+    with pytest.raises(WeightsError, match=r"file: not a TRM: unexpected tensors L_level\.layers\.0\.x, more$"):
+        attempt(L_level__layers__0__x=torch.ones(1), more=torch.ones(1))
+    with pytest.raises(WeightsError, match=r"file: not an HRM: unexpected tensors H_level\.layers\.0\.x$"):
+        attempt(H_level__layers__0__x=torch.ones(1))
     with pytest.raises(WeightsError, match=r"not a TRM: tensor lm_head\.weight has shape \(6,\)"):
         attempt(lm_head__weight=torch.ones(6))
     with pytest.raises(WeightsError, match=r"tensor answer_head\.weight has shape \(7, 32\), expected \(6, 32\)"):
         attempt(lm_head__weight=torch.ones(7, 32))
+
+
+def test_an_hrm_that_does_not_fit() -> None:
+    def attempt(changes: dict[str, torch.Tensor | None]) -> None:
+        tensors = {key.removeprefix("model.inner."): value for key, value in state_dict("hrm").items()}
+        found = {key: value for key, value in (tensors | changes).items() if value is not None}
+        convert(found, vocab_size=6, seq_len=16, shape=Shape(num_heads=4), source="file")
+
+    attempt({})
+    low = [name for name in state_dict("hrm") if "L_level" in name]
+    first, second = ([n.removeprefix("model.inner.") for n in low if f"layers.{i}." in n] for i in (0, 1))
+    with pytest.raises(WeightsError, match="as many layers in both networks, got 1 in L_level and 2 in H_level"):
+        attempt(dict.fromkeys(second))
+    with pytest.raises(WeightsError, match=r"^file: missing tensors: L_level\.layers\.0\.mlp\.down_proj\.weight"):
+        attempt(dict.fromkeys([*first, *second]))
+    with pytest.raises(WeightsError, match=r"^file: missing tensors: H_level\.layers\.1\.mlp\.down_proj\.weight$"):
+        attempt({"H_level.layers.1.mlp.down_proj.weight": None})
+    with pytest.raises(WeightsError, match=r"tensor halt_head\.weight has shape \(1, 32\), expected \(2, 32\)"):
+        attempt({"q_head.weight": torch.ones(1, 32)})
+    with pytest.raises(WeightsError, match=r"not an HRM: tensor lm_head\.weight has shape \(6,\)"):
+        attempt({"lm_head.weight": torch.ones(6)})
 
 
 def test_another_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

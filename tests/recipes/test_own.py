@@ -11,7 +11,7 @@ from redraft.commands.train import evaluator
 from redraft.data.build import from_examples
 from redraft.data.store import Store
 from redraft.errors import ConfigError
-from redraft.models import build_model
+from redraft.models import EquivariantConfig, build_model
 from redraft.models.trm import TRMConfig
 from redraft.recipes.own import Size, recipe_for
 from redraft.tasks import Examples, Task
@@ -97,3 +97,18 @@ def test_two_steps_of_training(tmp_path: Path) -> None:
     trainer = Trainer(run, tmp_path / "run", task=task, data=store, device=torch.device("cpu"))
     outcome = trainer.run(evaluator(task, store, run), [])
     assert outcome.finished and (tmp_path / "run/best/model.safetensors").exists()
+
+
+def test_symbols_that_are_alike_get_a_model_that_treats_them_so() -> None:
+    spec = GridSpec(
+        name="latin", alphabet=(".", "1", "2", "3"), height=3, width=3, symmetries=("symbols:123",),
+        scopes=("rows", "columns"),
+    )  # fmt: skip
+    task = Grids(spec)
+    run = recipe_for(task, store_of(task, 1000), folder=Path("data"), size="nano")
+    assert isinstance(run.model, EquivariantConfig)
+    assert (run.model.first_symbol, run.model.symbols, run.model.scopes) == (2, 3, ("rows", "columns"))
+    assert run.steps < recipe("nano").steps
+    for less in ({"symmetries": ()}, {"scopes": ()}):
+        task = Grids(replace(spec, **less))  # type: ignore[arg-type]
+        assert isinstance(recipe_for(task, store_of(task, 9), folder=Path("data"), size="nano").model, TRMConfig)

@@ -178,6 +178,8 @@ def test_grids_that_vary_have_a_largest_size() -> None:
         ({"height": 0}, "expected 1 to 900 cells, got 0 x 3"),
         ({"symmetries": ("rotate",)}, "rotate make rows of columns, which needs a square; got 2 x 3"),
         ({"symmetries": ("mirror",)}, "unknown symmetry 'mirror'"),
+        ({"scopes": ("rows", "boxes")}, "scopes: unknown 'boxes'; expected rows, columns"),
+        ({"scopes": ("blocks-2x2",)}, "scopes: blocks-2x2 does not divide a grid of 2x3 cells"),
     ],
 )
 def test_specs_that_cannot_be(change: dict[str, Any], message: str) -> None:
@@ -185,6 +187,19 @@ def test_specs_that_cannot_be(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as error:
         GridSpec(**values)
     assert message in str(error.value)
+
+
+def test_interchangeable_symbols_are_those_of_the_largest_class_that_stands_together() -> None:
+    def of(*symmetries: str, varies: bool = False) -> range:
+        spec = GridSpec(
+            name="mine", alphabet=(".", "1", "2", "3", "x", "y"), height=3, width=3, varies=varies, symmetries=symmetries
+        )
+        return Grids(spec).interchangeable
+
+    assert of() == of("dihedral") == range(0)
+    assert of("symbols:xy", "symbols:312") == range(2, 5)
+    assert of("symbols:123", varies=True) == range(3, 6), "the end marker comes before the symbols"
+    assert of("symbols:13x") == range(0), "2 stands between them"
 
 
 def test_no_puzzles_of_your_own_can_be_made() -> None:

@@ -39,6 +39,9 @@ class Arguments:
     symmetries: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME …")] = ()
     """Grids: what keeps a right answer right when it is done to both grids: dihedral, rotate, flip-h, flip-v,
     transpose, symbols:abc (the symbols a, b, c change places)."""
+    scopes: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME …")] = ()
+    """Grids: the sets of cells that rules hold in: rows, columns, blocks-2x3, around (neighbours), all, or map:LETTERS
+    with a letter for each cell. With symbols that change places, the model then treats them alike."""
     checker: Annotated[str | None, tyro.conf.arg(metavar="MODULE:FUNCTION")] = None
     """Grids: a function (question, answer) of lists of rows, in a file of the current folder, that tells whether an
     answer is right."""
@@ -61,7 +64,7 @@ class Arguments:
 
 # Options of one kind of source that mean nothing for the other.
 ONLY = {
-    "grids": ("name", "test", "test_share", "symmetries", "checker", "alphabet", "limit", "allow_contradictions"),
+    "grids": ("name", "test", "test_share", "symmetries", "scopes", "checker", "alphabet", "limit", "allow_contradictions"),
     "arc": ("concept", "views", "canvas", "allow_leaks"),
 }
 
@@ -98,6 +101,7 @@ def _grids(args: Arguments) -> list[str]:
         seed=args.seed,
         alphabet=None if args.alphabet is None else _symbols(args.alphabet),
         symmetries=args.symmetries,
+        scopes=args.scopes,
         checker=args.checker,
         limit=args.limit,
         allow_contradictions=args.allow_contradictions,

@@ -22,7 +22,7 @@ BENCHMARKS = {6: "maze-30x30", 11: "sudoku-9x9", 12: "arc"}  # what checkpoints 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     checkpoint: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CHECKPOINT")]
-    """File written by torch.save: a state dict of the published TRM code."""
+    """File written by torch.save: a state dict of the published TRM or HRM code."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
     """Folder to write; by default the checkpoint's name with `-redraft` appended."""
     task: Annotated[str | None, tyro.conf.arg(metavar="TASK")] = None
@@ -32,17 +32,17 @@ class Arguments:
     vocab_size: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Tokens, where the task is not one of redraft's."""
     T: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Latent recursions a step (H_cycles); from all_config.yaml beside the file, else 3."""
+    """Latent recursions a step (H_cycles); from all_config.yaml beside the file, else 3 (HRM: 2)."""
     n: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Latent updates a recursion (L_cycles); likewise, else 6 for the MLP mixer and 4 for attention."""
+    """Latent updates a recursion (L_cycles); likewise, else 6 for the MLP mixer and 4 for attention (HRM: 2)."""
     num_heads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Attention heads; likewise, else 8."""
     puzzle_positions: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Positions of the puzzle embedding; found in the tensors where they tell, else 16."""
+    """Positions of the puzzle embedding; found in the tensors where they tell, else 16 (HRM: as many as it fills)."""
 
 
 def run(arguments: list[str]) -> int:
-    args = parse(Arguments, arguments, command="import", description="Opens a checkpoint of the published TRM code.")
+    args = parse(Arguments, arguments, command="import", description="Opens a published TRM or HRM checkpoint.")
     from redraft.models.io import count_parameters, save_weights
     from redraft.models.published import Shape, convert, read_checkpoint
 
@@ -65,7 +65,7 @@ def run(arguments: list[str]) -> int:
     network, table = count_parameters(model)
     config = model.config
     print(
-        f"wrote {output}: TRM, {config.mixer} mixer, T={config.T} n={config.n}, "
+        f"wrote {output}: {type(model).__name__}, {config.mixer} mixer, T={config.T} n={config.n}, "
         f"{network:,} parameters and {table:,} in the puzzle embedding"
     )
     return 0

@@ -1,4 +1,4 @@
-"""Turns a task and a data source into a store: a file, a folder, or freshly made puzzles (`make:COUNT[@SEED]`)."""
+"""Turns a task and a data source into a store: a file, a folder, or new puzzles (`make:COUNT[@SEED][+CELLS]`)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from redraft.errors import DataError
 from redraft.tasks import Examples, Task, get_task
 from redraft.tasks.base import IGNORE
 
-_MAKE = re.compile(r"make:(\d+)(?:@(\d+))?")
+_MAKE = re.compile(r"make:(\d+)(?:@(\d+))?(?:\+(\d+))?")
 
 
 def open_source(task: Task, source: str, *, split: str = "train", limit: int | None = None) -> Store:
     """The examples of `source`, at most `limit` of them.
 
     `source` is a store's folder, a file or folder that the task reads, or `make:COUNT` / `make:COUNT@SEED` for
-    new puzzles. Raises DataError.
+    new puzzles, `make:COUNT@SEED+CELLS` for easier ones with so many more cells given. Raises DataError.
     """
     if limit is not None and limit < 1:
         raise DataError(f"{source}: expected a limit of at least 1 example, got {limit}")
     made = _MAKE.fullmatch(source)
     if made:
-        examples = task.make(int(made[1]), int(made[2] or 0))
+        count, seed, cells = (int(part or 0) for part in made.groups())
+        examples = task.make(count, seed)
+        examples = task.reveal(examples, cells, seed) if cells else examples
         store = from_examples(task, examples, source=source)
     elif source.startswith("make:"):
-        raise DataError(f"{source}: expected make:COUNT or make:COUNT@SEED, for example make:1000@7")
+        raise DataError(f"{source}: expected make:COUNT or make:COUNT@SEED, for example make:1000@7, or make:1000@7+4")
     elif (folder := store_folder(source, split)) is not None:
         store = Store.open(folder, task=task.spec)
     else:

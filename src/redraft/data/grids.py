@@ -74,6 +74,7 @@ def build_grids(
     seed: int = 0,
     alphabet: Sequence[str] | None = None,
     symmetries: Sequence[str] = (),
+    scopes: Sequence[str] = (),
     checker: str | None = None,
     limit: int | None = None,
     allow_contradictions: bool = False,
@@ -107,6 +108,7 @@ def build_grids(
         width=survey.width,
         varies=survey.varies,
         symmetries=tuple(symmetries),
+        scopes=tuple(scopes),
         checker=checker,
     )
     task = Grids(spec)

@@ -6,24 +6,40 @@ import torch
 
 from redraft.errors import ConfigError
 from redraft.models.base import Model, ModelConfig, StepOutput
+from redraft.models.direct import Direct, DirectConfig
+from redraft.models.equilibrium import Equilibrium, EquilibriumConfig
 from redraft.models.equivariant import Equivariant, EquivariantConfig
+from redraft.models.hrm import HRM, HRMConfig
 from redraft.models.trm import TRM, TRMConfig
+from redraft.models.variants import Variant, VariantConfig
 from redraft.naming import named
 
 MODELS: dict[str, type[ModelConfig]] = {
     "trm": TRMConfig,
+    "trm-variant": VariantConfig,
+    "hrm": HRMConfig,
+    "direct": DirectConfig,
     "equivariant": EquivariantConfig,
+    "equilibrium": EquilibriumConfig,
 }
 
 __all__ = [
+    "HRM",
     "MODELS",
     "TRM",
+    "Direct",
+    "DirectConfig",
+    "Equilibrium",
+    "EquilibriumConfig",
     "Equivariant",
     "EquivariantConfig",
+    "HRMConfig",
     "Model",
     "ModelConfig",
     "StepOutput",
     "TRMConfig",
+    "Variant",
+    "VariantConfig",
     "build_model",
     "model_class",
     "model_kind",

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from redraft.core import fused
 from redraft.core.carry import Carry
 from redraft.core.layers import Attention, Linear, SwiGLU, rms_norm, rotary_tables, truncated_normal_
+from redraft.core.pooling import ScopePool, SymbolPool
 from redraft.core.recursion import deep_recursion
-from redraft.core.scopes import ScopePool, SymbolPool, scope_members
 from redraft.errors import ConfigError
 from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update
 from redraft.models.network import halting_head, initial_state
+from redraft.scopes import scope_members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class EquivariantConfig(ModelConfig):
             as `Task.interchangeable`). Others, such as a blank, stand for themselves. With no symbols there is one
             field, and nothing to be equivariant to.
         grid_width: cells in a row.
-        scopes: families of cells that rules hold in (`Task.scopes`, `core.scopes`), for the mixer of that name.
+        scopes: families of cells that rules hold in (`Task.scopes`, `redraft.scopes`), for the mixer of that name.
         mixer: how cells mix within a symbol's field: `scopes` (mean and maximum over each scope: where no cell's place
             counts but by its scopes), `mlp` (over all cells) or `attention` (rotary positions).
         hidden_size: width d of a cell's state for one symbol.

@@ -1,4 +1,4 @@
-"""Opens checkpoints of the published TRM code: a `torch.save` of a state dict with its own tensor names."""
+"""Opens checkpoints of the published TRM and HRM code: a `torch.save` of a state dict with its own tensor names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from torch import Tensor
 from redraft.core.layers import swiglu_width
 from redraft.errors import WeightsError
 from redraft.models import build_model
+from redraft.models.hrm import HRM, HRMConfig
 from redraft.models.io import require_fit
 from redraft.models.trm import TRM, TRMConfig
 
@@ -27,6 +29,7 @@ _NAMES = {
     "H_init": "y_init",
     "L_init": "z_init",
 }
+_NETWORKS = {"L_level": "net", "H_level": "answer_net"}  # a TRM has the first alone
 _LAYER = {
     "mlp_t.gate_up_proj.weight": "mix.gate_up.weight",
     "mlp_t.down_proj.weight": "mix.down.weight",
@@ -63,21 +66,25 @@ class Shape:
 
 
 def rename(name: str) -> str | None:
-    """Our name of a published tensor (`[_orig_mod.]model.inner.…`), None for one that no TRM has."""
+    """Our name of a published tensor (`[_orig_mod.]model.inner.…`), None for one that neither TRM nor HRM has."""
     name = name.removeprefix("_orig_mod.").removeprefix("model.").removeprefix("inner.")
-    layer = re.fullmatch(r"L_level\.layers\.(\d+)\.(.+)", name)
+    layer = re.fullmatch(r"([HL]_level)\.layers\.(\d+)\.(.+)", name)
     if layer:
-        ours = _LAYER.get(layer[2])
-        return ours and f"net.blocks.{layer[1]}.{ours}"
+        ours = _LAYER.get(layer[3])
+        return ours and f"{_NETWORKS[layer[1]]}.blocks.{layer[2]}.{ours}"
     return _NAMES.get(name)
 
 
 def published_name(name: str) -> str:
     """The published name of one of our tensors: `rename` undone."""
-    layer = re.fullmatch(r"net\.blocks\.(\d+)\.(.+)", name)
+    layer = re.fullmatch(r"(net|answer_net)\.blocks\.(\d+)\.(.+)", name)
     if layer:
-        return f"L_level.layers.{layer[1]}.{next(theirs for theirs, ours in _LAYER.items() if ours == layer[2])}"
-    return next(theirs for theirs, ours in _NAMES.items() if ours == name)
+        return f"{_theirs(_NETWORKS, layer[1])}.layers.{layer[2]}.{_theirs(_LAYER, layer[3])}"
+    return _theirs(_NAMES, name)
+
+
+def _theirs(names: Mapping[str, str], name: str) -> str:
+    return next(theirs for theirs, ours in names.items() if ours == name)
 
 
 def read_checkpoint(file: Path) -> dict[str, Tensor]:
@@ -104,13 +111,15 @@ def read_checkpoint(file: Path) -> dict[str, Tensor]:
 
 def convert(
     published: Mapping[str, Tensor], *, vocab_size: int, seq_len: int, shape: Shape | None = None, source: str = ""
-) -> TRM:
-    """A TRM with the weights of a published state dict; raises WeightsError naming the tensors that do not fit.
+) -> TRM | HRM:
+    """A TRM, or an HRM where there is an H_level, with the weights of a published state dict.
 
-    The published halting head has a second row, for the continue value of Q-learning, that TRM never uses: it
-    is dropped.
+    Raises WeightsError naming the tensors that do not fit. The published halting head has a second row, for the
+    continue value of Q-learning; an HRM needs it, but TRM never uses it: there it is dropped.
     """
     prefix = f"{source}: " if source else ""
+    hierarchical = any("H_level." in name for name in published)
+    kind = "an HRM" if hierarchical else "a TRM"
     tensors: dict[str, Tensor] = {}
     extra = []
     for name, value in published.items():
@@ -118,17 +127,17 @@ def convert(
         if ours is None:
             extra.append(name)
         elif value.ndim != (1 if ours in _VECTORS else 2):
-            raise WeightsError(f"{prefix}not a TRM: tensor {name} has shape {tuple(value.shape)}")
+            raise WeightsError(f"{prefix}not {kind}: tensor {name} has shape {tuple(value.shape)}")
         else:
             tensors[ours] = value.detach().float()
     if extra:
-        raise WeightsError(f"{prefix}not a TRM: unexpected tensors {', '.join(extra[:5])}")
+        raise WeightsError(f"{prefix}not {kind}: unexpected tensors {', '.join(extra[:5])}")
     for head in ("halt_head.weight", "halt_head.bias"):
-        if head in tensors:
+        if head in tensors and not hierarchical:
             tensors[head] = tensors[head][:1]
     config = infer_config(tensors, vocab_size=vocab_size, seq_len=seq_len, shape=shape or Shape(), prefix=prefix)
     model = build_model(config)
-    assert isinstance(model, TRM)
+    assert isinstance(model, TRM | HRM)
     _require(model.state_dict(), tensors, prefix)
     require_fit(model.state_dict(), tensors, prefix)
     model.load_state_dict(tensors)
@@ -143,10 +152,15 @@ def _require(names: Iterable[str], tensors: Mapping[str, Tensor], prefix: str) -
 
 def infer_config(
     tensors: Mapping[str, Tensor], *, vocab_size: int, seq_len: int, shape: Shape, prefix: str = ""
-) -> TRMConfig:
+) -> TRMConfig | HRMConfig:
     """The configuration that the tensors' shapes imply; the paper's value where only the author could know."""
     needed = ("embed.tokens", "net.blocks.0.mlp.gate_up.weight", "net.blocks.0.mlp.down.weight")
     _require(needed, tensors, prefix)
+    low, high = _layers(tensors, "net"), _layers(tensors, "answer_net")
+    if high and low != high:
+        raise WeightsError(
+            f"{prefix}not an HRM: expected as many layers in both networks, got {low} in L_level and {high} in H_level"
+        )
     if tensors["embed.tokens"].shape[0] != vocab_size:
         raise WeightsError(
             f"{prefix}made for {tensors['embed.tokens'].shape[0]} tokens, but the task has {vocab_size}: another task?"
@@ -157,31 +171,44 @@ def infer_config(
     learned = tensors.get("embed.positions")
     table = tensors.get("embed.puzzle.table")
     total = mixing.shape[1] if mixing is not None else learned.shape[0] if learned is not None else None
-    if total is not None:
-        puzzle_positions = total - seq_len
-    elif table is None:
-        puzzle_positions = 0
-    elif shape.puzzle_positions == 0:  # as published: as many as the vectors of the table fill
-        puzzle_positions = -(-table.shape[1] // hidden)
-    else:
-        puzzle_positions = 16 if shape.puzzle_positions is None else shape.puzzle_positions
-    if puzzle_positions < 0:
+    if total is not None and total < seq_len:
         raise WeightsError(f"{prefix}made for {total} positions, fewer than the task's {seq_len} cells: another task?")
-    return TRMConfig(
-        vocab_size=vocab_size,
-        seq_len=seq_len,
-        hidden_size=hidden,
-        num_layers=len({m[1] for m in (re.match(r"net\.blocks\.(\d+)\.", name) for name in tensors) if m}),
-        n=shape.n if shape.n is not None else 6 if mixing is not None else 4,
-        T=3 if shape.T is None else shape.T,
-        mixer="attention" if mixing is None else "mlp",
-        positions="learned" if learned is not None else "none" if mixing is not None else "rope",
-        num_heads=8 if shape.num_heads is None else shape.num_heads,
-        expansion=_expansion(hidden, width, total, None if mixing is None else mixing.shape[0] // 2),
-        puzzle_positions=puzzle_positions,
-        num_puzzles=1 if table is None else table.shape[0],
-        puzzle_dim=hidden if table is None else table.shape[1],
-    )
+    # 0 stands for as many as the table fills, which is what every published HRM has
+    told = 0 if high and shape.puzzle_positions is None else shape.puzzle_positions
+    n, T = (2, 2) if high else (4 if mixing is None else 6, 3)
+    values: dict[str, Any] = {
+        "vocab_size": vocab_size,
+        "seq_len": seq_len,
+        "n": n if shape.n is None else shape.n,
+        "T": T if shape.T is None else shape.T,
+        "hidden_size": hidden,
+        "num_layers": low,
+        "mixer": "attention" if mixing is None else "mlp",
+        "positions": "learned" if learned is not None else "none" if mixing is not None else "rope",
+        "num_heads": 8 if shape.num_heads is None else shape.num_heads,
+        "expansion": _expansion(hidden, width, total, None if mixing is None else mixing.shape[0] // 2),
+        "puzzle_positions": _puzzle_positions(table, told, hidden) if total is None else total - seq_len,
+        "num_puzzles": 1 if table is None else table.shape[0],
+        "puzzle_dim": hidden if table is None else table.shape[1],
+    }
+    return HRMConfig(**values) if high else TRMConfig(**values)
+
+
+def _layers(tensors: Mapping[str, Tensor], network: str) -> int:
+    """How many blocks of a network there are."""
+    return len({name.split(".")[2] for name in tensors if name.startswith(f"{network}.blocks.")})
+
+
+def _puzzle_positions(table: Tensor | None, told: int | None, hidden: int) -> int:
+    """Positions reserved for the rows of a puzzle table, where no tensor tells the length of the whole sequence.
+
+    As in the published code, `told` 0 stands for as many as a row fills.
+    """
+    if table is None:
+        return 0
+    if told == 0:
+        return -(-table.shape[1] // hidden)
+    return 16 if told is None else told
 
 
 def _expansion(hidden: int, width: int, positions: int | None, mixing_width: int | None) -> float:

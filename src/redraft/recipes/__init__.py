@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 
 from redraft.errors import ConfigError
-from redraft.recipes import arc, maze, sudoku
+from redraft.naming import named
+from redraft.recipes import arc, lab, maze, sudoku
 from redraft.recipes.shrink import shrunk
 from redraft.train.config import RunConfig
 
@@ -14,9 +16,13 @@ __all__ = ["RECIPES", "get_recipe", "shrunk"]
 RECIPES: dict[str, Callable[..., RunConfig]] = {
     "sudoku-4x4": sudoku.sudoku_4x4,
     "sudoku-6x6": sudoku.sudoku_6x6,
+    "sudoku-6x6-eq": sudoku.sudoku_6x6_eq,
     "sudoku-extreme-mlp": sudoku.sudoku_extreme_mlp,
     "sudoku-extreme-att": sudoku.sudoku_extreme_att,
+    "sudoku-extreme-eq": sudoku.sudoku_extreme_eq,
+    "sudoku-6x6-lab": lab.sudoku_6x6_lab,
     "maze-8x8": maze.maze_8x8,
+    "maze-8x8-lab": lab.maze_8x8_lab,
     "maze-hard": maze.maze_hard,
     "arc1": arc.arc1,
     "arc2": arc.arc2,
@@ -24,7 +30,16 @@ RECIPES: dict[str, Callable[..., RunConfig]] = {
 
 
 def get_recipe(name: str, *, tiny: bool = False) -> RunConfig:
-    """The run of a recipe; `tiny` shrinks it to seconds, to see whether everything works."""
+    """The run of a recipe; `tiny` shrinks it to seconds, to see whether everything works.
+
+    The name is one in `RECIPES`, or `module:NAME` for a function of your own that takes `tiny` and returns a run.
+    """
+    if ":" in name:
+        recipe = named(name, what="a recipe")
+        run = recipe(tiny=tiny) if callable(recipe) and "tiny" in signature(recipe).parameters else recipe
+        if not isinstance(run, RunConfig):
+            raise ConfigError(f"{name}: expected a function that takes `tiny` and returns a RunConfig")
+        return run
     if name not in RECIPES:
-        raise ConfigError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}")
+        raise ConfigError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}, or your own as module:NAME")
     return RECIPES[name](tiny=tiny)

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from redraft.errors import ConfigError
+from redraft.models import ModelConfig
 from redraft.models.trm import TRMConfig
+from redraft.recipes.alike import equivariant, suits
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ Size = Literal["nano", "tiny", "paper"]
 
 MIXED_BY_MLP = 150  # cells of a grid up to which the MLP mixer learns best; its weights grow with their square
 CELLS_A_BATCH = 16_384  # of the small sizes, so that a batch of large grids fits into a laptop's memory
+FEWER_ALIKE = 4  # a model that treats symbols alike learns in far fewer steps, which each take longer
 FEW, MANY = 500, 50_000  # examples: fewer are learnt by heart sooner, more take longer to see once
 
 
@@ -32,6 +35,7 @@ class _Scale:
     n_mlp: int
     n_attention: int
     heads: int
+    field: int  # width of a symbol's state in a model that treats symbols alike
     steps: int
     max_steps: int
     batch_size: int
@@ -41,15 +45,15 @@ class _Scale:
 _SMALL = OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.995)
 _SCALES: dict[Size, _Scale] = {
     "nano": _Scale(
-        hidden_size=64, expansion=2.0, width_multiple=32, T=2, n_mlp=3, n_attention=3, heads=4,
+        hidden_size=64, expansion=2.0, width_multiple=32, T=2, n_mlp=3, n_attention=3, heads=4, field=32,
         steps=4000, max_steps=4, batch_size=64, optim=_SMALL,
     ),
     "tiny": _Scale(
-        hidden_size=128, expansion=2.0, width_multiple=32, T=2, n_mlp=3, n_attention=3, heads=4,
+        hidden_size=128, expansion=2.0, width_multiple=32, T=2, n_mlp=3, n_attention=3, heads=4, field=64,
         steps=6000, max_steps=4, batch_size=64, optim=_SMALL,
     ),
     "paper": _Scale(
-        hidden_size=512, expansion=4.0, width_multiple=256, T=3, n_mlp=6, n_attention=4, heads=8,
+        hidden_size=512, expansion=4.0, width_multiple=256, T=3, n_mlp=6, n_attention=4, heads=8, field=128,
         steps=50_000, max_steps=16, batch_size=768, optim=OptimConfig(),
     ),
 }  # fmt: skip
@@ -60,7 +64,8 @@ def recipe_for(task: Task, store: Store, *, folder: Path | str, size: Size = "ti
 
     Command: `redraft train FOLDER --size tiny`. `nano` is minutes on a laptop for small grids, `tiny` better and
     slower, `paper` what the paper trained, for a GPU. Grids of one size of up to 150 cells are mixed by an MLP, others
-    by attention. The figures of the small sizes are those found on 6x6 Sudoku (docs/log.md).
+    by attention; a task that declares interchangeable symbols and scopes gets a model that treats its symbols alike.
+    The figures of the small sizes are those found on 6x6 Sudoku (docs/log.md).
 
     Raises ConfigError for an unknown size.
     """
@@ -69,27 +74,13 @@ def recipe_for(task: Task, store: Store, *, folder: Path | str, size: Size = "ti
     scale, cells = _SCALES[size], task.seq_len
     varies = bool((store.labels[:1000] < 0).any())  # labels beyond a grid that is smaller than the canvas
     known = store.num_puzzle_ids > 1  # puzzles that the model is told apart by an embedding, as in ARC
-    by_mlp = cells <= MIXED_BY_MLP and not varies
-    steps = _steps(scale.steps, len(store))
+    alike = suits(task) and not varies and not known
+    steps = _steps(scale.steps, len(store)) // (FEWER_ALIKE if alike else 1)
     most = scale.batch_size if size == "paper" else min(scale.batch_size, max(8, CELLS_A_BATCH // cells))
     return RunConfig(
         recipe=f"own-{size}",
         task=task.name,
-        model=TRMConfig(
-            vocab_size=task.vocab_size,
-            seq_len=cells,
-            hidden_size=scale.hidden_size,
-            expansion=scale.expansion,
-            width_multiple=scale.width_multiple,
-            T=scale.T,
-            n=scale.n_mlp if by_mlp else scale.n_attention,
-            mixer="mlp" if by_mlp else "attention",
-            positions="none" if by_mlp else "rope",
-            num_heads=scale.heads,
-            puzzle_positions=16 if size == "paper" else int(known),
-            num_puzzles=store.num_puzzle_ids,
-            puzzle_dim=scale.hidden_size,
-        ),
+        model=_alike(task, scale) if alike else _told_apart(task, store, scale, varies=varies, size=size),
         data=DataConfig(train=str(folder), test=str(folder), test_limit=500),
         optim=replace(scale.optim, puzzle_lr=1e-2, puzzle_weight_decay=0.1) if known else scale.optim,
         steps=steps,
@@ -97,6 +88,31 @@ def recipe_for(task: Task, store: Store, *, folder: Path | str, size: Size = "ti
         batch_size=_power_of_two(min(most, len(store))) if size != "paper" else min(most, len(store)),
         eval_every=max(1, steps // 8),
         checkpoint_every=250,
+    )
+
+
+def _alike(task: Task, scale: _Scale) -> ModelConfig:
+    """The model of a task whose symbols are alike."""
+    return equivariant(task, hidden_size=scale.field, T=scale.T, n=scale.n_mlp)
+
+
+def _told_apart(task: Task, store: Store, scale: _Scale, *, varies: bool, size: Size) -> ModelConfig:
+    """The model of a task whose symbols each have a sense of their own."""
+    by_mlp = task.seq_len <= MIXED_BY_MLP and not varies
+    return TRMConfig(
+        vocab_size=task.vocab_size,
+        seq_len=task.seq_len,
+        hidden_size=scale.hidden_size,
+        expansion=scale.expansion,
+        width_multiple=scale.width_multiple,
+        T=scale.T,
+        n=scale.n_mlp if by_mlp else scale.n_attention,
+        mixer="mlp" if by_mlp else "attention",
+        positions="none" if by_mlp else "rope",
+        num_heads=scale.heads,
+        puzzle_positions=16 if size == "paper" else int(store.num_puzzle_ids > 1),
+        num_puzzles=store.num_puzzle_ids,
+        puzzle_dim=scale.hidden_size,
     )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from redraft.models.equivariant import EquivariantConfig
 from redraft.models.trm import TRMConfig
+from redraft.recipes.alike import equivariant
 from redraft.recipes.shrink import shrunk
-from redraft.tasks import Task, get_task
+from redraft.tasks import get_task
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
 EXTREME = "hf:sapientinc/sudoku-extreme"
@@ -92,7 +91,7 @@ def sudoku_6x6_eq(*, tiny: bool = False) -> RunConfig:
     run = RunConfig(
         recipe="sudoku-6x6-eq",
         task="sudoku-6x6",
-        model=equivariant(get_task("sudoku-6x6"), mixer="mlp", hidden_size=32, n=3, T=2),
+        model=equivariant(get_task("sudoku-6x6"), hidden_size=32, n=3, T=2),
         data=DataConfig(train="make:20000@1", test="make:400@2"),
         optim=OptimConfig(kind="adamw", lr=2e-3, warmup=50, min_ratio=0.1, weight_decay=0.1, ema=0.99),
         steps=800,
@@ -104,18 +103,24 @@ def sudoku_6x6_eq(*, tiny: bool = False) -> RunConfig:
     return shrunk(run) if tiny else run
 
 
-def equivariant(task: Task, **shape: Any) -> EquivariantConfig:
-    """A symbol-equivariant model for a task, over the scopes and symbols that the task declares."""
-    symbols = task.interchangeable
-    return EquivariantConfig(
-        vocab_size=task.vocab_size,
-        seq_len=task.seq_len,
-        first_symbol=symbols.start,
-        symbols=len(symbols),
-        grid_width=task.width,
-        scopes=task.scopes,
-        **shape,
+def sudoku_extreme_eq(*, tiny: bool = False) -> RunConfig:
+    """Sudoku-Extreme, 1,000 puzzles, all digits alike and cells mixed by the scopes they are in: not trained yet.
+
+    Command: `redraft train sudoku-extreme-eq`, with the flags of sudoku-extreme-mlp. A model of this kind and 0.8
+    million parameters is reported at 95 to 96 % after 16 steps. The rate is a guess from 6x6, cut for a longer loop.
+    """
+    run = RunConfig(
+        recipe="sudoku-extreme-eq",
+        task="sudoku-9x9",
+        model=equivariant(get_task("sudoku-9x9"), hidden_size=128, expansion=4.0, n=6, T=3),
+        data=DataConfig(train=EXTREME, test=EXTREME, train_limit=1000, test_limit=1000),
+        optim=OptimConfig(kind="adamw", lr=5e-4, warmup=1000, min_ratio=0.1, weight_decay=0.1, clip=1.0),
+        steps=40_000,
+        batch_size=256,
+        eval_every=2000,
+        checkpoint_every=500,
     )
+    return shrunk(run) if tiny else run
 
 
 def _small(*, side: int, hidden_size: int, expansion: float) -> TRMConfig:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.errors import PuzzleError
+from redraft.errors import DataError, PuzzleError
 
 Grid = NDArray[np.int8]  # (H, W), the task's own symbols
 Tokens = NDArray[np.int16]  # (..., L), what the model reads and writes
@@ -88,7 +88,7 @@ class Task(ABC):
         judges: whether `check` can tell a right answer by rules alone. Where it cannot (ARC, most people's own data),
             solving stops when the model's halting head says so, and only labels can tell what is right.
         comment: what a line begins with that is not part of a puzzle, where puzzles are read from text.
-        scopes: families of cells that the rules hold in, by the names in `core.scopes`: what a model may pool over.
+        scopes: families of cells that the rules hold in, by the names in `redraft.scopes`: what a model may pool over.
         grades: what `grade_many` may find an answer to be, worst first; the last is solved.
     """
 
@@ -182,6 +182,13 @@ class Task(ABC):
     @abstractmethod
     def augment(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
         """A random symmetry for each row of inputs and labels (B, L); solutions stay solutions."""
+
+    def reveal(self, examples: Examples, cells: int, seed: int) -> Examples:
+        """Easier examples: `cells` more of each answer given, chosen by the seed; DataError where that makes no sense.
+
+        Ratings are unknown then.
+        """
+        raise DataError(f"{self.name}: has no puzzles with more cells given; expected make:COUNT@SEED alone")
 
     # pictures
     @abstractmethod

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from redraft.errors import ConfigError, DataError, PuzzleError, RedraftError
 from redraft.naming import named
+from redraft.scopes import scope_members
 from redraft.tasks import grid_files, grid_survey, grid_symmetries
 from redraft.tasks.base import IGNORE, OUTSIDE, Examples, Grid, Puzzle, Task, Tokens, Verdict
 from redraft.tasks.grid_text import Rows, require_symbol, rows_of, text_of
@@ -42,6 +43,7 @@ class GridSpec:
         symmetries: what may be done to question and answer alike and keeps a right answer right: any of `dihedral`
             (all eight of the square), `rotate`, `flip-h` (left to right), `flip-v` (upside down), `transpose`, and
             `symbols:abc` or `symbols:10,11,12` for symbols that may change places with one another.
+        scopes: families of cells that rules hold in, by the names in `redraft.scopes`, such as `rows` and `columns`.
         checker: `module:function` that judges answers, see `Grids.check`; None where only labels can tell.
     """
 
@@ -52,6 +54,7 @@ class GridSpec:
     width: int
     varies: bool = False
     symmetries: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
     checker: str | None = None
 
     def __post_init__(self) -> None:
@@ -73,6 +76,8 @@ class GridSpec:
                 f"{self.name}: symmetries: {', '.join(self.symmetries)} make rows of columns, which needs a square; "
                 f"got {self.height} x {self.width}; flip-h and flip-v do without"
             )
+        for name in self.scopes:
+            scope_members(name, height=self.height, width=self.width)
 
 
 class Grids(Task):
@@ -82,6 +87,7 @@ class Grids(Task):
         self.about = spec
         self.name, self.height, self.width = spec.name, spec.height, spec.width
         self.symmetries = grid_symmetries.understood(spec.symmetries, spec.alphabet)
+        self.scopes = spec.scopes
         self._first = 2 if spec.varies else 1  # token of the first symbol
         self.vocab_size = self._first + len(spec.alphabet)
         self._index = {symbol: i for i, symbol in enumerate(spec.alphabet)}
@@ -94,6 +100,13 @@ class Grids(Task):
         """The `GridSpec` as JSON has it."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self.about)))
         return values
+
+    @property
+    def interchangeable(self) -> range:
+        """The tokens of the largest class of symbols that may change places, where they stand side by side."""
+        symbols = max((sorted(each) for each in self.symmetries.classes), key=len, default=[])
+        tokens = range(self._first + symbols[0], self._first + symbols[-1] + 1) if symbols else range(0)
+        return tokens if len(tokens) == len(symbols) else range(0)
 
     # text
     def parse(self, text: str) -> Grid:

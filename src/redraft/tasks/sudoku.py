@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.errors import ConfigError, PuzzleError
+from redraft.errors import ConfigError, DataError, PuzzleError
 from redraft.tasks import sudoku_files, sudoku_search
 from redraft.tasks.base import Examples, Grid, Puzzle, Task, Tokens, Verdict
 from redraft.tasks.sudoku_files import BLANKS, bad_character, bare, fields
@@ -200,6 +200,23 @@ class Sudoku(Task):
         if clues is not None and count and (most := np.count_nonzero(made.questions, axis=(1, 2)).max()) > clues:
             raise ConfigError(f"{self.name}: {clues} clues not reached in {tries} tries; ask for {most} or more")
         return Examples(questions=made.questions, answers=made.answers, ratings=made.guesses.astype(np.float32))
+
+    def reveal(self, examples: Examples, cells: int, seed: int) -> Examples:
+        """The puzzles with `cells` more clues each; one with more of them keeps those it has with fewer."""
+        questions = examples.questions.reshape(len(examples), self.seq_len)
+        blanks = (questions == 0).sum(1)
+        if len(examples) and cells >= blanks.min():
+            raise DataError(f"{self.name}: cannot give {cells} more cells: a puzzle has only {blanks.min()} blank ones")
+        # row by row, so that more puzzles begin with the fewer
+        order = np.where(questions == 0, np.random.default_rng(seed).random(questions.shape), 2.0).argsort(1)[:, :cells]
+        given = questions.copy()
+        np.put_along_axis(given, order, np.take_along_axis(examples.answers.reshape(given.shape), order, 1), 1)
+        return Examples(
+            questions=given.reshape(examples.questions.shape),
+            answers=examples.answers,
+            ratings=np.full(len(examples), np.nan, np.float32),
+            groups=examples.groups,
+        )
 
     def augment(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
         """A random Sudoku symmetry for each row of inputs and labels (B, L).

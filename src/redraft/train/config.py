@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from redraft.config import from_dict, to_dict
@@ -120,3 +120,11 @@ def run_from_dict(values: dict[str, Any], *, where: str) -> RunConfig:
     """The run that `run_to_dict` wrote; raises ConfigError naming `where` and the key."""
     model = model_config(values.get("model"), where=f"{where}: model")
     return from_dict(RunConfig, {**values, "model": model}, where=where)
+
+
+def with_table(config: RunConfig, ids: int) -> RunConfig:
+    """The run with a puzzle table of at least as many rows as the data has ids."""
+    model = config.model
+    if not model.puzzle_positions or model.num_puzzles >= ids:
+        return config
+    return replace(config, model=replace(model, num_puzzles=ids))

@@ -101,6 +101,7 @@ class Trainer:
         )
         saved = resume and (folder / STATE).exists()  # else stopped before its first checkpoint: from the start again
         self.learner = Learner(config, device, self.processes, initial=None if saved else initial)
+        _require_halting(self.learner)
         begun = self._restore() if saved else None
         # made only now, because the carry a slot starts with belongs to the weights
         self.slots = Slots(self.learner.model, share, seq_len=task.seq_len, device=device)
@@ -293,6 +294,16 @@ def _require_sense(config: RunConfig, task: Task, data: Store, world: int) -> No
         )
     if config.batch_size % world:
         raise ConfigError(f"batch_size: expected a multiple of the {world} processes, got {config.batch_size}")
+
+
+@torch.no_grad()
+def _require_halting(learner: Learner) -> None:
+    """Raises ConfigError where a halting rule that looks ahead needs what the model does not put out; one row tells."""
+    model, rule = learner.model, learner.halting
+    if rule.looks_ahead:
+        zero = torch.zeros(1, dtype=torch.int64, device=learner.device)
+        output = model(zero.expand(1, model.config.seq_len), zero, model.initial_carry(1))
+        rule.loss(output, zero.bool(), output, zero.bool())
 
 
 @contextmanager

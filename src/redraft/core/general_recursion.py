@@ -1,0 +1,53 @@
+"""The recursion with the paper's choices left open: how many latents and networks, and how far back the gradient goes.
+
+`core/recursion.py` is the paper's own. This one serves to undo a choice and see what it was worth, and the Hierarchical
+Reasoning Model, from which the paper set out. With one latent, one network and a gradient through the last recursion
+both compute the same, to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor
+
+from redraft.core.recursion import Network
+
+
+def general_recursion(
+    think: Network,
+    answer: Network,
+    x: Tensor,
+    y: Tensor,
+    latents: Sequence[Tensor],
+    *,
+    n: int,
+    T: int,
+    gradient: int,
+    reinject: bool = True,
+) -> tuple[Tensor, list[Tensor]]:
+    """T recursions, of n evaluations of `think`, which reads everything, and one of `answer`, which reads all but x.
+
+    `think` renews the latents in turn, from the first one on in every recursion; without latents it renews y itself, a
+    single state that is latent and answer at once. `answer` renews y. Only the last `gradient` of these T (n+1)
+    evaluations are back-propagated. Without `reinject`, only the very first one sees the question x.
+
+    Tensors are (B, S, D). Gives y and the latents.
+    """
+    latents = list(latents)
+    evaluations = T * (n + 1)
+    for number in range(evaluations):
+        place = number % (n + 1)
+        with nullcontext() if number >= evaluations - gradient else torch.no_grad():
+            if place == n:
+                y = answer(sum(latents, y))
+                continue
+            context = x + y if reinject or number == 0 else y
+            thought = think(sum(latents, context))
+            if latents:
+                latents[place % len(latents)] = thought
+            else:
+                y = thought
+    return y, latents

@@ -1,0 +1,69 @@
+"""Direct prediction: one pass through a network, no recursion; what recursive models are held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from redraft.core.carry import Carry
+from redraft.core.layers import Linear
+from redraft.models.base import DTYPES, Model, StepOutput, Update
+from redraft.models.network import NetworkConfig, build_network, halting_head, puzzle_tables, question_embedding
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectConfig(NetworkConfig):
+    """Size and shape of the one network.
+
+    For a fair comparison give it the parameters of its rival: `num_layers` as many as that takes (8 for an HRM's two
+    networks of 4), or the rival's effective depth, which at full size is far more. Every step repeats the same answer,
+    so train it with `max_steps=1`: each puzzle gets one step.
+    """
+
+    num_layers: int = 8
+
+    @property
+    def effective_depth(self) -> int:
+        return self.num_layers
+
+    def build(self) -> Direct:
+        return Direct(self)
+
+
+class Direct(Model):
+    """A network that answers at once: `y = net(x)`. The carry is not read; its latent is empty, z (B, 0)."""
+
+    config: DirectConfig
+
+    def __init__(self, config: DirectConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = question_embedding(config)
+        self.net = build_network(config)
+        self.answer_head = Linear(config.hidden_size, config.vocab_size)
+        self.halt_head = halting_head(config.hidden_size)
+
+    def initial_carry(self, batch: int) -> Carry:
+        nothing = torch.zeros((), dtype=DTYPES[self.config.dtype], device=self.answer_head.weight.device)
+        y = nothing.expand(batch, self.config.sequence, self.config.hidden_size)
+        return Carry(y, nothing.expand(batch, 0))
+
+    def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
+        y = self.net(self.embed(tokens, puzzle_ids, DTYPES[self.config.dtype]))
+        halt_logit = self.halt_head(y[:, 0]).squeeze(-1)
+        return StepOutput(Carry(y, carry.z), self.read(y), halt_logit.float())
+
+    def read(self, state: Tensor) -> Tensor:
+        logits: Tensor = self.answer_head(state[:, self.config.puzzle_positions :])
+        return logits.float()
+
+    def networks(self) -> tuple[nn.Module, ...]:
+        return (self.net,)
+
+    def schedule(self) -> tuple[Update, ...]:
+        return ("y",)
+
+    def sparse_parameters(self) -> dict[str, nn.Parameter]:
+        return puzzle_tables(self.embed)

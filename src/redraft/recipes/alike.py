@@ -1,0 +1,27 @@
+"""The model for a task whose symbols are alike: digits that may be renamed, rules that hold in rows, columns, boxes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redraft.models.equivariant import EquivariantConfig
+from redraft.tasks import Task
+
+
+def suits(task: Task) -> bool:
+    """Whether a task declares both symbols that are interchangeable and the scopes its rules hold in."""
+    return bool(task.interchangeable) and bool(task.scopes)
+
+
+def equivariant(task: Task, **shape: Any) -> EquivariantConfig:
+    """A symbol-equivariant model for a task, over the scopes and symbols that the task declares."""
+    symbols = task.interchangeable
+    return EquivariantConfig(
+        vocab_size=task.vocab_size,
+        seq_len=task.seq_len,
+        first_symbol=symbols.start,
+        symbols=len(symbols),
+        grid_width=task.width,
+        scopes=task.scopes,
+        **shape,
+    )

@@ -1,0 +1,54 @@
+"""Scopes: the sets of cells in which a puzzle's rules hold, as tasks name them and models use them.
+
+A family of scopes is named by `rows`, `columns`, `all`, `blocks-HxW` (boxes of H rows and W columns), `around` (each
+cell with its eight neighbours), or `map:` and a letter for every cell, row by row (cells with the same letter share a
+scope, as in a jigsaw Sudoku).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+
+from redraft.errors import ConfigError
+
+KNOWN = "rows, columns, all, around, blocks-HxW or map:LETTERS"
+
+
+def scope_members(name: str, *, height: int, width: int) -> list[list[int]]:
+    """For each cell of a grid, row by row, the cells that it shares a scope of this family with, itself included.
+
+    Raises ConfigError for a name that is none, or does not fit the grid.
+    """
+    cells = [(row, column) for row in range(height) for column in range(width)]
+    if name == "around":
+        return [
+            [
+                r * width + c
+                for r in range(max(0, row - 1), min(height, row + 2))
+                for c in range(max(0, column - 1), min(width, column + 2))
+            ]
+            for row, column in cells
+        ]
+    label = _labels(name, cells, height, width)
+    together: dict[Hashable, list[int]] = {}
+    for cell, own in enumerate(label):
+        together.setdefault(own, []).append(cell)
+    return [together[own] for own in label]
+
+
+def _labels(name: str, cells: Sequence[tuple[int, int]], height: int, width: int) -> Sequence[Hashable]:
+    """The scope of each cell in a family that divides the grid into scopes."""
+    if name in ("rows", "columns", "all"):
+        return [{"rows": row, "columns": column, "all": 0}[name] for row, column in cells]
+    if block := re.fullmatch(r"blocks-([1-9]\d*)x([1-9]\d*)", name):
+        tall, wide = int(block[1]), int(block[2])
+        if height % tall or width % wide:
+            raise ConfigError(f"scopes: {name} does not divide a grid of {height}x{width} cells")
+        return [(row // tall, column // wide) for row, column in cells]
+    if name.startswith("map:"):
+        letters = name.removeprefix("map:")
+        if len(letters) != len(cells):
+            raise ConfigError(f"scopes: {name[:20]} names {len(letters)} cells, the grid has {len(cells)}")
+        return letters
+    raise ConfigError(f"scopes: unknown {name!r}; expected {KNOWN}")

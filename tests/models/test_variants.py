@@ -1,0 +1,193 @@
+"""Variants of a TRM: as they stand they are the TRM; each choice undone does what a loop written out does."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from redraft.core.general_recursion import general_recursion
+from redraft.errors import ConfigError
+from redraft.models import Model, StepOutput, TRMConfig, Variant, VariantConfig, build_model, model_kind
+from redraft.models.io import load_weights, save_weights
+
+SHAPE: dict[str, Any] = {
+    "vocab_size": 6, "seq_len": 9, "hidden_size": 32, "num_heads": 4, "width_multiple": 16, "n": 3, "T": 2,
+    "mixer": "attention", "puzzle_positions": 2, "num_puzzles": 3, "puzzle_dim": 32,
+}  # fmt: skip
+PLAIN = VariantConfig(**SHAPE)
+WHOLE = PLAIN.evaluations
+CHOICES = {
+    "separate": replace(PLAIN, separate=True),
+    "single": replace(PLAIN, latents=0),
+    "three": replace(PLAIN, latents=3),
+    "one-step": replace(PLAIN, gradient=2),
+    "whole": replace(PLAIN, gradient=WHOLE),
+    "question-once": replace(PLAIN, reinject=False, gradient=WHOLE),
+    "q": replace(PLAIN, continue_head=True),
+    "all": replace(PLAIN, separate=True, latents=0, gradient=WHOLE, reinject=False, continue_head=True),
+}
+TOKENS = torch.randint(6, (4, 9), generator=torch.Generator().manual_seed(0))
+IDS = torch.tensor([0, 2, 1, 2])
+
+
+def step(model: Model, steps: int = 1) -> StepOutput:
+    """The last of several supervision steps, each from the detached state of the one before."""
+    carry = model.initial_carry(len(TOKENS))
+    for _ in range(steps):
+        output = model(TOKENS, IDS, carry)
+        carry = output.carry.detach()
+    return output
+
+
+def gradients(model: Model) -> dict[str, Tensor]:
+    output = step(model)
+    (output.logits.square().mean() + output.halt_logit.mean()).backward()
+    return {name: p.grad.to_dense() for name, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("change", [{}, {"mixer": "mlp", "positions": "none"}, {"T": 3, "n": 1}, {"dtype": "bfloat16"}])
+def test_as_it_stands_it_is_the_trm(change: dict[str, Any]) -> None:
+    trm, variant = (
+        build_model(TRMConfig(**SHAPE | change), seed=3),
+        build_model(VariantConfig(**SHAPE | change), seed=3),
+    )
+    ours, theirs = variant.state_dict(), trm.state_dict()
+    assert list(ours) == list(theirs) and all(torch.equal(ours[name], theirs[name]) for name in ours), "same seed"
+    want, got = step(trm, 2), step(variant, 2)
+    assert got.continue_logit is None and torch.equal(got.halt_logit, want.halt_logit)
+    assert torch.equal(got.logits, want.logits)
+    assert all(torch.equal(one, other) for one, other in zip(got.carry, want.carry, strict=True))
+    found, expected = gradients(variant), gradients(trm)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in found)
+    assert variant.schedule() == trm.schedule() and variant.config.effective_depth == trm.config.effective_depth
+
+
+def net_of(model: Model) -> Callable[[Tensor], Tensor]:
+    assert isinstance(model, Variant)
+    return model.net
+
+
+@torch.no_grad()
+def test_a_single_state() -> None:
+    """n times `z = net(z + x)`, once `z = net(z)`, and the answer read from z."""
+    model = build_model(CHOICES["single"])
+    carry, x, net = model.initial_carry(4), model.embed(TOKENS, IDS, torch.float32), net_of(model)
+    assert carry.z.shape == (4, 0, 32)
+    z = carry.y
+    for _ in range(2):
+        for _ in range(3):
+            z = net(z + x)
+        z = net(z)
+    output = step(model)
+    torch.testing.assert_close(output.carry.y, z)
+    torch.testing.assert_close(output.logits, model.read(z))
+    assert model.schedule() == ("y",) * 8
+
+
+@torch.no_grad()
+def test_several_latents() -> None:
+    """The latents are renewed in turn, each by the sum of all."""
+    model = build_model(replace(CHOICES["three"], n=4, T=1))
+    carry, x, net = model.initial_carry(4), model.embed(TOKENS, IDS, torch.float32), net_of(model)
+    assert carry.z.shape == (4, 3 * 11, 32)
+    y, (a, b, c) = carry.y, carry.z.split(11, dim=1)
+    assert not torch.equal(a, b), "each starts from its own vector"
+    a = net(a + b + c + y + x)
+    b = net(a + b + c + y + x)
+    c = net(a + b + c + y + x)
+    a = net(a + b + c + y + x)  # the fourth is the first's turn again
+    y = net(y + a + b + c)
+    output = step(model)
+    torch.testing.assert_close(output.carry.y, y)
+    torch.testing.assert_close(output.carry.z, torch.cat((a, b, c), dim=1))
+
+
+@torch.no_grad()
+def test_two_networks() -> None:
+    model = build_model(replace(CHOICES["separate"], T=1))
+    carry, x = model.initial_carry(4), model.embed(TOKENS, IDS, torch.float32)
+    y, z = carry
+    for _ in range(3):
+        z = model.net(z + y + x)
+    y = model.answer_net(y + z)
+    output = step(model)
+    torch.testing.assert_close(output.carry.y, y)
+    torch.testing.assert_close(output.carry.z, z)
+    assert model.networks() == (model.net, model.answer_net)
+
+
+@torch.no_grad()
+def test_the_question_is_seen_once() -> None:
+    model = build_model(CHOICES["question-once"])
+    carry, x, net = model.initial_carry(4), model.embed(TOKENS, IDS, torch.float32), net_of(model)
+    y, z = carry
+    for recursion in range(2):
+        for update in range(3):
+            z = net(z + y + x) if recursion == update == 0 else net(z + y)
+        y = net(y + z)
+    torch.testing.assert_close(step(model).carry.y, y)
+
+
+@pytest.mark.parametrize("gradient", [1, 2, 3, 4, 5, 8])
+def test_how_far_back_the_gradient_reaches(gradient: int) -> None:
+    """Of a step's evaluations, each scaled by a factor of its own, only the factors of the last ones get a gradient."""
+    factors = [torch.ones((), requires_grad=True) for _ in range(8)]
+    turn = iter(factors)
+    state = torch.ones(1, 1, 2)
+
+    def net(h: Tensor) -> Tensor:
+        return h * next(turn)
+
+    y, _ = general_recursion(net, net, state, state, [state], n=3, T=2, gradient=gradient)
+    y.sum().backward()
+    assert [factor.grad is not None for factor in factors] == [False] * (8 - gradient) + [True] * gradient
+
+
+def test_no_gradient_where_none_is_wanted() -> None:
+    model = build_model(CHOICES["whole"])
+    with torch.inference_mode():
+        assert not step(model).logits.requires_grad
+
+
+def test_a_second_halting_output() -> None:
+    model = build_model(CHOICES["q"])
+    with torch.no_grad():
+        model.halt_head.bias.copy_(torch.tensor([1.0, 2.0]))
+    output = step(model)
+    assert output.continue_logit is not None
+    torch.testing.assert_close(output.halt_logit, torch.full((4,), 1.0))
+    torch.testing.assert_close(output.continue_logit, torch.full((4,), 2.0))
+    assert not output.halts.any(), "going on is worth more"
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_weights_come_back(name: str, tmp_path: Path) -> None:
+    model = build_model(CHOICES[name], seed=5).eval()
+    assert model_kind(model.config) == "trm-variant"
+    save_weights(tmp_path, model, task="sudoku-4x4", card={})
+    opened = load_weights(tmp_path).model
+    assert opened.config == model.config
+    assert torch.equal(step(opened).logits, step(model).logits)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"latents": -1}, "model.latents: expected at least 0, got -1"),
+        ({"latents": 4}, "model.latents: expected at most n = 3, one for each latent update, got 4"),
+        ({"gradient": 1}, r"model.gradient: expected 2 .* to T x \(n \+ 1\) = 8, got 1"),
+        ({"gradient": 9}, r"model.gradient: expected 2 .* to T x \(n \+ 1\) = 8, got 9"),
+        ({"reinject": False}, r"model.reinject: .* expected model.gradient = T x \(n \+ 1\) = 8, got 4"),
+        ({"reinject": False, "gradient": 7}, "= 8, got 7"),
+        ({"n": 0}, "model.n: expected at least 1, got 0"),
+    ],
+)
+def test_choices_that_cannot_be(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        VariantConfig(**SHAPE | change)
+    assert VariantConfig(**SHAPE | {"T": 1, "reinject": False}).back_propagated == 4, "one recursion is all of a step"
