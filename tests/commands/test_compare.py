@@ -1,0 +1,219 @@
+"""`redraft compare` of weights, ARC votes and language models."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from redraft.baselines.prompts import script_for
+from redraft.commands.compare_llm import FOLDER, REPLIES
+from redraft.data.arc import build_arc
+from redraft.evaluate.votes import Votes, data_fingerprint
+from redraft.models import TRMConfig, build_model
+from redraft.models.io import save_weights
+from redraft.tasks import get_task
+from redraft.tasks.arc_files import read_tasks
+
+Run = Callable[..., tuple[int, str, str]]
+TASK = get_task("sudoku-4x4")
+MADE = TASK.make(6, 0)
+SCRIPT = script_for(TASK)
+
+
+def knows(prompt: str) -> str:
+    """What a language model says that knows the answers to make:6@0, the last one too."""
+    pairs = zip(MADE.questions, MADE.answers, strict=True)
+    return next(f"So:\n{SCRIPT.write(answer)}" for question, answer in pairs if SCRIPT.write(question) in prompt)
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """Weights whose card says what they learnt from."""
+    config = TRMConfig(
+        vocab_size=6, seq_len=16, hidden_size=16, width_multiple=8, n=1, T=1, mixer="mlp", positions="none",
+        puzzle_positions=0,
+    )  # fmt: skip
+    learnt = {"run": {"init": None, "data": {"train": "make:2@0", "train_limit": None}}}
+    save_weights(tmp_path / "other", build_model(config), task="sudoku-4x4", card=learnt)
+    return tmp_path / "other"
+
+
+@pytest.mark.usefixtures("foreseen")
+class TestWeights:
+    def test_figures(self, run: Run, weights: Path, other: Path, tmp_path: Path) -> None:
+        file, table = tmp_path / "c.json", tmp_path / "c.md"
+        status, out, err = run(
+            "compare", f"{weights}@3", other, "--data", "make:6@0", "--steps", 5, "--json", file, "--markdown", table
+        )
+        assert (status, err) == (0, "")
+        found = json.loads(file.read_text())
+        first, second = found["entrants"]
+        assert found["rows"] == 4 and (first["name"], second["name"]) == (f"{weights}@3", str(other))
+        assert (first["solved"]["last"]["hits"], second["solved"]["last"]["hits"]) == (1, 3), "of puzzles 3 to 6"
+        (pair,) = found["pairs"]
+        assert (pair["wins"], pair["losses"], pair["both"], pair["neither"]) == (0, 2, 1, 1)
+        assert pair["p"] == 0.5 and pair["in_words"] in out and pair["in_words"] in table.read_text()
+        assert f"2 rows left out, which {other} learnt from (make:2@0)" in out
+        assert f"{weights}@3: not all it learnt from is known" in out
+
+    def test_where_each_halts_and_what_counts(self, run: Run, weights: Path, other: Path, tmp_path: Path) -> None:
+        arguments = ["compare", weights, other, "--data", "make:6@0", "--json", tmp_path / "c.json"]
+        assert run(*arguments, "--at", "halt", "--measure", "exact", "--limit", 5)[0] == 0
+        found = json.loads((tmp_path / "c.json").read_text())
+        assert (found["at"], found["measure"], found["rows"]) == ("halt", "exact", 3)
+        assert found["entrants"][0]["mean_steps"] == pytest.approx((3 + 4 + 5) / 3)
+
+    def test_what_is_kept_is_not_evaluated_again(
+        self, run: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        arguments = ["compare", weights, f"{weights}@2", "--data", "make:6@0", "--save", tmp_path / "kept"]
+        once = run(*arguments)
+        assert once[0] == 0 and len(list((tmp_path / "kept").iterdir())) == 2
+        monkeypatch.setattr("redraft.evaluate.evaluate.evaluate", lambda *_, **__: pytest.fail("evaluated again"))
+        assert run(*arguments) == once
+        with pytest.raises(pytest.fail.Exception, match="evaluated again"):
+            run(*arguments, "--steps", 3)
+
+
+def test_a_picture(run: Run, weights: Path, other: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert run("compare", weights, other, "--data", "make:9", "--plot", tmp_path / "c.svg", "--steps", 1)[0] == 0
+    assert (tmp_path / "c.svg").exists()
+
+
+@pytest.mark.usefixtures("foreseen")
+class TestLanguageModels:
+    def test_beside_weights(self, run: Run, weights: Path, tmp_path: Path, model: Any) -> None:
+        model.reply = knows
+        arguments = ["compare", weights, "--data", "make:6@0", "--llm", model.url, "--llm-model", "fake"]
+        arguments += ["--llm-limit", 4, "--save", tmp_path / "kept", "--json", tmp_path / "c.json"]
+        status, out, err = run(*arguments)
+        assert status == 0 and f"asking fake at {model.url} 4 of 6 rows (--llm-limit)" in err
+        found = json.loads((tmp_path / "c.json").read_text())
+        assert [each["rows"] for each in found["entrants"]] == [6, 4] and found["pairs"][0]["rows"] == 4
+        assert found["entrants"][1]["solved"]["last"]["share"] == 1
+        assert found["entrants"][1]["facts"]["prompt_tokens"] == 400
+        assert "fake: 4 of 4 rows answered" in out and found["reported"] == []
+        assert len(model.bodies) == len((tmp_path / "kept" / REPLIES).read_text().splitlines()) == 4
+        assert run(*arguments)[0] == 0 and len(model.bodies) == 4, "the replies were kept"
+
+    def test_alone_several_and_with_a_key(
+        self, run: Run, tmp_path: Path, model: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("MY_KEY", "sk-secret")
+        model.reply = knows
+        arguments = ["compare", "--data", "make:6@0", "--task", "sudoku-4x4", "--llm", model.url, "--reported"]
+        arguments += ["--llm-key-env", "MY_KEY", "--llm-model", "one", "--llm-model", "two"]
+        status, out, err = run(*arguments)
+        assert status == 0 and "one and two solve the same 6 of 6 rows" in out
+        assert "Reported, not measured here" in out and "Sudoku-Extreme" in out
+        assert {each["Authorization"] for each in model.headers} == {"Bearer sk-secret"}
+        kept = (FOLDER / REPLIES).read_text()
+        assert "sk-secret" not in out + err + kept
+
+    def test_an_endpoint_that_fails_leaves_the_other_rows(
+        self, run: Run, weights: Path, tmp_path: Path, model: Any
+    ) -> None:
+        model.reply = lambda prompt: (200, {}, b"<html>Hello")
+        arguments = ["compare", weights, f"{weights}@2", "--data", "make:6@0", "--llm", model.url, "--llm-model", "odd"]
+        status, out, err = run(*arguments, "--save", tmp_path / "kept", "--llm-parallel", 1)
+        assert status == 2
+        assert f"redraft compare: odd: {model.url}: expected a chat completion, got <html>Hello (3 fail" in err
+        assert "points more than" in out and "odd: 0 of 6 rows answered" in out
+
+    def test_one_that_hangs(self, run: Run, weights: Path, tmp_path: Path, model: Any) -> None:
+        model.reply = model.hang
+        arguments = ["compare", weights, "--data", "make:6@0", "--llm", model.url, "--llm-model", "slow"]
+        status, _, err = run(
+            *arguments, "--llm-timeout", 0.1, "--llm-retries", 0, "--llm-parallel", 1, "--save", tmp_path / "k"
+        )
+        assert status == 2 and "no reply within 0.1 seconds (3 failures in a row)" in err
+
+
+class TestArc:
+    @pytest.fixture
+    def data(self, tmp_path: Path) -> Path:
+        build_arc("make:4@3", tmp_path / "arc", count=2)
+        return tmp_path / "arc"
+
+    def test_votes_and_a_language_model(self, run: Run, data: Path, tmp_path: Path, model: Any) -> None:
+        tasks = read_tasks(str(data / "tasks.json"))
+        votes = Votes({"data": data_fingerprint(tasks)})
+        for task in tasks[:3]:
+            output = task.test[0].output
+            assert output is not None
+            votes.add(task.name, 0, output, 0.9)
+        votes.save(tmp_path / "votes.npz")
+        script = script_for(get_task("arc"))
+        known = {script.write(task.test[0].input): task.test[0].output for task in tasks}
+
+        def reply(prompt: str) -> str:
+            assert prompt.count("Example ") == 2 * len(tasks[0].train), "the demonstrations of the task"
+            asked = prompt.split("Input:\n")[1].split("\n\n")[0]
+            return json.dumps(known[asked].tolist())
+
+        model.reply = reply
+        llm = ["--llm", model.url, "--llm-model", "fake", "--save", tmp_path / "kept"]
+        status, out, _ = run("compare", tmp_path / "votes.npz", "--data", data, *llm, "--json", tmp_path / "c.json")
+        assert status == 0 and "ARC-AGI-2 (2 tries)" in out
+        found = json.loads((tmp_path / "c.json").read_text())
+        assert [each["exact"]["last"]["hits"] for each in found["entrants"]] == [3, 4]
+        status, _, _ = run("compare", "--task", "arc", "--data", data / "tasks.json", *llm)
+        assert status == 0 and len(model.bodies) == 4, "the same tasks from their file, whose replies are known"
+
+    def test_votes_on_other_tasks(self, run: Run, data: Path, tmp_path: Path, weights: Path) -> None:
+        Votes({"data": "another"}).save(tmp_path / "votes.npz")
+        Votes().save(tmp_path / "more.npz")
+        status, _, err = run("compare", tmp_path / "votes.npz", tmp_path / "more.npz", "--data", data)
+        assert status == 2 and "votes.npz: votes on other data than" in err
+        status, _, err = run("compare", tmp_path / "votes.npz", weights, "--data", "make:3")
+        assert status == 2 and "votes are of ARC tasks, and these rows are sudoku-4x4" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--data"),
+        (["--data", "make:3"], "expected two entrants or more to compare, got none"),
+        (["weights", "--data", "make:3"], "got only weights; redraft eval measures one alone"),
+        (["weights", "weights", "--data", "make:3"], "weights is named twice; add steps"),
+        (["weights", "nowhere", "--data", "make:3"], "nowhere: no such folder, and no weights of that name ship"),
+        (["weights", "sudoku-6x6", "--data", "make:3"], "weights is for sudoku-4x4, sudoku-6x6 for sudoku-6x6"),
+        (["weights", "weights@0", "--data", "make:3"], "weights@0: expected at least 1 step"),
+        (["weights", "weights@2", "--data", "make:x"], "expected make:COUNT or make:COUNT@SEED"),
+        (["weights", "weights@2", "--data", "make:3", "--limit", "0"], "limit of at least 1"),
+        (["weights", "weights@2", "--data", "make:3", "--steps", "0"], "--steps: expected at least 1, got 0"),
+        (["weights", "other", "--data", "make:2@0"], "every one of 2 rows was learnt from by an entrant"),
+        (["weights", "votes.npz", "--data", "make:3"], "votes are of ARC tasks"),
+        (["weights", "weights@2", "--data", "make:3", "--plot", "x.pdf"], "x.pdf: expected a name that ends in"),
+        (["weights", "weights@2", "--data", "make:3", "--json", "no/x.json"], "there is no folder no"),
+        (["weights", "weights@2", "--data", "make:3", "--save", "six.csv"], "six.csv: cannot be a folder"),
+        (["weights", "--data", "make:3", "--llm", "http://x/v1"], "--llm URL and --llm-model NAME belong together"),
+        (["weights", "--data", "make:3", "--llm-model", "m"], "--llm URL and --llm-model NAME belong together"),
+        (["weights", "--data", "make:3", "--llm", "x", "--llm-model", "m"], "'x' is no URL of an endpoint"),
+        (["--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m"], "name the task, as --task sudoku-9x9"),
+        (
+            ["weights", "--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m", "--llm-key-env", "NO_KEY"],
+            "the environment has no variable NO_KEY",
+        ),
+        (
+            ["weights", "--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m", "--llm-timeout", "0"],
+            "--llm-timeout: expected more than 0",
+        ),
+        (
+            ["weights", "--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m", "--llm-budget", "0"],
+            "expected at least 0 retries, a budget of at least 1 token",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("other")
+def test_mistakes(
+    run: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "six.csv").write_text(f"question,answer\n{'.' * 36},{'.' * 36}\n")
+    status, out, err = run("compare", *arguments)
+    assert (status, out) == (2, "") and message in err

@@ -1,0 +1,91 @@
+"""A fake language model behind an OpenAI-compatible endpoint on this machine."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class FakeModel:
+    """Answers every prompt by `reply(prompt)`: a text, or status, headers and content.
+
+    `prompts` and `headers` are what it was sent; `bodies` all of it.
+    """
+
+    def __init__(self) -> None:
+        self.reply: Callable[[str], str | Answer] = lambda prompt: "I cannot."
+        self.usage: dict[str, Any] | None = {"prompt_tokens": 100, "completion_tokens": 50}
+        self.finish = "stop"
+        self.hangs = threading.Event()  # until it is set, where `hang` waits for it
+        self.trickle = 0.0  # seconds between the bytes of an answer
+        self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
+        self.url = ""
+
+    @property
+    def prompts(self) -> list[str]:
+        return [body["messages"][0]["content"] for body in self.bodies]
+
+    def hang(self, prompt: str) -> str:
+        self.hangs.wait(30)
+        return "too late"
+
+    def answer(self, path: str, headers: dict[str, str], body: dict[str, Any]) -> Answer:
+        self.paths.append(path)
+        self.headers.append(headers)
+        self.bodies.append(body)
+        said = self.reply(body["messages"][0]["content"])
+        if not isinstance(said, str):
+            return said
+        message = {"role": "assistant", "content": said}
+        choice = {"index": 0, "message": message, "finish_reason": self.finish}
+        return 200, {}, json.dumps({"choices": [choice], "usage": self.usage}).encode()
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeModel]:
+    """A fake model that is listening at `model.url`."""
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    fake = FakeModel()
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing on the screen."""
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, headers, content = fake.answer(self.path, dict(self.headers), body)
+            try:
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(content)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                pieces = [content] if not fake.trickle else [bytes([byte]) for byte in content]
+                for piece in pieces:
+                    self.wfile.write(piece)
+                    self.wfile.flush()
+                    time.sleep(fake.trickle)
+            except OSError:
+                pass  # the other side has gone away
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.block_on_close = False
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    fake.url = f"http://127.0.0.1:{server.server_port}/v1"
+    try:
+        yield fake
+    finally:
+        fake.hangs.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,43 @@
+"""What a model is judged by, and the figures that are worth a line."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from redraft.data.build import open_source
+from redraft.errors import ConfigError
+from redraft.evaluate.judge import in_brief, judge, unseen
+from redraft.models import build_model
+from redraft.recipes import get_recipe
+from redraft.tasks import get_task
+
+RUN = get_recipe("sudoku-4x4", tiny=True)
+TASK = get_task(RUN.task)
+DATA = open_source(TASK, RUN.data.train)
+
+
+def test_only_what_was_not_trained_on_judges() -> None:
+    test = unseen(TASK, "make:40@2", trained_on=DATA)
+    seen = {row.tobytes() for row in DATA.inputs}
+    assert len(test) and not any(row.tobytes() in seen for row in test.inputs)
+    assert len(unseen(TASK, "make:40@2", trained_on=DATA, limit=3)) <= 3
+    with pytest.raises(ConfigError, match="every puzzle of make:16@1 is also trained on; name other test data"):
+        unseen(TASK, "make:16@1", trained_on=DATA)
+
+
+def test_figures() -> None:
+    model = build_model(RUN.model)
+    test = unseen(TASK, "make:6@2", trained_on=DATA)
+    figures = judge(model, TASK, test, steps=3, batch_size=4)
+    assert figures["puzzles"] == len(test) and figures["steps"] == 3
+    brief = in_brief({**figures, "exact": 0.5, "halting": {"exact": 0.25, "mean_steps": 2.0}})
+    assert list(brief) == ["exact", "solved", "cells", "halt_exact", "halt_steps"]
+    assert (brief["exact"], brief["halt_exact"], brief["halt_steps"]) == (0.5, 0.25, 2.0)
+
+
+def test_rows_without_answers_do_not_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    blind = replace(DATA, labels=np.full_like(DATA.labels, -100))
+    monkeypatch.setattr("redraft.evaluate.judge.open_source", lambda *arguments, **options: blind)
+    with pytest.raises(ConfigError, match=r"no puzzle of x\.csv has an answer; name other test data"):
+        unseen(TASK, "x.csv", trained_on=DATA)
