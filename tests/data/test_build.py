@@ -110,3 +110,24 @@ def test_a_folder_with_a_store_for_each_split(tmp_path: Path) -> None:
     assert open_source(TASK, folder, split="test").source == "test"
     assert task_of("anything", folder).name == TASK.name, "the data knows its task"
     assert task_of("sudoku-6x6", "make:3").name == "sudoku-6x6"
+
+
+def test_easier_puzzles_have_more_cells_given() -> None:
+    """The same puzzles, with clues added to those that are there; more of them keep the fewer."""
+    plain, easier, easiest = (open_source(TASK, source) for source in ("make:6@3", "make:6@3+2", "make:6@3+5"))
+    blank = TASK.encode(np.zeros((1, 4, 4), np.int8))[0, 0]
+    for fewer, more, added in ((plain, easier, 2), (easier, easiest, 3)):
+        given = fewer.inputs != blank
+        np.testing.assert_array_equal(more.inputs[given], fewer.inputs[given])
+        assert ((more.inputs != blank).sum(1) - given.sum(1)).tolist() == [added] * 6
+    given = easiest.inputs != blank
+    np.testing.assert_array_equal(easiest.inputs[given], easiest.labels[given])
+    assert np.isnan(easier.ratings).all() and easier.source == "make:6@3+2"
+    np.testing.assert_array_equal(open_source(TASK, "make:3@3+2").inputs, easier.inputs[:3], "a longer set begins so")
+
+
+def test_puzzles_that_cannot_be_made_easier() -> None:
+    with pytest.raises(DataError, match=r"sudoku-4x4: cannot give 14 more cells: a puzzle has only 1[0-2] blank ones"):
+        open_source(TASK, "make:6@3+14")
+    with pytest.raises(DataError, match="maze-8x8: has no puzzles with more cells given"):
+        open_source(get_task("maze-8x8"), "make:2@3+4")

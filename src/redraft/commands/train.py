@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -12,23 +12,20 @@ import tyro
 from rich.console import Console
 
 from redraft.commands.arguments import parse
-from redraft.data.build import answered, open_source, store_folder, task_of, without
+from redraft.data.build import open_source, store_folder, task_of
 from redraft.data.store import Store
 from redraft.device import choose_device, own_device
 from redraft.errors import ConfigError
-from redraft.evaluate.evaluate import evaluate
-from redraft.evaluate.report import report
-from redraft.models import Model
+from redraft.evaluate.judge import in_brief, judge, unseen
 from redraft.models.io import count_parameters
 from redraft.recipes import RECIPES, get_recipe, shrunk
 from redraft.recipes.own import Size, recipe_for
 from redraft.solve.load import open_weights
-from redraft.solve.stepper import TorchStepper
 from redraft.tasks import Task
 from redraft.tasks.arc import Arc
 from redraft.tasks.grids import Grids
 from redraft.train.checkpoint import STATE
-from redraft.train.config import RunConfig, run_to_dict
+from redraft.train.config import RunConfig, run_to_dict, with_table
 from redraft.train.log import Display, MetricsFile, Reporter, open_tracker, require_tracker
 from redraft.train.loop import BEST, LAST, Evaluate, Outcome, Trainer, open_run
 from redraft.train.processes import processes
@@ -135,7 +132,7 @@ def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> i
         task = task_of(config.task, config.data.train)
         console.print(f"reading {config.data.train} and {config.data.test} …", highlight=False)
         data = open_source(task, config.data.train, split="train", limit=config.data.train_limit)
-        test = _unseen(task, config, data)
+        test = unseen(task, config.data.test, trained_on=data, limit=config.data.test_limit)
         config = with_table(config, data.num_puzzle_ids)
         trainer = Trainer(
             config,
@@ -150,25 +147,6 @@ def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> i
         _announce(trainer, test, console)
         outcome = conduct(trainer, evaluator(task, test, config), console, track=args.track, stop_after=args.stop_after)
         return _conclude(outcome, config, task, console)
-
-
-def _unseen(task: Task, config: RunConfig, data: Store) -> Store:
-    """The examples to judge by: those with answers that are not trained on."""
-    test = answered(open_source(task, config.data.test, split="test", limit=config.data.test_limit))
-    if not len(test):
-        raise ConfigError(f"no puzzle of {config.data.test} has an answer; name other test data")
-    test = without(test, data)
-    if not len(test):
-        raise ConfigError(f"every puzzle of {config.data.test} is also trained on; name other test data")
-    return test
-
-
-def with_table(config: RunConfig, ids: int) -> RunConfig:
-    """The run with a puzzle table of at least as many rows as the data has ids."""
-    model = config.model
-    if not model.puzzle_positions or model.num_puzzles >= ids:
-        return config
-    return replace(config, model=replace(model, num_puzzles=ids))
 
 
 def _announce(trainer: Trainer, test: Store, console: Console) -> None:
@@ -240,22 +218,7 @@ def _hint(task: Task, folder: Path, config: RunConfig) -> str:
 
 def evaluator(task: Task, test: Store, config: RunConfig) -> Evaluate:
     """What training calls to judge a model: the figures of a full evaluation that are worth a line."""
-
-    def judge(model: Model) -> dict[str, float]:
-        device = next(model.parameters()).device
-        records = evaluate(
-            TorchStepper(model, device=device), task, test, steps=config.eval_steps, batch_size=config.batch_size
-        )
-        figures = report(records)
-        return {
-            "exact": figures["exact"],
-            "solved": figures["solved"],
-            "cells": figures["cells"],
-            "halt_exact": figures["halting"]["exact"],
-            "halt_steps": figures["halting"]["mean_steps"],
-        }
-
-    return judge
+    return lambda model: in_brief(judge(model, task, test, steps=config.eval_steps, batch_size=config.batch_size))
 
 
 def _free_folder(folder: Path) -> Path:

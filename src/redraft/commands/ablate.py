@@ -1,0 +1,178 @@
+"""`redraft ablate`: run a suite of ablations, interrupted and resumed at will, and tell what each change does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+
+from redraft.commands.arguments import parse
+from redraft.errors import ConfigError
+
+if TYPE_CHECKING:
+    from redraft.lab.jobs import Job
+    from redraft.lab.plan import Plan, Run
+    from redraft.lab.pool import Pool
+    from redraft.lab.suite import Scale, Suite
+
+DESCRIPTION = """Runs a suite of ablations: rows, each a change to a base recipe, times seeds.
+
+Every run is a normal run folder in OUT/runs, shared by the suites that need it; the table, its figures as JSON and a
+picture go to OUT/SUITE. Interrupt it as you like: the same command goes on where it stopped, and only runs that are
+missing are run. `redraft ablate --list` shows the suites, `redraft ablate SUITE --list` the rows of one.
+
+Several hosts with a folder in common each take a share, and any of them makes the table; with SLURM:
+sbatch --array=1-8 --wrap 'redraft ablate table1 --scale full --share $SLURM_ARRAY_TASK_ID/8'"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    suite: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="SUITE")] = None
+    """Name of a suite, or your own as module:NAME."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = Path("runs/ablations")
+    """Folder of all ablations."""
+    scale: Literal["small", "full"] = "small"
+    """small: minutes a run on one thread; full: the paper's, on a GPU."""
+    seeds: Annotated[tuple[int, ...] | None, tyro.conf.arg(metavar="INT ...")] = None
+    """Seeds of every row; by default the suite's, 0 1 2. Those of earlier calls stay in the table."""
+    only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ROW ...")] = ()
+    """Runs these rows alone."""
+    budget: Annotated[str | None, tyro.conf.arg(metavar="AMOUNT")] = None
+    """What every row may spend: 1000steps, 64000examples or 300s; by default the steps of the base recipe. After
+    seconds, a run is judged as it stands; its learning rate stays at its peak, for nobody knows where it will end."""
+    set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()
+    """Changes the base of all rows, for example data.train=FOLDER data.test=FOLDER compile=true."""
+    jobs: int = 1
+    """Runs at a time on this machine."""
+    threads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Threads of the CPU for each run; by default the cores shared out among the jobs."""
+    share: Annotated[str | None, tyro.conf.arg(metavar="I/N")] = None
+    """Runs only every N-th run, from the I-th on: one share a host."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    table: bool = False
+    """Only makes the table of what is finished."""
+    list: bool = False
+    """Lists the suites, or the rows of the one named."""
+
+
+def run(arguments: list[str]) -> int:
+    args = parse(Arguments, arguments, command="ablate", description=DESCRIPTION)
+    from redraft.lab.suites import SUITES, get_suite
+
+    if args.suite is None:
+        if not args.list:
+            raise ConfigError("name a suite, or list them with --list")
+        for suite in SUITES.values():
+            print(f"  {suite.name:<14} {suite.what}")
+        return 0
+    suite = get_suite(args.suite)
+    if args.list:
+        _show_rows(suite, args.scale)
+        return 0
+    return _ablate(suite, args)
+
+
+def _ablate(suite: Suite, args: Arguments) -> int:
+    from redraft.lab.jobs import make_jobs
+    from redraft.lab.plan import Budget, make_plan
+    from redraft.lab.pool import Pool
+    from redraft.lab.report import earlier_seeds, write_report, written
+    from redraft.lab.table import markdown
+
+    cores = os.cpu_count() or 1
+    threads = max(1, cores // max(1, args.jobs)) if args.threads is None else args.threads
+    for name, value in (("jobs", args.jobs), ("threads", threads)):
+        if value < 1:
+            raise ConfigError(f"{name}: expected at least 1, got {value}")
+    budget = None if args.budget is None else Budget.parse(args.budget)
+    settings = dict(map(_setting, args.set))
+    plan = make_plan(suite, scale=args.scale, budget=budget, seeds=args.seeds, settings=settings)
+    asked = _share(plan.runs(only=args.only), args.share)
+    pool = Pool(args.out)
+    plan = replace(plan, seeds=tuple(sorted({*plan.seeds, *earlier_seeds(plan, pool)})))
+    todo = make_jobs(plan, pool, asked, threads=threads, device=args.device)
+    command = _command(args, plan)
+    console = Console(stderr=True)
+    how = f"; {args.jobs} at a time with {threads} thread{'s' * (threads > 1)} each" if todo and not args.table else ""
+    console.print(
+        f"{suite.title}: {len(asked)} runs, {len(asked) - len(todo)} of them done{how}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    status = 0 if args.table else _work(plan, pool, todo, args.jobs, command, console)
+    found = write_report(plan, pool, command=command)
+    print(markdown(found), end="")
+    for file in written(pool.folder / plan.name):
+        console.print(str(file), highlight=False, soft_wrap=True)
+    return status
+
+
+def _work(plan: Plan, pool: Pool, todo: list[tuple[Run, Job]], at_once: int, command: str, console: Console) -> int:
+    """Works on the jobs, the table kept up to date; the exit status."""
+    from redraft.lab.display import Display
+    from redraft.lab.report import write_report
+    from redraft.lab.runner import run_jobs
+
+    def over(number: int) -> str:
+        found = write_report(plan, pool, command=command, picture=False)
+        run = todo[number][0]
+        return f"{found['rows'][run.row]['seeds'][str(run.seed)]['exact']:.1%} exact"
+
+    with Display([str(run) for run, _ in todo], console, over=over) as display:
+        endings = run_jobs([job for _, job in todo], at_once=at_once, listener=display)
+    ends = [ending.end for ending in endings]
+    if "stopped" in ends:
+        console.print("stopped; the same command goes on from here", highlight=False)
+        return 130
+    return 1 if "failed" in ends else 0
+
+
+def _share(runs: list[Run], share: str | None) -> list[Run]:
+    """Every N-th of the runs, from the I-th on, for a share `I/N`."""
+    if share is None:
+        return runs
+    found = re.fullmatch(r"(\d+)/(\d+)", share)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise ConfigError(f"share: expected I/N with I from 1 to N, for example 1/4, got {share!r}")
+    return runs[int(found[1]) - 1 :: int(found[2])]
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Key and value of `KEY=VALUE`; the value as JSON has it, or else as text."""
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise ConfigError(f"set: expected KEY=VALUE, for example data.train=FOLDER, got {text!r}")
+    try:
+        return key, json.loads({"True": "true", "False": "false", "None": "null"}.get(value, value))
+    except ValueError:
+        return key, value
+
+
+def _command(args: Arguments, plan: Plan) -> str:
+    """The command that makes all that the table shows."""
+    words = ["redraft", "ablate", str(args.suite), *(["--scale", args.scale] if args.scale != "small" else [])]
+    words += ["--seeds", *map(str, plan.seeds)]
+    words += ["--budget", args.budget] if args.budget else []
+    words += ["--set", *args.set] if args.set else []
+    return shlex.join(words)
+
+
+def _list(items: Iterable[object]) -> str:
+    return ", ".join(map(str, items))
+
+
+def _show_rows(suite: Suite, scale: Scale) -> None:
+    base = suite.base_at(scale)
+    print(f"{suite.title}: {suite.what}\nbase: {base.recipe}, {base.steps:,} steps; seeds {_list(suite.seeds)}")
+    for name, row in suite.rows_at(scale).items():
+        change = _list(f"{key}={value}" for key, value in row.at(scale).items()) or "as it is"
+        print(f"  {name:<24} {change}" + ("" if row.reported is None else f"  ({row.reported:g} % published)"))

@@ -1,0 +1,1 @@
+"""The laboratory: suites of ablations, each row of which is a normal, resumable run."""

@@ -1,0 +1,185 @@
+"""`redraft ablate`: a tiny suite from the first run to the table, and what is wrong with its arguments."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from redraft.errors import RedraftError
+from redraft.lab.jobs import Job
+from redraft.lab.pool import note_failure
+from redraft.lab.runner import Ending, Workers
+from redraft.lab.suites import SUITES
+from redraft.lab.worker import work
+
+Run = Callable[..., tuple[int, str, str]]
+
+SUITE = """
+from dataclasses import replace
+from redraft.lab.suite import Row, Suite, Test
+from redraft.recipes import get_recipe
+
+BASE = get_recipe("sudoku-4x4", tiny=True)
+
+def suite(**more):
+    return Suite(name="mine", title="Mine", what="Whether it works.", base={"small": BASE}, seeds=(0, 1), **more)
+
+ROWS = {"base": Row(), "no EMA": Row(change={"optim.ema": 0.0})}
+TINY = suite(rows=ROWS)
+GROWN = suite(rows={**ROWS, "softmax": Row(change={"loss": "softmax"})})
+OTHER = suite(rows={"base": Row(), "no EMA": Row(change={"optim.ema": 0.5})})
+FEWER = suite(rows={"base": Row()})
+HOT = suite(rows={**ROWS, "hot": Row(change={"optim.lr": 1e30})})
+LONG = suite(rows={"base": Row(change={"log_every": 1, "checkpoint_every": 1000})})
+TYPO = suite(rows={"base": Row(), "typo": Row(change={"optim.emma": 0.0})})
+LARGER = suite(rows=ROWS, tests={"small": {"9x9": Test(source="make:4", task="sudoku-9x9")}})
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with suites of one's own, and runs that need no process each."""
+
+    def run(self: Workers, job: Job, tell: Callable[[dict[str, Any]], None]) -> Ending:
+        try:
+            return Ending("done" if work(job, tell) else "stopped", seconds=1.0)
+        except RedraftError as error:
+            note_failure(job.folder, str(error))
+            return Ending("failed", str(error), 1.0)
+
+    monkeypatch.setattr(Workers, "run", run)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lab_suites.py").write_text(SUITE)
+    threads = torch.get_num_threads()
+    yield tmp_path
+    sys.modules.pop("lab_suites", None)
+    torch.set_num_threads(threads)
+
+
+def ablate(run: Run, suite: str, *options: str) -> tuple[int, str, str]:
+    return run("ablate", f"lab_suites:{suite}", "-o", "out", "--threads", "1", *options)
+
+
+def done(here: Path) -> int:
+    return len(list((here / "out/runs").glob("*/result.json")))
+
+
+def test_from_the_first_run_to_the_table(run: Run, here: Path) -> None:
+    status, out, err = ablate(run, "TINY", "--jobs", "2")
+    assert status == 0 and out.startswith("# Mine\n") and "4 of 4 runs finished" in out
+    assert "Mine: 4 runs, 0 of them done; 2 at a time with 1 thread each" in err
+    assert "begins: base, seed 0" in err and "[4/4]" in err and "% exact in 1 s" in err
+    assert (here / "out/mine/table.md").read_text() == out
+    found = json.loads((here / "out/mine/results.json").read_text())
+    assert found["command"] == "redraft ablate lab_suites:TINY --seeds 0 1" and len(found["rows"]["base"]["seeds"]) == 2
+    assert (here / "out" / found["rows"]["base"]["seeds"]["1"]["run"] / "last/model.safetensors").exists()
+
+    status, again, err = ablate(run, "TINY")
+    assert (status, again) == (0, out) and "4 runs, 4 of them done" in err and "begins" not in err
+
+
+def test_a_suite_may_grow_and_shares_its_runs(run: Run, here: Path) -> None:
+    assert ablate(run, "TINY", "--seeds", "0")[0] == 0 and done(here) == 2
+    status, out, err = ablate(run, "GROWN", "--seeds", "3", "--only", "softmax")
+    assert status == 0 and "1 runs, 0 of them done" in err and done(here) == 3
+    assert "seeds 0, 3; 3 of 6 runs finished" in out, "seeds of earlier calls stay"
+    assert "| no EMA | 0.0 (1)" in out and "| softmax | 0.0 (1)" in out
+
+
+def test_shares(run: Run, here: Path) -> None:
+    first = ablate(run, "TINY", "--share", "1/3")
+    assert "2 runs, 0 of them done" in first[2] and done(here) == 2
+    ablate(run, "TINY", "--share", "2/3")
+    assert "3 of 4 runs finished" in ablate(run, "TINY", "--table")[1]
+    assert "4 of 4 runs finished" in ablate(run, "TINY", "--share", "3/3")[1]
+
+
+def test_a_row_that_fails_is_told_and_others_go_on(run: Run, here: Path) -> None:
+    status, out, err = ablate(run, "HOT", "--seeds", "0")
+    assert status == 1 and done(here) == 2
+    assert "| hot | failed |" in out and "- hot, seed 0: failed: loss or weights were not finite at step" in out
+    assert "hot, seed 0: failed: loss or weights" in err
+    assert "| hot | failed |" in ablate(run, "HOT", "--seeds", "0", "--table")[1]
+
+
+def test_budgets_have_folders_of_their_own(run: Run, here: Path) -> None:
+    ablate(run, "TINY", "--seeds", "0")
+    status, out, _ = ablate(run, "TINY", "--seeds", "0", "--budget", "3steps", "--only", "base")
+    assert status == 0 and "budget of every row: 3 steps" in out
+    assert (here / "out/mine").exists() and (here / "out/mine-3steps/table.md").exists() and done(here) == 3
+
+
+def test_settings(run: Run, here: Path) -> None:
+    ablate(run, "TINY", "--seeds", "0", "--only", "base", "--set", "loss=softmax", "data.augment=False", "max_steps=2")
+    config = json.loads(next((here / "out/runs").glob("*/config.json")).read_text())
+    assert (config["loss"], config["data"]["augment"], config["max_steps"]) == ("softmax", False, 2)
+
+
+@pytest.mark.parametrize(
+    ("suite", "options", "message"),
+    [
+        ("TYPO", [], "suite mine, row 'typo': unknown field 'optim.emma'; known fields of optim: kind, lr"),
+        ("LARGER", [], "suite mine, row 'base': a model of 6 tokens does not fit sudoku-9x9 with its 11"),
+        ("OTHER", [], "out/mine: holds results of another suite, with another change in row 'no EMA'"),
+        ("FEWER", [], "holds results of another suite, with a row 'no EMA' that the suite has not"),
+        ("TINY", ["--set", "loss=softmax"], "holds results of another suite, of another base"),
+        ("TINY", ["--set", "loss"], "set: expected KEY=VALUE, for example data.train=FOLDER, got 'loss'"),
+        ("TINY", ["--set", "losss=x"], "--set: unknown field 'losss'"),
+        ("TINY", ["--seeds", "1", "1"], "seeds: 1 is there twice"),
+        ("TINY", ["--only", "EMA"], "suite mine: has no row 'EMA'; its rows: 'base', 'no EMA'"),
+        ("TINY", ["--scale", "full"], "suite mine: has no scale 'full'; it has small"),
+        ("TINY", ["--budget", "soon"], "budget: expected for example 1000steps, 64000examples or 300s, got 'soon'"),
+        ("TINY", ["--share", "3/2"], "share: expected I/N with I from 1 to N, for example 1/4, got '3/2'"),
+        ("TINY", ["--jobs", "0"], "jobs: expected at least 1, got 0"),
+        ("TINY", ["--threads", "0"], "threads: expected at least 1, got 0"),
+        ("TINY", ["-o", "here"], "here: holds something else than ablations; name another folder with --out"),
+        ("NONE", [], "lab_suites:NONE: expected a suite as module:NAME"),
+        ("BASE", [], "expected a redraft.lab.suite.Suite or what makes one, got RunConfig"),
+    ],
+)
+def test_mistakes_keep_what_is_finished(run: Run, here: Path, suite: str, options: list[str], message: str) -> None:
+    (here / "here").mkdir()
+    (here / "here/letter.txt").touch()
+    assert ablate(run, "TINY", "--seeds", "0", "--table")[0] == 0
+    before = (here / "out/mine/results.json").read_text()
+    status, out, err = ablate(run, suite, *options)
+    assert (status, out) == (2, "") and message in " ".join(err.split())
+    assert (here / "out/mine/results.json").read_text() == before and done(here) == 0
+
+
+def test_lists(run: Run) -> None:
+    status, out, _ = run("ablate", "--list")
+    assert status == 0 and all(f"  {name} " in out for name in SUITES)
+    status, out, _ = run("ablate", "table1", "--list")
+    assert status == 0 and "no EMA" in out and "optim.ema=0.0  (79.9 % published)" in out
+    assert run("ablate", "mixers", "--list", "--scale", "full")[1].count("sudoku-9x9") == 3
+    status, _, err = run("ablate")
+    assert status == 2 and "name a suite, or list them with --list" in err
+    status, _, err = run("ablate", "tabel1")
+    assert status == 2 and "unknown suite 'tabel1'; known: table1" in err
+
+
+def test_ctrl_c_and_the_same_command_again(run: Run, here: Path) -> None:
+    """In processes of their own: one Ctrl-C leaves a checkpoint; what is stopped goes on from it."""
+    options = ["lab_suites:LONG", "-o", "out", "--seeds", "0", "--budget", "100000steps", "--threads", "1"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "redraft", "ablate", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as command:
+        metrics: list[Path] = []
+        while command.poll() is None and not (metrics and metrics[0].stat().st_size):
+            metrics = list((here / "out/runs").glob("*/metrics.jsonl"))
+            time.sleep(0.05)
+        os.kill(command.pid, signal.SIGINT)
+        out, err = command.communicate()
+    assert command.returncode == 130 and "0 of 1 runs finished" in out
+    assert "stopped; the same command goes on from here" in err and "base, seed 0: stopped" in err
+    state = next((here / "out/runs").glob("*/state.safetensors"))
+    assert state.stat().st_size > 1000 and done(here) == 0
