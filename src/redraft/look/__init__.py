@@ -1,0 +1,1 @@
+"""Looks inside a model at work: what it drafts and thinks at every step, how far it moves, which cells it minds."""

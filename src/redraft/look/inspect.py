@@ -1,0 +1,171 @@
+"""Finds out everything about one puzzle in one model, the slow things only where they do not take long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from redraft.data.build import open_source
+from redraft.data.store import Store
+from redraft.errors import RedraftError
+from redraft.look.drafts import drafts
+from redraft.look.influence import Influence, blank_of, givens, occlusion, work
+from redraft.look.inspection import Inspection, Landscape
+from redraft.look.pca import projection, ways
+from redraft.look.trace import Probability, trace
+from redraft.models import Model, model_kind
+from redraft.models.io import Weights, count_parameters
+from redraft.tasks import Grid, Puzzle, Task
+from redraft.tasks.base import IGNORE, Tokens
+
+MUCH = 2e12  # multiplications that each of the slow things may take unasked: under a minute on a laptop
+MANY = 4 << 20  # numbers that what depends on what may come to unasked: a report of some megabytes
+MOST_OTHERS, FEWEST_OTHERS = 100, 8  # puzzles made to show the ways of many
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+def _silent(what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda done: None)
+
+
+def inspect(
+    weights: Weights,
+    task: Task,
+    puzzle: Puzzle,
+    *,
+    name: str = "model",
+    puzzle_id: int = 0,
+    steps: int = 16,
+    recursions: bool = False,
+    influence: Literal["auto", "always", "never"] = "auto",
+    others: Store | Literal["auto", "none"] = "auto",
+    progress: Progress = _silent,
+) -> Inspection:
+    """Looks at a sound puzzle for so many supervision steps.
+
+    `recursions` keeps every evaluation of the networks. `influence` tells whether each given is blanked in turn, and
+    `others` whose ways are followed: `auto` makes new puzzles; what it leaves out stands in the notes. `name` is what
+    the weights are called; `progress` opens a bar for a job and its number of puzzles.
+    """
+    probability: Probability = "softmax" if training_run(weights.card).get("loss") == "softmax" else "stablemax"
+    look = _Look(
+        model=weights.model,
+        task=task,
+        tokens=task.encode(puzzle.question),
+        puzzle_id=puzzle_id,
+        steps=steps,
+        probability=probability,
+        progress=progress,
+    )
+    traced = trace(
+        weights.model,
+        look.tokens,
+        puzzle_id=puzzle_id,
+        steps=steps,
+        recursions=recursions,
+        attention=True,
+        probability=probability,
+    )
+    store = look.made() if others == "auto" else None if others == "none" else others
+    return Inspection(
+        weights=name,
+        facts=_facts(weights, task),
+        task=task,
+        question=puzzle.question,
+        answer=puzzle.answer,
+        place=puzzle.place,
+        trace=traced,
+        drafts=drafts(task, puzzle.question, traced, answer=puzzle.answer),
+        influence=None if influence == "never" else look.influence(puzzle.question, unasked=influence == "auto"),
+        landscape=None if store is None else look.landscape(store),
+        notes=look.notes,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """What every slow look needs; `notes` gathers what was left out."""
+
+    model: Model
+    task: Task
+    tokens: Tokens
+    puzzle_id: int
+    steps: int
+    probability: Probability
+    progress: Progress
+    notes: list[str] = field(default_factory=list)
+
+    def influence(self, question: Grid, *, unasked: bool) -> Influence | None:
+        """What depends on each given; None where nobody asked and there is much of it."""
+        cells = givens(self.task, question)
+        count = len(cells)
+        long = count * work(self.model, self.steps) > MUCH or count * len(self.tokens) * self.steps > MANY
+        if unasked and long:
+            told = f"what depends on each of {count} givens was left out, as there is much of it (--influence always)"
+            self.notes.append(told)
+            return None
+        with self.progress("blanking givens", count) as tell:
+            return occlusion(
+                self.model,
+                self.tokens,
+                cells=cells,
+                blank=blank_of(self.task, question),
+                puzzle_id=self.puzzle_id,
+                steps=self.steps,
+                probability=self.probability,
+                progress=tell,
+            )
+
+    def made(self) -> Store | None:
+        """New puzzles, as many as do not take long; None where the task makes none."""
+        count = max(FEWEST_OTHERS, min(MOST_OTHERS, int(MUCH / work(self.model, self.steps))))
+        try:
+            return open_source(self.task, f"make:{count}@1")
+        except RedraftError:
+            self.notes.append(f"the ways of many puzzles are left out, as {self.task.name} makes none (--puzzles FILE)")
+            return None
+
+    def landscape(self, store: Store) -> Landscape:
+        """The ways of the puzzles in the store, and of this one among them."""
+        with self.progress("following many puzzles", len(store)) as tell:
+            found = ways(self.model, store.inputs, store.puzzle_ids, steps=self.steps, progress=tell)
+        own = ways(self.model, self.tokens[None], np.array([self.puzzle_id]), steps=self.steps)
+        if self.task.judges:
+            right = self.task.check_many(self.task.decode(store.inputs), self.task.decode(found.tokens))
+        else:
+            right = ((found.tokens == store.labels) | (store.labels == IGNORE)).all(1)
+        return Landscape(
+            source=store.source,
+            y=projection(found.y, own.y[0]),
+            z=projection(found.z, own.z[0]) if found.z is not None and own.z is not None else None,
+            right=right,
+        )
+
+
+def training_run(card: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of the last run that made weights, where their card tells."""
+    training = card.get("training")
+    last = training[-1] if isinstance(training, list) and training else training
+    run = last.get("run") if isinstance(last, dict) else None
+    return run if isinstance(run, dict) else {}
+
+
+def _facts(weights: Weights, task: Task) -> list[tuple[str, str]]:
+    """What there is to know of the model."""
+    model = weights.model
+    dense, tables = count_parameters(model)
+    renewed = model.schedule()
+    facts = [
+        ("model", model_kind(model.config)),
+        ("parameters", f"{dense:,}" + (f", and {tables:,} of puzzle embeddings" if tables else "")),
+        ("task", task.name),
+        ("a step", f"{len(renewed)} evaluations: z renewed {renewed.count('z')} times, y {renewed.count('y')}"),
+        ("depth of a step", f"{model.config.effective_depth} layers"),
+        ("summary", str(weights.card.get("summary", "")).partition("\n")[0]),
+    ]
+    return [(name, value) for name, value in facts if value]
