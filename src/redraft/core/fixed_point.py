@@ -16,17 +16,17 @@ from torch import Tensor
 
 Map = Callable[[Tensor], Tensor]  # (B, ...) to the same shape and dtype, each row on its own
 
-# How far below the least residual so far another must lie to count as less. On a cycle residuals are equal but for
-# rounding, which must not decide which point of it a row gets, or the row would depend on its company.
+# How far below the least move so far another must lie to count as less. On a cycle moves are equal but for rounding,
+# which must not decide which point of it a row gets, or the row would depend on its company.
 _CLEARLY = 0.99
 
 
 class Solution(NamedTuple):
     """Where a solver came to, each row on its own.
 
-    `point` (B, ...) moved least of all points that the map was applied to; `residual` (B,) is how far, `|f(s) - s|`
-    as a share of `|f(s)|`, so a row has converged where this is within the tolerance (infinite: it was never finite);
-    `iterations` (B,) int64 are the applications of the map up to there, or all there were.
+    `point` (B, ...) is where the row converged, or else of all points that the map was applied to the one it moved
+    least, `|f(s) - s|`. `residual` (B,) float32 is that move as a share of `|f(s)|`: at most the tolerance where the
+    row converged, infinite where nothing was finite. `iterations` (B,) int64: how often the map was applied to it.
     """
 
     point: Tensor
@@ -59,7 +59,7 @@ class Solver:
         """Seeks the fixed point of `f` from `start` (B, ...); whether it was found is told by the residual."""
         rows = len(start)
         state = point = start
-        residual = torch.full((rows,), torch.inf, device=start.device)
+        residual = least = torch.full((rows,), torch.inf, device=start.device)
         iterations = torch.full((rows,), self.iterations, device=start.device)
         searching = torch.ones(rows, dtype=torch.bool, device=start.device)
         updates = _Updates(self, start)
@@ -67,11 +67,12 @@ class Solver:
             image = f(state)
             here, there = _flat(state), _flat(image)
             move = there - here
-            now = (move.norm(dim=-1) / there.norm(dim=-1).clamp_min(torch.finfo(move.dtype).tiny)).float()
-            converged = searching & (now <= self.tolerance)
-            better = converged | (searching & (now < _CLEARLY * residual))  # never where it is not a number
+            far = move.norm(dim=-1)
+            share = (far / there.norm(dim=-1).clamp_min(torch.finfo(far.dtype).tiny)).float()
+            converged = searching & (share <= self.tolerance)
+            better = converged | (searching & (far < _CLEARLY * least))  # never where it is not a number
             point = torch.where(better.view(-1, *[1] * (start.ndim - 1)), state, point)
-            residual = torch.where(better, now, residual)
+            residual, least = torch.where(better, share, residual), torch.where(better, far, least)
             iterations = torch.where(converged, count, iterations)
             searching = searching & ~converged
             if count == self.iterations or not searching.any():
@@ -140,8 +141,8 @@ def implicit(f: Map, point: Tensor, solver: Solver) -> Tensor:
 
     By the implicit function theorem a gradient v of the fixed point reaches what `f` depends on as `u = v + J^T u`
     does, with J the Jacobian of `f` at the point (Bai et al. 2019, "Deep Equilibrium Models"). `solver` seeks this u,
-    a fixed point too, in the backward pass, at the cost of one back-propagation through `f` an iteration; where it
-    does not converge, each row takes the best it has seen, at worst v, which makes it `one_step`.
+    a fixed point too, in the backward pass, at the cost of one back-propagation through `f` an iteration. Where it
+    does not converge, each row takes the best it has seen, at worst v, which makes it `one_step`: it never explodes.
     """
     if not torch.is_grad_enabled():
         return f(point)
