@@ -11,22 +11,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from redraft.core.carry import Carry
 from redraft.core.fixed_point import Solution, Solver, implicit, one_step
-from redraft.core.layers import Linear
 from redraft.core.recursion import Network, latent_recursion
 from redraft.errors import ConfigError
-from redraft.models.base import DTYPES, Model, StepOutput, Update
-from redraft.models.network import (
-    NetworkConfig,
-    build_network,
-    halting_head,
-    initial_state,
-    puzzle_tables,
-    question_embedding,
-)
+from redraft.models.base import DTYPES, StepOutput, Update
+from redraft.models.network import NetworkConfig, RecursiveModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,14 +61,13 @@ class EquilibriumConfig(NetworkConfig):
         return Equilibrium(self)
 
 
-class Equilibrium(Model):
+class Equilibrium(RecursiveModel):
     """A deep equilibrium model; see `EquilibriumConfig`. Its parameters have the names and shapes of a TRM's."""
 
     config: EquilibriumConfig
 
     def __init__(self, config: EquilibriumConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.solver = Solver(
             iterations=config.iterations - 1,  # one is left for the gradient
             tolerance=config.tolerance,
@@ -84,18 +75,6 @@ class Equilibrium(Model):
             mixing=config.mixing,
             regularisation=config.regularisation,
         )
-        self.embed = question_embedding(config)
-        self.net = build_network(config)
-        self.answer_head = Linear(config.hidden_size, config.vocab_size)
-        self.halt_head = halting_head(config.hidden_size)
-        self.y_init: Tensor
-        self.z_init: Tensor
-        self.register_buffer("y_init", initial_state(config.hidden_size))
-        self.register_buffer("z_init", initial_state(config.hidden_size))
-
-    def initial_carry(self, batch: int) -> Carry:
-        shape, dtype = (batch, self.config.sequence, self.config.hidden_size), DTYPES[self.config.dtype]
-        return Carry(self.y_init.to(dtype).expand(shape), self.z_init.to(dtype).expand(shape))
 
     def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
         x = self.embed(tokens, puzzle_ids, DTYPES[self.config.dtype])
@@ -118,19 +97,9 @@ class Equilibrium(Model):
         # `forward` is never compiled, and a compiled network cannot be back-propagated through more than once
         return implicit(lambda pair: one_round(self.net.forward, x, pair), point, self.solver)
 
-    def read(self, state: Tensor) -> Tensor:
-        logits: Tensor = self.answer_head(state[:, self.config.puzzle_positions :])
-        return logits.float()
-
-    def networks(self) -> tuple[nn.Module, ...]:
-        return (self.net,)
-
     def schedule(self) -> tuple[Update, ...]:
         updates: tuple[Update, ...] = ("z", "y")
         return updates * self.config.iterations
-
-    def sparse_parameters(self) -> dict[str, nn.Parameter]:
-        return puzzle_tables(self.embed)
 
 
 def one_round(net: Network, x: Tensor, pair: Tensor) -> Tensor:

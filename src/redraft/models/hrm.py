@@ -14,16 +14,8 @@ from torch import Tensor, nn
 
 from redraft.core.carry import Carry
 from redraft.core.general_recursion import general_recursion
-from redraft.core.layers import Linear
-from redraft.models.base import DTYPES, Model, StepOutput, Update
-from redraft.models.network import (
-    NetworkConfig,
-    build_network,
-    halting_head,
-    initial_state,
-    puzzle_tables,
-    question_embedding,
-)
+from redraft.models.base import DTYPES, StepOutput, Update
+from redraft.models.network import NetworkConfig, RecursiveModel
 
 ONE_STEP = 2  # evaluations back-propagated: the last of each network
 
@@ -55,27 +47,13 @@ class HRMConfig(NetworkConfig):
         return HRM(self)
 
 
-class HRM(Model):
+class HRM(RecursiveModel):
     """A hierarchical reasoning model: `net` renews z, `answer_net` renews y."""
 
     config: HRMConfig
 
     def __init__(self, config: HRMConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.embed = question_embedding(config)
-        self.net = build_network(config)
-        self.answer_net = build_network(config)
-        self.answer_head = Linear(config.hidden_size, config.vocab_size)
-        self.halt_head = halting_head(config.hidden_size, outputs=2)
-        self.y_init: Tensor
-        self.z_init: Tensor
-        self.register_buffer("y_init", initial_state(config.hidden_size))
-        self.register_buffer("z_init", initial_state(config.hidden_size))
-
-    def initial_carry(self, batch: int) -> Carry:
-        shape, dtype = (batch, self.config.sequence, self.config.hidden_size), DTYPES[self.config.dtype]
-        return Carry(self.y_init.to(dtype).expand(shape), self.z_init.to(dtype).expand(shape))
+        super().__init__(config, networks=2, halting_outputs=2)
 
     def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
         x = self.embed(tokens, puzzle_ids, DTYPES[self.config.dtype])
@@ -85,16 +63,9 @@ class HRM(Model):
         halt_logit, continue_logit = self.halt_head(y[:, 0]).float().unbind(-1)
         return StepOutput(Carry(y, z), self.read(y), halt_logit, continue_logit)
 
-    def read(self, state: Tensor) -> Tensor:
-        logits: Tensor = self.answer_head(state[:, self.config.puzzle_positions :])
-        return logits.float()
-
     def networks(self) -> tuple[nn.Module, ...]:
         return (self.net, self.answer_net)
 
     def schedule(self) -> tuple[Update, ...]:
         recursion: list[Update] = ["z"] * self.config.n
         return tuple([*recursion, "y"] * self.config.T)
-
-    def sparse_parameters(self) -> dict[str, nn.Parameter]:
-        return puzzle_tables(self.embed)

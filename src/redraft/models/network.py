@@ -1,4 +1,4 @@
-"""What most models have in common: the shape of a network of blocks, how a question enters, and the two heads."""
+"""What most models have in common: a network of blocks, how a question enters, the two heads, where states start."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from redraft.core.blocks import AttentionBlock, ConvBlock, MixerBlock, Stack
+from redraft.core.carry import Carry
 from redraft.core.embed import QuestionEmbedding
 from redraft.core.layers import Linear, truncated_normal_
 from redraft.errors import ConfigError
-from redraft.models.base import ModelConfig
+from redraft.models.base import DTYPES, Model, ModelConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,3 +114,44 @@ def initial_state(features: int) -> Tensor:
 def puzzle_tables(embed: QuestionEmbedding) -> dict[str, nn.Parameter]:
     """The sparse parameters of a model whose question embedding is its attribute `embed`."""
     return {} if embed.puzzle is None else {"embed.puzzle.table": embed.puzzle.table}
+
+
+class RecursiveModel(Model):
+    """A model of one network, or two, that starts from a fixed y and z: all but what it does with them.
+
+    Attributes:
+        embed: tokens and puzzle ids to the question x (B, S, D).
+        net, answer_net: the networks, (B, S, D) to the same shape; `answer_net` where there are two.
+        answer_head, halt_head: read the answer y, and whether it is right.
+        y_init, z_init: what every position starts from (D,).
+    """
+
+    config: NetworkConfig
+    y_init: Tensor
+    z_init: Tensor
+
+    def __init__(self, config: NetworkConfig, *, networks: int = 1, halting_outputs: int = 1) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = question_embedding(config)
+        self.net = build_network(config)
+        if networks == 2:
+            self.answer_net = build_network(config)
+        self.answer_head = Linear(config.hidden_size, config.vocab_size)
+        self.halt_head = halting_head(config.hidden_size, halting_outputs)
+        self.register_buffer("y_init", initial_state(config.hidden_size))
+        self.register_buffer("z_init", initial_state(config.hidden_size))
+
+    def initial_carry(self, batch: int) -> Carry:
+        shape, dtype = (batch, self.config.sequence, self.config.hidden_size), DTYPES[self.config.dtype]
+        return Carry(self.y_init.to(dtype).expand(shape), self.z_init.to(dtype).expand(shape))
+
+    def read(self, state: Tensor) -> Tensor:
+        logits: Tensor = self.answer_head(state[:, self.config.puzzle_positions :])
+        return logits.float()
+
+    def networks(self) -> tuple[nn.Module, ...]:
+        return (self.net,)
+
+    def sparse_parameters(self) -> dict[str, nn.Parameter]:
+        return puzzle_tables(self.embed)

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from redraft.core.carry import Carry
-from redraft.core.layers import Linear
 from redraft.core.recursion import deep_recursion
-from redraft.models.base import DTYPES, Model, StepOutput, Update
-from redraft.models.network import (
-    NetworkConfig,
-    build_network,
-    halting_head,
-    initial_state,
-    puzzle_tables,
-    question_embedding,
-)
+from redraft.models.base import DTYPES, StepOutput, Update
+from redraft.models.network import NetworkConfig, RecursiveModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,26 +31,10 @@ class TRMConfig(NetworkConfig):
         return TRM(self)
 
 
-class TRM(Model):
+class TRM(RecursiveModel):
     """A tiny recursive model; see `TRMConfig` for its shape and `core.recursion` for its loop."""
 
     config: TRMConfig
-
-    def __init__(self, config: TRMConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.embed = question_embedding(config)
-        self.net = build_network(config)
-        self.answer_head = Linear(config.hidden_size, config.vocab_size)
-        self.halt_head = halting_head(config.hidden_size)
-        self.y_init: Tensor
-        self.z_init: Tensor
-        self.register_buffer("y_init", initial_state(config.hidden_size))
-        self.register_buffer("z_init", initial_state(config.hidden_size))
-
-    def initial_carry(self, batch: int) -> Carry:
-        shape, dtype = (batch, self.config.sequence, self.config.hidden_size), DTYPES[self.config.dtype]
-        return Carry(self.y_init.to(dtype).expand(shape), self.z_init.to(dtype).expand(shape))
 
     def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
         x = self.embed(tokens, puzzle_ids, DTYPES[self.config.dtype])
@@ -70,16 +46,6 @@ class TRM(Model):
         halt_logit = self.halt_head(y[:, 0]).squeeze(-1)
         return StepOutput(Carry(y, z), self.read(y), halt_logit.float())
 
-    def read(self, state: Tensor) -> Tensor:
-        logits: Tensor = self.answer_head(state[:, self.config.puzzle_positions :])
-        return logits.float()
-
-    def networks(self) -> tuple[nn.Module, ...]:
-        return (self.net,)
-
     def schedule(self) -> tuple[Update, ...]:
         recursion: list[Update] = ["z"] * self.config.n
         return tuple([*recursion, "y"] * self.config.T)
-
-    def sparse_parameters(self) -> dict[str, nn.Parameter]:
-        return puzzle_tables(self.embed)
