@@ -52,7 +52,7 @@ class Solver:
     tolerance: float
     history: int = 0
     mixing: float = 1.0
-    regularisation: float = 1e-6
+    regularisation: float = 1e-4
 
     @torch.no_grad()
     def solve(self, f: Map, start: Tensor) -> Solution:
@@ -142,7 +142,7 @@ def implicit(f: Map, point: Tensor, solver: Solver) -> Tensor:
     By the implicit function theorem a gradient v of the fixed point reaches what `f` depends on as `u = v + J^T u`
     does, with J the Jacobian of `f` at the point (Bai et al. 2019, "Deep Equilibrium Models"). `solver` seeks this u,
     a fixed point too, in the backward pass, at the cost of one back-propagation through `f` an iteration. Where it
-    does not converge, each row takes the best it has seen, at worst v, which makes it `one_step`: it never explodes.
+    does not converge, each row takes the u it has seen that is nearest to one, v (`one_step`) if none came nearer.
     """
     if not torch.is_grad_enabled():
         return f(point)

@@ -94,7 +94,7 @@ class Equilibrium(RecursiveModel):
         """One more round, on the fixed point, with the configured gradient."""
         if self.config.gradient == "one_step":
             return one_step(lambda pair: one_round(self.net, x, pair), point)
-        # `forward` is never compiled, and a compiled network cannot be back-propagated through more than once
+        # `forward` is never compiled: a compiled network may give away what going back once more would need
         return implicit(lambda pair: one_round(self.net.forward, x, pair), point, self.solver)
 
     def schedule(self) -> tuple[Update, ...]:
