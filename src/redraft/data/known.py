@@ -45,7 +45,11 @@ def _made(task: str, recipes: tuple[str, ...] = ()) -> Known:
     )
 
 
-_RECIPES_OF_MADE = {"sudoku-4x4": ("sudoku-4x4",), "sudoku-6x6": ("sudoku-6x6",), "maze-8x8": ("maze-8x8",)}
+_RECIPES_OF_MADE = {
+    "sudoku-4x4": ("sudoku-4x4",),
+    "sudoku-6x6": ("sudoku-6x6", "sudoku-6x6-eq", "sudoku-6x6-lab"),
+    "maze-8x8": ("maze-8x8", "maze-8x8-lab"),
+}
 
 KNOWN: tuple[Known, ...] = (
     Known(
@@ -56,7 +60,7 @@ KNOWN: tuple[Known, ...] = (
         licence="none stated",
         rows="3.8 M + 423 k",
         megabytes=798,
-        recipes=("sudoku-extreme-mlp", "sudoku-extreme-att"),
+        recipes=("sudoku-extreme-mlp", "sudoku-extreme-att", "sudoku-extreme-eq"),
     ),
     Known(
         name="maze-hard",

@@ -28,7 +28,8 @@ def shrunk(run: RunConfig, *, made: bool = True) -> RunConfig:
 
 
 def _small(model: ModelConfig) -> ModelConfig:
-    """The same kind of model, narrow: of the usual fields, those that it has."""
+    """The same kind of model, narrow and with short loops: of the usual fields, those that it has."""
     sizes = {"hidden_size": 32, "num_heads": 2, "puzzle_dim": 32, "puzzle_positions": min(1, model.puzzle_positions)}
     there = {field.name for field in fields(model)}
+    sizes |= {name: min(most, getattr(model, name)) for name, most in (("n", 3), ("T", 2)) if name in there}
     return replace(model, **{name: size for name, size in sizes.items() if name in there})  # type: ignore[arg-type]
