@@ -191,9 +191,7 @@ def test_specs_that_cannot_be(change: dict[str, Any], message: str) -> None:
 
 def test_interchangeable_symbols_are_those_of_the_largest_class_that_stands_together() -> None:
     def of(*symmetries: str, varies: bool = False) -> range:
-        spec = GridSpec(
-            name="mine", alphabet=(".", "1", "2", "3", "x", "y"), height=3, width=3, varies=varies, symmetries=symmetries
-        )
+        spec = GridSpec(name="mine", alphabet=tuple(".123xy"), height=3, width=3, varies=varies, symmetries=symmetries)
         return Grids(spec).interchangeable
 
     assert of() == of("dihedral") == range(0)

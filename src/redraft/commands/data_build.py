@@ -64,7 +64,10 @@ class Arguments:
 
 # Options of one kind of source that mean nothing for the other.
 ONLY = {
-    "grids": ("name", "test", "test_share", "symmetries", "scopes", "checker", "alphabet", "limit", "allow_contradictions"),
+    "grids": (
+        *("name", "test", "test_share", "symmetries", "scopes", "checker"),
+        *("alphabet", "limit", "allow_contradictions"),
+    ),
     "arc": ("concept", "views", "canvas", "allow_leaks"),
 }
 
