@@ -87,9 +87,9 @@ def sudoku_6x6_eq(*, tiny: bool = False) -> RunConfig:
     """6x6 Sudoku by a model that treats all digits alike, and cells by the scopes they are in; these weights ship.
 
     Commands: `redraft train sudoku-6x6-eq`, then `redraft train sudoku-6x6-eq --init runs/sudoku-6x6-eq/last
-    --max-steps 16 --exploration 0.5 --optim.lr 3e-4 --optim.warmup 20 --steps 150`. Hardware, time and result: see
-    results/sudoku-6x6-eq.json. As with the small mazes, a puzzle gets 4 supervision steps at first, and the second run
-    teaches later steps to keep what is right.
+    --max-steps 16 --exploration 0.5 --optim.warmup 20 --optim.lr 3e-4 --steps 150`, and from its last weights once more
+    with `--optim.lr 1e-3 --steps 300 --seed 1`. Hardware, time and result: see results/sudoku-6x6-eq.json. As with the
+    small mazes, a puzzle gets 4 supervision steps at first, and the later runs teach later steps to keep what is right.
     """
     run = RunConfig(
         recipe="sudoku-6x6-eq",
