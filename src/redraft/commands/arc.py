@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 import time
@@ -129,11 +128,12 @@ def vote(
     device: torch.device,
 ) -> Votes:
     """The votes of a model on the test inputs of tasks; goes on with those that `args.output` may hold already."""
+    from redraft.models.io import digest
     from redraft.solve.stepper import TorchStepper
 
     assert store.views is not None
     origin = {
-        "weights": _digest(model),
+        "weights": digest(model),
         "data": data_fingerprint(tasks),
         "views": store.views.fingerprint(),
         "number of views": views,
@@ -232,15 +232,6 @@ def _shard(text: str) -> tuple[int, int]:
     if not (slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
         raise ConfigError(f"--shard: expected I/N with I from 1 to N, such as 1/4, got {text!r}")
     return int(number), int(of)
-
-
-def _digest(model: Model) -> str:
-    """What the weights are, in 16 characters."""
-    digest = hashlib.blake2b(digest_size=8)
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.cpu().contiguous().reshape(-1).numpy())
-    return digest.hexdigest()
 
 
 def _begun(file: Path, origin: dict[str, Any]) -> Votes:

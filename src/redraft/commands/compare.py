@@ -192,8 +192,8 @@ def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, args: Argum
 
     if rows.store.views is not None:
         require_fit(weights, rows.store, name=name, data=args.data)
-    digest = _digest(weights.model)
-    key = hashlib.blake2b(repr((digest, fingerprint(rows.store), steps, args.dtype)).encode(), digest_size=8)
+    identity = _identity(weights.model)
+    key = hashlib.blake2b(repr((identity, fingerprint(rows.store), steps, args.dtype)).encode(), digest_size=8)
     kept = None if args.save is None else args.save / f"{key.hexdigest()}.npz"
     if kept is not None and kept.exists():
         return replace(Outcome.open(kept, rows=len(rows.store)), name=name)
@@ -215,7 +215,7 @@ def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, args: Argum
         name=name,
         kind=f"{model_kind(weights.model.config)}, {network:,} parameters{beside}, {steps} steps",
         facts={
-            "weights": digest,
+            "weights": identity,
             "parameters": network,
             "embedding_parameters": table,
             "max_steps": steps,
@@ -229,16 +229,13 @@ def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, args: Argum
     return outcome
 
 
-def _digest(model: Model) -> str:
+def _identity(model: Model) -> str:
     """What the model is and what its weights are, in 16 characters."""
     from redraft.models import model_kind
+    from redraft.models.io import digest
 
     config = {key: value for key, value in asdict(model.config).items() if key != "dtype"}
-    digest = hashlib.blake2b(repr((model_kind(model.config), config)).encode(), digest_size=8)
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.cpu().contiguous().reshape(-1).numpy())
-    return digest.hexdigest()
+    return digest(model, about=repr((model_kind(model.config), config)))
 
 
 def _of_votes(name: str, rows: Rows, args: Arguments, notes: list[str]) -> Outcome:

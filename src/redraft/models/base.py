@@ -52,6 +52,12 @@ class ModelConfig:
                 raise ConfigError(f"model.{name}: expected at least {bound}, got {getattr(self, name)}")
 
 
+def recursions(n: int, T: int) -> tuple[Update, ...]:
+    """What the evaluations of T recursions renew, each n updates of the latent and then one of the answer."""
+    recursion: list[Update] = ["z"] * n
+    return tuple([*recursion, "y"] * T)
+
+
 class StepOutput(NamedTuple):
     """Result of one supervision step.
 

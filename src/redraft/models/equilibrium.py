@@ -17,7 +17,7 @@ from redraft.core.carry import Carry
 from redraft.core.fixed_point import Solution, Solver, implicit, one_step
 from redraft.core.recursion import Network, latent_recursion
 from redraft.errors import ConfigError
-from redraft.models.base import DTYPES, StepOutput, Update
+from redraft.models.base import DTYPES, StepOutput, Update, recursions
 from redraft.models.network import NetworkConfig, RecursiveModel
 
 
@@ -98,8 +98,7 @@ class Equilibrium(RecursiveModel):
         return implicit(lambda pair: one_round(self.net.forward, x, pair), point, self.solver)
 
     def schedule(self) -> tuple[Update, ...]:
-        updates: tuple[Update, ...] = ("z", "y")
-        return updates * self.config.iterations
+        return recursions(1, self.config.iterations)
 
 
 def one_round(net: Network, x: Tensor, pair: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from redraft.core.layers import Attention, Linear, SwiGLU, rms_norm, rotary_tabl
 from redraft.core.pooling import ScopePool, SymbolPool
 from redraft.core.recursion import deep_recursion
 from redraft.errors import ConfigError
-from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update
+from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update, recursions
 from redraft.models.network import halting_head, initial_state
 from redraft.scopes import scope_members
 
@@ -101,7 +101,7 @@ class Equivariant(Model):
     def __init__(self, config: EquivariantConfig) -> None:
         super().__init__()
         self.config = config
-        width, dimension = config.hidden_size, config.hidden_size**0.5
+        width, self.scale = config.hidden_size, config.hidden_size**0.5
         last = config.first_symbol + config.symbols
         own = [token for token in range(config.vocab_size) if not config.first_symbol <= token < last]
         roles = torch.ones(config.vocab_size, config.fields, dtype=torch.int64)
@@ -110,9 +110,7 @@ class Equivariant(Model):
         for role, token in enumerate(own, start=2):
             roles[token] = role
         self.register_buffer("roles", roles, persistent=False)
-        self.register_buffer("own", torch.tensor(own, dtype=torch.int64), persistent=False)
-        self.embed = nn.Parameter(truncated_normal_(torch.empty(len(own) + 2, width), 1 / dimension))
-        self.scale = dimension
+        self.embed = nn.Parameter(truncated_normal_(torch.empty(len(own) + 2, width), 1 / self.scale))
         self.net = EquivariantNetwork(config)
         self.symbol_head = Linear(width, 1) if config.symbols else None
         self.own_head = Linear(width, len(own))
@@ -147,8 +145,7 @@ class Equivariant(Model):
         return (self.net,)
 
     def schedule(self) -> tuple[Update, ...]:
-        recursion: list[Update] = ["z"] * self.config.n
-        return tuple([*recursion, "y"] * self.config.T)
+        return recursions(self.config.n, self.config.T)
 
 
 class EquivariantNetwork(nn.Module):

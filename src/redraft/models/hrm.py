@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 from redraft.core.carry import Carry
 from redraft.core.general_recursion import general_recursion
-from redraft.models.base import DTYPES, StepOutput, Update
-from redraft.models.network import NetworkConfig, RecursiveModel
+from redraft.models.base import DTYPES, StepOutput, Update, recursions
+from redraft.models.network import RecursiveConfig, RecursiveModel
 
 ONE_STEP = 2  # evaluations back-propagated: the last of each network
 
 
 @dataclass(frozen=True, kw_only=True)
-class HRMConfig(NetworkConfig):
+class HRMConfig(RecursiveConfig):
     """Size and shape of an HRM, which all else equal has twice the layers and twice the networks of a TRM.
 
     Attributes:
@@ -34,14 +34,6 @@ class HRMConfig(NetworkConfig):
     puzzle_positions: int = 1
     n: int = 2
     T: int = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require(n=1, T=1)
-
-    @property
-    def effective_depth(self) -> int:
-        return self.T * (self.n + 1) * self.num_layers
 
     def build(self) -> HRM:
         return HRM(self)
@@ -67,5 +59,4 @@ class HRM(RecursiveModel):
         return (self.net, self.answer_net)
 
     def schedule(self) -> tuple[Update, ...]:
-        recursion: list[Update] = ["z"] * self.config.n
-        return tuple([*recursion, "y"] * self.config.T)
+        return recursions(self.config.n, self.config.T)

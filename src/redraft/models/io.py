@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -134,6 +135,15 @@ def read_json(file: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise WeightsError(f"{file}: expected a JSON object")
     return values
+
+
+def digest(model: Model, *, about: str = "") -> str:
+    """What the weights are, and what else is told about them, in 16 characters."""
+    found = hashlib.blake2b(about.encode(), digest_size=8)
+    for name, tensor in sorted(model.state_dict().items()):
+        found.update(name.encode())
+        found.update(tensor.cpu().contiguous().reshape(-1).numpy())
+    return found.hexdigest()
 
 
 def count_parameters(model: Model) -> tuple[int, int]:

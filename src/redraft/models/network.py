@@ -69,6 +69,22 @@ class NetworkConfig(ModelConfig):
         return self.puzzle_positions + self.seq_len
 
 
+@dataclass(frozen=True, kw_only=True)
+class RecursiveConfig(NetworkConfig):
+    """That of networks that recur: `n` latent updates a recursion, `T` recursions a supervision step."""
+
+    n: int = 6
+    T: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(n=1, T=1)
+
+    @property
+    def effective_depth(self) -> int:
+        return self.T * (self.n + 1) * self.num_layers
+
+
 def build_network(config: NetworkConfig) -> Stack:
     """A network of the configured shape, (B, S, D) to (B, S, D)."""
     size, positions = config.hidden_size, config.sequence

@@ -8,24 +8,13 @@ from torch import Tensor
 
 from redraft.core.carry import Carry
 from redraft.core.recursion import deep_recursion
-from redraft.models.base import DTYPES, StepOutput, Update
-from redraft.models.network import NetworkConfig, RecursiveModel
+from redraft.models.base import DTYPES, StepOutput, Update, recursions
+from redraft.models.network import RecursiveConfig, RecursiveModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class TRMConfig(NetworkConfig):
-    """Size and shape of a TRM: that of its one network, and `n` latent updates a recursion, `T` recursions a step."""
-
-    n: int = 6
-    T: int = 3
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require(n=1, T=1)
-
-    @property
-    def effective_depth(self) -> int:
-        return self.T * (self.n + 1) * self.num_layers
+class TRMConfig(RecursiveConfig):
+    """Size and shape of a TRM: that of its one network, and how often it recurs."""
 
     def build(self) -> TRM:
         return TRM(self)
@@ -47,5 +36,4 @@ class TRM(RecursiveModel):
         return StepOutput(Carry(y, z), self.read(y), halt_logit.float())
 
     def schedule(self) -> tuple[Update, ...]:
-        recursion: list[Update] = ["z"] * self.config.n
-        return tuple([*recursion, "y"] * self.config.T)
+        return recursions(self.config.n, self.config.T)

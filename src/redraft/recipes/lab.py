@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from redraft.models.trm import TRMConfig
+from dataclasses import replace
+from typing import Any
+
+from redraft.recipes.maze import maze_8x8
 from redraft.recipes.shrink import shrunk
-from redraft.train.config import DataConfig, OptimConfig, RunConfig
+from redraft.recipes.sudoku import sudoku_6x6
+from redraft.train.config import DataConfig, RunConfig
+
+# what makes a run short: few puzzles, of which it sees each about once, and one evaluation at its end
+_SHORT: dict[str, Any] = {
+    "data": DataConfig(train="make:8000@1", test="make:500@2"),
+    "steps": 800,
+    "batch_size": 32,
+    "max_steps": 4,
+    "eval_every": 800,
+}
 
 
 def sudoku_6x6_lab(*, tiny: bool = False) -> RunConfig:
@@ -13,27 +26,13 @@ def sudoku_6x6_lab(*, tiny: bool = False) -> RunConfig:
     Command: `redraft train sudoku-6x6-lab --threads 1`; the base of most suites of `redraft ablate`. The average's
     decay is cut to the short run: it covers about as large a part of it as the paper's 0.999 does of 65,000 steps.
     """
-    run = RunConfig(
+    base = sudoku_6x6()
+    run = replace(
+        base,
         recipe="sudoku-6x6-lab",
-        task="sudoku-6x6",
-        model=TRMConfig(
-            vocab_size=8,
-            seq_len=36,
-            hidden_size=64,
-            expansion=2.0,
-            width_multiple=32,
-            n=3,
-            T=2,
-            mixer="mlp",
-            positions="none",
-            puzzle_positions=0,
-        ),
-        data=DataConfig(train="make:8000@1", test="make:500@2"),
-        optim=OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.98),
-        steps=800,
-        batch_size=32,
-        max_steps=4,
-        eval_every=800,
+        model=replace(base.model, hidden_size=64),  # type: ignore[call-arg]
+        optim=replace(base.optim, ema=0.98),
+        **_SHORT,
         checkpoint_every=400,
     )
     return shrunk(run) if tiny else run
@@ -44,28 +43,13 @@ def maze_8x8_lab(*, tiny: bool = False) -> RunConfig:
 
     Command: `redraft train maze-8x8-lab --threads 1`; the base of the suites of `redraft ablate` about mazes.
     """
-    run = RunConfig(
+    base = maze_8x8()
+    run = replace(
+        base,
         recipe="maze-8x8-lab",
-        task="maze-8x8",
-        model=TRMConfig(
-            vocab_size=6,
-            seq_len=64,
-            hidden_size=32,
-            expansion=2.0,
-            width_multiple=32,
-            n=6,
-            T=2,
-            mixer="conv",
-            positions="none",
-            grid_width=8,
-            puzzle_positions=0,
-        ),
-        data=DataConfig(train="make:8000@1", test="make:500@2"),
-        optim=OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.98),
-        steps=800,
-        batch_size=32,
-        max_steps=4,
-        eval_every=800,
+        model=replace(base.model, hidden_size=32),  # type: ignore[call-arg]
+        optim=replace(base.optim, lr=2e-3, ema=0.98),
+        **_SHORT,
         checkpoint_every=200,
     )
     return shrunk(run) if tiny else run
