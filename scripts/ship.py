@@ -19,7 +19,7 @@ from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.report import report
 from redraft.files import write_text
 from redraft.models.io import count_parameters, load_weights, save_weights
-from redraft.solve.stepper import TorchStepper
+from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
 
 ROOT = Path(__file__).parents[1]

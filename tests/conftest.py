@@ -1,4 +1,4 @@
-"""A fake language model behind an OpenAI-compatible endpoint on this machine."""
+"""For all tests: a place for made puzzles, and a fake language model behind an OpenAI-compatible endpoint."""
 
 import json
 import threading
@@ -47,6 +47,14 @@ class FakeModel:
         message = {"role": "assistant", "content": said}
         choice = {"index": 0, "message": message, "finish_reason": self.finish}
         return 200, {}, json.dumps({"choices": [choice], "usage": self.usage}).encode()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Made puzzles are kept for the other tests, not for the user who runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REDRAFT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture

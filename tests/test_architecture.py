@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "device": (),
     "models": ("core",),
     "data": ("tasks",),
-    "solve": ("tasks", "core.carry", "core.threads", "models", "weights", "device"),
+    "solve": ("tasks", "core.carry", "core.threads", "core.int8", "models", "weights", "device"),
     "evaluate": ("tasks", "data", "solve"),
     "look": ("tasks", "data", "core", "models"),
     "baselines": ("tasks", "data", "evaluate"),
@@ -39,7 +39,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "device",
     ),  # evaluation is handed to it as a function
     "recipes": ("train.config", "train.losses", "models", "tasks", "data"),
-    "bench": ("tasks", "data", "core", "models", "solve", "train", "recipes", "device", ""),
+    "bench": (
+        *("tasks", "data", "core", "models", "solve", "train", "recipes", "device", ""),
+        *("evaluate.report", "evaluate.plot"),  # of the curve of effort: its intervals, and where a picture can go
+    ),
     "lab": (
         *("tasks", "data", "core", "models", "solve", "evaluate", "train", "recipes", "device"),
         "bench.machine",  # what a run was measured on

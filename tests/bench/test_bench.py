@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from redraft.bench.machine import memory
+from redraft.bench.models import _no_int8
 from redraft.bench.sides import share_solved
 from redraft.bench.timing import ratio, seconds_of, spread
 from redraft.cli import main
+from redraft.core import int8
 from redraft.data.build import open_source
 from redraft.models import build_model
 from redraft.models.io import save_weights
@@ -56,18 +58,32 @@ def test_solve_with_weights_that_halt(tmp_path: Path) -> None:
     assert [run["name"] for run in result["runs"]] == [f"redraft, halt={rule}" for rule in ("never", "head", "rules")]
     assert result["runs"][0]["rounds"][0]["steps"] == 2
     assert set(result["ratios"]) == {f"redraft, halt={rule} / redraft, halt=never" for rule in ("head", "rules")}
+    for run in result["runs"]:  # puzzles or operations a second, of what the products alone would allow
+        steps = run["rounds"][0]["steps"] / 2
+        assert run["of_ideal"] == pytest.approx(run["rate"]["median"] * steps / result["ideal"])
 
 
-def test_make(tmp_path: Path) -> None:
-    rows = bench(tmp_path, "make", "--repeats", "1", "--puzzles", "2", "--threads", "1")["make"]["rows"]
-    assert [row["unit"] for row in rows] == ["puzzles/s", "puzzles/s", "ms", "ms", "rows/s"]
-    assert all(row["median"] > 0 for row in rows)
+@pytest.mark.skipif(not int8.available(), reason="torch has no 8-bit linear maps on this machine")
+def test_int8_is_left_out_where_it_gains_nothing() -> None:
+    assert _no_int8(build_model(get_recipe("sudoku-4x4").model)) == "every linear map is too small to gain by it"
+    assert _no_int8(build_model(get_recipe("sudoku-extreme-mlp").model)) == ""
+
+
+def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = bench(tmp_path, "make", "--repeats", "1", "--puzzles", "1", "--threads", "1")["data"]
+    units = [row["unit"] for row in found["rows"]]
+    assert units == ["puzzles/s"] * 3 + ["ms"] * 2 + ["views/s"] + ["rows/s"] * 3
+    assert all(row["median"] > 0 for row in found["rows"])
+    sudoku = next(row for row in found["rows"] if row["name"].endswith("sudoku-extreme-mlp"))
+    assert round(sudoku["gpu_rows"], -2) == 11_600  # half of 989 TFLOP/s at 42.7 GFLOP an example
+    assert sudoku["of_gpu"] == pytest.approx(sudoku["median"] / sudoku["gpu_rows"])
+    assert "of H200's appetite" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["fly"], "unknown benchmark 'fly'; known: train, solve, make, all"),
+        (["fly"], "unknown benchmark 'fly'; known: train, solve, data, start, scale, all"),
         (["train", "--recipe", "go"], "unknown recipe 'go'"),
         (["train", "--batch-size", "0"], "--batch-size: expected at least 1, got 0"),
         (["solve", "--steps", "0"], "--steps: expected at least 1, got 0"),
@@ -75,7 +91,12 @@ def test_make(tmp_path: Path) -> None:
         (["make", "--puzzles", "0"], "--puzzles"),
         (["train", "--warmup", "-1"], "--warmup: expected at least 0, got -1"),
         (["train", "--reference", "/nowhere"], "expected a checkout of SamsungSAILMontreal/TinyRecursiveModels"),
-        (["make", "-o", "/nowhere/x.json"], "the folder /nowhere does not exist"),
+        (["make", "-o", "/nowhere/x.json"], "there is no folder /nowhere"),
+        (["start", "--repeats", "0"], "--repeats: expected at least 1, got 0"),
+        (["scale", "--repeats", "0"], "--repeats"),
+        (["scale", "--axes", "height"], "--axes: unknown axis 'height'; known: batch, cells-mlp"),
+        (["scale", "--recipe", "sudoku-6x6-eq"], "counts the operations of a TRM or an HRM, not of Equivariant"),
+        (["scale", "--pictures", "/nowhere"], "--pictures /nowhere: no such folder"),
     ],
 )
 def test_mistakes_are_named(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,8 +5,11 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from redraft.bench.flops import head_products, inference_flops, network_products, training_flops
+from redraft.bench.flops import counted, head_products, inference_flops, network_products, training_flops
+from redraft.errors import ConfigError
 from redraft.models import TRMConfig, build_model
+from redraft.models.direct import DirectConfig
+from redraft.models.hrm import HRMConfig
 from redraft.recipes import get_recipe
 
 BATCH = 3
@@ -31,6 +34,25 @@ def test_formula_agrees_with_the_counter(mixer: str, positions: str) -> None:
 
     assert inference_flops(model.config, BATCH) == count(backward=False)
     assert training_flops(model.config, BATCH) == count(backward=True)
+
+
+def test_formula_agrees_with_the_counter_for_hrm() -> None:
+    model = build_model(HRMConfig(mixer="mlp", positions="none", puzzle_positions=1, puzzle_dim=32, **TINY))
+    assert isinstance(model.config, HRMConfig)
+    tokens, ids = torch.ones(BATCH, 16, dtype=torch.int64), torch.zeros(BATCH, dtype=torch.int64)
+    with FlopCounterMode(display=False) as counter:
+        output = model(tokens, ids, model.initial_carry(BATCH))
+        forward = counter.get_total_flops()
+        (output.logits.sum() + output.halt_logit.sum()).backward()
+    assert inference_flops(model.config, BATCH) == forward
+    assert training_flops(model.config, BATCH) == counter.get_total_flops()
+    assert training_flops(model.config, BATCH, looks_ahead=True) == counter.get_total_flops() + forward
+
+
+def test_other_models_are_not_counted() -> None:
+    assert counted(config("mlp", "none")) == config("mlp", "none")
+    with pytest.raises(ConfigError, match="counts the operations of a TRM or an HRM, not of Direct"):
+        counted(DirectConfig(vocab_size=6, seq_len=16))
 
 
 def test_operations_grow_with_the_batch_alone() -> None:

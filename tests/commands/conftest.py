@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-import redraft.solve.stepper
+import redraft.solve.torch_stepper
 from redraft.cli import main
 from redraft.models import TRMConfig, build_model
 from redraft.models.io import save_weights
@@ -27,8 +28,11 @@ class Foreseen:
     def __init__(self, model: object, *, device: object = "cpu") -> None:
         self.right = TASK.encode(MADE.answers)
 
-    def start(self, inputs: np.ndarray, puzzle_ids: np.ndarray) -> State:
+    def start(self, inputs: np.ndarray, puzzle_ids: np.ndarray, tries: np.ndarray | None = None) -> State:
         return [(STEPS[row.tobytes()], 0) for row in inputs]
+
+    def in_parts(self) -> tuple[Any, int]:
+        return self, 1
 
     def step(self, state: State) -> tuple[State, Draft]:
         state = [(needed, steps + 1) for needed, steps in state]
@@ -58,7 +62,7 @@ def weights(tmp_path: Path) -> Path:
 @pytest.fixture
 def foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the weights, answers come as `Foreseen` has them."""
-    monkeypatch.setattr(redraft.solve.stepper, "TorchStepper", Foreseen)
+    monkeypatch.setattr(redraft.solve.torch_stepper, "TorchStepper", Foreseen)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import redraft.commands.arc
-import redraft.solve.stepper
+import redraft.solve.torch_stepper
 from redraft.data.arc import arc_stores, build_arc
 from redraft.evaluate.votes import Votes
 from redraft.models import TRMConfig, build_model
@@ -80,7 +80,7 @@ class Foreseen:
 
 @pytest.fixture
 def foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redraft.solve.stepper, "TorchStepper", Foreseen)
+    monkeypatch.setattr(redraft.solve.torch_stepper, "TorchStepper", Foreseen)
     monkeypatch.setattr(Foreseen, "calls", 0)
 
 

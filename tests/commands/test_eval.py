@@ -51,7 +51,8 @@ def test_a_real_model_and_its_picture(run: Run, weights: Path, tmp_path: Path) -
         (["weights", "make:3", "--steps", "0"], "expected steps and batch-size of at least 1"),
         (["weights", "make:3", "--plot", "x.pdf"], "x.pdf: expected a name that ends in .png or .svg"),
         (["weights", "make:3", "--plot", "nowhere/x.png"], "there is no folder nowhere"),
-        (["weights", "make:3", "--dtype", "int8"], "int8"),
+        (["weights", "make:3", "--dtype", "float16"], "float16"),
+        (["weights", "make:3", "--dtype", "int8", "--device", "cuda"], "device 'cuda': int8 runs on the CPU alone"),
         (["weights", "make:3", "--device", "tpu"], "device 'tpu'"),
     ],
 )

@@ -108,6 +108,7 @@ class TestOutput:
             "status": "solved",
             "answer": ANSWERS[1],
             "steps": 2,
+            "tries": 1,
             "halt_probability": 0.952574,
             "message": "",
             "trace": [
@@ -220,8 +221,13 @@ MISTAKES: list[tuple[list[str], str]] = [
     ([QUESTIONS[0], "--weights", "nowhere"], "nowhere: no such folder, and no weights of that name ship"),
     ([QUESTIONS[0], "--weights", "empty.txt"], "empty.txt: is a file; expected a folder"),
     ([QUESTIONS[0], "--device", "gpu"], "device 'gpu': expected auto, cpu, cuda"),
-    ([QUESTIONS[0], "--max-steps", "0"], "expected max-steps and batch-size of at least 1, got 0 and 64"),
-    ([QUESTIONS[0], "--batch-size", "0"], "expected max-steps and batch-size of at least 1, got 16 and 0"),
+    ([QUESTIONS[0], "--max-steps", "0"], "--max-steps: expected at least 1, got 0"),
+    ([QUESTIONS[0], "--batch-size", "0"], "--batch-size: expected at least 1, or auto, got 0"),
+    (
+        [QUESTIONS[0], "--backend", "numpy", "--dtype", "bfloat16"],
+        "backend numpy: expected dtype float32 and device cpu",
+    ),
+    ([QUESTIONS[0], "--dtype", "int8", "--device", "cuda"], "device 'cuda': int8 runs on the CPU alone"),
     ([QUESTIONS[0], "--delay", "-1"], "--delay: expected at least 0 seconds, got -1"),
     ([QUESTIONS[0], "--json", "--watch"], "--json, --watch and -o exclude each other"),
     ([QUESTIONS[0], "-o", "nowhere/answers.csv"], "nowhere/answers.csv: there is no folder nowhere"),

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-import redraft.solve.stepper
+import redraft.solve.torch_stepper
 from redraft.models import TRMConfig, build_model
 from redraft.models.io import save_weights
 from redraft.solve.stepper import Draft
@@ -58,8 +59,13 @@ class Stepper:
     def __init__(self, model: object, *, device: object = "cpu") -> None:
         pass
 
-    def start(self, inputs: np.ndarray, puzzle_ids: np.ndarray) -> list[tuple[np.ndarray, int]]:
+    def start(
+        self, inputs: np.ndarray, puzzle_ids: np.ndarray, tries: np.ndarray | None = None
+    ) -> list[tuple[np.ndarray, int]]:
         return [(row, 0) for row in inputs]
+
+    def in_parts(self) -> tuple[Any, int]:
+        return self, 1
 
     def step(self, state: list[tuple[np.ndarray, int]]) -> tuple[list[tuple[np.ndarray, int]], Draft]:
         state = [(row, steps + 1) for row, steps in state]
@@ -90,13 +96,13 @@ def saved(folder: Path, task: str, vocab_size: int, seq_len: int) -> Path:
 
 @pytest.fixture
 def maze(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(redraft.solve.stepper, "TorchStepper", Stepper)
+    monkeypatch.setattr(redraft.solve.torch_stepper, "TorchStepper", Stepper)
     return saved(tmp_path / "maze", "maze-4x5", 6, 20)
 
 
 @pytest.fixture
 def letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(redraft.solve.stepper, "TorchStepper", Stepper)
+    monkeypatch.setattr(redraft.solve.torch_stepper, "TorchStepper", Stepper)
     monkeypatch.chdir(tmp_path)
     module = f"own_{abs(hash(tmp_path))}"
     (tmp_path / f"{module}.py").write_text(OWN)

@@ -10,6 +10,7 @@ import pytest
 from redraft.commands import train
 from redraft.recipes import RECIPES
 from redraft.train.config import RunConfig
+from redraft.train.fast import Facts
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -66,6 +67,33 @@ def test_folders_are_numbered(run: Run, asked: list[Any], tmp_path: Path, monkey
     assert asked[0][1] == Path("runs/sudoku-4x4-3")
 
 
+def test_fast_takes_what_helps_and_says_so(run: Run, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    able = Facts(device="cuda", cores=16, threads=16, bfloat16=True, compiler=True, free=10 * 2**30)
+    monkeypatch.setattr(Facts, "of", staticmethod(lambda device: able))
+    status, out, err = run("train", "sudoku-4x4", "--fast", "--model.hidden-size", 32)
+    assert (status, out) == (0, "")
+    config = asked[0][0]
+    assert (config.compile, config.model.dtype, config.model.hidden_size) == (True, "bfloat16", 32)
+    lines = err.splitlines()
+    assert [line.split(":")[1].strip() for line in lines] == [
+        "rows shared by threads", "bfloat16", "compile", "sampling ahead", "micro-batches",
+    ]  # fmt: skip
+    assert lines[2] == "fast: compile: yes, one graph a step, replayed as a CUDA graph"
+
+
+def test_flags_win_over_fast(run: Run, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    able = Facts(device="cuda", cores=16, threads=16, bfloat16=True, compiler=True, free=10 * 2**30)
+    monkeypatch.setattr(Facts, "of", staticmethod(lambda device: able))
+    flags = "--compile False --model.dtype float32 --micro-batch 8 --prefetch 0"
+    assert run("train", "sudoku-4x4", "--fast", *flags.split())[0] == 0
+    config, _, machine, _ = asked[0]
+    assert (config.compile, config.model.dtype, config.micro_batch, machine.prefetch) == (False, "float32", 8, 0)
+
+
+def test_what_was_given_is_told_as_given(run: Run, asked: list[Any]) -> None:
+    assert "fast: sampling ahead: as given" in run("train", "sudoku-4x4", "--fast", "--prefetch", 1)[2]
+
+
 def test_help(run: Run) -> None:
     status, out, _ = run("train", "--help")
     assert status == 0 and all(name in out for name in RECIPES)
@@ -87,6 +115,8 @@ TINY = ["sudoku-4x4", "--tiny", "--steps", "1", "--data.train", "make:8@1", "--d
         (["sudoku-4x4", "--steps", "three"], "three"),
         (["sudoku-4x4", "--optim.kind", "sgd"], "sgd"),
         (["sudoku-4x4", "--steps", "0"], "steps: expected at least 1, got 0"),
+        (["sudoku-4x4", "--micro-batch", "0"], "micro_batch: expected at least 1, got 0"),
+        ([*TINY, "--prefetch", "-1"], "prefetch: expected at least 0 batches, got -1"),
         (["sudoku-4x4", "--exploration", "2"], "exploration: expected a probability, got 2.0"),
         (["sudoku-4x4", "--model.n", "0"], "model.n: expected at least 1, got 0"),
         ([*TINY, "--threads", "0"], "threads: expected at least 1, got 0"),

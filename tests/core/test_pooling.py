@@ -1,24 +1,122 @@
-"""What a cell hears: mean and maximum over its scopes, and over the symbols of a cell."""
+"""What a cell hears: mean and maximum over its scopes, and over the symbols of a cell; quick ways change nothing."""
 
 import pytest
 import torch
+from torch import nn
 
-from redraft.core.pooling import ScopePool, SymbolPool
+from redraft.core.layers import Linear, rms_norm
+from redraft.core.pooling import AxesPool, GatherPool, pooled_residual, scope_pool, symbol_pool
 from redraft.scopes import scope_members
 
+EPS = 1e-5
+SIDE, SYMBOLS, WIDTH = 6, 3, 4
+CELLS = SIDE * SIDE
+JIGSAW = "map:" + "".join("AABBBB" if row % 2 else "AAABBB" for row in range(SIDE))
+BOXES = ["rows", "columns", "all", "blocks-2x3", "blocks-1x2", "blocks-1x1", "map:" + "AAABBB" * 3 + "CCCDDD" * 3]
+OTHERS = ["around", JIGSAW, "map:" + "ABABAB" * SIDE]
 
-@pytest.mark.parametrize("name", ["rows", "blocks-2x3", "around"])
+
+def plain(h: torch.Tensor, pool: nn.Module, members: list[list[int]]) -> torch.Tensor:
+    """The formula: for each cell, gather the cells that it hears, then mean, maximum and linear map."""
+    heard = torch.stack([torch.cat((h[:, cells].mean(1), h[:, cells].amax(1)), -1) for cells in members], 1)
+    return pool.out(heard)
+
+
+def plain_symbols(h: torch.Tensor, pool: nn.Module) -> torch.Tensor:
+    return pool.out(torch.cat((h.mean(2, keepdim=True), h.amax(2, keepdim=True)), -1))
+
+
+@pytest.mark.parametrize("name", BOXES + OTHERS)
 def test_a_pool_tells_each_cell_of_its_scope(name: str) -> None:
     torch.manual_seed(0)
-    pool = ScopePool(4, name, height=6, width=6)
-    h = torch.randn(2, 36, 3, 4)
-    members = scope_members(name, height=6, width=6)
-    want = torch.stack([torch.cat((h[:, cells].mean(1), h[:, cells].amax(1)), -1) for cells in members], 1)
-    torch.testing.assert_close(pool(h), pool.out(want))
+    pool = scope_pool(WIDTH, name, height=SIDE, width=SIDE)
+    h = torch.randn(2, CELLS, SYMBOLS, WIDTH)
+    torch.testing.assert_close(pool(h), plain(h, pool, scope_members(name, height=SIDE, width=SIDE)))
+
+
+@pytest.mark.parametrize(("names", "kind"), [(BOXES, AxesPool), (OTHERS, GatherPool)])
+def test_only_scopes_that_are_boxes_are_seen_as_axes(names: list[str], kind: type[nn.Module]) -> None:
+    for name in names:
+        assert isinstance(scope_pool(WIDTH, name, height=SIDE, width=SIDE), kind), name
+
+
+def test_a_grid_need_not_be_square() -> None:
+    torch.manual_seed(0)
+    h = torch.randn(2, 12, SYMBOLS, WIDTH)
+    for name in ("rows", "columns", "blocks-3x2"):
+        pool = scope_pool(WIDTH, name, height=3, width=4)
+        assert isinstance(pool, AxesPool)
+        torch.testing.assert_close(pool(h), plain(h, pool, scope_members(name, height=3, width=4)))
 
 
 def test_a_symbol_pool_tells_a_cell_of_all_its_symbols() -> None:
     torch.manual_seed(0)
-    pool = SymbolPool(4)
-    h = torch.randn(2, 5, 3, 4)
-    torch.testing.assert_close(pool(h)[:, :, 0], pool.out(torch.cat((h.mean(2), h.amax(2)), -1)))
+    pool = symbol_pool(WIDTH, CELLS)
+    h = torch.randn(2, CELLS, SYMBOLS, WIDTH)
+    torch.testing.assert_close(pool(h), plain_symbols(h, pool).expand_as(h))
+
+
+def state(*, ties: bool = False, symbols: int = SYMBOLS) -> torch.Tensor:
+    """A state, with ties one of few values, so that most maxima are reached more than once."""
+    generator = torch.Generator().manual_seed(1)
+    shape = (2, CELLS, symbols, WIDTH)
+    return torch.randint(3, shape, generator=generator).float() if ties else torch.randn(shape, generator=generator)
+
+
+@pytest.mark.parametrize("ties", [False, True], ids=["distinct", "ties"])
+@pytest.mark.parametrize("symbols", [SYMBOLS, 1])
+@pytest.mark.parametrize(
+    "names", [("rows", "columns", "blocks-2x3"), ("rows", "around"), ("all", JIGSAW), ()], ids=" ".join
+)
+def test_results_and_gradients_of_the_quick_half_block_equal_the_plain_formula(
+    names: tuple[str, ...], symbols: int, ties: bool
+) -> None:
+    """Of maxima that are equal, each gets the same share of the gradient, as `amax` gives it."""
+    torch.manual_seed(0)
+    pools = nn.ModuleList(scope_pool(WIDTH, name, height=SIDE, width=SIDE) for name in names)
+    own, linear = symbol_pool(WIDTH, CELLS), Linear(WIDTH, WIDTH)
+    parts = [*pools, own, linear]
+    towards = torch.randn(2, CELLS, symbols, WIDTH)
+
+    def run(quick: bool) -> list[torch.Tensor]:
+        h = state(ties=ties, symbols=symbols).requires_grad_()
+        if quick:
+            result = pooled_residual(h, parts, eps=EPS)
+        else:
+            total = h + plain_symbols(h, own) + linear(h)
+            for name, pool in zip(names, pools, strict=True):
+                boxes = isinstance(pool, AxesPool)
+                total = total + (plain(h, pool, scope_members(name, height=SIDE, width=SIDE)) if boxes else pool(h))
+            result = rms_norm(total, eps=EPS)
+        weights = [weight for part in parts for weight in part.parameters()]
+        return [result.detach(), *torch.autograd.grad((result * towards).sum(), [h, *weights])]
+
+    for got, want in zip(run(True), run(False), strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_quick_half_block_with_and_without_gradient_and_on_a_strided_state(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    parts = [scope_pool(WIDTH, name, height=SIDE, width=SIDE) for name in ("rows", "blocks-2x3")]
+    h = state().to(dtype)
+    got = pooled_residual(h, parts, eps=EPS)
+    assert got.dtype == dtype and got.requires_grad
+    with torch.inference_mode():
+        assert torch.equal(pooled_residual(h, parts, eps=EPS), got)
+    strided = h.transpose(1, 2).contiguous().transpose(1, 2)
+    torch.testing.assert_close(pooled_residual(strided, parts, eps=EPS), got)
+    want = rms_norm(h + parts[0](h) + parts[1](h), eps=EPS)
+    close = 1e-5 if dtype == torch.float32 else 0.05
+    torch.testing.assert_close(got, want, rtol=close, atol=close)
+    assert torch.equal(h, state().to(dtype)), "its input is not its own to change"
+
+
+def test_a_pool_whose_map_is_of_another_kind_goes_the_plain_way() -> None:
+    """As in int8, where linear maps are replaced by such as keep no weight of floats."""
+    torch.manual_seed(0)
+    pool, own = scope_pool(WIDTH, "rows", height=SIDE, width=SIDE), symbol_pool(WIDTH, CELLS)
+    h = state()
+    want = pooled_residual(h, [pool, own], eps=EPS)
+    pool.out = nn.Sequential(pool.out)
+    torch.testing.assert_close(pooled_residual(h, [pool, own], eps=EPS), want)

@@ -10,7 +10,7 @@ from redraft.look.attention import attention_layers, attention_probabilities
 from redraft.look.trace import probabilities, trace, walk
 from redraft.models import MODELS, ModelConfig, TRMConfig, build_model, model_kind
 from redraft.solve.solver import Solver
-from redraft.solve.stepper import TorchStepper
+from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
 
 TASK = get_task("sudoku-4x4")

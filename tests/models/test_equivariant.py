@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from redraft.core import fused
 from redraft.errors import ConfigError
 from redraft.models import EquivariantConfig, build_model
 from redraft.models.check import check_model
+from redraft.models.equivariant import _least_margin
 from redraft.recipes.alike import equivariant
+from redraft.solve.load import open_weights
 from redraft.tasks import get_task
 
 SUDOKU = get_task("sudoku-6x6")
@@ -43,9 +46,30 @@ def test_keeps_the_contract_without_symbols() -> None:
     check_model(build_model(equivariant(get_task("maze-8x8"), hidden_size=16, n=1, T=1)))
 
 
+def test_a_head_that_reads_the_margin_keeps_the_contract() -> None:
+    check_model(build_model(replace(TINY, halting="margin")))
+
+
+def test_the_margin_is_that_of_the_least_sure_cell() -> None:
+    sure, unsure = [9.0, 1.0, 0.0], [3.0, 2.5, 0.0]
+    found = _least_margin(torch.tensor([[sure, sure], [sure, unsure]]))
+    assert found.tolist() == [[8.0], [0.5]]
+
+
+def test_the_answer_learns_nothing_from_what_the_head_makes_of_the_margin() -> None:
+    model = build_model(replace(TINY, halting="margin"), seed=1)
+    model.halt_head.weight.data.fill_(1.0)
+    tokens = puzzles()
+    output = model(tokens, torch.zeros(len(tokens), dtype=torch.int64), model.initial_carry(len(tokens)))
+    learning = torch.autograd.grad(output.halt_logit.sum(), [*model.parameters()], allow_unused=True)
+    names = [name for (name, _), found in zip(model.named_parameters(), learning, strict=True) if found is not None]
+    assert names == ["halt_head.weight", "halt_head.bias"]
+
+
+@pytest.mark.parametrize("halting", ["pooled", "margin"])
 @pytest.mark.parametrize("mixer", MIXERS)
-def test_renamed_digits_rename_the_answer(mixer: str) -> None:
-    config, tokens = replace(TINY, mixer=mixer), puzzles()
+def test_renamed_digits_rename_the_answer(mixer: str, halting: str) -> None:
+    config, tokens = replace(TINY, mixer=mixer, halting=halting), puzzles()
     names = torch.arange(8)
     names[2:] = torch.tensor([4, 2, 7, 3, 6, 5])
     plain, halt = logits(config, tokens)
@@ -64,6 +88,48 @@ def test_pooling_over_scopes_keeps_every_symmetry_of_sudoku() -> None:
     torch.testing.assert_close(moved, plain[:, order], rtol=1e-4, atol=1e-4)
     mixed = replace(TINY, mixer="mlp")
     assert not torch.allclose(logits(mixed, tokens[:, order])[0], logits(mixed, tokens)[0][:, order], atol=1e-2)
+
+
+@pytest.mark.parametrize("mixer", MIXERS)
+def test_the_quick_way_on_a_cpu_changes_neither_results_nor_gradients(
+    mixer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second step, as training takes it; most cells of the first are alike, so that maxima are reached together."""
+    model = build_model(replace(TINY, mixer=mixer), seed=1)
+    model.halt_head.weight.data.normal_(generator=torch.Generator().manual_seed(2))
+    tokens, ids = puzzles(), torch.zeros(4, dtype=torch.int64)
+    carry = model.initial_carry(4)
+
+    def run() -> list[torch.Tensor]:
+        first = model(tokens, ids, carry)
+        second = model(tokens, ids, first.carry.detach())
+        loss = sum(o.logits.logsumexp(-1).mean() + o.halt_logit.mean() for o in (first, second))
+        return [second.logits.detach(), second.halt_logit.detach(), *torch.autograd.grad(loss, [*model.parameters()])]
+
+    quick = run()
+    monkeypatch.setattr(fused, "applies", lambda h: False)
+    for got, want in zip(quick, run(), strict=True):
+        assert (got - want).norm() <= 1e-4 * want.norm()
+
+
+def test_the_weights_that_ship_answer_alike_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = open_weights("sudoku-6x6-eq").model
+    tokens = torch.from_numpy(SUDOKU.encode(SUDOKU.make(16, 5).questions)).long()
+    ids = torch.zeros(len(tokens), dtype=torch.int64)
+
+    def run() -> tuple[torch.Tensor, torch.Tensor]:
+        carry = model.initial_carry(len(tokens))
+        with torch.no_grad():
+            for _ in range(3):
+                output = model(tokens, ids, carry)
+                carry = output.carry
+        return output.logits.argmax(-1), output.halt_logit
+
+    answers, halt = run()
+    monkeypatch.setattr(fused, "applies", lambda h: False)
+    plain_answers, plain_halt = run()
+    assert torch.equal(answers, plain_answers)
+    torch.testing.assert_close(halt, plain_halt, rtol=1e-2, atol=1e-2)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,25 @@
 """`redraft.load`: names that ship, folders, runs, and what it says of anything else."""
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import redraft
+import redraft.solve.load
 import redraft.weights
+from redraft.core import int8
 from redraft.errors import ConfigError, RedraftError, WeightsError
-from redraft.models import Model, TRMConfig, build_model
+from redraft.models import DirectConfig, Model, TRMConfig, build_model
 from redraft.models.io import save_weights
-from redraft.solve.load import load, open_weights
+from redraft.solve.load import load, open_stepper, open_weights, task_of
+from redraft.solve.numpy_stepper import NumpyStepper
+from redraft.solve.torch_stepper import TorchStepper
+from redraft.tasks import get_task
 
 TINY = TRMConfig(
     vocab_size=6, seq_len=16, hidden_size=16, width_multiple=8, n=1, T=1, mixer="mlp", positions="none",
@@ -82,12 +91,110 @@ def test_a_file_that_is_no_folder(tmp_path: Path) -> None:
 
 def test_options(tmp_path: Path) -> None:
     write(tmp_path / "mine")
-    with pytest.raises(ConfigError, match="dtype: expected one of float32, bfloat16, got 'float16'"):
+    with pytest.raises(ConfigError, match="dtype: expected one of float32, bfloat16, int8, got 'float16'"):
         load(tmp_path / "mine", dtype="float16")
     with pytest.raises(ConfigError, match="device 'gpu'"):
         load(tmp_path / "mine", device="gpu")
     with pytest.raises(ConfigError, match="max_steps"):
         load(tmp_path / "mine", max_steps=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"backend": "jax"}, "backend: expected one of auto, torch, numpy, got 'jax'"),
+        ({"backend": "numpy", "dtype": "bfloat16"}, "backend numpy: expected dtype float32 and device cpu or auto"),
+        ({"backend": "numpy", "device": "cuda"}, "got float32 and cuda"),
+        ({"dtype": "int8", "device": "cuda"}, "device 'cuda': int8 runs on the CPU alone"),
+        ({"dtype": "int8", "backend": "numpy"}, "got int8 and auto"),
+    ],
+)
+def test_what_cannot_be_had_together(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    write(tmp_path / "mine")
+    with pytest.raises(ConfigError, match=message):
+        load(tmp_path / "mine", **options)
+
+
+def test_backends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NumPy is chosen for little work where torch is not in use, and torch for all else."""
+    write(tmp_path / "mine")
+
+    def chosen(**options: Any) -> type:
+        return type(open_stepper(tmp_path / "mine", **options).stepper)
+
+    assert chosen() is chosen(backend="torch") is TorchStepper, "torch is imported here"
+    assert chosen(backend="numpy") is NumpyStepper
+    monkeypatch.setattr(redraft.solve.load, "_torch_in_use", lambda: False)
+    assert chosen() is chosen(device="cpu") is NumpyStepper
+    assert chosen(dtype="bfloat16") is chosen(backend="torch") is chosen(puzzles=10**7) is TorchStepper
+    model = build_model(DirectConfig(vocab_size=6, seq_len=16, hidden_size=16, num_heads=2, puzzle_positions=0))
+    save_weights(tmp_path / "mine", model, task="sudoku-4x4", card={})
+    assert chosen() is TorchStepper
+    with pytest.raises(WeightsError, match="backend numpy runs models of kind trm, not direct"):
+        load(tmp_path / "mine", backend="numpy")
+    (tmp_path / "mine" / "model.safetensors").write_bytes(b"")
+    with pytest.raises(WeightsError, match="damaged or not a safetensors file"):
+        load(tmp_path / "mine")
+
+
+WIDE = TRMConfig(
+    vocab_size=8, seq_len=36, hidden_size=256, num_layers=1, width_multiple=256, n=1, T=1, mixer="mlp",
+    positions="none", puzzle_positions=0, expansion=1,
+)  # fmt: skip
+
+
+@pytest.mark.skipif(not int8.available(), reason="torch has no 8-bit linear maps on this machine")
+def test_int8(tmp_path: Path) -> None:
+    save_weights(tmp_path, build_model(WIDE), task="sudoku-6x6", card={})
+    plain, rounded = (open_stepper(tmp_path, backend="torch", dtype=dtype) for dtype in ("float32", "int8"))
+    assert rounded.device == "cpu"
+    inputs, ids = get_task("sudoku-6x6").make(4, 1).questions.reshape(4, 36) + 1, np.zeros(4, np.int32)
+    want, got = (opened.stepper.step(opened.stepper.start(inputs, ids))[0] for opened in (plain, rounded))
+    off = float((got.carry.y - want.carry.y).square().mean().sqrt())  # of values whose root mean square is 1
+    assert 0 < off < 0.1, "rounded to 8 bits, and not much further"
+
+
+@pytest.mark.parametrize(
+    ("able", "said"),
+    [(True, "int8: all linear maps of these weights are too small to gain by it"), (False, "no 8-bit linear maps")],
+)
+def test_int8_falls_back(
+    able: bool, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing comes of it, one line says so, and answers are those of float32."""
+    if able and not int8.available():
+        pytest.skip("torch has no 8-bit linear maps on this machine")
+    monkeypatch.setattr(int8, "available", lambda: able)
+    answer = load("sudoku-6x6", dtype="int8").solve("..31..5.....16......2.......5.....46")
+    assert answer.solved
+    told = capsys.readouterr().err
+    assert said in told and told.endswith("running in float32\n") and told.count("\n") == 1
+
+
+def test_task_of(tmp_path: Path) -> None:
+    write(tmp_path / "mine")
+    assert task_of("sudoku-6x6") == "sudoku-6x6" and task_of(tmp_path / "mine" / "model.safetensors") == "sudoku-4x4"
+    (tmp_path / "mine" / "config.json").write_text("[]")
+    with pytest.raises(WeightsError, match=r"config\.json: expected a JSON object"):
+        task_of(tmp_path / "mine")
+
+
+WITHOUT_TORCH = """
+import sys
+import redraft
+from redraft.cli import main
+assert main(["solve", "sudoku", {puzzle!r}]) == 0
+assert redraft.load("sudoku-6x6").solve({puzzle!r}).solved
+print(sorted({{"torch", "numba", "safetensors"}} & set(sys.modules)))
+"""
+
+
+def test_a_puzzle_is_solved_without_torch() -> None:
+    task = get_task("sudoku-6x6")
+    made = task.make(1, 0)
+    code = WITHOUT_TORCH.format(puzzle=task.format(made.questions[0]))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split("\n") == [task.format(made.answers[0]), "[]", ""], done.stderr
 
 
 def test_weights_of_an_unknown_task(tmp_path: Path) -> None:

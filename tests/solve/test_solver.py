@@ -1,7 +1,7 @@
 """The solver's bookkeeping, on a scripted stepper: halting one by one, refilling, order, verdicts."""
 
 from collections.abc import Iterator
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -21,16 +21,23 @@ KEYS = {row.tobytes(): number for number, row in enumerate(TASK.encode(MADE.ques
 class Scripted:
     """Puzzle k is answered rightly from step `right_from[k]` on, and its halting head fires from `sure_from[k]` on.
 
-    A state is a list of (puzzle, steps done), so that a slot mixed up with another shows in the drafts.
+    A state is a list of (puzzle, steps done), so that a slot mixed up with another shows in the drafts. Where a step
+    has `parts`, its numbers count them. `tries` are those of all puzzles that were begun, in order.
     """
 
-    def __init__(self, right_from: list[int], sure_from: list[int] | None = None) -> None:
-        self.right_from, self.sure_from = right_from, sure_from or [10**6] * len(right_from)
+    def __init__(self, right_from: list[int], sure_from: list[int] | None = None, *, parts: int = 1) -> None:
+        self.right_from, self.sure_from, self.parts = right_from, sure_from or [10**6] * len(right_from), parts
         self.widths: list[int] = []
+        self.tries: list[tuple[int, int]] = []
 
-    def start(self, inputs: np.ndarray, puzzle_ids: np.ndarray) -> list[tuple[int, int]]:
+    def start(self, inputs: np.ndarray, puzzle_ids: np.ndarray, tries: np.ndarray) -> list[tuple[int, int]]:
         assert inputs.shape == (len(puzzle_ids), 16)
-        return [(KEYS[row.tobytes()], 0) for row in inputs]
+        numbers = [KEYS[row.tobytes()] for row in inputs]
+        self.tries += zip(numbers, tries.tolist(), strict=True)
+        return [(number, 0) for number in numbers]
+
+    def in_parts(self) -> tuple["Scripted", int]:
+        return self, self.parts
 
     def step(self, state: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], Draft]:
         self.widths.append(len(state))
@@ -103,9 +110,55 @@ def test_rule_head_stops_right_or_wrong() -> None:
     assert answers[0].halt_probability == pytest.approx(1 / (1 + np.exp(-2)))
 
 
+def test_rule_head_stops_only_where_it_is_sure_enough() -> None:
+    logit_of_the_script = 2.0  # a probability of 0.881
+    for sure, steps in ((0.5, 1), (0.88, 1), (0.89, 6)):
+        answers = solve(Scripted([9], sure_from=[1]), halt="head", sure=sure, max_steps=6)
+        assert [answer.steps for answer in answers] == [steps], f"a logit of {logit_of_the_script} at sure={sure}"
+
+
+@pytest.mark.parametrize("options", [{"sure": 0.0}, {"sure": 1.0}, {"restart": -1}, {"max_steps": 0}])
+def test_options_that_cannot_be_meant(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        Solver(Scripted([]), TASK, **options)
+
+
 def test_rule_rules_ignores_the_head() -> None:
     answers = solve(Scripted([2, 3], sure_from=[1, 1]), halt="rules")
     assert [(answer.steps, answer.solved) for answer in answers] == [(2, True), (3, True)]
+
+
+def test_rules_are_asked_after_every_part_of_a_step() -> None:
+    answers = solve(Scripted([1, 3, 4, 99], parts=2), max_steps=3, batch_size=2)
+    assert [(answer.steps, answer.solved) for answer in answers] == [(1, True), (2, True), (2, True), (3, False)]
+    # drafts are kept at the ends of steps, and where a puzzle stops
+    assert [len(answer.trace) for answer in answers] == [1, 2, 2, 3]
+    np.testing.assert_array_equal(answers[1].trace[-1].grid, MADE.answers[1])
+
+
+@pytest.mark.parametrize("halt", ["head", "never"])
+def test_other_rules_leave_steps_whole(halt: HaltRule) -> None:
+    solver = Solver(Scripted([1], parts=2), TASK, halt=halt, restart=1)  # type: ignore[arg-type]
+    assert (solver.parts, solver.restart) == (1, 0)
+
+
+def test_a_puzzle_is_begun_again_until_all_steps_are_spent() -> None:
+    stepper = Scripted([2, 99, 1])
+    answers = solve(stepper, restart=2, max_steps=5, batch_size=2)
+    assert [(a.steps, a.tries, a.solved) for a in answers] == [(2, 1, True), (5, 3, False), (1, 1, True)]
+    assert stepper.tries == [(0, 0), (1, 0), (1, 1), (2, 0), (1, 2)]
+    assert [len(answer.trace) for answer in answers] == [2, 5, 1]
+
+
+def test_a_restart_waits_for_whole_steps() -> None:
+    answers = solve(Scripted([99], parts=3), restart=2, max_steps=4)
+    assert [(answer.steps, answer.tries) for answer in answers] == [(4, 2)]
+
+
+def test_puzzles_begun_again_keep_their_place_in_the_batch() -> None:
+    stepper = Scripted([99] * 6)
+    solve(stepper, restart=1, max_steps=3, batch_size=4)
+    assert max(stepper.widths) == 4 and sum(stepper.widths) == 18
 
 
 def test_rule_never_goes_to_the_last_step() -> None:

@@ -1,6 +1,6 @@
 """A training run small enough to repeat many times in a test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,14 @@ from redraft.recipes import get_recipe
 from redraft.tasks import get_task
 from redraft.train.config import RunConfig
 from redraft.train.loop import Trainer
+
+
+@pytest.fixture(autouse=True)
+def same_threads() -> Iterator[None]:
+    """Torch has as many threads after a test as before: runs set them, and two on a busy core are slow."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,24 +1,84 @@
-"""A compiled network trains as the plain one does."""
+"""A compiled step trains as the plain one does, as one graph that is compiled once."""
 
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
+from redraft.models import HRMConfig, ModelConfig, build_model
+from redraft.train import compiled
+from redraft.train.compiled import CompiledForward, forward_of
 from redraft.train.config import RunConfig
+from redraft.train.forward import Forward
 from redraft.train.loop import Trainer
+
+CPU = torch.device("cpu")
+# what a compiler of another project warns about is not ours to mend
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture
+def as_traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps are traced as one graph and differentiated, but no code is generated, which takes minutes."""
+    torch.compiler.reset()
+    counters.clear()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    monkeypatch.setattr(compiled, "missing_compiler", lambda device: None)
+
+
+def assert_same_weights(run: Trainer, plain: Trainer) -> None:
+    torch.testing.assert_close(run.learner.flat.values, plain.learner.flat.values, rtol=0, atol=1e-5)
+    torch.testing.assert_close(run.learner.tables[0], plain.learner.tables[0], rtol=0, atol=1e-5)
+    assert torch.equal(run.slots.halted, plain.slots.halted)
+    assert run.learner.model.state_dict().keys() == plain.learner.model.state_dict().keys()
+
+
+@pytest.mark.usefixtures("as_traced")
+@pytest.mark.parametrize("recompute", [False, True])
+def test_a_step_is_one_graph_traced_once(trainer: Callable[..., Trainer], tiny: RunConfig, recompute: bool) -> None:
+    config = replace(tiny, model=replace(tiny.model, num_layers=1), steps=50, recompute=recompute)
+    plain, run = trainer("plain", config=config), trainer("compiled", config=replace(config, compile=True))
+    assert len(run.learner.threads.slices(100)) == 1, "a compiler is not to be called by several threads"
+    plain.train_step()
+    run.train_step()
+    with torch.compiler.set_stance("fail_on_recompile"):
+        for _ in range(49):
+            plain.train_step()
+            run.train_step()
+    assert counters["stats"]["unique_graphs"] == 1
+    assert_same_weights(run, plain)
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-@pytest.mark.filterwarnings("ignore")  # what a compiler of another project warns about is not ours to mend
-def test_compiled_training_equals_plain_training(trainer: Callable[..., Trainer], tiny: RunConfig) -> None:
-    plain = trainer("plain")
-    compiled = trainer("compiled", config=replace(tiny, compile=True))
+def test_generated_code_trains_the_same_weights(trainer: Callable[..., Trainer], tiny: RunConfig) -> None:
+    config = replace(tiny, model=replace(tiny.model, num_layers=1, T=1, n=1))
+    plain, run = trainer("plain", config=config), trainer("compiled", config=replace(config, compile=True))
     for _ in range(4):
         plain.train_step()
-        compiled.train_step()
-    torch.testing.assert_close(compiled.learner.flat.values, plain.learner.flat.values, rtol=1e-4, atol=1e-5)
-    assert torch.equal(compiled.slots.halted, plain.slots.halted)
-    assert compiled.learner.model.state_dict().keys() == plain.learner.model.state_dict().keys()
+        run.train_step()
+    assert_same_weights(run, plain)
+
+
+def test_what_is_not_one_graph_is_compiled_by_networks(tiny: RunConfig) -> None:
+    config: ModelConfig = HRMConfig(vocab_size=6, seq_len=16, hidden_size=8, num_heads=2, puzzle_dim=8)
+    said: list[str] = []
+    forward = CompiledForward(build_model(config), tiny, CPU, tell=said.append)
+    assert said == [
+        "compile: a step of HRM is not one graph (its puzzle table is looked up amid the step); "
+        "its networks are compiled"
+    ]
+    assert all(network._compiled_call_impl is not None for network in forward.model.networks())
+
+
+def test_without_a_compiler_the_run_goes_on(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    said: list[str] = []
+    forward = forward_of(build_model(tiny.model), replace(tiny, compile=True), CPU, tell=said.append)
+    assert type(forward) is Forward
+    assert said == ["compile: a C++ compiler (g++) is missing on this machine; the run goes on without compiling"]

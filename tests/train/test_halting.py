@@ -169,7 +169,7 @@ def test_without_halting_every_slot_gets_all_its_steps(trainer: MakeTrainer, tin
 def test_an_oracle_stops_exactly_when_right(trainer: MakeTrainer, tiny: RunConfig) -> None:
     """Nothing is asked of every other slot, so that whatever it answers is right; the others know nothing yet."""
     run = trainer("run", config=replace(tiny, halting="oracle", exploration=0.0, max_steps=4))
-    run.sampler = HalfAsked(run.sampler)  # type: ignore[assignment]
+    run.feed.sampler = HalfAsked(run.feed.sampler)  # type: ignore[assignment]
     right = torch.arange(len(run.slots.halted)) % 2 == 0
     for number, (steps, halted) in enumerate(slots_after(run, 4), start=1):
         assert torch.equal(steps, torch.where(right, 1, number))

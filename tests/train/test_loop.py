@@ -241,10 +241,10 @@ def test_a_tiny_model_learns_one_puzzle_by_heart(trainer: MakeTrainer, tiny: Run
         exploration=0.1,
     )
     run = trainer(f"{kind}-{loss}", config=config)
-    one = run.sampler.store.rows(slice(1))
-    run.sampler = Sampler(one, run.task, batch_size=config.batch_size, seed=config.seed, augment=False)
+    one = run.feed.sampler.store.rows(slice(1))
+    run.feed.sampler = Sampler(one, run.task, batch_size=config.batch_size, seed=config.seed, augment=False)
     run.run(no_figures, [])
-    batch = run.sampler.batch(0)
+    batch = run.feed.sampler.batch(0)
     tokens, labels = torch.from_numpy(batch.inputs).long(), torch.from_numpy(batch.labels).long()
     carry = run.learner.model.initial_carry(len(tokens))
     for _ in range(3):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-import redraft
+from redraft.bench.machine import environment
 from redraft.bench.peak import SIDE, shape_rates, square_rate
 from redraft.bench.sides import Job
 from redraft.bench.timing import spread
 from redraft.errors import RedraftError
-from redraft.models.trm import TRMConfig
+from redraft.models.network import RecursiveConfig
 
 Tell = Callable[[str], None]
 
@@ -35,15 +35,13 @@ class Worker:
     def __init__(self, job: Job) -> None:
         self.job = job
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed in __exit__)
-        source = str(Path(redraft.__file__).parents[1])
-        paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "redraft.bench.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(job.threads)},
+            env=environment(job.threads),
         )
 
     def __enter__(self) -> Worker:
@@ -84,12 +82,12 @@ class Entrant:
 
 
 def contest(
-    entrants: Sequence[Entrant], *, config: TRMConfig, warmup: int, repeats: int, tell: Tell, folder: Path
+    entrants: Sequence[Entrant], *, config: RecursiveConfig, warmup: int, repeats: int, tell: Tell, folder: Path
 ) -> dict[str, Any]:
     """Times of all entrants, one repeat each in turn, with a large matrix product timed in every round.
 
-    Returns `runs` (an entrant each: raw `rounds`, `first_seconds`, memory), `peak`, and `agreement` of the first
-    entrant with every other implementation.
+    Returns `runs` (an entrant each: raw `rounds`, `first_seconds`, memory), `peak`, and `agreement` of every other
+    implementation with the first entrant.
     """
     with ExitStack() as stack:
         workers: dict[Job, Worker] = {}
@@ -128,21 +126,28 @@ def contest(
 
 
 def _agreement(entrants: Sequence[Entrant], workers: dict[Job, Worker], folder: Path) -> dict[str, Any]:
-    """How far the logits after one step are from ours, for each other side that is not compiled."""
+    """How far the logits after one step are from ours, for each other job that is not compiled, by its entrant."""
     ours = entrants[0].job
-    others = {e.job.side: e.job for e in entrants if e.job.side != ours.side and not e.job.compile}
-    logits = {}
-    for job in (ours, *others.values()) if others else ():
-        file = folder / f"logits-{job.side}.npy"
+    others: dict[Job, str] = {}
+    for entrant in entrants:
+        if entrant.job != ours and not entrant.job.compile:
+            others.setdefault(entrant.job, entrant.name)
+    if not others:
+        return {}
+    file = folder / "logits.npy"
+
+    def logits(job: Job) -> NDArray[np.float32]:
         workers[job].ask({"do": "logits", "file": str(file)})
-        logits[job.side] = np.load(file)
-    mine = logits.get(ours.side)
+        found: NDArray[np.float32] = np.load(file)
+        return found
+
+    mine = logits(ours)
+    return {name: _difference(mine, logits(job)) for job, name in others.items()}
+
+
+def _difference(mine: NDArray[np.float32], theirs: NDArray[np.float32]) -> dict[str, float]:
     return {
-        side: {
-            "max_logit_difference": float(np.abs(mine - logits[side]).max()),
-            "largest_logit": float(np.abs(mine).max()),
-            "same_predictions": float((mine.argmax(-1) == logits[side].argmax(-1)).mean()),
-        }
-        for side in others
-        if mine is not None
+        "max_logit_difference": float(np.abs(mine - theirs).max()),
+        "largest_logit": float(np.abs(mine).max()),
+        "same_predictions": float((mine.argmax(-1) == theirs.argmax(-1)).mean()),
     }

@@ -1,4 +1,4 @@
-"""Floating-point operations of a TRM's supervision step, counted from its shape: matrix products only."""
+"""Floating-point operations of a supervision step, counted from the model's shape: matrix products only."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from redraft.core.layers import swiglu_width
 from redraft.errors import ConfigError
 from redraft.models import ModelConfig
+from redraft.models.hrm import ONE_STEP, HRMConfig
+from redraft.models.network import RecursiveConfig
 from redraft.models.trm import TRMConfig
 
 
@@ -26,16 +28,26 @@ class Product:
         return 2 * self.rows * self.inner * self.columns * self.times
 
 
-def counted(model: ModelConfig) -> TRMConfig:
+def counted(model: ModelConfig) -> RecursiveConfig:
     """The configuration of a model whose operations are counted here; raises ConfigError for another kind."""
-    if type(model) is not TRMConfig:
-        raise ConfigError(
-            f"bench: counts the operations of a TRM, not of {type(model).__name__.removesuffix('Config')}"
-        )
+    if type(model) not in (TRMConfig, HRMConfig):
+        kind = type(model).__name__.removesuffix("Config")
+        raise ConfigError(f"bench: counts the operations of a TRM or an HRM, not of {kind}")
+    assert isinstance(model, RecursiveConfig)
     return model
 
 
-def network_products(config: TRMConfig, batch: int) -> list[Product]:
+def evaluations(config: RecursiveConfig) -> int:
+    """Of a network in a supervision step: n of the latent and one of the answer, T times."""
+    return config.T * (config.n + 1)
+
+
+def backpropagated(config: RecursiveConfig) -> int:
+    """The evaluations that the gradient passes through: the last recursion of a TRM, the last two of an HRM."""
+    return ONE_STEP if isinstance(config, HRMConfig) else config.n + 1
+
+
+def network_products(config: RecursiveConfig, batch: int) -> list[Product]:
     """The matrix products of one evaluation of the network on (batch, S, D)."""
     features, positions, layers = config.hidden_size, config.puzzle_positions + config.seq_len, config.num_layers
     cells = batch * positions
@@ -58,36 +70,37 @@ def network_products(config: TRMConfig, batch: int) -> list[Product]:
     return [*mixing, *_swiglu("mlp", cells, features, config)]
 
 
-def head_products(config: TRMConfig, batch: int) -> list[Product]:
+def head_products(config: RecursiveConfig, batch: int) -> list[Product]:
     """The matrix products of the answer head and the halting head."""
-    features = config.hidden_size
+    features, outputs = config.hidden_size, 2 if isinstance(config, HRMConfig) else 1
     return [
         Product(name="answer_head", rows=batch * config.seq_len, inner=features, columns=config.vocab_size),
-        Product(name="halt_head", rows=batch, inner=features, columns=1),
+        Product(name="halt_head", rows=batch, inner=features, columns=outputs),
     ]
 
 
-def inference_flops(config: TRMConfig, batch: int = 1) -> int:
-    """Of a supervision step without gradient: `T (n+1)` evaluations of the network, and the heads.
+def inference_flops(config: RecursiveConfig, batch: int = 1) -> int:
+    """Of a supervision step without gradient: all evaluations of the network, and the heads.
 
     26 GFLOP for one Sudoku at the paper's size (MLP mixer, D = 512, 97 positions, T = 3, n = 6: 21 evaluations).
     """
-    evaluations = config.T * (config.n + 1)
-    return evaluations * _total(network_products(config, batch)) + _total(head_products(config, batch))
+    return evaluations(config) * _total(network_products(config, batch)) + _total(head_products(config, batch))
 
 
-def training_flops(config: TRMConfig, batch: int = 1) -> int:
+def training_flops(config: RecursiveConfig, batch: int = 1, *, looks_ahead: bool = False) -> int:
     """Of a supervision step with its backward pass, nothing recomputed.
 
-    Back-propagation goes through the last recursion alone, n+1 evaluations and the heads, and costs two products
+    Back-propagation goes through the last evaluations alone (`backpropagated`) and the heads, and costs two products
     for each of the forward pass: the gradient of its input and that of its weights (for attention: of both factors).
-    43 GFLOP for one Sudoku at the paper's size: 21 evaluations forward and twice 7 backward, 35 in all.
+    43 GFLOP for one Sudoku at the paper's size: 21 evaluations forward and twice 7 backward, 35 in all. `looks_ahead`:
+    whether halting is learnt by Q-learning, which costs a second forward pass.
     """
-    backward = (config.n + 1) * _total(network_products(config, batch)) + _total(head_products(config, batch))
-    return inference_flops(config, batch) + 2 * backward
+    once = _total(network_products(config, batch))
+    backward = backpropagated(config) * once + _total(head_products(config, batch))
+    return (1 + looks_ahead) * inference_flops(config, batch) + 2 * backward
 
 
-def _swiglu(name: str, rows: int, features: int, config: TRMConfig) -> list[Product]:
+def _swiglu(name: str, rows: int, features: int, config: RecursiveConfig) -> list[Product]:
     width = swiglu_width(features, config.expansion, config.width_multiple)
     shape = {"rows": rows, "times": config.num_layers}
     return [

@@ -1,4 +1,4 @@
-"""What a figure was measured on: processor, threads, versions, commit, and the memory of this process."""
+"""What a figure was measured on: processor, threads, versions, commit, memory; and what a further process needs."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ def context(threads: int) -> dict[str, Any]:
         "redraft": redraft.__version__,
         "commit": commit(Path(redraft.__file__).parent),
     }
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Variables for a Python process that is to import this very redraft and use so many threads."""
+    paths = [str(Path(redraft.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads)}
 
 
 def cpu_name() -> str:

@@ -16,19 +16,22 @@ import torch
 from redraft.bench.contest import Entrant, Tell, contest
 from redraft.bench.flops import counted, inference_flops, training_flops
 from redraft.bench.peak import ideal_seconds
-from redraft.bench.published import published_arch, published_settings, to_published
+from redraft.bench.published import THEIR_MULTIPLE, published_arch, published_settings, to_published
 from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, RUN, STORE, WEIGHTS, Job
 from redraft.bench.timing import rate, ratio, spread
+from redraft.core import int8
 from redraft.data.build import open_source
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError
 from redraft.models import TRM, Model, build_model
 from redraft.models.io import save_weights
+from redraft.models.network import RecursiveConfig
 from redraft.recipes import get_recipe
 from redraft.solve.load import open_weights
 from redraft.tasks import get_task
 from redraft.train.config import RunConfig, run_to_dict
+from redraft.train.halting import get_halting
 
 LOSSES = {"stablemax": "stablemax_cross_entropy", "softmax": "softmax_cross_entropy"}
 TRAIN_PUZZLES = 64
@@ -45,6 +48,7 @@ class Settings:
     threads: int
     seed: int = 0
     compile: bool = False
+    int8: bool = False
     reference: Path | None = None
     weights: str | None = None
     steps: int = 16
@@ -88,14 +92,17 @@ def bench_train(settings: Settings, tell: Tell) -> dict[str, Any]:
         found = contest(
             entrants, config=shape, warmup=settings.warmup, repeats=settings.repeats, tell=tell, folder=folder
         )
-    flops = training_flops(shape)
+    looks_ahead = get_halting(run.halting).looks_ahead
+    flops = training_flops(shape, looks_ahead=looks_ahead)
+    ideal = ideal_seconds(shape, found["peak"]["shapes"], training=True, looks_ahead=looks_ahead)
     figures = {
         "recipe": run.recipe,
         "optimiser": run.optim.kind,
         "batch_size": settings.batch_size,
         "unit": "examples/s",
         "gflop": flops / 1e9,
-        "ideal": settings.batch_size / ideal_seconds(shape, found["peak"]["shapes"], training=True),
+        "ideal": settings.batch_size / ideal,
+        **_changed_in_reference(shape, settings),
     }
     return _sum_up(figures, found, amount=settings.batch_size, flops=flops)
 
@@ -106,6 +113,9 @@ def bench_solve(settings: Settings, tell: Tell) -> dict[str, Any]:
     shape = counted(run.model)
     modes = ("never", "head", "rules") if settings.weights is not None else ("never",)
     count = settings.puzzles or settings.batch_size
+    if settings.int8 and (problem := _no_int8(model)):
+        tell(f"int8 is left out: {problem}")
+        settings = replace(settings, int8=False)
     with TemporaryDirectory(prefix="redraft-bench-") as name:
         folder = Path(name)
         tell("making puzzles")
@@ -126,8 +136,16 @@ def bench_solve(settings: Settings, tell: Tell) -> dict[str, Any]:
         "unit": "puzzles/s",
         "gflop": step * settings.steps / 1e9,
         "ideal": settings.batch_size / each,
+        **_changed_in_reference(shape, settings),
     }
     return _sum_up(figures, found, amount=count, flops=step)
+
+
+def _no_int8(model: Model) -> str:
+    """Why the model cannot be run in 8-bit integers here; empty where it can."""
+    if not int8.available():
+        return "torch has no 8-bit linear maps on this machine"
+    return "" if int8.share_quantised(int8.quantised(model)) else "every linear map is too small to gain by it"
 
 
 def _solving_model(settings: Settings) -> tuple[RunConfig, Model]:
@@ -154,7 +172,12 @@ def _prepare(folder: Path, run: RunConfig, model: Model, store: Store, settings:
     arch = published_arch(
         model.config, batch_size=settings.batch_size, max_steps=max_steps, exploration=run.exploration
     )
-    described = {"arch": arch, "settings": published_settings(run), "loss": LOSSES[run.loss]}
+    described = {
+        "arch": arch,
+        "width_multiple": model.config.width_multiple,
+        "settings": published_settings(run),
+        "loss": LOSSES[run.loss],
+    }
     (folder / ARCH).write_text(json.dumps(described))
     torch.save(to_published(model), folder / PUBLISHED)
     sampler = Sampler(store, get_task(run.task), batch_size=settings.batch_size, seed=run.seed)
@@ -181,21 +204,33 @@ def _entrants(kind: str, task: str, settings: Settings, folder: Path, *, modes: 
     if settings.reference is not None:
         theirs = replace(job, side=f"reference-{kind}", reference=str(settings.reference.resolve()))
         entrants.insert(1, Entrant(name="reference", job=theirs))
+    twins = [e for e in entrants if e.mode in ("", "never")]
+    if settings.int8:
+        entrants.append(Entrant(name="redraft, int8", job=replace(job, int8=True), mode=modes[0]))
     if settings.compile:
-        twins = [e for e in entrants if e.mode in ("", "never")]
         entrants += [replace(e, name=f"{e.name}, compiled", job=replace(e.job, compile=True)) for e in twins]
     return entrants
+
+
+def _changed_in_reference(shape: RecursiveConfig, settings: Settings) -> dict[str, Any]:
+    """What the published code was told to do otherwise than it says, so that both sides run the same model."""
+    multiple = shape.width_multiple
+    if settings.reference is None or multiple == THEIR_MULTIPLE:
+        return {}
+    return {"reference_changed": f"inner widths rounded up to multiples of {multiple}, not of {THEIR_MULTIPLE}"}
 
 
 def _sum_up(figures: dict[str, Any], found: dict[str, Any], *, amount: int, flops: int) -> dict[str, Any]:
     """Rates and shares beside the raw times; ratios of ours to the reference, round by round."""
     peak = found["peak"]["square"]["median"]
+    ideal = figures["gflop"] * figures["ideal"]  # GFLOP/s
     seconds = {run["name"]: [each["seconds"] for each in run["rounds"]] for run in found["runs"]}
     for run in found["runs"]:
         times = seconds[run["name"]]
         done = flops * amount * run["rounds"][0].get("steps", 1) / 1e9  # steps that were saved by halting do not count
         gflops = done / spread(times)["median"]
-        run |= {"seconds": spread(times), "rate": rate(amount, times), "gflops": gflops, "share": gflops / peak}
+        run |= {"seconds": spread(times), "rate": rate(amount, times), "gflops": gflops}
+        run |= {"share": gflops / peak, "of_ideal": gflops / ideal}
     names = list(seconds)
     pairs = [(a, b) for b in names if b.startswith("reference") for a in names if not a.startswith("reference")]
     pairs += [(name, names[0]) for name in names[1:] if not name.startswith("reference")]

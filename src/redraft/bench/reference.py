@@ -2,7 +2,8 @@
 
 Repository SamsungSAILMontreal/TinyRecursiveModels. What surrounds its modules here does what its `pretrain.py`
 (`train_batch`, `evaluate`) does, on a CPU and in float32. Its AdamAtan2 is a CUDA extension, so it trains with
-AdamW, and so do we when compared. Its batches lie ready in memory: its loader works in another process.
+AdamW, and so do we when compared. Its batches lie ready in memory: its loader works in another process. It rounds
+inner widths up to multiples of 256; for models with another multiple, that number alone is replaced as it is imported.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from redraft.bench.published import THEIR_MULTIPLE
 from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, STORE, Job, share_solved
 from redraft.data.store import Store
 from redraft.models.io import read_json
@@ -31,6 +33,8 @@ class _Reference:
         sys.path.insert(0, job.reference)
         folder = Path(job.folder)
         self.job, self.described = job, read_json(folder / ARCH)
+        if self.described["width_multiple"] != THEIR_MULTIPLE:
+            _round_widths_to(self.described["width_multiple"])
         self.model: Any = import_module("models.recursive_reasoning.trm").TinyRecursiveReasoningModel_ACTV1(
             self.described["arch"]
         )
@@ -131,6 +135,13 @@ class ReferenceSolve(_Reference):
             carry, _, _, kept, finished = self.call(carry=carry, batch=batch, return_keys={"preds"})
         found: Tensor = kept["preds"]
         return found
+
+
+def _round_widths_to(multiple: int) -> None:
+    """Has the published layers round inner widths up to this multiple rather than to their own."""
+    layers: Any = import_module("models.layers")
+    rounded_up = layers._find_multiple
+    layers._find_multiple = lambda width, _: rounded_up(width, multiple)
 
 
 def _batch(inputs: Any, labels: Any, ids: Any) -> dict[str, Tensor]:

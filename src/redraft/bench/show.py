@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 
-def show(result: dict[str, Any], console: Console) -> None:
-    """Prints whatever benchmarks the result holds."""
+def show_machine(result: dict[str, Any], console: Console) -> None:
+    """What everything that follows was measured on."""
     machine = result["machine"]
     console.print(
         f"{machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads, torch {result['torch']}, "
@@ -17,46 +17,101 @@ def show(result: dict[str, Any], console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    for kind in ("train", "solve"):
-        if kind in result:
-            _show_models(kind, result[kind], console)
-    if "make" in result:
-        _show_make(result["make"], console)
 
 
-def _show_models(kind: str, found: dict[str, Any], console: Console) -> None:
-    console.print(_runs_table(kind, found))
+def show_train(found: dict[str, Any], console: Console) -> None:
+    """A table of `bench.models.bench_train`."""
+    _show_models(f"train: {found['recipe']}, {found['optimiser']}", found, console)
+
+
+def show_solve(found: dict[str, Any], console: Console) -> None:
+    """A table of `bench.models.bench_solve`."""
+    _show_models(f"solve: {found['recipe']}, {found['steps']} steps", found, console)
+
+
+def show_data(found: dict[str, Any], console: Console) -> None:
+    """A table of `bench.data.bench_data`."""
+    gpu = found["gpu"]
+    table = _table("data", "median (least–greatest)", "unit", f"of {gpu['name']}'s appetite")
+    for row in found["rows"]:
+        share = f"{row['of_gpu']:.1f}×" if "of_gpu" in row else ""
+        table.add_row(row["name"], spread_words(row), row["unit"], share)
+    console.print(table)
+    console.print(
+        f"appetite: an assumption, {gpu['name']} in bfloat16 at {gpu['share']:.0%} of {gpu['tflops']:,.0f} TFLOP/s; "
+        "rows are sampled by one thread\n",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def show_start(found: dict[str, Any], console: Console) -> None:
+    """A table of `bench.start.bench_start`."""
+    table = _table("start", "median (least–greatest)", "unit")
+    for row in found["rows"]:
+        table.add_row(row["name"], spread_words(row), row["unit"])
+    console.print(table)
+
+
+def show_scale(found: dict[str, Any], console: Console) -> None:
+    """Tables of `bench.scale.bench_scale`."""
+    table = _table("scale: ms of the processor, one thread", "", "solve", "predicted", "train", "predicted")
+    for axis in found["axes"].values():
+        for i, point in enumerate(axis["points"]):
+            cells = [text for mode in ("solve", "train") for text in _beside(point.get(mode))]
+            table.add_row("" if i else axis["label"], f"{point['value']:,}", *cells)
+        table.add_section()
+    console.print(table)
+    roofline = found["roofline"]
+    memory = found["memory"]
+    lines = [
+        f"roof: {figure_words(found['peak']['gflops'])} GFLOP/s in a product of side {found['peak']['side']}, "
+        f"{figure_words(memory['gbs'])} GB/s from memory, {figure_words(memory['cached_gbs'])} GB/s from cache"
+    ]
+    for mode in ("solve", "train"):
+        step = roofline[mode]
+        lines.append(
+            f"{roofline['recipe']}, batch {roofline['case']['batch']}, {mode}: "
+            f"{figure_words(step['gflops'])} GFLOP/s at {figure_words(step['intensity'])} operations a byte; "
+            f"predicted {_predicted(step):.0%} of the measured time"
+        )
+    console.print("\n".join(lines) + "\n", highlight=False, soft_wrap=True)
+
+
+def _show_models(title: str, found: dict[str, Any], console: Console) -> None:
+    console.print(_runs_table(title, found))
     square = found["peak"]["square"]
     lines = [
-        f"peak: {_spread(square)} GFLOP/s in a float32 product of side {square['side']}, between the rounds",
-        f"ideal: {_figure(found['ideal'])} {found['unit']} if only the step's own matrix products took time",
+        f"peak: {spread_words(square)} GFLOP/s in a float32 product of side {square['side']}, between the rounds",
+        f"ideal: {figure_words(found['ideal'])} {found['unit']} if only the step's own matrix products took time, "
+        "each at the rate of torch's library",
     ]
-    lines += [f"{name}: {_spread(value)} times as fast" for name, value in found["ratios"].items()]
-    for side, check in found["agreement"].items():
+    if "reference_changed" in found:
+        lines.append(f"changed in the reference: {found['reference_changed']}")
+    lines += [f"{name}: {spread_words(value)} times as fast" for name, value in found["ratios"].items()]
+    for name, check in found["agreement"].items():
         lines.append(
-            f"same weights, same puzzles, after one step: logits differ from {side}'s by at most "
+            f"same weights, same puzzles, after one step: logits of {name} differ by at most "
             f"{check['max_logit_difference']:.1e} (largest logit {check['largest_logit']:.3g}), "
             f"{check['same_predictions']:.2%} of predictions are the same"
         )
     console.print("\n".join(lines) + "\n", highlight=False, soft_wrap=True)
 
 
-def _runs_table(kind: str, found: dict[str, Any]) -> Table:
-    what = f"{found['optimiser']}, " if "optimiser" in found else f"{found['steps']} steps, "
-    title = f"{kind}: {found['recipe']}, {what}batch {found['batch_size']}, {found['gflop']:.3g} GFLOP each"
-    solving = kind == "solve"
-    table = Table("", found["unit"], "GFLOP/s", "of peak", "peak memory", title=title, title_justify="left")
+def _runs_table(title: str, found: dict[str, Any]) -> Table:
+    title += f", batch {found['batch_size']}, {found['gflop']:.3g} GFLOP each"
+    table = _table(title, found["unit"], "GFLOP/s", "of peak", "of ideal", "peak memory")
+    solving = "steps" in found
     if solving:
-        table.add_column("solved")
-        table.add_column("steps")
-    for column in table.columns[1:]:
-        column.justify = "right"
+        table.add_column("solved", justify="right")
+        table.add_column("steps", justify="right")
     for run in found["runs"]:
         cells = [
             run["name"],
-            _spread(run["rate"]),
-            _figure(run["gflops"]),
+            spread_words(run["rate"]),
+            figure_words(run["gflops"]),
             f"{run['share']:.0%}",
+            f"{run['of_ideal']:.0%}",
             f"{run['memory']['peak_mib']:.0f} MiB",
         ]
         if solving:
@@ -65,18 +120,31 @@ def _runs_table(kind: str, found: dict[str, Any]) -> Table:
     return table
 
 
-def _show_make(found: dict[str, Any], console: Console) -> None:
-    table = Table("", "median (least–greatest)", "unit", title="make", title_justify="left")
-    table.columns[1].justify = "right"
-    for row in found["rows"]:
-        table.add_row(row["name"], _spread(row), row["unit"])
-    console.print(table)
+def _table(title: str, *columns: str) -> Table:
+    """An empty table: what is measured at the left, figures at the right."""
+    table = Table("", title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="left" if column == "unit" else "right")
+    return table
 
 
-def _spread(value: dict[str, float]) -> str:
-    return f"{_figure(value['median'])} ({_figure(value['min'])}–{_figure(value['max'])})"
+def _beside(measured: dict[str, Any] | None) -> tuple[str, str]:
+    """Milliseconds, and how the prediction compares with them."""
+    if measured is None:
+        return "", ""
+    predicted = 1000 * measured["predicted"]["seconds"]
+    return figure_words(1000 * measured["seconds"]["median"]), f"{figure_words(predicted)} ({_predicted(measured):.0%})"
 
 
-def _figure(value: float) -> str:
+def _predicted(measured: dict[str, Any]) -> float:
+    return float(measured["predicted"]["seconds"] / measured["seconds"]["median"])
+
+
+def spread_words(value: dict[str, float]) -> str:
+    """Median and, in brackets, least and greatest."""
+    return f"{figure_words(value['median'])} ({figure_words(value['min'])}–{figure_words(value['max'])})"
+
+
+def figure_words(value: float) -> str:
     """Three digits that count, thousands set off by commas."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from redraft.core.int8 import quantised
 from redraft.data.store import Store
 from redraft.models import Model
 from redraft.models.io import load_weights, read_json
 from redraft.solve.solver import HaltRule, Solver
-from redraft.solve.stepper import TorchStepper
+from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import Task, get_task
 from redraft.train.config import run_from_dict
 from redraft.train.loop import Trainer
@@ -35,6 +36,7 @@ class Job:
         task, batch_size: of the puzzles.
         steps: supervision steps a puzzle gets in solving.
         compile: whether torch.compile is used.
+        int8: whether linear maps are in 8-bit integers; for our side in solving.
         reference: checkout of the published code, empty where it is not needed.
     """
 
@@ -45,6 +47,7 @@ class Job:
     batch_size: int
     steps: int = 16
     compile: bool = False
+    int8: bool = False
     reference: str = ""
 
 
@@ -89,6 +92,8 @@ class Solve:
         self.store = Store.open(folder / STORE, task=self.task.name)
         self.questions = self.task.decode(self.store.inputs)
         self.model = load_weights(folder / WEIGHTS).model
+        if job.int8:
+            self.model = quantised(self.model)
         if job.compile:
             self.model.compile_network()
 

@@ -84,6 +84,7 @@ def plain(task: Task, result: Result) -> dict[str, Any]:
         "status": statuses[good],
         "answer" if good else "draft": task.format(answer.grid),
         "steps": answer.steps,
+        "tries": answer.tries,
         "halt_probability": round(answer.halt_probability, 6),
         "message": answer.verdict.reason if task.judges else NOT_JUDGED,
     }

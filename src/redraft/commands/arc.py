@@ -129,7 +129,7 @@ def vote(
 ) -> Votes:
     """The votes of a model on the test inputs of tasks; goes on with those that `args.output` may hold already."""
     from redraft.models.io import digest
-    from redraft.solve.stepper import TorchStepper
+    from redraft.solve.torch_stepper import TorchStepper
 
     assert store.views is not None
     origin = {

@@ -1,143 +1,107 @@
-"""`redraft bench`: how fast this machine trains, solves and makes puzzles, maybe beside the published code."""
+"""`redraft bench`: how fast this machine trains, solves, makes data and starts, maybe beside the published code."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
-import tyro
 from rich.console import Console
 
+from redraft.bench.show import show_machine
 from redraft.commands.arguments import parse
+from redraft.commands.bench_common import Common
+from redraft.commands.bench_kinds import ALIASES, KINDS, All, part_of
 from redraft.errors import ConfigError
+from redraft.files import require_place, write_text
 
-if TYPE_CHECKING:
-    from redraft.bench.models import Settings
-
-KINDS = {
-    "train": "Measures training: supervision steps with everything that belongs to them.",
-    "solve": "Measures solving: puzzles a second at equal steps, and with halting where weights are given.",
-    "make": "Measures making puzzles, checking them, and sampling batches.",
-    "all": "Measures training, solving and making puzzles.",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Make:
-    threads: int | None = None
-    """Threads of the CPU; by default as many as torch takes."""
-    warmup: int = 1
-    """Untimed repeats before the timed ones."""
-    repeats: int = 5
-    """Timed repeats."""
-    seed: int = 0
-    """Of weights and puzzles."""
-    puzzles: int | None = None
-    """Puzzles a repeat; by default one batch to solve, and 50 to make (of 6x6 eight times as many)."""
-    json: bool = False
-    """Prints the result as JSON, with every raw time."""
-    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Writes the same JSON to a file."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Train(Make):
-    recipe: str = "sudoku-extreme-mlp"
-    """Whose model and task; puzzles are made, so no data is needed."""
-    batch_size: int = 8
-    """Slots in training, puzzles worked on at once in solving."""
-    compile: bool = False
-    """Also measures every implementation under torch.compile."""
-    reference: Path | None = None
-    """A checkout of SamsungSAILMontreal/TinyRecursiveModels, to be measured in turn with the same weights and
-    puzzles, trained with AdamW on both sides. Needs the packages einops and pydantic."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Solve(Train):
-    weights: str | None = None
-    """Weights that ship, a folder of weights, or a run's folder; else random ones of the recipe."""
-    steps: int = 16
-    """Supervision steps a puzzle gets at most."""
-
-
-ARGUMENTS: dict[str, type[Make]] = {"train": Train, "solve": Solve, "make": Make, "all": Solve}
+ALL = "all"
+WIDTH = 120  # of tables that go to a file
 
 
 def run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage())
         return 0 if arguments else 2
-    kind = arguments[0]
-    if kind not in KINDS:
-        raise ConfigError(f"unknown benchmark {kind!r}; known: {', '.join(KINDS)}")
-    args = parse(ARGUMENTS[kind], arguments[1:], command=f"bench {kind}", description=KINDS[kind])
-    if args.output is not None and not args.output.parent.is_dir():
-        raise ConfigError(f"--output {args.output}: the folder {args.output.parent} does not exist")
-    result = measure(kind, args)
+    name = ALIASES.get(arguments[0], arguments[0])
+    if name not in (*KINDS, ALL):
+        raise ConfigError(f"unknown benchmark {name!r}; known: {', '.join((*KINDS, ALL))}")
+    kind = KINDS.get(name)
+    args = parse(
+        kind.arguments if kind else All,
+        arguments[1:],
+        command=f"bench {arguments[0]}",
+        description=f"Measures {kind.what if kind else 'all of it'}.",
+    )
+    if args.output is not None:
+        require_place(args.output)
+    result = measure(name, args)
     text = json.dumps(result, indent=2)
     if args.output is not None:
-        from redraft.files import write_text
-
         write_text(args.output, text + "\n")
     if args.json:
         print(text)
     else:
-        from redraft.bench.show import show
-
-        show(result, Console())
+        console = Console()
+        if not console.is_terminal:
+            console = Console(width=WIDTH)
+        show_machine(result, console)
+        for each in _kinds(name):
+            KINDS[each].show(result[each], console)
     return 0
 
 
-def measure(kind: str, args: Make) -> dict[str, Any]:
-    """The benchmarks of `kind`, with what they were measured on, as plain values for JSON."""
-    import torch
-
+def measure(name: str, args: Common) -> dict[str, Any]:
+    """The benchmark of that name, or all of them, with what they were measured on, as plain values for JSON."""
     from redraft.bench.machine import context
-    from redraft.bench.make import bench_make
-    from redraft.bench.models import bench_solve, bench_train
 
-    if args.threads is not None and args.threads < 1:
-        raise ConfigError(f"--threads: expected at least 1, got {args.threads}")
-    threads = args.threads or torch.get_num_threads()
-    kept = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    threads = _threads(name, args)
     values = {field.name: getattr(args, field.name) for field in fields(args)}
-    plain = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
-    result = {"benchmark": kind, **context(threads), "arguments": plain}
+    plain = {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
+    result = {"benchmark": name, **context(threads), "arguments": plain}
     console = Console(stderr=True)
-    try:
-        with console.status("starting") as status:
-            tell: Callable[[str], None] = status.update if console.is_terminal else _plain
-            if isinstance(args, Train):
-                settings = _settings(args, threads)
-                if kind in ("train", "all"):
-                    result["train"] = bench_train(settings, tell)
-                if kind in ("solve", "all"):
-                    result["solve"] = bench_solve(settings, tell)
-            if kind in ("make", "all"):
-                result["make"] = bench_make(
-                    warmup=args.warmup,
-                    repeats=args.repeats,
-                    seed=args.seed,
-                    puzzles=50 if args.puzzles is None else args.puzzles,
-                    tell=tell,
-                )
-    finally:
-        torch.set_num_threads(kept)
+    with console.status("starting") as status:
+        tell: Callable[[str], None] = status.update if console.is_terminal else _plain
+        for each in _kinds(name):
+            kind = KINDS[each]
+            options = part_of(args, kind) if isinstance(args, All) else args
+            count = 1 if kind.one_thread else threads
+            with _so_many_threads(count):
+                result[each] = kind.measure(options, count, tell)
     return result
 
 
-def _settings(args: Train, threads: int) -> Settings:
-    from redraft.bench.models import Settings
+def _threads(name: str, args: Common) -> int:
+    """How many the benchmark is to run with; raises ConfigError for less than one."""
+    import torch
 
-    known = {field.name for field in fields(Settings)} - {"threads"}
-    given = {field.name: getattr(args, field.name) for field in fields(args) if field.name in known}
-    return Settings(threads=threads, **given)
+    given: int | None = getattr(args, "threads", None)
+    if given is not None and given < 1:
+        raise ConfigError(f"--threads: expected at least 1, got {given}")
+    if name != ALL and KINDS[name].one_thread:
+        return 1
+    return given or torch.get_num_threads()
+
+
+@contextmanager
+def _so_many_threads(threads: int) -> Iterator[None]:
+    """Within it torch has so many threads."""
+    import torch
+
+    kept = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(kept)
+
+
+def _kinds(name: str) -> list[str]:
+    return [name for name, kind in KINDS.items() if kind.in_all] if name == ALL else [name]
 
 
 def _plain(text: str) -> None:
@@ -145,6 +109,7 @@ def _plain(text: str) -> None:
 
 
 def _usage() -> str:
-    rows = [f"  {name:<6} {what}" for name, what in KINDS.items()]
+    rows = [f"  {name:<6} {kind.what}" for name, kind in KINDS.items()]
+    rows.append(f"  {ALL:<6} all of it")
     tail = "redraft bench train --help lists the options."
-    return "\n".join(["usage: redraft bench train|solve|make|all [options]", "", *rows, "", tail])
+    return "\n".join([f"usage: redraft bench {'|'.join((*KINDS, ALL))} [options]", "", *rows, "", tail])

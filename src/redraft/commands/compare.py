@@ -188,7 +188,7 @@ def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, args: Argum
     from redraft.evaluate.evaluate import evaluate
     from redraft.models import model_kind
     from redraft.models.io import count_parameters
-    from redraft.solve.stepper import TorchStepper
+    from redraft.solve.torch_stepper import TorchStepper
 
     if rows.store.views is not None:
         require_fit(weights, rows.store, name=name, data=args.data)

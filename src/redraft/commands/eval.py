@@ -32,8 +32,8 @@ class Arguments:
     """Puzzles run at once."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the activations."""
+    dtype: Literal["float32", "bfloat16", "int8"] = "float32"
+    """Of the activations; int8, of weights too, needs a CPU."""
     json: bool = False
     """Prints all figures as JSON."""
     plot: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -43,35 +43,31 @@ class Arguments:
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="eval", description="Measures weights on puzzles they have not seen.")
     from redraft.data.build import answered, open_source, store_folder
-    from redraft.device import choose_device
     from redraft.errors import ConfigError
     from redraft.evaluate.evaluate import evaluate
     from redraft.evaluate.plot import plot_steps, require_picture
     from redraft.evaluate.report import report, show
-    from redraft.solve.load import open_weights
-    from redraft.solve.stepper import TorchStepper
+    from redraft.solve.load import open_stepper
     from redraft.tasks import get_task
 
     if args.steps < 1 or args.batch_size < 1:
         raise ConfigError(f"expected steps and batch-size of at least 1, got {args.steps} and {args.batch_size}")
     if args.plot is not None:
         require_picture(args.plot)
-    weights = open_weights(args.weights, dtype=args.dtype)
+    weights = open_stepper(args.weights, device=args.device, dtype=args.dtype, backend="torch")
     task = get_task(weights.task)
     trained_on = args.data == weights.card.get("run", {}).get("data", {}).get("train")
     if trained_on and (args.split == "train" or store_folder(args.data, "test") is None):
         print(f"redraft eval: {args.data} is what these weights were trained on", file=sys.stderr)
     store = answered(open_source(task, args.data, split=args.split, limit=args.limit))
-    device = choose_device(args.device)
-    stepper = TorchStepper(weights.model, device=device)
     started = time.monotonic()
     with progress("evaluating", len(store)) as tell:
-        records = evaluate(stepper, task, store, steps=args.steps, batch_size=args.batch_size, progress=tell)
+        records = evaluate(weights.stepper, task, store, steps=args.steps, batch_size=args.batch_size, progress=tell)
     figures = report(records)
     context = {
         "weights": args.weights,
         "data": store.source,
-        "device": str(device),
+        "device": weights.device,
         "seconds": round(time.monotonic() - started, 2),
     }
     if args.plot is not None:

@@ -24,7 +24,6 @@ from redraft.tasks.maze import Maze, maze_for
 from redraft.tasks.sudoku import Sudoku, sudoku_for
 
 if TYPE_CHECKING:
-    from redraft.models.io import Weights
     from redraft.solve.solver import Answer
 
 FAMILIES: dict[str, tuple[type[Task], Callable[[Sequence[str]], Task]]] = {  # the puzzles themselves tell the size
@@ -32,6 +31,7 @@ FAMILIES: dict[str, tuple[type[Task], Callable[[Sequence[str]], Task]]] = {  # t
     "maze": (Maze, maze_for),
 }
 PICTURES = (".svg", ".png")
+UNSEEN = 64  # up to so many puzzles are done before a progress bar is worth looking at
 
 Entry = Puzzle | PuzzleError
 
@@ -57,14 +57,21 @@ class Arguments:
     """Supervision steps a puzzle gets at most; more may solve harder ones."""
     halt: Literal["rules", "head", "never"] = "rules"
     """Stops a puzzle once its answer keeps the rules, once the model's halting head says so, or never."""
+    sure: float = 0.88
+    """How sure the halting head must be to stop a puzzle; the paper's is 0.5."""
+    restart: Annotated[int | None, tyro.conf.arg(metavar="STEPS")] = None
+    """With --halt rules, begins a puzzle again from another state after so many steps; 0: never. By default as the
+    weights' card says."""
     no_halt: bool = False
     """The same as --halt never."""
-    batch_size: int = 64
-    """Puzzles worked on at once."""
+    batch_size: Annotated[int | Literal["auto"], tyro.conf.arg(metavar="INT|auto")] = "auto"
+    """Puzzles worked on at once; auto finds out how many are worth it."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the activations."""
+    dtype: Literal["float32", "bfloat16", "int8"] = "float32"
+    """Of the activations; int8, of weights too, needs a CPU."""
+    backend: Literal["auto", "torch", "numpy"] = "auto"
+    """What computes: PyTorch, NumPy (which starts sooner, and is for few puzzles and small models), or what fits."""
     json: bool = False
     """Prints one JSON object a puzzle, drafts included."""
 
@@ -73,27 +80,31 @@ def run(arguments: list[str]) -> int:
     description = "Solves puzzles; never shows a wrong answer as right."
     args = parse(Arguments, arguments, command="solve", description=description, gather="inputs")
     _require_sense(args)
-    name, texts, opened = _named_task(args)
+    name, texts = _named_task(args)
     lines, source = _read_lines(args.file)
     if not texts and args.file is None:
         raise ConfigError("nothing to solve: write a puzzle out, or name a file with -f")
     if not texts and not any(map(str.strip, lines)):
         raise ConfigError(f"{source}: no puzzles")
-    task, opened = _task_and_weights(name, texts, lines, args, opened)
+    task, weights = _task_and_weights(name, texts, lines, args)
     entries = [_given(task, text) for text in texts] + task.read(lines, source)
     entries = [_validated(task, entry) for entry in entries]
     if not entries:
         raise ConfigError(f"{source}: no puzzles")
     _require_drawable(task, entries, args)
-    return _solve(opened, task, entries, args)
+    return _solve(weights, task, entries, args)
 
 
 def _require_sense(args: Arguments) -> None:
     """Raises RedraftError for arguments that cannot be meant, before anything is computed."""
-    if args.max_steps < 1 or args.batch_size < 1:
-        raise ConfigError(
-            f"expected max-steps and batch-size of at least 1, got {args.max_steps} and {args.batch_size}"
-        )
+    if args.max_steps < 1:
+        raise ConfigError(f"--max-steps: expected at least 1, got {args.max_steps}")
+    if args.batch_size != "auto" and args.batch_size < 1:
+        raise ConfigError(f"--batch-size: expected at least 1, or auto, got {args.batch_size}")
+    if not 0 < args.sure < 1:
+        raise ConfigError(f"--sure: expected a probability between 0 and 1, got {args.sure:g}")
+    if args.restart is not None and args.restart < 0:
+        raise ConfigError(f"--restart: expected at least 0, got {args.restart}")
     if args.delay < 0:
         raise ConfigError(f"--delay: expected at least 0 seconds, got {args.delay:g}")
     if sum((args.json, args.watch, args.output is not None)) > 1:
@@ -119,28 +130,27 @@ def _require_drawable(task: Task, entries: Sequence[Entry], args: Arguments) -> 
         raise ConfigError(f"--picture {args.picture}: a PNG has no letters, which {task.name} needs; name an .svg file")
 
 
-def _named_task(args: Arguments) -> tuple[str | None, list[str], Weights | None]:
-    """The task's name, if the first of the inputs is one, the other inputs, and the weights if they had to be asked.
+def _named_task(args: Arguments) -> tuple[str | None, list[str]]:
+    """The task's name, if the first of the inputs is one, and the other inputs.
 
     A puzzle of one's own may begin with a letter too, so what names no task may be one where weights are named.
     """
-    from redraft.solve.load import open_weights
+    from redraft.solve.load import task_of
 
     texts = list(args.inputs)
     if not texts or not (texts[0][:1].isascii() and texts[0][:1].isalpha()) or set(texts[0]) <= {*"#.· SG\n"}:
-        return None, texts, None
+        return None, texts
     if texts[0] in FAMILIES:
-        return texts[0], texts[1:], None
+        return texts[0], texts[1:]
     try:
         get_task(texts[0])
     except RedraftError:
         if args.weights is None:
             raise
-        opened = open_weights(args.weights, dtype=args.dtype)
-        if isinstance(_given(get_task(opened.task), texts[0]), PuzzleError):
+        if isinstance(_given(get_task(task_of(args.weights)), texts[0]), PuzzleError):
             raise
-        return None, texts, opened
-    return texts[0], texts[1:], None
+        return None, texts
+    return texts[0], texts[1:]
 
 
 def _read_lines(file: Path | None) -> tuple[list[str], str]:
@@ -156,22 +166,20 @@ def _read_lines(file: Path | None) -> tuple[list[str], str]:
     return text.splitlines(), source
 
 
-def _task_and_weights(
-    name: str | None, texts: list[str], lines: list[str], args: Arguments, opened: Weights | None
-) -> tuple[Task, Weights]:
-    """The task named, or that of the weights, or what the puzzles look like; and weights for it."""
+def _task_and_weights(name: str | None, texts: list[str], lines: list[str], args: Arguments) -> tuple[Task, str]:
+    """The task named, or that of the weights, or what the puzzles look like; and the name of weights for it."""
     import redraft.weights
-    from redraft.solve.load import open_weights
+    from redraft.solve.load import task_of
 
     task = None if name is None or name in FAMILIES else get_task(name)
     if args.weights is not None:
-        opened = opened or open_weights(args.weights, dtype=args.dtype)
-        made_for = get_task(opened.task)
-        if task is not None and task.spec != opened.task:
+        spec = task_of(args.weights)
+        made_for = get_task(spec)
+        if task is not None and task.spec != spec:
             raise WeightsError(f"{args.weights}: made for {made_for.name}, but these puzzles are {task.name}")
         if name in FAMILIES and not isinstance(made_for, FAMILIES[str(name)][0]):
             raise WeightsError(f"{args.weights}: made for {made_for.name}, but these puzzles are {name}")
-        return made_for, opened
+        return made_for, args.weights
     task = task or _family(name, texts or ["\n".join(lines)])
     shipped = redraft.weights.names()
     if task.name not in shipped:
@@ -179,7 +187,7 @@ def _task_and_weights(
             f"no weights for {task.name} ship with redraft (those that do: {', '.join(shipped) or 'none'}); "
             "train some with redraft train, and name them by --weights"
         )
-    return task, open_weights(task.name, dtype=args.dtype)
+    return task, task.name
 
 
 def _family(name: str | None, texts: Sequence[str]) -> Task:
@@ -209,23 +217,24 @@ def _validated(task: Task, entry: Entry) -> Entry:
     return entry
 
 
-def _solve(opened: Weights, task: Task, entries: Sequence[Entry], args: Arguments) -> int:
-    from redraft.commands.watch import watch
-    from redraft.device import choose_device
+def _solve(weights: str, task: Task, entries: Sequence[Entry], args: Arguments) -> int:
+    from redraft.solve.load import open_stepper
     from redraft.solve.solver import Solver
-    from redraft.solve.stepper import TorchStepper
 
+    sound = [entry.question for entry in entries if isinstance(entry, Puzzle)]
+    opened = open_stepper(weights, device=args.device, dtype=args.dtype, backend=args.backend, puzzles=len(sound))
     solver = Solver(
-        TorchStepper(opened.model, device=choose_device(args.device)),
+        opened.stepper,
         task,
         max_steps=args.max_steps,
         halt="never" if args.no_halt else args.halt,
+        sure=args.sure,
+        restart=opened.restart if args.restart is None else args.restart,
         batch_size=args.batch_size,
         trace=args.watch or args.json or args.picture is not None,
     )
-    sound = [entry.question for entry in entries if isinstance(entry, Puzzle)]
     started = time.monotonic()
-    with progress("solving", len(sound), shown=len(sound) > args.batch_size) as tell:
+    with progress("solving", len(sound), shown=len(sound) > UNSEEN) as tell:
         found: dict[int, Answer] = {}
         for number, answer in solver.stream(sound):
             found[number] = answer
@@ -244,6 +253,8 @@ def _solve(opened: Weights, task: Task, entries: Sequence[Entry], args: Argument
         for result in results:
             print(json.dumps(plain(task, result), allow_nan=False))
     elif args.watch:
+        from redraft.commands.watch import watch
+
         for answer in solved:
             watch(task, answer, Console(), delay=args.delay, max_steps=args.max_steps)
     else:

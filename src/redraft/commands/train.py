@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -26,8 +28,10 @@ from redraft.tasks.arc import Arc
 from redraft.tasks.grids import Grids
 from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_to_dict, with_table
+from redraft.train.fast import Facts, fast_choices
 from redraft.train.log import Display, MetricsFile, Reporter, open_tracker, require_tracker
 from redraft.train.loop import BEST, LAST, Evaluate, Outcome, Trainer, open_run
+from redraft.train.memory import need_of
 from redraft.train.processes import processes
 
 DESCRIPTION = "Trains a model by a recipe ({}); every value of the recipe is a flag."
@@ -53,10 +57,14 @@ class Machine:
     """Stops after so many seconds with a checkpoint to resume from."""
     track: Annotated[str | None, tyro.conf.arg(metavar="TRACKER")] = None
     """Also reports to tensorboard, wandb or trackio."""
+    prefetch: Annotated[int | None, tyro.conf.arg(metavar="BATCHES")] = None
+    """Batches sampled in advance by a thread; by default 2 where the device is no CPU or a core is idle, else 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(Machine):
+    fast: bool = False
+    """Takes every option that makes training faster on this machine, and says which and why; other flags win."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
     """Folder of the run; by default runs/RECIPE, with a number if that is taken."""
     # --compile True and --data.augment False rather than --compile and --data.no-augment: values as in config.json
@@ -75,15 +83,54 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(f"the recipe comes first: redraft train RECIPE [options]; known: {', '.join(RECIPES)}")
     size, rest = _taken(rest, "--size")
     recipe = _recipe(name, size=size, tiny="--tiny" in arguments)
-    args = parse(
-        Arguments,
-        rest,
-        command=f"train {name}",
-        description=description,
-        default=Arguments(config=recipe),
-    )
+
+    def parsed(config: RunConfig) -> Arguments:
+        return parse(
+            Arguments, rest, command=f"train {name}", description=description, default=Arguments(config=config)
+        )
+
+    args = parsed(recipe)
+    if args.fast:
+        args = _fastest(args, recipe, parsed)
     folder = args.out or _free_folder(Path("runs") / recipe.recipe)
     return _train(args.config, folder, args, resume=False)
+
+
+def _fastest(args: Arguments, recipe: RunConfig, parsed: Callable[[RunConfig], Arguments]) -> Arguments:
+    """The arguments with what is fast on this machine in place of the recipe's values; flags that were given stay."""
+    device = own_device(choose_device(args.device))
+    _set_threads(args)
+    chosen, choices = fast_choices(
+        args.config,
+        Facts.of(device),
+        lambda model: need_of(model, device, recompute=args.config.recompute),
+        world=int(os.environ.get("WORLD_SIZE", "1")),
+    )
+    found = parsed(
+        replace(
+            recipe,
+            model=replace(recipe.model, dtype=chosen.model.dtype),
+            compile=chosen.compile,
+            micro_batch=chosen.micro_batch,
+        )
+    )
+    given = {
+        "bfloat16": found.config.model.dtype != chosen.model.dtype,
+        "compile": found.config.compile != chosen.compile,
+        "micro-batches": found.config.micro_batch != chosen.micro_batch,
+        "sampling ahead": args.prefetch is not None,
+    }
+    if os.environ.get("RANK", "0") == "0":
+        for choice in choices:
+            print(f"fast: {choice.name}: as given" if given.get(choice.name) else f"fast: {choice}", file=sys.stderr)
+    return found
+
+
+def _set_threads(args: Machine) -> None:
+    if args.threads is not None:
+        if args.threads < 1:
+            raise ConfigError(f"threads: expected at least 1, got {args.threads}")
+        torch.set_num_threads(args.threads)
 
 
 def _recipe(name: str, *, size: str | None, tiny: bool) -> RunConfig:
@@ -120,10 +167,7 @@ def _resume(arguments: list[str]) -> int:
 
 
 def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> int:
-    if args.threads is not None:
-        if args.threads < 1:
-            raise ConfigError(f"threads: expected at least 1, got {args.threads}")
-        torch.set_num_threads(args.threads)
+    _set_threads(args)
     if args.track is not None:
         require_tracker(args.track)  # before there is a folder that a second try would stumble over
     device = own_device(choose_device(args.device))
@@ -143,6 +187,7 @@ def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> i
             resume=resume,
             initial=None if config.init is None or (folder / STATE).exists() else open_weights(config.init),
             processes=group,
+            prefetch=args.prefetch,
         )
         _announce(trainer, test, console)
         outcome = conduct(trainer, evaluator(task, test, config), console, track=args.track, stop_after=args.stop_after)

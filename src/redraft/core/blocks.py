@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from redraft.core import fused
+from redraft.core.fused import gated_residual
 from redraft.core.layers import Attention, Neighbours, SwiGLU, rms_norm, rotary_tables
 
 
@@ -21,9 +21,7 @@ class AttentionBlock(nn.Module):
 
     def forward(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
         h = rms_norm(h + self.mix(h, rotary), eps=self.eps)
-        if fused.applies(h):
-            return fused.gated_residual(h, self.mlp, axis=-1, eps=self.eps)
-        return rms_norm(h + self.mlp(h), eps=self.eps)
+        return gated_residual(h, self.mlp, axis=-1, eps=self.eps)
 
 
 class MixerBlock(nn.Module):
@@ -36,13 +34,8 @@ class MixerBlock(nn.Module):
         self.mlp = SwiGLU(features, expansion=expansion, multiple=multiple)
 
     def forward(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
-        if fused.applies(h):
-            h = fused.gated_residual(h, self.mix, axis=1, eps=self.eps)
-            return fused.gated_residual(h, self.mlp, axis=-1, eps=self.eps)
-        h = h.transpose(1, 2)  # (B, D, S)
-        h = rms_norm(h + self.mix(h), eps=self.eps)
-        h = h.transpose(1, 2)  # (B, S, D)
-        return rms_norm(h + self.mlp(h), eps=self.eps)
+        h = gated_residual(h, self.mix, axis=1, eps=self.eps)
+        return gated_residual(h, self.mlp, axis=-1, eps=self.eps)
 
 
 class ConvBlock(nn.Module):
@@ -57,9 +50,7 @@ class ConvBlock(nn.Module):
 
     def forward(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
         h = rms_norm(h + self.mix(h), eps=self.eps)
-        if fused.applies(h):
-            return fused.gated_residual(h, self.mlp, axis=-1, eps=self.eps)
-        return rms_norm(h + self.mlp(h), eps=self.eps)
+        return gated_residual(h, self.mlp, axis=-1, eps=self.eps)
 
 
 class Stack(nn.Module):

@@ -18,6 +18,12 @@ import torch
 T = TypeVar("T")
 
 
+def even_slices(rows: int, count: int, *, start: int = 0) -> list[slice]:
+    """So many slices of about equal size that cover the rows from `start` on."""
+    bounds = [start + rows * i // count for i in range(count + 1)]
+    return [slice(first, last) for first, last in pairwise(bounds)]
+
+
 class RowThreads:
     """Runs a function on slices of a batch side by side, with the threads torch was given when this was made.
 
@@ -30,11 +36,9 @@ class RowThreads:
         self.threads = torch.get_num_threads() if device.type == "cpu" else 1
         self._pool: ThreadPoolExecutor | None = None
 
-    def slices(self, rows: int) -> list[slice]:
-        """Slices of about equal size that cover the rows, at most one a thread."""
-        count = max(1, min(self.threads, rows // self.least_rows))
-        bounds = [rows * i // count for i in range(count + 1)]
-        return [slice(start, stop) for start, stop in pairwise(bounds)]
+    def slices(self, rows: int, *, start: int = 0) -> list[slice]:
+        """Slices of about equal size that cover so many rows from `start` on, at most one a thread."""
+        return even_slices(rows, max(1, min(self.threads, rows // self.least_rows)), start=start)
 
     def map(self, function: Callable[[slice], T], slices: Sequence[slice]) -> list[T]:
         """The function's results, one a slice, in order. Gradient modes do not carry over to the threads."""

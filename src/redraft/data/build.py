@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from redraft.data import kept
 from redraft.data.store import Store, is_store, numbered, task_in
 from redraft.errors import DataError
 from redraft.tasks import Examples, Task, get_task
@@ -26,7 +27,7 @@ def open_source(task: Task, source: str, *, split: str = "train", limit: int | N
     made = _MAKE.fullmatch(source)
     if made:
         count, seed, cells = (int(part or 0) for part in made.groups())
-        examples = task.make(count, seed)
+        examples = kept.make(task, count, seed)
         examples = task.reveal(examples, cells, seed) if cells else examples
         store = from_examples(task, examples, source=source)
     elif source.startswith("make:"):

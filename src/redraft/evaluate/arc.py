@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from redraft.data.store import Store
 from redraft.errors import ConfigError, DataError
 from redraft.evaluate.votes import Question, Shard, Votes
+from redraft.solve.stepper import Stepper
 from redraft.tasks import Task
 from redraft.tasks.arc import crop
-
-if TYPE_CHECKING:
-    from redraft.solve.stepper import Stepper  # imports torch, which merging votes can do without
 
 At = Literal["last", "halt"]
 

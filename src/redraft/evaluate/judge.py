@@ -9,7 +9,7 @@ from redraft.data.store import Store
 from redraft.errors import ConfigError
 from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.report import report
-from redraft.solve.stepper import TorchStepper
+from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import Task
 
 if TYPE_CHECKING:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from redraft.core.carry import Carry
 from redraft.errors import ConfigError
@@ -99,7 +101,8 @@ class Model(nn.Module):
     """Base of all models; trainer, solver and exporter see only these methods.
 
     A subclass is built from its own frozen configuration, sets `config`, and implements `initial_carry`, `forward`,
-    `networks` and `read`. It holds no data, loss, device logic or step counter.
+    `networks` and `read`. It holds no data, loss, device logic or step counter. In place of `forward` it may give its
+    two halves, `question` and `recur`: tables are looked up in the first, and the second compiles as one graph.
     """
 
     config: ModelConfig
@@ -110,7 +113,27 @@ class Model(nn.Module):
 
     def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
         """One supervision step: tokens (B, L) int, puzzle_ids (B,) int, and the carry of `initial_carry`'s shape."""
+        return self.recur(self.question(tokens, puzzle_ids), carry)
+
+    def question(self, tokens: Tensor, puzzle_ids: Tensor) -> Tensor:
+        """The question as the networks read it: tokens (B, L) and puzzle_ids (B,), embedded."""
         raise NotImplementedError
+
+    def recur(self, x: Tensor, carry: Carry) -> StepOutput:
+        """The step on an embedded question, all of it dense."""
+        raise NotImplementedError
+
+    @property
+    def in_halves(self) -> bool:
+        """Whether `forward` is `question` and then `recur`."""
+        return type(self).forward is Model.forward
+
+    def in_parts(self) -> tuple[Model, int]:
+        """A model of the same weights of which so many steps make one of this model's, to the bit; itself, once.
+
+        Its answer can be read more often. The weights stay shared: nothing is copied.
+        """
+        return self, 1
 
     def networks(self) -> tuple[nn.Module, ...]:
         """The parts that a step evaluates again and again, each of which returns the state it has renewed."""
@@ -133,7 +156,38 @@ class Model(nn.Module):
         sparse = self.sparse_parameters()
         return {name: p for name, p in self.named_parameters() if name not in sparse}
 
+    def recompute_networks(self) -> None:
+        """Keeps for the gradient, in place, no more than what goes into each evaluation of a network.
+
+        What lies inside is computed again when the gradient comes to it, to the bit the same. Weights keep their names.
+        """
+        for network in self.networks():
+            network.forward = _recomputed(network.forward)
+
     def compile_network(self) -> None:
         """Compiles, in place, what is evaluated again and again; weights keep their names."""
         for network in self.networks():
             network.compile()
+
+
+M = TypeVar("M", bound=Model)
+
+
+def one_recursion(model: M, **changes: Any) -> M:
+    """The model with T = 1, its weights shared; `changes` to other fields of its configuration."""
+    single = copy.copy(model)
+    single.config = replace(model.config, **{"T": 1, **changes})
+    return single
+
+
+def _recomputed(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function, whose gradient computes its inside again instead of keeping it."""
+
+    def again(*inputs: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():
+            return forward(*inputs)
+        # nothing random is in a network, so there is no state of a generator to put back
+        result: Tensor = checkpoint(forward, *inputs, use_reentrant=False, preserve_rng_state=False)
+        return result
+
+    return again

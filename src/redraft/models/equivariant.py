@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from redraft.core import fused
 from redraft.core.carry import Carry
 from redraft.core.layers import Attention, Linear, SwiGLU, rms_norm, rotary_tables, truncated_normal_
-from redraft.core.pooling import ScopePool, SymbolPool
+from redraft.core.pooling import pooled_residual, scope_pool, symbol_pool
 from redraft.core.recursion import deep_recursion
 from redraft.errors import ConfigError
-from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update, recursions
+from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update, one_recursion, recursions
 from redraft.models.network import halting_head, initial_state
 from redraft.scopes import scope_members
 
@@ -39,6 +39,8 @@ class EquivariantConfig(ModelConfig):
             counts but by its scopes), `mlp` (over all cells) or `attention` (rotary positions).
         hidden_size: width d of a cell's state for one symbol.
         num_layers, n, T: as in a TRM.
+        halting: what the halting head reads, `pooled` (mean and maximum of y over cells and symbols) or `margin`: how
+            sure the least sure cell is, as the gap between its two best logits. One unsure cell makes an answer wrong.
         num_heads: attention heads.
         expansion, width_multiple: inner width of each SwiGLU, see `core.layers.swiglu_width`.
     """
@@ -48,6 +50,7 @@ class EquivariantConfig(ModelConfig):
     grid_width: int
     scopes: tuple[str, ...] = ()
     mixer: Literal["scopes", "mlp", "attention"] = "scopes"
+    halting: Literal["pooled", "margin"] = "pooled"
     hidden_size: int = 32
     num_layers: int = 2
     n: int = 3
@@ -67,6 +70,8 @@ class EquivariantConfig(ModelConfig):
                 f"model.symbols: {self.symbols} from token {self.first_symbol} on, "
                 f"but there are only {self.vocab_size} tokens"
             )
+        if self.halting == "margin" and self.vocab_size < 2:
+            raise ConfigError("model.halting: margin needs at least two tokens to tell apart")
         if self.puzzle_positions:
             raise ConfigError("model.puzzle_positions: an equivariant model has none")
         if self.mixer == "scopes" and not self.scopes:
@@ -114,7 +119,7 @@ class Equivariant(Model):
         self.net = EquivariantNetwork(config)
         self.symbol_head = Linear(width, 1) if config.symbols else None
         self.own_head = Linear(width, len(own))
-        self.halt_head = halting_head(2 * width)
+        self.halt_head = halting_head(2 * width if config.halting == "pooled" else 1)
         self.y_init: Tensor
         self.z_init: Tensor
         self.register_buffer("y_init", initial_state(width))
@@ -128,8 +133,9 @@ class Equivariant(Model):
     def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
         x = self.scale * F.embedding(self.roles[tokens], self.embed).to(DTYPES[self.config.dtype])  # (B, L, S, d)
         y, z = deep_recursion(self.net, x, carry.y, carry.z, n=self.config.n, T=self.config.T)
-        pooled = torch.cat((y.mean((1, 2)), y.amax((1, 2))), dim=-1)
-        return StepOutput(Carry(y, z), self.read(y), self.halt_head(pooled).squeeze(-1).float())
+        logits = self.read(y)
+        seen = _least_margin(logits) if self.config.halting == "margin" else _pooled(y)
+        return StepOutput(Carry(y, z), logits, self.halt_head(seen).squeeze(-1).float())
 
     def read(self, state: Tensor) -> Tensor:
         """The logit of a symbol comes from its own field, that of any other token from the mean of all fields."""
@@ -144,8 +150,22 @@ class Equivariant(Model):
     def networks(self) -> tuple[nn.Module, ...]:
         return (self.net,)
 
+    def in_parts(self) -> tuple[Model, int]:
+        return one_recursion(self), self.config.T
+
     def schedule(self) -> tuple[Update, ...]:
         return recursions(self.config.n, self.config.T)
+
+
+def _pooled(y: Tensor) -> Tensor:
+    """Mean and maximum of y (B, L, S, d) over cells and symbols, (B, 2d)."""
+    return torch.cat((y.mean((1, 2)), y.amax((1, 2))), dim=-1)
+
+
+def _least_margin(logits: Tensor) -> Tensor:
+    """The least gap, over the cells, between a cell's two best logits (B, 1); the answer learns nothing from it."""
+    best = logits.detach().topk(2, dim=-1).values
+    return (best[..., 0] - best[..., 1]).amin(1, keepdim=True)
 
 
 class EquivariantNetwork(nn.Module):
@@ -169,15 +189,16 @@ class EquivariantBlock(nn.Module):
         super().__init__()
         self.eps = config.norm_eps
         self.mix = mix
-        self.symbols = SymbolPool(config.hidden_size)
+        self.symbols = symbol_pool(config.hidden_size, config.seq_len)
         self.mlp = SwiGLU(config.hidden_size, expansion=config.expansion, multiple=config.width_multiple)
 
     def forward(self, h: Tensor) -> Tensor:
-        shape = h.shape
-        h = rms_norm(h + self.mix(h) + self.symbols(h), eps=self.eps)
-        if fused.applies(h):
-            return fused.gated_residual(h.flatten(1, 2), self.mlp, axis=-1, eps=self.eps).view(shape)
-        return rms_norm(h + self.mlp(h), eps=self.eps)
+        if not fused.applies(h):
+            h = rms_norm(h + self.mix(h) + self.symbols(h), eps=self.eps)
+            return rms_norm(h + self.mlp(h), eps=self.eps)
+        parts = self.mix.pools if isinstance(self.mix, ScopesMix) else [self.mix]
+        h = pooled_residual(h, [*parts, self.symbols], eps=self.eps)
+        return fused.gated_residual(h.flatten(1, 2), self.mlp, axis=-1, eps=self.eps).view(h.shape)
 
 
 class ScopesMix(nn.Module):
@@ -187,7 +208,7 @@ class ScopesMix(nn.Module):
         super().__init__()
         height, width = config.seq_len // config.grid_width, config.grid_width
         self.pools = nn.ModuleList(
-            ScopePool(config.hidden_size, name, height=height, width=width) for name in config.scopes
+            scope_pool(config.hidden_size, name, height=height, width=width) for name in config.scopes
         )
 
     def forward(self, h: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from redraft.core.carry import Carry
 from redraft.core.general_recursion import general_recursion
-from redraft.models.base import DTYPES, StepOutput, Update, recursions
+from redraft.models.base import DTYPES, Model, StepOutput, Update, one_recursion, recursions
 from redraft.models.network import RecursiveConfig, RecursiveModel
 
 ONE_STEP = 2  # evaluations back-propagated: the last of each network
@@ -57,6 +57,9 @@ class HRM(RecursiveModel):
 
     def networks(self) -> tuple[nn.Module, ...]:
         return (self.net, self.answer_net)
+
+    def in_parts(self) -> tuple[Model, int]:
+        return one_recursion(self), self.config.T
 
     def schedule(self) -> tuple[Update, ...]:
         return recursions(self.config.n, self.config.T)

@@ -162,6 +162,10 @@ class RecursiveModel(Model):
         shape, dtype = (batch, self.config.sequence, self.config.hidden_size), DTYPES[self.config.dtype]
         return Carry(self.y_init.to(dtype).expand(shape), self.z_init.to(dtype).expand(shape))
 
+    def question(self, tokens: Tensor, puzzle_ids: Tensor) -> Tensor:
+        x: Tensor = self.embed(tokens, puzzle_ids, DTYPES[self.config.dtype])
+        return x
+
     def read(self, state: Tensor) -> Tensor:
         logits: Tensor = self.answer_head(state[:, self.config.puzzle_positions :])
         return logits.float()

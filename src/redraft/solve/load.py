@@ -1,16 +1,51 @@
-"""Opens weights that ship with the package, or a folder of weights, as a solver."""
+"""Opens weights that ship with the package, or a folder of weights, as a solver: without torch where that is faster."""
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import redraft.weights
-from redraft.device import choose_device
-from redraft.errors import WeightsError
-from redraft.models.io import Weights, load_weights
-from redraft.solve.solver import HaltRule, Solver
-from redraft.solve.stepper import TorchStepper
+from redraft.errors import ConfigError, WeightsError
+from redraft.solve.batch import BatchSize
+from redraft.solve.numpy_stepper import NumpyStepper
+from redraft.solve.numpy_weights import describe, read_model
+from redraft.solve.solver import SURE, HaltRule, Solver
+from redraft.solve.stepper import Stepper
 from redraft.tasks import get_task
+
+if TYPE_CHECKING:
+    from redraft.models import Model
+    from redraft.models.io import Weights
+
+# Multiplications that a step of all puzzles may take for `auto` to do without torch. A 6x6 puzzle (2.6e7) costs 3 ms
+# either way on one thread, and importing torch 2.5 s, so two threads make up for it after about 1,300 puzzles, and many
+# after 800: this is 390 of them. One puzzle of a full-size model (1e10) is for torch, which shares a product out.
+MOST_WORK = 10**10
+
+Backend = Literal["auto", "torch", "numpy"]
+Precision = Literal["float32", "bfloat16", "int8"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """Weights ready to run: on which device, the task they are for as in `Task.spec`, and their card."""
+
+    stepper: Stepper
+    device: str
+    task: str | dict[str, Any]
+    card: dict[str, Any]
+
+    @property
+    def restart(self) -> int:
+        """After how many steps the card has unsolved puzzles begun again (`Solver.restart`); 0 where it says nothing.
+
+        How long a model needs is its own: one for small puzzles needs a step or two, one for hard ones sixteen.
+        """
+        return int(self.card.get("solve", {}).get("restart", 0))
 
 
 def load(
@@ -18,28 +53,122 @@ def load(
     *,
     device: str = "auto",
     dtype: str = "float32",
+    backend: str = "auto",
     max_steps: int = 16,
     halt: HaltRule = "rules",
-    batch_size: int = 64,
+    sure: float = SURE,
+    restart: int | None = None,
+    batch_size: BatchSize = "auto",
     trace: bool = True,
 ) -> Solver:
     """A solver with the named weights (`sudoku-6x6`) or with those in a folder; see `Solver` for the options.
 
-    Raises WeightsError naming the weights that ship, where there are none of that name.
+    `restart` is by default what the weights' card says.
+
+    `device`, `dtype` and `backend` are those of `open_stepper`; it is not known here how many puzzles will come, so for
+    thousands of them name the backend `torch`. Raises WeightsError naming the weights that ship, where there are none
+    of that name.
     """
-    opened = open_weights(weights, dtype=dtype)
+    opened = open_stepper(weights, device=device, dtype=dtype, backend=backend)
     return Solver(
-        TorchStepper(opened.model, device=choose_device(device)),
+        opened.stepper,
         get_task(opened.task),
         max_steps=max_steps,
         halt=halt,
+        sure=sure,
+        restart=opened.restart if restart is None else restart,
         batch_size=batch_size,
         trace=trace,
     )
 
 
+def open_stepper(
+    weights: str | Path, *, device: str = "auto", dtype: str = "float32", backend: str = "auto", puzzles: int = 1
+) -> Opened:
+    """Weights ready to run.
+
+    Args:
+        weights: as in `find_weights`.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        dtype: `float32` or `bfloat16` of the activations, or `int8` of linear maps and what enters them, on a CPU.
+        backend: `torch`; `numpy`, which runs TRMs in float32 on the CPU and starts in a fraction of the time; or
+            `auto`, which takes NumPy where it can, torch is not in use already, and the work is small.
+        puzzles: about how many will be solved.
+    """
+    for name, value, known in (("dtype", dtype, Precision), ("backend", backend, Backend)):
+        if value not in get_args(known):
+            raise ConfigError(f"{name}: expected one of {', '.join(get_args(known))}, got {value!r}")
+    folder = find_weights(weights)
+    fits = dtype == "float32" and device in ("auto", "cpu")
+    if backend == "numpy" and not fits:
+        raise ConfigError(f"backend numpy: expected dtype float32 and device cpu or auto, got {dtype} and {device}")
+    if backend == "numpy":
+        return _open_numpy(folder)
+    if backend == "auto" and fits and not _torch_in_use():
+        with suppress(WeightsError):  # another kind of model, or a damaged file: a matter for the way of torch
+            return _open_numpy(folder, most_work=MOST_WORK // max(1, puzzles))
+    return _open_torch(folder, device, dtype)
+
+
+def _torch_in_use() -> bool:
+    return "torch" in sys.modules  # by this process, be it for something else: the wait is over
+
+
+def _open_numpy(folder: Path, *, most_work: int | None = None) -> Opened:
+    """Raises WeightsError where NumPy cannot run the weights, or a step of a puzzle takes more than `most_work`."""
+    described = describe(folder)
+    model = read_model(folder, described)
+    if most_work is not None and model.work > most_work:
+        raise WeightsError(f"{folder}: too much work for the backend numpy")
+    return Opened(stepper=NumpyStepper(model), device="cpu", task=described.task, card=described.card)
+
+
+def _open_torch(folder: Path, device: str, dtype: str) -> Opened:
+    from redraft.device import choose_device
+    from redraft.models.io import load_weights
+    from redraft.solve.torch_stepper import TorchStepper
+
+    if dtype == "int8":
+        if device not in ("auto", "cpu"):
+            raise ConfigError(f"device {device!r}: int8 runs on the CPU alone; use cpu or auto, or another dtype")
+        device = "cpu"
+    chosen = choose_device(device)
+    opened = load_weights(folder, dtype="float32" if dtype == "int8" else dtype)
+    model = _rounded(opened.model) if dtype == "int8" else opened.model
+    return Opened(stepper=TorchStepper(model, device=chosen), device=str(chosen), task=opened.task, card=opened.card)
+
+
+def _rounded(model: Model) -> Model:
+    """The model in int8, or as it is where nothing comes of that."""
+    from redraft.core import int8
+
+    if not int8.available():
+        print("int8: torch has no 8-bit linear maps on this machine; running in float32", file=sys.stderr)
+        return model
+    rounded = int8.quantised(model)
+    if not int8.share_quantised(rounded):
+        print("int8: all linear maps of these weights are too small to gain by it; running in float32", file=sys.stderr)
+    return rounded
+
+
+def task_of(weights: str | Path) -> str | dict[str, Any]:
+    """The task that weights are for, as in `Task.spec`."""
+    folder = find_weights(weights)
+    try:
+        return describe(folder).task
+    except WeightsError:
+        return open_weights(folder).task  # tells more of what is wrong
+
+
 def open_weights(weights: str | Path, *, dtype: str = "float32") -> Weights:
-    """Weights by the name they ship under, from their folder, or from a run's folder (its best).
+    """The weights as a PyTorch model; see `find_weights` for their name."""
+    from redraft.models.io import load_weights
+
+    return load_weights(find_weights(weights), dtype=dtype)
+
+
+def find_weights(weights: str | Path) -> Path:
+    """The folder of weights by the name they ship under, from their folder, or from a run's folder (its best).
 
     A shipped name comes first; a folder that happens to have it is meant by `./NAME`.
     """
@@ -50,7 +179,9 @@ def open_weights(weights: str | Path, *, dtype: str = "float32") -> Weights:
             f"{weights}: no such folder, and no weights of that name ship with redraft "
             f"(those that do: {', '.join(redraft.weights.names()) or 'none'})"
         )
+    if folder.name == "model.safetensors":
+        folder = folder.parent
     for kept in ("best", "last"):
         if (folder / kept / "model.safetensors").is_file() and not (folder / "model.safetensors").is_file():
             folder = folder / kept
-    return load_weights(folder, dtype=dtype)
+    return folder

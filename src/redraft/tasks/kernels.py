@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from types import FunctionType
 from typing import Any
 
 
 @cache
-def compile_kernel(kernel: Callable[..., Any]) -> Callable[..., Any] | None:
-    """The kernel compiled by Numba (kept in Numba's cache on disk where that is writable); None without Numba."""
+def compile_kernel(kernel: Callable[..., Any], *calls: Callable[..., Any]) -> Callable[..., Any] | None:
+    """The kernel compiled by Numba (kept in Numba's cache on disk where that is writable); None without Numba.
+
+    `calls`: kernels of the same module that it calls, which are compiled too.
+    """
     try:
         numba = import_module("numba")
     except ImportError:
         return None
+    if calls:
+        compiled = {called.__name__: compile_kernel(called) for called in calls}
+        kernel = FunctionType(kernel.__code__, {**kernel.__globals__, **compiled}, kernel.__name__)
     try:
         return numba.njit(cache=True, nogil=True)(kernel)
     except RuntimeError:  # "cannot cache function: no locator available": nowhere to write

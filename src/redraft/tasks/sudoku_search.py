@@ -165,6 +165,38 @@ def _search(
             waiting = 1
 
 
+def _dig(
+    masks: Any,
+    cells: Any,
+    clues: int,
+    state: Any,
+    size: int,
+    order: Any,
+    digits: Any,
+    peers: Any,
+    units: Any,
+    ones: Any,
+    work: Any,
+    found: Any,
+) -> None:
+    """Takes clues from a full grid, one solution remaining, until `clues` are left or none can be spared.
+
+    masks (cells): the grid as candidates, from which clues are taken in the order of `cells`; state: scratch of the
+    same length. The rest as in `_search`.
+    """
+    full = (1 << size) - 1
+    kept = len(cells)
+    for k in range(len(cells)):
+        if kept <= clues:
+            break
+        cell = cells[k]
+        state[:] = masks
+        state[cell] ^= full  # every other digit: is there a solution with one of them?
+        if _search(state, size, 1, order, digits, peers, units, ones, work, found)[0] == 0:
+            masks[cell] = full
+            kept -= 1
+
+
 def _work_size(size: int) -> int:
     cells = size * size
     return cells * (cells + 2) + cells
@@ -205,6 +237,7 @@ class Search:
         self.size, self.cells, self.full = size, size * size, (1 << size) - 1
         self.compiled = kernel is not None
         self._kernel = kernel or _search
+        self._digger = (compile_kernel(_dig, _search) if kernel is not None else None) or _dig
         peers, units, ones = (self._flat(table) for table in _geometry(size))
         self._tables = peers, units, ones, self._flat(np.zeros(_work_size(size), np.int64))
         self._found = self._flat(np.zeros(self.cells, np.int64))
@@ -244,16 +277,9 @@ class Search:
 
     def dig(self, answer: NDArray[np.integer], rng: np.random.Generator, clues: int = 0) -> NDArray[np.int8]:
         """Takes clues from a full grid in random order, one solution remaining, until minimal or `clues` are left."""
-        masks = self._flat(1 << (np.asarray(answer, np.int64) - 1))
-        kept = self.cells
-        for cell in rng.permutation(self.cells).tolist():
-            if kept <= clues:
-                break
-            state = masks[:] if isinstance(masks, list) else masks.copy()
-            state[cell] ^= self.full  # every other digit: is there a solution with one of them?
-            if not self._run(state, 1)[0]:
-                masks[cell] = self.full
-                kept -= 1
+        masks, state = (self._flat(1 << (np.asarray(answer, np.int64) - 1)) for _ in range(2))
+        cells = self._flat(rng.permutation(self.cells))
+        self._digger(masks, cells, clues, state, self.size, *self._natural, *self._tables, self._found)
         return self._grid(masks)
 
     def make(self, seed: int, index: int, clues: int | None, tries: int) -> tuple[NDArray[np.int8], NDArray[np.int8]]:

@@ -74,7 +74,11 @@ class RunConfig:
         eval_steps: supervision steps in evaluation.
         init: folder of weights to start from, None for random ones.
         freeze: whether the network stays as it is and only puzzle embeddings learn.
-        compile: whether the network is compiled (`torch.compile`); takes a while, then runs faster.
+        compile: whether a step is compiled (`torch.compile`); takes minutes, then runs faster.
+        micro_batch: most slots worked on at a time, so that a step needs less memory; None for all at once. Gradients
+            are summed, so the result is the same up to rounding.
+        recompute: whether the inside of each evaluation of the network is computed again for its gradient instead of
+            kept, so that a step needs far less memory and a quarter more time. The result is the same.
         seed: of weights, order, augmentation and exploration.
     """
 
@@ -96,12 +100,16 @@ class RunConfig:
     init: str | None = None
     freeze: bool = False
     compile: bool = False
+    micro_batch: int | None = None
+    recompute: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "max_steps", "log_every", "checkpoint_every", "eval_every", "eval_steps"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.micro_batch is not None and self.micro_batch < 1:
+            raise ConfigError(f"micro_batch: expected at least 1, got {self.micro_batch}")
         if not 0 <= self.exploration <= 1:
             raise ConfigError(f"exploration: expected a probability, got {self.exploration}")
         get_loss(self.loss)

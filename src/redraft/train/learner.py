@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from redraft.core.threads import RowThreads
+from redraft.core.threads import RowThreads, even_slices
 from redraft.models import Model, StepOutput, build_model
 from redraft.models.io import Weights, require_fit
 from redraft.models.tables import pack_tables
 from redraft.train.checkpoint import optimiser_state, restore_optimiser
+from redraft.train.compiled import CompiledForward, forward_of
 from redraft.train.config import RunConfig
 from redraft.train.ema import MovingAverage
-from redraft.train.halting import get_halting
-from redraft.train.losses import StepLoss, get_loss, step_loss
+from redraft.train.losses import StepLoss
 from redraft.train.optim import AdamAtan2, FlatParameters, SignSGD, learning_rate
 from redraft.train.processes import Processes, sum_rows
 from redraft.train.slots import Slots
@@ -23,6 +23,15 @@ from redraft.train.slots import Slots
 LEAST_ROWS = 2  # slots worth a thread of their own
 
 Parts = dict[str, dict[str, Tensor]]
+
+
+class _Part(NamedTuple):
+    """What came of some rows of the slots: output and loss, and gradients of dense parameters and of tables."""
+
+    output: StepOutput
+    loss: StepLoss
+    dense: tuple[Tensor, ...]
+    tables: tuple[Tensor, ...]
 
 
 class Learner:
@@ -38,7 +47,6 @@ class Learner:
     ) -> None:
         """`initial`: weights to start from; the model's own random ones where there are none."""
         self.config, self.device, self.processes = config, device, processes
-        self.cell_loss, self.halting = get_loss(config.loss), get_halting(config.halting)
         self.model = build_model(config.model, seed=config.seed)
         if initial is not None:
             begin_from(self.model, initial.model)
@@ -46,6 +54,7 @@ class Learner:
         self.flat = FlatParameters(self.model.dense_parameters())
         for parameter in self.flat.parameters:
             parameter.requires_grad_(not config.freeze)
+        self.dense = [] if config.freeze else self.flat.parameters
         self.average = MovingAverage(self.model, self.flat, decay=config.optim.ema)
         self.optimiser = self._optimiser()
         self.tables = list(self.model.sparse_parameters().values())
@@ -55,12 +64,16 @@ class Learner:
             if self.tables
             else None
         )
+        if config.recompute:
+            self.model.recompute_networks()
+        self.forward = forward_of(self.model, config, device)
         self.start_threads()
 
     def start_threads(self) -> None:
         """Uses as many threads of the CPU as torch has now been given."""
         # a compiler is not to be started by several threads at once: then one thread takes the whole batch
-        self.threads = RowThreads(self.device, least_rows=self.config.batch_size if self.config.compile else LEAST_ROWS)
+        alone = isinstance(self.forward, CompiledForward)
+        self.threads = RowThreads(self.device, least_rows=self.config.batch_size if alone else LEAST_ROWS)
 
     def step(self, slots: Slots, step: int) -> tuple[StepOutput, StepLoss]:
         """One supervision step of every slot (output detached), and one step of the optimisers."""
@@ -95,38 +108,32 @@ class Learner:
         return {name: tensor for name, tensor in model.state_dict().items() if name not in tables}
 
     def _backpropagate(self, slots: Slots) -> tuple[StepOutput, StepLoss]:
-        """One supervision step, and the gradients of its loss; on a CPU, rows shared by its threads."""
-        dense = [] if self.config.freeze else self.flat.parameters
-        rows_here = len(slots.steps)
+        """One supervision step, and the gradients of its loss, summed over parts of at most `micro_batch` rows."""
         self.model.train()
-
-        def part(rows: slice) -> tuple[StepOutput, StepLoss, tuple[Tensor, ...]]:
-            tokens, ids = slots.tokens[rows], slots.puzzle_ids[rows]
-            output: StepOutput = self.model(tokens, ids, slots.carry.rows(rows))
-            ahead = None
-            if self.halting.looks_ahead:
-                with torch.no_grad():
-                    ahead = self.model(tokens, ids, output.carry.detach())
-            loss = step_loss(
-                output,
-                slots.labels[rows],
-                cell_loss=self.cell_loss,
-                halting=self.halting,
-                ahead=ahead,
-                last=slots.steps[rows] + 1 >= self.config.max_steps,
-            )
-            gradients = torch.autograd.grad(
-                loss.total / self.config.batch_size, [*dense, *self.tables], materialize_grads=True
-            )
-            return output.detach(), loss, gradients
-
-        outputs, losses, gradients = zip(*self.threads.map(part, self.threads.slices(rows_here)), strict=True)
-        if dense:
-            self.flat.set_gradients([found[: len(dense)] for found in gradients])
+        rows = len(slots.steps)
+        done: list[_Part] = []
+        for part in even_slices(rows, -(-rows // (self.config.micro_batch or rows))):
+            # on a CPU the rows of a part are shared by its threads
+            shares = self.threads.slices(part.stop - part.start, start=part.start)
+            found = self.threads.map(lambda share: self._part(slots, share), shares)
+            add_up = self.flat.add_gradients if done else self.flat.set_gradients
+            if self.dense:
+                add_up([share.dense for share in found])
+            done += [share._replace(dense=()) for share in found]  # they are summed, and may be large
+        if self.dense:
             self.processes.add_up(self.flat.gradients)
-        for i, table in enumerate(self.tables, start=len(dense)):
-            table.grad = self.processes.add_up_rows(sum_rows([found[i] for found in gradients]))
-        return StepOutput.cat(outputs), StepLoss.cat(losses)
+        for i, table in enumerate(self.tables):
+            table.grad = self.processes.add_up_rows(sum_rows([part.tables[i] for part in done]))
+        return StepOutput.cat([part.output for part in done]), StepLoss.cat([part.loss for part in done])
+
+    def _part(self, slots: Slots, rows: slice) -> _Part:
+        """One supervision step of some rows, and their share of the gradients."""
+        output, loss = self.forward(slots, rows)
+        gradients = torch.autograd.grad(
+            loss.total / self.config.batch_size, [*self.dense, *self.tables], materialize_grads=True
+        )
+        dense = len(self.dense)
+        return _Part(*self.forward.kept(output, loss), gradients[:dense], gradients[dense:])
 
     def _update(self, step: int) -> None:
         settings = self.config.optim

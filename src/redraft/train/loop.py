@@ -32,11 +32,14 @@ from redraft.train.checkpoint import (
     save_slots,
     save_state,
 )
+from redraft.train.checks import require_halting, require_sense
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
+from redraft.train.feed import Feed
 from redraft.train.learner import Learner
 from redraft.train.log import Reporter
+from redraft.train.memory import is_out_of_memory, too_little
 from redraft.train.processes import Processes
-from redraft.train.slots import Slots, exploration
+from redraft.train.slots import Slots
 from redraft.train.tally import Tally
 
 CONFIG = "config.json"
@@ -80,17 +83,19 @@ class Trainer:
         resume: bool = False,
         initial: Weights | None = None,
         processes: Processes | None = None,
+        prefetch: int | None = None,
     ) -> None:
-        """`initial`: weights that a new run starts from; one that has a checkpoint goes on from that.
+        """`initial`: weights that a new run starts from; one that has a checkpoint goes on from that. `prefetch`: see
+        `train.feed.Feed`.
 
         Raises ConfigError where model, task, data and number of processes do not fit together.
         """
         self.processes = processes or Processes()
-        _require_sense(config, task, data, self.processes.world)
+        require_sense(config, task, data, self.processes.world)
         self.config, self.folder, self.device, self.task, self.data = config, folder, device, task, data
         self.progress = Progress(data=fingerprint(data), threads=torch.get_num_threads(), world=self.processes.world)
         share = config.batch_size // self.processes.world
-        self.sampler = Sampler(
+        sampler = Sampler(
             data,
             task,
             batch_size=share,
@@ -101,7 +106,7 @@ class Trainer:
         )
         saved = resume and (folder / STATE).exists()  # else stopped before its first checkpoint: from the start again
         self.learner = Learner(config, device, self.processes, initial=None if saved else initial)
-        _require_halting(self.learner)
+        require_halting(self.learner)
         begun = self._restore() if saved else None
         # made only now, because the carry a slot starts with belongs to the weights
         self.slots = Slots(self.learner.model, share, seq_len=task.seq_len, device=device)
@@ -109,10 +114,9 @@ class Trainer:
             self.slots.restore(begun)
         self.tally = Tally(device)
         self.learner.start_threads()
+        self.feed = Feed(sampler, config, device, ahead=prefetch)
         if not resume and self.processes.first:
             self._start()
-        if config.compile:
-            self.learner.model.compile_network()
 
     def run(self, evaluate: Evaluate, reporters: list[Reporter], *, stop_after: float | None = None) -> Outcome:
         """Trains to the last step, or until interrupted or `stop_after` seconds; leaves a checkpoint in each case.
@@ -121,10 +125,10 @@ class Trainer:
         """
         config, progress = self.config, self.progress
         started, before = time.monotonic(), progress.seconds
-        with stop_on_signal() as stopping:
+        with stop_on_signal() as stopping, self.feed.flowing():
             while progress.step < config.steps or self._evaluation_due():
                 if not self._evaluation_due():  # else it was cut short when the run was stopped
-                    self.train_step()
+                    self._step_within_memory()
                     progress.seconds = before + time.monotonic() - started
                     self._report(reporters)
                 last = progress.step == config.steps
@@ -147,25 +151,30 @@ class Trainer:
                     )
         return Outcome(finished=True, progress=progress, folder=self.folder)
 
+    def _step_within_memory(self) -> None:
+        """`train_step`; raises OutOfMemory, which tells what would fit, where memory does not suffice for it."""
+        try:
+            self.train_step()
+            return
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # only now has what the step held on to been given back
+        if self.processes.first and not (self.folder / STATE).exists():
+            (self.folder / CONFIG).unlink(missing_ok=True)  # so that the folder can be used again
+        raise too_little(self.config, self.device, slots=len(self.slots.steps))
+
     def train_step(self) -> None:
         """One supervision step of every slot, and one step of the optimisers."""
-        config, step, slots = self.config, self.progress.step, self.slots
-        batch = self.sampler.batch(step)
-        slots.refill(*(self._to_device(a) for a in (batch.inputs, batch.labels, batch.puzzle_ids)))
+        step, slots = self.progress.step, self.slots
+        fed = self.feed.get(step)
+        slots.refill(fed.tokens, fed.labels, fed.puzzle_ids)
         output, loss = self.learner.step(slots, step)
-        min_steps = exploration(
-            config.seed,
-            step,
-            self.processes.rank,
-            batch=len(slots.steps),
-            max_steps=config.max_steps,
-            probability=config.exploration,
-        )
         slots.advance(
             output,
-            stops=self.learner.halting.stops(output, loss.exact),
-            max_steps=config.max_steps,
-            min_steps=min_steps.to(self.device),
+            stops=self.learner.forward.halting.stops(output, loss.exact),
+            max_steps=self.config.max_steps,
+            min_steps=fed.min_steps,
         )
         self.tally.add(step + 1, loss, output.halt_logit, slots)
         self.progress.step = step + 1
@@ -182,9 +191,6 @@ class Trainer:
             self._save_weights(LAST)
         self.processes.wait()
         drop_other_slots(self.folder, rank=rank, step=step)
-
-    def _to_device(self, array: Any) -> Tensor:
-        return torch.from_numpy(array).to(self.device, torch.int64, non_blocking=True)
 
     def _time_to_agree(self) -> bool:
         """Whether it is time to ask whether to stop: always, but several processes seldom, for all must be asked."""
@@ -277,33 +283,6 @@ class Trainer:
         if not same_world:  # puzzles that were being worked on are given up
             return None
         return parts["slots"] if rank == 0 else load_slots(self.folder, rank=rank, step=progress.step)
-
-
-def _require_sense(config: RunConfig, task: Task, data: Store, world: int) -> None:
-    """Raises ConfigError where the parts of a run do not fit together."""
-    model = config.model
-    if model.seq_len != task.seq_len or model.vocab_size != task.vocab_size:
-        raise ConfigError(
-            f"the model reads {model.seq_len} cells of {model.vocab_size} tokens, "
-            f"but {task.name} has {task.seq_len} of {task.vocab_size}"
-        )
-    if model.puzzle_positions and model.num_puzzles < data.num_puzzle_ids:
-        raise ConfigError(
-            f"model.num_puzzles: the data has {data.num_puzzle_ids:,} puzzle ids, "
-            f"the model's table only {model.num_puzzles:,} rows"
-        )
-    if config.batch_size % world:
-        raise ConfigError(f"batch_size: expected a multiple of the {world} processes, got {config.batch_size}")
-
-
-@torch.no_grad()
-def _require_halting(learner: Learner) -> None:
-    """Raises ConfigError where a halting rule that looks ahead needs what the model does not put out; one row tells."""
-    model, rule = learner.model, learner.halting
-    if rule.looks_ahead:
-        zero = torch.zeros(1, dtype=torch.int64, device=learner.device)
-        output = model(zero.expand(1, model.config.seq_len), zero, model.initial_carry(1))
-        rule.loss(output, zero.bool(), output, zero.bool())
 
 
 @contextmanager

@@ -68,10 +68,16 @@ class StepLoss(NamedTuple):
     right_cells: Tensor  # (B,) share of the labelled cells that are right
     exact: Tensor  # (B,) bool: every labelled cell is right
 
+    def detach(self) -> StepLoss:
+        """The same losses, cut off from the graph that computed them."""
+        return StepLoss(*(each.detach() for each in self))
+
     @staticmethod
     def cat(parts: Sequence[StepLoss]) -> StepLoss:
-        """The loss of all parts together, detached."""
-        sums = [torch.stack([part[i].detach() for part in parts]).sum(0) for i in range(3)]
+        """The loss of all parts together."""
+        if len(parts) == 1:
+            return parts[0]
+        sums = [torch.stack([part[i] for part in parts]).sum(0) for i in range(3)]
         return StepLoss(*sums, *(torch.cat([part[i] for part in parts]) for i in (3, 4)))
 
 

@@ -54,10 +54,12 @@ class SignSGD(Optimizer):
             for p in group["params"]:
                 if p.grad is None:
                     continue
-                grad = p.grad.coalesce()  # sums the gradients of a row that occurs more than once
-                rows = grad.indices()[0]
+                rows, values = p.grad._indices()[0], p.grad._values()
+                # A row that occurs more than once gets its sum in every place. `coalesce` would have the host wait
+                # for how many different rows there are; this product of B x B is small beside a step.
+                total = (rows.unsqueeze(1) == rows).to(values.dtype) @ values
                 kept = p[rows] * (1 - group["lr"] * group["weight_decay"])
-                p[rows] = kept - group["lr"] * grad.values().sign()
+                p[rows] = kept - group["lr"] * total.sign()
 
 
 class FlatParameters:
@@ -83,7 +85,11 @@ class FlatParameters:
             self.values.grad = torch.zeros_like(self.values)
             self._gradients = self._views(self.values.grad)
         torch._foreach_copy_(self._gradients, list(parts[0]))
-        for part in parts[1:]:
+        self.add_gradients(parts[1:])
+
+    def add_gradients(self, parts: Sequence[Sequence[Tensor]]) -> None:
+        """Adds those of further parts to the gradients that have been set."""
+        for part in parts:
             torch._foreach_add_(self._gradients, list(part))
 
     @property

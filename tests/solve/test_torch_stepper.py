@@ -6,7 +6,8 @@ import torch
 
 from redraft.models import TRMConfig, build_model
 from redraft.solve.solver import Solver
-from redraft.solve.stepper import Draft, TorchState, TorchStepper
+from redraft.solve.stepper import Draft
+from redraft.solve.torch_stepper import TorchState, TorchStepper
 from redraft.tasks import get_task
 
 TASK = get_task("sudoku-4x4")

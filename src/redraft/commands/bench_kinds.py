@@ -1,0 +1,208 @@
+"""The kinds of benchmark: a table of what each is told, what it runs, and how its result is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from redraft.bench import show
+from redraft.bench.effort_show import show_effort
+from redraft.commands.bench_common import Common
+from redraft.commands.bench_effort import Effort, measure_effort
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from redraft.bench.contest import Tell
+    from redraft.bench.models import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timed(Common):
+    warmup: int = 1
+    """Untimed repeats before the timed ones."""
+    repeats: int = 5
+    """Timed repeats."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start(Timed):
+    threads: int | None = None
+    """Threads of the CPU; by default as many as torch takes."""
+    seed: int = 0
+    """Of weights and puzzles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data(Start):
+    puzzles: int | None = None
+    """Puzzles a repeat; by default one batch to solve, and 50 to make (of 6x6 eight times as many)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Data):
+    recipe: str = "sudoku-extreme-mlp"
+    """Whose model and task; puzzles are made, so no data is needed."""
+    batch_size: int = 8
+    """Slots in training, puzzles worked on at once in solving."""
+    compile: bool = False
+    """Also measures every implementation under torch.compile."""
+    reference: Path | None = None
+    """A checkout of SamsungSAILMontreal/TinyRecursiveModels, to be measured in turn with the same weights and
+    puzzles, trained with AdamW on both sides. Needs the packages einops and pydantic."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solve(Train):
+    weights: str | None = None
+    """Weights that ship, a folder of weights, or a run's folder; else random ones of the recipe."""
+    steps: int = 16
+    """Supervision steps a puzzle gets at most."""
+    int8: bool = False
+    """Also measures solving with linear maps in 8-bit integers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale(Timed):
+    recipe: str = "sudoku-extreme-mlp"
+    """Whose step is put under the machine's roof."""
+    batch_size: int = 8
+    """Puzzles that this step works on at once."""
+    axes: tuple[str, ...] = ()
+    """What to let grow: batch, cells-mlp, cells-attention, T, n, width, steps; by default all of them."""
+    pictures: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """Draws roofline.svg and growth.svg into a folder. Needs matplotlib."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class All(Solve):
+    pictures: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """Draws roofline.svg and growth.svg into a folder. Needs matplotlib."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of benchmark.
+
+    Attributes:
+        what: it measures, in a line.
+        arguments: the class of its options.
+        measure: runs it, given its options, threads and whom to tell what is under way; plain values for JSON.
+        show: prints what `measure` gave.
+        one_thread: whether it runs on one thread whatever the machine has.
+        in_all: whether `all` runs it too.
+    """
+
+    what: str
+    arguments: type[Common]
+    measure: Callable[[Any, int, Tell], dict[str, Any]]
+    show: Callable[[dict[str, Any], Console], None]
+    one_thread: bool = False
+    in_all: bool = True
+
+
+def _train(args: Train, threads: int, tell: Tell) -> dict[str, Any]:
+    from redraft.bench.models import bench_train
+
+    return bench_train(_settings(args, threads), tell)
+
+
+def _solve(args: Solve, threads: int, tell: Tell) -> dict[str, Any]:
+    from redraft.bench.models import bench_solve
+
+    return bench_solve(_settings(args, threads), tell)
+
+
+def _data(args: Data, threads: int, tell: Tell) -> dict[str, Any]:
+    from redraft.bench.data import bench_data
+
+    puzzles = 50 if args.puzzles is None else args.puzzles
+    return bench_data(warmup=args.warmup, repeats=args.repeats, seed=args.seed, puzzles=puzzles, tell=tell)
+
+
+def _start(args: Start, threads: int, tell: Tell) -> dict[str, Any]:
+    from redraft.bench.start import bench_start
+
+    return bench_start(threads=threads, warmup=args.warmup, repeats=args.repeats, seed=args.seed, tell=tell)
+
+
+def _scale(args: Scale, threads: int, tell: Tell) -> dict[str, Any]:
+    from redraft.bench.plot import draw_pictures, require_pictures
+    from redraft.bench.scale import AXES, bench_scale, named_axes
+
+    if args.pictures is not None:
+        require_pictures(args.pictures)
+    found = bench_scale(
+        named_axes(args.axes) if args.axes else AXES,
+        recipe=args.recipe,
+        batch_size=args.batch_size,
+        warmup=args.warmup,
+        repeats=args.repeats,
+        tell=tell,
+    )
+    if args.pictures is not None:
+        draw_pictures(found, args.pictures)
+    return found
+
+
+def _settings(args: Train, threads: int) -> Settings:
+    from redraft.bench.models import Settings
+
+    known = {field.name for field in fields(Settings)} - {"threads"}
+    given = {field.name: getattr(args, field.name) for field in fields(args) if field.name in known}
+    return Settings(threads=threads, **given)
+
+
+KINDS: dict[str, Kind] = {
+    "train": Kind(
+        what="training: supervision steps with everything that belongs to them",
+        arguments=Train,
+        measure=_train,
+        show=show.show_train,
+    ),
+    "solve": Kind(
+        what="solving: puzzles a second at equal steps, and with halting where weights are given",
+        arguments=Solve,
+        measure=_solve,
+        show=show.show_solve,
+    ),
+    "data": Kind(
+        what="data: making puzzles, checking them, and sampling batches (also called make)",
+        arguments=Data,
+        measure=_data,
+        show=show.show_data,
+    ),
+    "start": Kind(
+        what="starting: the first answer from a cold and a warm process, the first step of a training run",
+        arguments=Start,
+        measure=_start,
+        show=show.show_start,
+    ),
+    "scale": Kind(
+        what="how the cost of a step grows with its shape, beside a formula; its place under the machine's roof",
+        arguments=Scale,
+        measure=_scale,
+        show=show.show_scale,
+        one_thread=True,
+    ),
+    "effort": Kind(
+        what="what ways to stop and start solve against what they cost: less work for the same answer",
+        arguments=Effort,
+        measure=measure_effort,
+        show=show_effort,
+        in_all=False,
+    ),
+}
+ALIASES = {"make": "data"}
+
+
+def part_of(args: All, kind: Kind) -> Any:
+    """The options of one kind among those given for all; what was not given is as that kind has it."""
+    known = {field.name for field in fields(kind.arguments)}
+    values = {field.name: getattr(args, field.name) for field in fields(args) if field.name in known}
+    default = {field.name: field.default for field in fields(args)}
+    return kind.arguments(**{name: value for name, value in values.items() if value != default[name]})

@@ -1,0 +1,80 @@
+"""Puzzles that were made are kept on disk: the next run that asks for the same ones starts at once.
+
+They lie in the folder that REDRAFT_CACHE names (empty: nothing is kept), by default `redraft` in the user's cache.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from zipfile import BadZipFile
+
+import numpy as np
+
+import redraft.tasks
+from redraft.tasks import Examples, Task
+
+LEAST = 500  # fewer are made as fast as they are read
+
+
+def make(task: Task, count: int, seed: int) -> Examples:
+    """What `task.make(count, seed)` gives, from disk where it was made before.
+
+    Only for tasks of this package: the generator of another may have changed since, and nobody would notice.
+    """
+    folder = _folder()
+    if folder is None or count < LEAST or not type(task).__module__.startswith(redraft.tasks.__name__ + "."):
+        return task.make(count, seed)
+    file = folder / f"{task.name}-{count}-{seed}-{_generators()}.npz"
+    examples = _read(file)
+    if examples is None:
+        examples = task.make(count, seed)
+        with suppress(OSError):  # no place to write: made anew next time
+            _write(file, examples)
+    return examples
+
+
+def _folder() -> Path | None:
+    named = os.environ.get("REDRAFT_CACHE")
+    if named is not None:
+        return Path(named) if named else None
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "redraft"
+    except RuntimeError:  # a user without a home
+        return None
+
+
+@cache
+def _generators() -> str:
+    """A digest of all that decides which puzzles a seed gives: the code of the tasks, and NumPy's random streams."""
+    files = sorted(Path(redraft.tasks.__file__).parent.glob("*.py"))
+    return sha256(b"".join([*(file.read_bytes() for file in files), np.__version__.encode()])).hexdigest()[:16]
+
+
+def _read(file: Path) -> Examples | None:
+    """The examples in a file; None where there is none, or a damaged one."""
+    try:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
+            return Examples(**{name: arrays[name] for name in arrays.files})
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile):
+        return None
+
+
+def _write(file: Path, examples: Examples) -> None:
+    """Whole or not at all, also where several processes have made the same puzzles."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {"questions": examples.questions, "answers": examples.answers, "ratings": examples.ratings}
+    if examples.groups is not None:
+        arrays["groups"] = examples.groups
+    with NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as partial:
+        try:
+            np.savez(partial, **arrays)  # type: ignore[arg-type]
+            partial.close()
+            os.replace(partial.name, file)
+        except BaseException:
+            os.unlink(partial.name)
+            raise

@@ -1,0 +1,290 @@
+"""A TRM in NumPy alone, for inference: the step of `models.trm.TRM` without the seconds that torch takes to load.
+
+Everything is float32. Rows of a batch do not depend on one another.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redraft.errors import ConfigError, WeightsError
+
+Floats = NDArray[np.float32]
+Layer = Callable[[Floats], Floats]  # (B, S, D) to the same shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """The fields of `models.trm.TRMConfig`, which tells what they mean but cannot be had without torch."""
+
+    vocab_size: int
+    seq_len: int
+    puzzle_positions: int = 16
+    num_puzzles: int = 1
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    hidden_size: int = 512
+    num_layers: int = 2
+    mixer: Literal["mlp", "attention", "conv"] = "attention"
+    positions: Literal["rope", "learned", "none"] = "rope"
+    grid_width: int | None = None
+    num_heads: int = 8
+    expansion: float = 4.0
+    width_multiple: int = 256
+    puzzle_dim: int = 512
+    rope_theta: float = 10000.0
+    norm_eps: float = 1e-5
+    n: int = 6
+    T: int = 3
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "seq_len", "num_puzzles", "hidden_size", "num_layers", "num_heads", "n", "T"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.mixer == "attention" and self.hidden_size % (2 * self.num_heads):
+            raise ConfigError(f"hidden_size: expected a multiple of 2 x num_heads, got {self.hidden_size}")
+        if self.mixer == "conv" and (not self.grid_width or self.seq_len % self.grid_width or self.puzzle_positions):
+            raise ConfigError(f"grid_width: {self.grid_width} columns do not make a grid of {self.seq_len} cells")
+
+    @property
+    def sequence(self) -> int:
+        """Positions S of a state: the reserved ones, then a cell each."""
+        return self.puzzle_positions + self.seq_len
+
+
+class Tensors:
+    """Named tensors that are taken one by one, each of the shape expected; none may be left over."""
+
+    def __init__(self, tensors: Mapping[str, NDArray[np.generic]]) -> None:
+        self._left = dict(tensors)
+        self.taken = 0  # numbers in all those taken
+
+    def take(self, name: str, *shape: int | None) -> Floats:
+        """The tensor of this name, in float32; None in a shape stands for any length."""
+        if name not in self._left:
+            raise WeightsError(f"missing tensor {name}")
+        found = self._left.pop(name)
+        if len(found.shape) != len(shape) or any(
+            want not in (None, got) for want, got in zip(shape, found.shape, strict=True)
+        ):
+            expected = " x ".join("any" if length is None else str(length) for length in shape)
+            raise WeightsError(f"tensor {name} has shape {found.shape}, expected {expected}")
+        self.taken += found.size
+        return found.astype(np.float32, copy=False)
+
+    def done(self) -> None:
+        if self._left:
+            raise WeightsError(f"unexpected tensor {min(self._left)}")
+
+
+class Output(NamedTuple):
+    """Result of one supervision step: `y` and `z` (B, S, D), `logits` (B, L, V) and `halt_logit` (B,)."""
+
+    y: Floats
+    z: Floats
+    logits: Floats
+    halt_logit: Floats
+
+
+class NumpyTRM:
+    """A tiny recursive model, from tensors by the names and shapes that `TRM.state_dict` gives them.
+
+    Raises WeightsError where these do not fit the shape.
+    """
+
+    def __init__(self, shape: Shape, tensors: Mapping[str, NDArray[np.generic]]) -> None:
+        self.shape, given = shape, Tensors(tensors)
+        width = shape.hidden_size
+        self._tokens = given.take("embed.tokens", shape.vocab_size, width)
+        reserved, learned = shape.puzzle_positions, shape.positions == "learned"
+        self._puzzles = given.take("embed.puzzle.table", shape.num_puzzles, shape.puzzle_dim) if reserved else None
+        self._positions = given.take("embed.positions", shape.sequence, width) if learned else None
+        self._layers = _layers(shape, given)
+        self._answer_head = given.take("answer_head.weight", shape.vocab_size, width)
+        self._halt_head = given.take("halt_head.weight", 1, width), given.take("halt_head.bias", 1)
+        self._starts = given.take("y_init", width), given.take("z_init", width)
+        self.parameters = given.taken
+        given.done()
+
+    @property
+    def work(self) -> int:
+        """About how many multiplications a puzzle takes in a step."""
+        return self.parameters * self.shape.sequence * self.shape.T * (self.shape.n + 1)
+
+    def one_recursion(self) -> NumpyTRM:
+        """The same weights with T = 1, shared."""
+        single = copy.copy(self)
+        single.shape = replace(self.shape, T=1)
+        return single
+
+    def initial_carry(self, batch: int) -> tuple[Floats, Floats]:
+        """The answer y and the latent z (B, S, D) before the first step."""
+        shape = (batch, self.shape.sequence, self.shape.hidden_size)
+        y, z = self._starts
+        return np.broadcast_to(y, shape), np.broadcast_to(z, shape)
+
+    def embed(self, tokens: NDArray[np.integer], puzzle_ids: NDArray[np.integer]) -> Floats:
+        """The question x (B, S, D) of tokens (B, L) and puzzle ids (B,)."""
+        shape, width = self.shape, self.shape.hidden_size
+        x = np.zeros((len(tokens), shape.sequence, width), np.float32)
+        x[:, shape.puzzle_positions :] = self._tokens[tokens]
+        if self._puzzles is not None:
+            reserved = x[:, : shape.puzzle_positions].reshape(len(tokens), -1)
+            reserved[:, : shape.puzzle_dim] = self._puzzles[puzzle_ids]
+            x[:, : shape.puzzle_positions] = reserved.reshape(len(tokens), -1, width)
+        if self._positions is not None:
+            x = np.float32(0.5**0.5) * (x + self._positions)
+        return np.float32(width**0.5) * x
+
+    def step(self, x: Floats, y: Floats, z: Floats) -> Output:
+        """One supervision step on the question x, as in `core.recursion`."""
+        for _ in range(self.shape.T):
+            context = x + y
+            for _ in range(self.shape.n):
+                z = self._net(context + z)
+            y = self._net(y + z)
+        weight, bias = self._halt_head
+        return Output(y, z, y[:, self.shape.puzzle_positions :] @ self._answer_head.T, y[:, 0] @ weight[0] + bias)
+
+    def _net(self, h: Floats) -> Floats:
+        for layer in self._layers:
+            h = layer(h)
+        return h
+
+
+def _layers(shape: Shape, given: Tensors) -> list[Layer]:
+    """Both halves of every block, one after the other: what mixes positions, then what mixes channels."""
+    width, eps = shape.hidden_size, np.float32(shape.norm_eps)
+    turns = _rotary_tables(shape) if shape.mixer == "attention" and shape.positions == "rope" else None
+    layers: list[Layer] = []
+    for number in range(shape.num_layers):
+        mix, mlp = f"net.blocks.{number}.mix", f"net.blocks.{number}.mlp"
+        if shape.mixer == "mlp":
+            layers.append(_gated_positions(*_gated_weights(given, mix, shape.sequence), eps))
+        elif shape.mixer == "conv":
+            assert shape.grid_width is not None
+            around = given.take(f"{mix}.around", width, width, 3, 3)
+            everywhere = given.take(f"{mix}.everywhere.weight", width, width)
+            layers.append(_neighbours(around, everywhere, shape.grid_width, eps))
+        else:
+            qkv = given.take(f"{mix}.qkv.weight", 3 * width, width)
+            out = given.take(f"{mix}.out.weight", width, width)
+            layers.append(_attention(qkv, out, shape.num_heads, turns, eps))
+        layers.append(_gated_channels(*_gated_weights(given, mlp, width), eps))
+    return layers
+
+
+def _gated_weights(given: Tensors, name: str, features: int) -> tuple[Floats, Floats]:
+    """Weights of a SwiGLU: gate and up (2W, features), those of the gate halved (see `_gated`), and down."""
+    gate_up = given.take(f"{name}.gate_up.weight", None, features).copy()
+    down = given.take(f"{name}.down.weight", features, len(gate_up) // 2)
+    gate_up[: len(gate_up) // 2] *= 0.5
+    return gate_up, down
+
+
+def _gated(half: Floats, up: Floats) -> Floats:
+    """`silu(2 half) * up`: by tanh, which unlike exp does not overflow, silu(g) is g/2 (1 + tanh(g/2))."""
+    hidden: Floats = np.tanh(half)
+    hidden += 1
+    hidden *= half
+    hidden *= up
+    return hidden
+
+
+def _normed(total: Floats, axis: int, eps: np.float32) -> Floats:
+    """Divided by the root mean square over an axis, in place."""
+    squares = np.einsum("bsd,bsd->bs" if axis == -1 else "bsd,bsd->bd", total, total)  # makes no array of squares
+    scale = 1 / np.sqrt(squares / np.float32(total.shape[axis]) + eps)
+    total *= np.expand_dims(scale, axis)
+    return total
+
+
+def _gated_channels(gate_up: Floats, down: Floats, eps: np.float32) -> Layer:
+    """`norm(h + swiglu(h))` over channels."""
+    inner = len(gate_up) // 2
+
+    def layer(h: Floats) -> Floats:
+        flat = h.reshape(-1, h.shape[-1])  # one matrix product for the whole batch
+        both = flat @ gate_up.T
+        total = _gated(both[:, :inner], both[:, inner:]) @ down.T
+        total += flat
+        return _normed(total.reshape(h.shape), -1, eps)
+
+    return layer
+
+
+def _gated_positions(gate_up: Floats, down: Floats, eps: np.float32) -> Layer:
+    """The same over positions."""
+    inner = len(gate_up) // 2
+
+    def layer(h: Floats) -> Floats:
+        both = gate_up @ h
+        total = down @ _gated(both[:, :inner], both[:, inner:])
+        total += h
+        return _normed(total, 1, eps)
+
+    return layer
+
+
+def _neighbours(around: Floats, everywhere: Floats, grid_width: int, eps: np.float32) -> Layer:
+    """`norm(h + mixed(h))` where a cell hears its 3x3 surroundings, zeros beyond the edge, and the mean of all."""
+    features = len(around)
+    kernel = np.ascontiguousarray(around.transpose(2, 3, 1, 0)).reshape(9 * features, features)
+
+    def layer(h: Floats) -> Floats:
+        grid = h.reshape(len(h), -1, grid_width, features)
+        padded = np.pad(grid, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        height = grid.shape[1]
+        windows = [
+            padded[:, row : row + height, column : column + grid_width] for row in range(3) for column in range(3)
+        ]
+        total = np.concatenate(windows, -1).reshape(-1, 9 * features) @ kernel
+        total = total.reshape(h.shape)
+        total += h
+        total += h.mean(1, keepdims=True) @ everywhere.T
+        return _normed(total, -1, eps)
+
+    return layer
+
+
+def _attention(qkv: Floats, out: Floats, heads: int, turns: tuple[Floats, Floats] | None, eps: np.float32) -> Layer:
+    """`norm(h + attention(h))`, all positions to all; queries and keys are turned by rotary tables where given."""
+    scale = np.float32((qkv.shape[1] // heads) ** -0.5)
+
+    def layer(h: Floats) -> Floats:
+        batch, positions, features = h.shape
+        parts = (h.reshape(-1, features) @ qkv.T).reshape(batch, positions, 3, heads, -1)
+        query, key, value = parts.transpose(2, 0, 3, 1, 4)  # (B, heads, S, head_dim) each
+        if turns is not None:
+            query, key = _turned(query, *turns), _turned(key, *turns)
+        scores = (query * scale) @ key.swapaxes(-1, -2)
+        scores -= scores.max(-1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(-1, keepdims=True)
+        mixed = (scores @ value).swapaxes(1, 2).reshape(-1, features)
+        total = mixed @ out.T
+        total += h.reshape(-1, features)
+        return _normed(total.reshape(h.shape), -1, eps)
+
+    return layer
+
+
+def _rotary_tables(shape: Shape) -> tuple[Floats, Floats]:
+    """Cosines and sines (S, head_dim), as `core.layers.rotary_tables` has them."""
+    head_dim = shape.hidden_size // shape.num_heads
+    frequencies = shape.rope_theta ** -(np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim))
+    angles = np.outer(np.arange(shape.sequence, dtype=np.float32), np.float32(frequencies))
+    angles = np.concatenate((angles, angles), 1)
+    return np.cos(angles), np.sin(angles)
+
+
+def _turned(x: Floats, cos: Floats, sin: Floats) -> Floats:
+    """x (B, heads, S, head_dim), turned by its position."""
+    half = x.shape[-1] // 2
+    turned: Floats = x * cos + np.concatenate((-x[..., half:], x[..., :half]), -1) * sin
+    return turned

@@ -1,0 +1,63 @@
+"""Runs the steps of a TRM in NumPy alone: for few puzzles, where loading torch would take longer than solving."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redraft.solve.blas import one_thread
+from redraft.solve.numpy_model import Floats, NumpyTRM
+from redraft.solve.starts import starting_vectors
+from redraft.solve.stepper import Draft
+
+POSITIONS = 1024  # worked on at once; more gain no speed, and attention's scores grow with their number
+
+
+class NumpyState(NamedTuple):
+    """Embedded questions, answers and latents of puzzles, (B, S, D) each."""
+
+    x: Floats
+    y: Floats
+    z: Floats
+
+
+class NumpyStepper:
+    """Runs a model without torch.
+
+    Attributes:
+        rows: puzzles worked on at once.
+    """
+
+    def __init__(self, model: NumpyTRM) -> None:
+        self.model = model
+        self.rows = max(1, POSITIONS // model.shape.sequence)
+
+    def start(
+        self, inputs: NDArray[np.integer], puzzle_ids: NDArray[np.integer], tries: NDArray[np.integer] | None = None
+    ) -> NumpyState:
+        states = self.model.initial_carry(len(inputs))
+        if tries is not None and tries.any():
+            vectors = starting_vectors(tries, self.model.shape.hidden_size)[:, :, None]
+            y, z = (np.where(tries[:, None, None] > 0, *pair) for pair in zip(vectors, states, strict=True))
+            states = y, z
+        return NumpyState(self.model.embed(inputs, puzzle_ids), *states)
+
+    def in_parts(self) -> tuple[NumpyStepper, int]:
+        return NumpyStepper(self.model.one_recursion()), self.model.shape.T
+
+    def step(self, state: NumpyState) -> tuple[NumpyState, Draft]:
+        with one_thread():
+            parts = [
+                self.model.step(*(each[first : first + self.rows] for each in state))
+                for first in range(0, len(state.x), self.rows)
+            ]
+        y, z, logits, halt_logit = map(np.concatenate, zip(*parts, strict=True))
+        return NumpyState(state.x, y, z), Draft(logits.argmax(-1).astype(np.int16), halt_logit)
+
+    def select(self, state: NumpyState, rows: NDArray[np.integer]) -> NumpyState:
+        return NumpyState(*(each[rows] for each in state))
+
+    def join(self, first: NumpyState, second: NumpyState) -> NumpyState:
+        return NumpyState(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))

@@ -1,0 +1,107 @@
+"""Opens a folder of weights for NumPy, without torch: those of a TRM, in float32.
+
+What this does not know, or finds damaged, is an error here, and then a matter for `models.io`, which knows all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redraft.config import from_dict
+from redraft.errors import ConfigError, WeightsError
+from redraft.solve.numpy_model import NumpyTRM, Shape
+
+FORMAT = 1  # of config.json, as in `models.io`
+DTYPES = {
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": "<u2",  # the upper half of a float32
+    "I32": "<i4",
+    "I64": "<i8",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What `config.json` says: the task as in `Task.spec`, the card, and the model's configuration and kind."""
+
+    task: str | dict[str, Any]
+    card: dict[str, Any]
+    model: dict[str, Any]
+
+
+def describe(folder: Path) -> Description:
+    """Reads `config.json`; raises WeightsError where it is not one that `save_weights` writes."""
+    file = folder / "config.json"
+    try:
+        meta = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{file}: cannot be read ({error})") from error
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise WeightsError(f"{file}: expected an object of format {FORMAT}")
+    if not isinstance(meta.get("task"), str | dict) or not isinstance(meta.get("model"), dict):
+        raise WeightsError(f"{file}: expected a task and a model")
+    return Description(task=meta["task"], card=dict(meta.get("card") or {}), model=meta["model"])
+
+
+def read_model(folder: Path, description: Description) -> NumpyTRM:
+    """The model with its weights; raises WeightsError where it is no TRM, or its file does not fit."""
+    kind = description.model.get("kind")
+    if kind != "trm":
+        raise WeightsError(f"{folder}: backend numpy runs models of kind trm, not {kind}; use backend torch")
+    try:
+        shape = from_dict(Shape, {key: value for key, value in description.model.items() if key != "kind"})
+    except ConfigError as error:
+        raise WeightsError(f"{folder / 'config.json'}: model: {error}") from error
+    file = folder / "model.safetensors"
+    try:
+        return NumpyTRM(shape, whole_tables(read_tensors(file)))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise WeightsError(f"{file}: cannot be read ({error})") from error
+    except WeightsError as error:
+        raise WeightsError(f"{file}: {error}") from error
+
+
+def read_tensors(file: Path) -> dict[str, NDArray[np.generic]]:
+    """The tensors of a safetensors file, bfloat16 as float32; raises OSError, ValueError, KeyError or TypeError.
+
+    Such a file is the length of its header (8 bytes), the header (JSON: each tensor's dtype, shape and the bytes it
+    takes of what follows), and the bytes.
+    """
+    content = file.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    if len(content) < 8 or length > len(content) - 8:
+        raise ValueError("the header is cut off")
+    header, data = json.loads(content[8 : 8 + length]), memoryview(content)[8 + length :]
+    if not isinstance(header, dict):
+        raise ValueError("the header is no object")
+    return {name: _tensor(name, entry, data) for name, entry in header.items() if name != "__metadata__"}
+
+
+def _tensor(name: str, entry: Mapping[str, Any], data: memoryview) -> NDArray[np.generic]:
+    dtype, shape, (start, stop) = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if dtype not in DTYPES:
+        raise ValueError(f"tensor {name} is of dtype {dtype}, expected one of {', '.join(DTYPES)}")
+    if not 0 <= start <= stop <= len(data):
+        raise ValueError(f"tensor {name} is cut off")
+    flat = np.frombuffer(data[start:stop], DTYPES[dtype])
+    if dtype == "BF16":
+        flat = (flat.astype(np.uint32) << 16).view(np.float32)
+    return flat.reshape(shape)
+
+
+def whole_tables(tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+    """The same tensors with every packed puzzle table whole again; see `models.tables`."""
+    whole = {name: tensor for name, tensor in tensors.items() if "@" not in name}
+    for name in (key.removesuffix("@length") for key in tensors if key.endswith("@length")):
+        rows, values = tensors[f"{name}@rows"], tensors[f"{name}@values"]
+        whole[name] = np.zeros((int(tensors[f"{name}@length"]), values.shape[1]), values.dtype)
+        whole[name][rows] = values
+    return whole

@@ -1,0 +1,130 @@
+"""What `--fast` chooses: all that makes training faster on this machine, each choice with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+
+from redraft.models import ModelConfig
+from redraft.train.compiled import missing_compiler
+from redraft.train.config import RunConfig
+from redraft.train.feed import cores
+from redraft.train.memory import Need, free_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What decides which options help.
+
+    Attributes:
+        device: its kind, `cpu`, `cuda` or `mps`.
+        cores, threads: of the CPU, and those that torch uses.
+        bfloat16: whether the device multiplies it faster than float32.
+        compiler: whether `torch.compile` finds what it needs.
+        free: bytes of memory, None where nobody tells.
+    """
+
+    device: str
+    cores: int
+    threads: int
+    bfloat16: bool
+    compiler: bool
+    free: int | None
+
+    @staticmethod
+    def of(device: torch.device) -> Facts:
+        """Those of this machine."""
+        return Facts(
+            device=device.type,
+            cores=cores(),
+            threads=torch.get_num_threads(),
+            bfloat16=_fast_bfloat16(device),
+            compiler=missing_compiler(device) is None,
+            free=free_bytes(device),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """An option that was or was not taken, and why."""
+
+    name: str
+    taken: bool
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {'yes' if self.taken else 'no'}, {self.why}"
+
+
+def fast_choices(
+    config: RunConfig, facts: Facts, need: Callable[[ModelConfig], Need], *, world: int = 1
+) -> tuple[RunConfig, list[Choice]]:
+    """The run with what helps on such a machine, and all choices, taken or not.
+
+    `need` tells what training a model takes; `world` processes share the batch.
+    """
+    config, choices = _compute(config, facts)
+    config, fitting = _fit(config, facts, need, config.batch_size // world)
+    return config, [*choices, fitting]
+
+
+def _compute(config: RunConfig, facts: Facts) -> tuple[RunConfig, list[Choice]]:
+    """What makes the arithmetic faster."""
+    gpu = facts.device == "cuda"
+    if facts.device == "cpu":
+        rows = Choice(name="rows shared by threads", taken=facts.threads > 1, why=_threads(facts.threads))
+    else:
+        rows = Choice(name="rows shared by threads", taken=False, why=f"{facts.device} has threads of its own")
+    if facts.bfloat16:
+        bfloat16 = Choice(
+            name="bfloat16", taken=True, why=f"this {facts.device} multiplies it faster; weights stay float32"
+        )
+    else:
+        bfloat16 = Choice(name="bfloat16", taken=False, why=f"this {facts.device} does not multiply it faster")
+    if not gpu:
+        why = "on a CPU the fused blocks are as fast, without minutes of compiling"
+        why = why if facts.device == "cpu" else f"untried on {facts.device}"
+    else:
+        why = (
+            "one graph a step, replayed as a CUDA graph" if facts.compiler else "Triton is missing: pip install triton"
+        )
+    compiled = Choice(name="compile", taken=gpu and facts.compiler, why=why)
+    ahead = gpu or facts.device != "cpu" or facts.cores > facts.threads
+    prefetch = Choice(
+        name="sampling ahead",
+        taken=ahead,
+        why="a thread beside" if ahead else f"all {facts.cores} cores compute the step",
+    )
+    model = replace(config.model, dtype="bfloat16") if bfloat16.taken else config.model
+    return replace(config, model=model, compile=compiled.taken), [rows, bfloat16, compiled, prefetch]
+
+
+def _threads(threads: int) -> str:
+    return f"{threads} of them" if threads > 1 else "there is only one"
+
+
+def _fit(config: RunConfig, facts: Facts, need: Callable[[ModelConfig], Need], slots: int) -> tuple[RunConfig, Choice]:
+    """The run in parts that fit into memory: parts cost no arithmetic, so that nothing need be computed twice."""
+    if facts.free is None:
+        return config, Choice(name="micro-batches", taken=False, why=f"free memory of {facts.device} is not known")
+    wanted = need(config.model)
+    free = facts.free - wanted.fixed
+    fits = wanted.fitting(free, slots)
+    gib = f"{wanted.total(slots, slots) / 2**30:.2g} of {facts.free / 2**30:.2g} GiB"
+    if fits >= slots:
+        return config, Choice(name="micro-batches", taken=False, why=f"a step takes about {gib}")
+    size = max(1, fits)
+    return replace(config, micro_batch=size), Choice(
+        name="micro-batches", taken=True, why=f"a step would take about {gib}; {size} slots at a time fit"
+    )
+
+
+def _fast_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)  # before that it is emulated
+    if device.type == "cpu":
+        able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        return any(able.get(name, False) for name in ("amx_tile", "avx512_bf16"))
+    return False

@@ -1,0 +1,58 @@
+"""The table of benchmarks: all of them are listed, and `all` hands each its own options."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from redraft.cli import main
+from redraft.commands import bench
+from redraft.commands.bench_kinds import ALIASES, KINDS, All, Data, Scale, Solve, part_of
+
+
+def test_usage_lists_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--help"]) == 0
+    said = capsys.readouterr().out
+    for name, kind in KINDS.items():
+        assert f"  {name:<6} {kind.what}\n" in said
+    assert main(["bench"]) == 2
+    assert capsys.readouterr().out == said
+
+
+@pytest.mark.parametrize("name", [*KINDS, *ALIASES, "all"])
+def test_every_kind_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", name, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"usage: redraft bench {name}")
+
+
+def test_all_hands_on_what_was_given() -> None:
+    args = All(repeats=2, batch_size=3, weights="sudoku-6x6", pictures=Path("docs"))
+    assert part_of(args, KINDS["scale"]) == Scale(repeats=2, batch_size=3, pictures=Path("docs"))
+    assert part_of(args, KINDS["data"]) == Data(repeats=2)
+    assert part_of(args, KINDS["solve"]) == Solve(repeats=2, batch_size=3, weights="sudoku-6x6")
+
+
+def test_all_has_the_options_of_every_kind() -> None:
+    offered = {field.name for field in fields(All)}
+    for name, kind in KINDS.items():
+        if kind.in_all:
+            missing = {field.name for field in fields(kind.arguments)} - offered - {"axes"}
+            assert not missing, f"bench all cannot hand {missing} to {name}"
+
+
+def test_all_measures_every_kind_but_those_that_stand_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[type, int]] = []
+
+    def measure(args: Any, threads: int, tell: Any) -> dict[str, Any]:
+        seen.append((type(args), threads))
+        return {}
+
+    kinds = {name: replace(kind, measure=measure) for name, kind in KINDS.items()}
+    aside = replace(kinds["data"], in_all=False)
+    monkeypatch.setattr(bench, "KINDS", {**kinds, "aside": aside})
+    result = bench.measure("all", All(threads=2))
+    wanted = {name: kind for name, kind in KINDS.items() if kind.in_all}
+    assert [kind for kind, _ in seen] == [kind.arguments for kind in wanted.values()]
+    assert [threads for _, threads in seen] == [1 if kind.one_thread else 2 for kind in wanted.values()]
+    assert "aside" not in result and set(wanted) <= set(result)

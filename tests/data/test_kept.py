@@ -1,0 +1,87 @@
+"""Made puzzles are kept on disk, and read only where they are surely the same."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from redraft.data import kept
+from redraft.tasks import Examples, Task, get_task
+from redraft.tasks.sudoku import Sudoku
+
+
+class Counted(Sudoku):
+    """A Sudoku that counts how often puzzles are made."""
+
+    __module__ = Sudoku.__module__
+    made = 0
+
+    def make(self, count: int, seed: int, clues: int | None = None) -> Examples:
+        Counted.made += 1
+        return super().make(count, seed, clues)
+
+
+@pytest.fixture
+def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
+    monkeypatch.setenv("REDRAFT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(kept, "LEAST", 5)
+    Counted.made = 0
+    return Counted(4)
+
+
+def same(a: Examples, b: Examples) -> bool:
+    pairs = ((a.questions, b.questions), (a.answers, b.answers))
+    return all(np.array_equal(*pair) for pair in pairs) and np.array_equal(a.ratings, b.ratings, equal_nan=True)
+
+
+def test_the_second_time_nothing_is_made(task: Task) -> None:
+    first = kept.make(task, 6, 1)
+    assert same(first, kept.make(task, 6, 1))
+    assert Counted.made == 1
+    assert same(first, get_task("sudoku-4x4").make(6, 1))
+
+
+def test_count_and_seed_tell_puzzles_apart(task: Task) -> None:
+    kept.make(task, 6, 1)
+    assert not same(kept.make(task, 6, 2), kept.make(task, 6, 1))
+    assert len(kept.make(task, 7, 1)) == 7
+
+
+def test_few_are_made_anew(task: Task, tmp_path: Path) -> None:
+    kept.make(task, 4, 1)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_damaged_file_is_made_anew(task: Task, tmp_path: Path) -> None:
+    first = kept.make(task, 6, 1)
+    (file,) = (tmp_path / "cache").iterdir()
+    file.write_bytes(file.read_bytes()[:100])
+    assert same(first, kept.make(task, 6, 1))
+    assert Counted.made == 2
+    kept.make(task, 6, 1)
+    assert Counted.made == 2, "the damaged file was not replaced"
+
+
+def test_other_code_makes_other_puzzles(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.make(task, 6, 1)
+    monkeypatch.setattr(kept, "_generators", lambda: "another version")
+    kept.make(task, 6, 1)
+    assert Counted.made == 2
+
+
+def test_nothing_is_kept_where_that_is_not_wanted_or_not_possible(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDRAFT_CACHE", "")
+    kept.make(task, 6, 1)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("REDRAFT_CACHE", str(tmp_path / "file" / "cache"))
+    assert len(kept.make(task, 6, 1)) == 6
+
+
+def test_a_task_of_ones_own_is_made_anew(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Counted, "__module__", "my_puzzles")
+    kept.make(task, 6, 1)
+    kept.make(task, 6, 1)
+    assert Counted.made == 2
