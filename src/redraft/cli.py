@@ -23,7 +23,7 @@ COMMANDS = {
     "data": ("redraft.commands.data", "list, build, show, import and export data"),
     "list": ("redraft.commands.list", "list tasks, recipes and the weights that ship"),
     "import": ("redraft.commands.import_", "turn a published checkpoint into redraft's format"),
-    "bench": ("redraft.commands.bench", "measure the speed of training, solving and making puzzles"),
+    "bench": ("redraft.commands.bench", "measure the speed of training, solving, data and starting"),
 }
 
 

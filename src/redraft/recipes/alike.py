@@ -23,5 +23,5 @@ def equivariant(task: Task, **shape: Any) -> EquivariantConfig:
         symbols=len(symbols),
         grid_width=task.width,
         scopes=task.scopes,
-        **shape,
+        **{"halting": "margin", **shape},
     )
