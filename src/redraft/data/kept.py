@@ -18,7 +18,7 @@ import numpy as np
 import redraft.tasks
 from redraft.tasks import Examples, Task
 
-LEAST = 500  # fewer are made as fast as they are read
+LEAST = 50  # fewer are made as fast as they are read
 
 
 def make(task: Task, count: int, seed: int) -> Examples:
