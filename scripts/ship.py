@@ -42,6 +42,9 @@ def main() -> None:
     parser.add_argument("data", help="unseen puzzles to judge by")
     parser.add_argument("--name", required=True, help="name the weights will have")
     parser.add_argument("--which", default="best", choices=("best", "last"))
+    parser.add_argument(
+        "--restart", type=int, default=0, help="steps after which solving begins again, see docs/effort.md"
+    )
     parser.add_argument("--only-result", action="store_true", help="write results/NAME.json alone")
     args = parser.parse_args()
 
@@ -66,6 +69,7 @@ def main() -> None:
         ),
         "evaluation": {"data": args.data, **figures},
         "training": [{key: each[key] for key in STAGE} for each in stages],
+        **({"solve": {"restart": args.restart}} if args.restart else {}),
         "weights_of_step": weights.card["step"],
         **context(torch.get_num_threads()),
         "evaluation_seconds": round(time.monotonic() - started, 1),

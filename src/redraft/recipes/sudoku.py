@@ -87,9 +87,9 @@ def sudoku_6x6_eq(*, tiny: bool = False) -> RunConfig:
     """6x6 Sudoku by a model that treats all digits alike, and cells by the scopes they are in; these weights ship.
 
     Commands: `redraft train sudoku-6x6-eq`, then `redraft train sudoku-6x6-eq --init runs/sudoku-6x6-eq/last
-    --max-steps 16 --exploration 0.5 --optim.warmup 20 --optim.lr 3e-4 --steps 150`, and from its last weights once more
-    with `--optim.lr 1e-3 --steps 300 --seed 1`. Hardware, time and result: see results/sudoku-6x6-eq.json. As with the
-    small mazes, a puzzle gets 4 supervision steps at first, and the later runs teach later steps to keep what is right.
+    --max-steps 16 --exploration 0.5 --optim.warmup 20 --optim.lr 1e-3 --steps 300 --seed 1`. Hardware, time and result:
+    see results/sudoku-6x6-eq.json. As with the small mazes, a puzzle gets 4 supervision steps at first, and the second
+    run teaches later steps to keep what is right.
     """
     run = RunConfig(
         recipe="sudoku-6x6-eq",
@@ -97,10 +97,10 @@ def sudoku_6x6_eq(*, tiny: bool = False) -> RunConfig:
         model=equivariant(get_task("sudoku-6x6"), hidden_size=32, n=3, T=2),
         data=DataConfig(train="make:20000@1", test="make:400@2"),
         optim=OptimConfig(kind="adamw", lr=2e-3, warmup=50, min_ratio=0.1, weight_decay=0.1, ema=0.99),
-        steps=500,
+        steps=700,
         batch_size=64,
         max_steps=4,
-        eval_every=250,
+        eval_every=350,
         checkpoint_every=100,
     )
     return shrunk(run) if tiny else run
