@@ -1,6 +1,7 @@
 """For all tests: a place for made puzzles, and a fake language model behind an OpenAI-compatible endpoint."""
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -47,6 +48,12 @@ class FakeModel:
         message = {"role": "assistant", "content": said}
         choice = {"index": 0, "message": message, "finish_reason": self.finish}
         return 200, {}, json.dumps({"choices": [choice], "usage": self.usage}).encode()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Tests of Ctrl-C hold wherever they run: a shell starts what it puts into the background with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
