@@ -17,6 +17,7 @@ FOUNDATION: dict[str, tuple[str, ...]] = {
     "files": ("errors",),
     "naming": ("errors",),
     "scopes": ("errors",),
+    "memory": (),
 }
 # What each other part may import besides itself and the foundation; "" is the package itself, for its version.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {

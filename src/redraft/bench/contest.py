@@ -29,6 +29,12 @@ class WorkerError(RedraftError):
     """A worker process ended before its time."""
 
 
+def last_line(text: str) -> str:
+    """The last that a process said on its standard error."""
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
+
+
 class Worker:
     """The parent's end of a `bench.worker` process; a context manager."""
 
@@ -66,8 +72,7 @@ class Worker:
             pass
         if not line:
             self._errors.seek(0)
-            said = self._errors.read().strip().splitlines()
-            raise WorkerError(f"the worker for {self.job.side} ended: {said[-1] if said else 'it said nothing'}")
+            raise WorkerError(f"the worker for {self.job.side} ended: {last_line(self._errors.read())}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

@@ -45,8 +45,7 @@ class Record:
 def looping(model: Model) -> Looping:
     """The configuration of a model whose steps are `T` equal recursions; raises ConfigError for another kind."""
     config = model.config
-    if type(config) in (TRMConfig, HRMConfig, EquivariantConfig):
-        assert isinstance(config, TRMConfig | HRMConfig | EquivariantConfig)
+    if model.in_parts()[0] is not model and isinstance(config, Looping):
         return config
     raise ConfigError(
         "bench effort: needs a model whose steps are equal recursions (TRM, HRM, Equivariant), "

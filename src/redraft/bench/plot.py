@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from redraft.errors import ConfigError
-from redraft.files import replacing
+from redraft.evaluate.plot import drawing
 
 ROOFLINE, GROWTH = "roofline.svg", "growth.svg"
 COLOURS = {"solve": "#0969da", "train": "#bf8700"}
@@ -25,19 +24,11 @@ def require_pictures(folder: Path) -> None:
 
 def draw_pictures(found: dict[str, Any], folder: Path) -> None:
     """Draws what `bench_scale` found into two SVG files of the folder."""
-    _save(folder / ROOFLINE, (7, 4.6), lambda figure: _roofline(figure, found))
-    _save(folder / GROWTH, (9, 2.6 * -(-len(found["axes"]) // 3) + 0.5), lambda figure: _growth(figure, found["axes"]))
-
-
-def _save(file: Path, size: tuple[float, float], draw: Callable[[Any], None]) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    draw(figure)
-    with replacing(file) as partial:
-        figure.savefig(partial, format="svg", metadata={"Date": None})
+    undated: dict[str, Any] = {"metadata": {"Date": None}}
+    with drawing(folder / ROOFLINE, (7, 4.6), **undated) as figure:
+        _roofline(figure, found)
+    with drawing(folder / GROWTH, (9, 2.6 * -(-len(found["axes"]) // 3) + 0.5), **undated) as figure:
+        _growth(figure, found["axes"])
 
 
 def _roofline(figure: Any, found: dict[str, Any]) -> None:

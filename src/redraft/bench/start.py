@@ -14,7 +14,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.bench.contest import Tell, WorkerError
+from redraft.bench.contest import Tell, WorkerError, last_line
 from redraft.bench.machine import environment
 from redraft.bench.timing import spread
 from redraft.errors import ConfigError
@@ -63,7 +63,7 @@ def _seconds(arguments: Sequence[str], threads: int) -> float:
     done = subprocess.run([sys.executable, *arguments], env=environment(threads), capture_output=True, text=True)
     seconds = perf_counter() - started
     if done.returncode != 0:
-        raise WorkerError(f"{' '.join(arguments)} ended with status {done.returncode}: {_last_line(done.stderr)}")
+        raise WorkerError(f"{' '.join(arguments)} ended with status {done.returncode}: {last_line(done.stderr)}")
     return seconds
 
 
@@ -84,7 +84,7 @@ def _first_step(threads: int) -> float:
                 while not _reported(folder / METRICS):
                     if process.poll() is not None or perf_counter() - started > LONGEST:
                         errors.seek(0)
-                        said = _last_line(errors.read())
+                        said = last_line(errors.read())
                         raise WorkerError(f"redraft {' '.join(arguments[:2])} made no first step: {said}")
                     sleep(LOOK_EVERY)
                 return perf_counter() - started
@@ -118,8 +118,3 @@ def _warm(backend: str, questions: NDArray[np.int8], *, warmup: int, repeats: in
 
 def _row(name: str, unit: str, times: list[float]) -> dict[str, Any]:
     return {"name": name, "unit": unit, "raw": times, **spread(times)}
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "it said nothing"

@@ -19,6 +19,7 @@ from redraft.commands.arguments import parse
 from redraft.commands.progress import progress
 from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
 from redraft.files import require_place, write_text
+from redraft.solve.solver import SURE
 from redraft.tasks import Puzzle, Task, get_task
 from redraft.tasks.maze import Maze, maze_for
 from redraft.tasks.sudoku import Sudoku, sudoku_for
@@ -57,7 +58,7 @@ class Arguments:
     """Supervision steps a puzzle gets at most; more may solve harder ones."""
     halt: Literal["rules", "head", "never"] = "rules"
     """Stops a puzzle once its answer keeps the rules, once the model's halting head says so, or never."""
-    sure: float = 0.88
+    sure: float = SURE
     """How sure the halting head must be to stop a puzzle; the paper's is 0.5."""
     restart: Annotated[int | None, tyro.conf.arg(metavar="STEPS")] = None
     """With --halt rules, begins a puzzle again from another state after so many steps; 0: never. By default as the

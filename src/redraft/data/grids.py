@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from redraft.data.build import from_examples
 from redraft.data.store import new_folder
 from redraft.errors import DataError
+from redraft.memory import free_memory
 from redraft.tasks import Examples
 from redraft.tasks.grid_survey import Survey, encode, place_of, sorted_symbols
 from redraft.tasks.grid_symmetries import Symmetries, keys
@@ -286,14 +286,3 @@ def _require_memory(pairs: int, cells: int, source: Path) -> None:
             f"{source}: {pairs:,} pairs of {cells} cells need about {needed / 1e9:.1f} GB of memory, "
             f"{free / 1e9:.1f} GB are free; use --limit, at most {int(pairs * free / needed):,} pairs"
         )
-
-
-def free_memory() -> int | None:
-    """Bytes of memory that are free, None where the system does not tell."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, AttributeError):
-        return None

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from redraft.evaluate.plot import require_picture
-from redraft.files import replacing
+from redraft.evaluate.plot import drawing, require_picture
 
 MARKED = "Reported, not measured here"
 READINGS = {"last": "after the last step", "halt": "where it halts"}
@@ -109,37 +108,32 @@ def plot_shares(figures: dict[str, Any], file: Path) -> None:
     Needs the extra `plot` (matplotlib).
     """
     require_picture(file)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
     entrants = [each for each in figures["entrants"] if each["rows"]]
-    figure = Figure(figsize=(7, 1.6 + 0.5 * len(entrants)), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    readings = (
-        ("last", "#0969da", "o", -0.1),
-        ("halt", "#bf8700", "s", 0.1),
-    )
-    for at, colour, mark, shift in readings:
-        drawn = [(i, each[figures["measure"]][at]) for i, each in enumerate(entrants) if _has(each, at)]
-        if drawn:
-            shares = [found["share"] for _, found in drawn]
-            ends = [[abs(found["interval"][end] - found["share"]) for _, found in drawn] for end in (0, 1)]
-            places = [i + shift for i, _ in drawn]
-            axes.errorbar(shares, places, xerr=ends, fmt=mark, color=colour, capsize=4, label=READINGS[at])
-    names = [f"{each['name']} ({each['rows']:,})" for each in entrants]
-    axes.set_yticks(range(len(entrants)), [_plain(name) for name in names])
-    axes.set(title=_plain(f"{figures['task']}: {figures['data']}"), xlim=(-0.02, 1.02))
-    axes.set_ylim(max(1, len(entrants)) - 0.5, -0.5)
-    axes.set_xlabel("solved by the rules" if figures["measure"] == "solved" and figures["judged"] else "exact")
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.grid(axis="x", alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    if entrants:
-        figure.legend(loc="outside lower center", ncols=len(READINGS), frameon=False)
-    with replacing(file) as partial:
-        figure.savefig(partial, dpi=150, format=file.suffix[1:])
+    with drawing(file, (7, 1.6 + 0.5 * len(entrants))) as figure:
+        axes = figure.add_subplot()
+        readings = (
+            ("last", "#0969da", "o", -0.1),
+            ("halt", "#bf8700", "s", 0.1),
+        )
+        for at, colour, mark, shift in readings:
+            drawn = [(i, each[figures["measure"]][at]) for i, each in enumerate(entrants) if _has(each, at)]
+            if drawn:
+                shares = [found["share"] for _, found in drawn]
+                ends = [[abs(found["interval"][end] - found["share"]) for _, found in drawn] for end in (0, 1)]
+                places = [i + shift for i, _ in drawn]
+                axes.errorbar(shares, places, xerr=ends, fmt=mark, color=colour, capsize=4, label=READINGS[at])
+        names = [f"{each['name']} ({each['rows']:,})" for each in entrants]
+        axes.set_yticks(range(len(entrants)), [_plain(name) for name in names])
+        axes.set(title=_plain(f"{figures['task']}: {figures['data']}"), xlim=(-0.02, 1.02))
+        axes.set_ylim(max(1, len(entrants)) - 0.5, -0.5)
+        axes.set_xlabel("solved by the rules" if figures["measure"] == "solved" and figures["judged"] else "exact")
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.grid(axis="x", alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        if entrants:
+            figure.legend(loc="outside lower center", ncols=len(READINGS), frameon=False)
 
 
 def _has(entrant: dict[str, Any], at: str) -> bool:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from redraft.errors import ConfigError
-from redraft.files import require_place
+from redraft.files import replacing, require_place
 
 
 def plot_steps(figures: dict[str, Any], file: Path, *, title: str) -> None:
     """Draws exact, rule-checked and cell accuracy after each step; needs the extra `plot` (matplotlib)."""
     require_picture(file)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with drawing(file, (7, 4)) as figure:
+        _steps(figure.add_subplot(), figures, title)
+
+
+def _steps(axes: Any, figures: dict[str, Any], title: str) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     rows = figures["by_step"]
     steps = [row["step"] for row in rows]
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
     lines = (
         ("cells", "cells right", "#8c959f", "--"),
         ("halted", "halted by the head", "#bf8700", ":"),
@@ -37,12 +39,22 @@ def plot_steps(figures: dict[str, Any], file: Path, *, title: str) -> None:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    partial = file.with_name(file.name + ".tmp")
-    try:
-        figure.savefig(partial, dpi=150, format=file.suffix[1:])
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def drawing(file: Path, size: tuple[float, float], **saving: Any) -> Iterator[Any]:
+    """An empty figure of matplotlib, so many inches large; the end of the block saves it to a .png or .svg file.
+
+    `saving` is handed to `savefig`. Needs the extra `plot`.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    yield figure
+    with replacing(file) as partial:
+        figure.savefig(partial, dpi=150, format=file.suffix[1:], **saving)
 
 
 def require_picture(file: Path) -> None:

@@ -193,11 +193,11 @@ class EquivariantBlock(nn.Module):
         self.mlp = SwiGLU(config.hidden_size, expansion=config.expansion, multiple=config.width_multiple)
 
     def forward(self, h: Tensor) -> Tensor:
-        if not fused.applies(h):
+        if fused.applies(h):
+            parts = self.mix.pools if isinstance(self.mix, ScopesMix) else [self.mix]
+            h = pooled_residual(h, [*parts, self.symbols], eps=self.eps)
+        else:
             h = rms_norm(h + self.mix(h) + self.symbols(h), eps=self.eps)
-            return rms_norm(h + self.mlp(h), eps=self.eps)
-        parts = self.mix.pools if isinstance(self.mix, ScopesMix) else [self.mix]
-        h = pooled_residual(h, [*parts, self.symbols], eps=self.eps)
         return fused.gated_residual(h.flatten(1, 2), self.mlp, axis=-1, eps=self.eps).view(h.shape)
 
 

@@ -10,7 +10,7 @@ import torch
 from redraft.models import ModelConfig
 from redraft.train.compiled import missing_compiler
 from redraft.train.config import RunConfig
-from redraft.train.feed import cores
+from redraft.train.feed import core_to_spare, cores
 from redraft.train.memory import Need, free_bytes
 
 
@@ -91,7 +91,7 @@ def _compute(config: RunConfig, facts: Facts) -> tuple[RunConfig, list[Choice]]:
             "one graph a step, replayed as a CUDA graph" if facts.compiler else "Triton is missing: pip install triton"
         )
     compiled = Choice(name="compile", taken=gpu and facts.compiler, why=why)
-    ahead = gpu or facts.device != "cpu" or facts.cores > facts.threads
+    ahead = core_to_spare(facts.device, facts.cores, facts.threads)
     prefetch = Choice(
         name="sampling ahead",
         taken=ahead,

@@ -39,7 +39,7 @@ class Feed:
     @staticmethod
     def usual(device: torch.device) -> int:
         """How many batches to sample in advance: none where all cores compute the step."""
-        return AHEAD if device.type != "cpu" or cores() > torch.get_num_threads() else 0
+        return AHEAD if core_to_spare(device.type, cores(), torch.get_num_threads()) else 0
 
     @contextmanager
     def flowing(self) -> Iterator[None]:
@@ -73,6 +73,11 @@ class Feed:
             return fed
         with torch.cuda.device(self.device):  # what a thread pins would else belong to the first GPU
             return Fed(*(tensor.pin_memory() for tensor in fed))
+
+
+def core_to_spare(device: str, cores: int, threads: int) -> bool:
+    """Whether a thread may sample beside the step, which on a CPU keeps so many threads busy."""
+    return device != "cpu" or cores > threads
 
 
 def cores() -> int:

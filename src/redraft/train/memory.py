@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from redraft.errors import RedraftError
+from redraft.memory import free_memory
 from redraft.models import Model, ModelConfig, build_model
 from redraft.models.io import count_parameters
 from redraft.train.config import RunConfig
@@ -27,7 +28,7 @@ HEADROOM = 0.8  # share of the free memory to count on: there are buffers beside
 FLAT_BUFFERS = 5  # weights, gradients, two averages of the optimiser, moving average
 STATES = 3  # of a slot: the initial one, that before the step and that after it
 WORKING = 1.6  # what the gradient of an evaluation takes, as a share of what the evaluation keeps; measured
-MEMINFO, SIZE = Path("/proc/meminfo"), Path("/proc/self/statm")
+SIZE = Path("/proc/self/statm")
 
 
 class OutOfMemory(RedraftError):
@@ -92,10 +93,8 @@ def free_bytes(device: torch.device) -> int | None:
         return int(free + unused)
     if device.type != "cpu":
         return None
-    for line in MEMINFO.read_text().splitlines() if MEMINFO.exists() else ():
-        if line.startswith("MemAvailable:"):
-            return min(int(line.split()[1]) * 1024, _left_by_limit())
-    return None
+    available = free_memory()
+    return None if available is None else min(available, _left_by_limit())
 
 
 def _left_by_limit() -> int:
