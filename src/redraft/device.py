@@ -30,3 +30,10 @@ def own_device(device: torch.device) -> torch.device:
     own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     torch.cuda.set_device(own)
     return own
+
+
+def describe_device(device: torch.device) -> str:
+    """The device in words, for a card."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"

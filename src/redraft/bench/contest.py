@@ -7,16 +7,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redraft.bench.machine import environment
-from redraft.bench.peak import SIDE, shape_rates, square_rate
+from redraft.bench.peak import Place, shape_rates, square_rate
 from redraft.bench.sides import Job
 from redraft.bench.timing import spread
 from redraft.errors import RedraftError
@@ -51,6 +53,7 @@ class Worker:
         )
 
     def __enter__(self) -> Worker:
+        self._send(asdict(self.job))  # it answers once it is ready
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,14 +65,19 @@ class Worker:
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """The answer to a request; raises WorkerError with the last line it printed where it died."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        line = ""
-        try:
+        self._send(request)
+        return self.answer()
+
+    def _send(self, request: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # there will be no answer
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            pass
+
+    def answer(self) -> dict[str, Any]:
+        """The next answer; raises WorkerError as `ask` does."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
         if not line:
             self._errors.seek(0)
             raise WorkerError(f"the worker for {self.job.side} ended: {last_line(self._errors.read())}")
@@ -87,7 +95,14 @@ class Entrant:
 
 
 def contest(
-    entrants: Sequence[Entrant], *, config: RecursiveConfig, warmup: int, repeats: int, tell: Tell, folder: Path
+    entrants: Sequence[Entrant],
+    *,
+    config: RecursiveConfig,
+    place: Place,
+    warmup: int,
+    repeats: int,
+    tell: Tell,
+    folder: Path,
 ) -> dict[str, Any]:
     """Times of all entrants, one repeat each in turn, with a large matrix product timed in every round.
 
@@ -100,18 +115,14 @@ def contest(
             if entrant.job not in workers:
                 tell(f"starting {entrant.name}")
                 workers[entrant.job] = stack.enter_context(Worker(entrant.job))
-                workers[entrant.job].ask(asdict(entrant.job))
+        for worker in workers.values():
+            worker.answer()
         agreement = _agreement(entrants, workers, folder)
-        first: list[float] = []
-        for entrant in entrants:
-            tell(f"warming up {entrant.name}")
-            request = {"do": "run", "mode": entrant.mode}
-            warm = [workers[entrant.job].ask(request)["seconds"] for _ in range(max(1, warmup))]
-            first.append(warm[0])
+        first = _warm_up(entrants, workers, max(1, warmup), tell)
         rounds: list[list[dict[str, Any]]] = [[] for _ in entrants]
         squares = []
         for number in range(repeats):
-            squares.append(square_rate())
+            squares.append(square_rate(place=place))
             for row, entrant in zip(rounds, entrants, strict=True):
                 tell(f"round {number + 1} of {repeats}: {entrant.name}")
                 row.append(workers[entrant.job].ask({"do": "run", "mode": entrant.mode}))
@@ -124,10 +135,33 @@ def contest(
         ],
         "agreement": agreement,
         "peak": {
-            "square": {"side": SIDE, "rounds": squares, **spread(squares)},
-            "shapes": shape_rates(config, entrants[0].job.batch_size),
+            "square": {"side": place.side, "rounds": squares, **spread(squares)},
+            "shapes": shape_rates(config, entrants[0].job.batch_size, place=place),
         },
     }
+
+
+def _warm_up(entrants: Sequence[Entrant], workers: dict[Job, Worker], count: int, tell: Tell) -> list[float]:
+    """So many untimed runs of each entrant; the seconds from asking for its first to having it.
+
+    Those for a GPU that are to be compiled are so side by side: a compiler keeps one core busy, for a minute or more.
+    """
+
+    def warm(entrant: Entrant) -> float:
+        tell(f"warming up {entrant.name}")
+        started = perf_counter()
+        workers[entrant.job].ask({"do": "run", "mode": entrant.mode})
+        seconds = perf_counter() - started
+        for _ in range(count - 1):
+            workers[entrant.job].ask({"do": "run", "mode": entrant.mode})
+        return seconds
+
+    together = [e for e in entrants if e.job.compile and e.job.device != "cpu"]
+    found = {entrant: warm(entrant) for entrant in entrants if entrant not in together}
+    if together:
+        with ThreadPoolExecutor(len(together)) as pool:
+            found |= zip(together, pool.map(warm, together), strict=True)
+    return [found[entrant] for entrant in entrants]
 
 
 def _agreement(entrants: Sequence[Entrant], workers: dict[Job, Worker], folder: Path) -> dict[str, Any]:

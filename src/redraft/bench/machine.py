@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
 
 import redraft
+from redraft.device import describe_device
 
 
-def context(threads: int) -> dict[str, Any]:
-    """Date, machine, versions and commit, as plain values for JSON."""
+def context(threads: int, device: torch.device | None = None) -> dict[str, Any]:
+    """Date, machine, versions and commit, as plain values for JSON; the `device` where it is another than the CPU."""
+    other = {} if device is None or device.type == "cpu" else {"device": describe_device(device)}
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
+            **other,
             "cpu": cpu_name(),
             "cores": os.cpu_count(),
             "threads": threads,
@@ -48,6 +53,17 @@ def cpu_name() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """A clock in seconds that is read only once the device has done all it was given."""
+
+    def clock() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return perf_counter()
+
+    return clock
+
+
 def commit(folder: Path) -> str | None:
     """The git commit of the checkout that holds `folder`, with `+` where files differ from it; None outside one."""
     try:
@@ -63,12 +79,15 @@ def commit(folder: Path) -> str | None:
     return found.stdout.strip() or None if found.returncode == 0 else None
 
 
-def memory() -> dict[str, float]:
-    """Resident memory of this process in MiB: `now` and its `peak` so far.
+def memory(device: torch.device | None = None) -> dict[str, float]:
+    """Memory of this process in MiB, `now` and its `peak` so far: resident, or that of its tensors on a GPU.
 
     Linux counts both for the program alone. `getrusage`, the fallback, also counts what the parent held when it
     started this process.
     """
+    if device is not None and device.type == "cuda":
+        held = torch.cuda.memory_allocated(device), torch.cuda.max_memory_allocated(device)
+        return {"now": round(held[0] / 2**20, 1), "peak": round(held[1] / 2**20, 1)}
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         fields = dict(line.split(":", 1) for line in lines if ":" in line)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from redraft.bench.contest import Entrant, Tell, contest
 from redraft.bench.flops import counted, inference_flops, training_flops
-from redraft.bench.peak import ideal_seconds
+from redraft.bench.peak import Place, ideal_seconds
 from redraft.bench.published import THEIR_MULTIPLE, published_arch, published_settings, to_published
 from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, RUN, STORE, WEIGHTS, Job
 from redraft.bench.timing import rate, ratio, spread
@@ -24,7 +24,8 @@ from redraft.data.build import open_source
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError
-from redraft.models import TRM, Model, build_model
+from redraft.models import TRM, Model, ModelConfig, build_model
+from redraft.models.base import DTYPES, DType
 from redraft.models.io import save_weights
 from redraft.models.network import RecursiveConfig
 from redraft.recipes import get_recipe
@@ -37,6 +38,9 @@ LOSSES = {"stablemax": "stablemax_cross_entropy", "softmax": "softmax_cross_entr
 TRAIN_PUZZLES = 64
 
 
+M = TypeVar("M", bound=ModelConfig)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What a benchmark of models is told; see the flags of `redraft bench` for their meaning."""
@@ -46,6 +50,8 @@ class Settings:
     warmup: int
     repeats: int
     threads: int
+    device: str = "cpu"
+    dtype: DType | None = None
     seed: int = 0
     compile: bool = False
     int8: bool = False
@@ -64,6 +70,14 @@ class Settings:
         if self.reference is not None:
             require_reference(self.reference)
 
+    def model(self, config: M) -> M:
+        """The model as it is to be measured: in the dtype that was asked for, if one was."""
+        return config if self.dtype is None else replace(config, dtype=self.dtype)
+
+    def place(self, config: ModelConfig) -> Place:
+        """Where the products that this model is held against are timed."""
+        return Place(device=self.device, dtype=DTYPES[config.dtype])
+
 
 def require_reference(folder: Path) -> None:
     """Raises ConfigError unless the folder is a checkout of the published code that can be imported here."""
@@ -80,6 +94,7 @@ def require_reference(folder: Path) -> None:
 def bench_train(settings: Settings, tell: Tell) -> dict[str, Any]:
     """Training steps a second, every slot one supervision step, the optimiser and the moving average included."""
     run = replace(get_recipe(settings.recipe), batch_size=settings.batch_size, seed=settings.seed)
+    run = replace(run, model=settings.model(run.model))
     shape = counted(run.model)
     if settings.reference is not None:  # its AdamAtan2 is a CUDA extension
         run = replace(run, optim=replace(run.optim, kind="adamw"))
@@ -90,7 +105,13 @@ def bench_train(settings: Settings, tell: Tell) -> dict[str, Any]:
         _prepare(folder, run, build_model(run.model, seed=run.seed), store, settings, max_steps=run.max_steps)
         entrants = _entrants("train", run.task, settings, folder, modes=("",))
         found = contest(
-            entrants, config=shape, warmup=settings.warmup, repeats=settings.repeats, tell=tell, folder=folder
+            entrants,
+            config=shape,
+            place=settings.place(shape),
+            warmup=settings.warmup,
+            repeats=settings.repeats,
+            tell=tell,
+            folder=folder,
         )
     looks_ahead = get_halting(run.halting).looks_ahead
     flops = training_flops(shape, looks_ahead=looks_ahead)
@@ -98,6 +119,7 @@ def bench_train(settings: Settings, tell: Tell) -> dict[str, Any]:
     figures = {
         "recipe": run.recipe,
         "optimiser": run.optim.kind,
+        "dtype": run.model.dtype,
         "batch_size": settings.batch_size,
         "unit": "examples/s",
         "gflop": flops / 1e9,
@@ -124,12 +146,19 @@ def bench_solve(settings: Settings, tell: Tell) -> dict[str, Any]:
         _prepare(folder, run, model, store, settings, max_steps=settings.steps)
         entrants = _entrants("solve", run.task, settings, folder, modes=modes)
         found = contest(
-            entrants, config=shape, warmup=settings.warmup, repeats=settings.repeats, tell=tell, folder=folder
+            entrants,
+            config=shape,
+            place=settings.place(shape),
+            warmup=settings.warmup,
+            repeats=settings.repeats,
+            tell=tell,
+            folder=folder,
         )
     step = inference_flops(shape)
     each = ideal_seconds(shape, found["peak"]["shapes"], training=False) * settings.steps
     figures = {
         "recipe": run.recipe,
+        "dtype": run.model.dtype,
         "batch_size": settings.batch_size,
         "puzzles": count,
         "steps": settings.steps,
@@ -152,7 +181,7 @@ def _solving_model(settings: Settings) -> tuple[RunConfig, Model]:
     """The model to solve with, and the run (of which task, model and loss matter)."""
     if settings.weights is None:
         run = replace(get_recipe(settings.recipe), batch_size=settings.batch_size, seed=settings.seed)
-        return run, build_model(run.model, seed=run.seed)
+        return replace(run, model=settings.model(run.model)), build_model(settings.model(run.model), seed=run.seed)
     opened = open_weights(settings.weights)
     run = replace(
         get_recipe(settings.recipe), recipe=settings.weights, task=get_task(opened.task).name, model=opened.model.config
@@ -194,6 +223,7 @@ def _entrants(kind: str, task: str, settings: Settings, folder: Path, *, modes: 
     job = Job(
         side=kind,
         folder=str(folder),
+        device=settings.device,
         threads=settings.threads,
         task=task,
         batch_size=settings.batch_size,

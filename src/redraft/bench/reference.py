@@ -1,7 +1,7 @@
 """The published TRM code as a side of the contest: imported from the user's checkout, in a process of its own.
 
 Repository SamsungSAILMontreal/TinyRecursiveModels. What surrounds its modules here does what its `pretrain.py`
-(`train_batch`, `evaluate`) does, on a CPU and in float32. Its AdamAtan2 is a CUDA extension, so it trains with
+(`train_batch`, `evaluate`) does. Its AdamAtan2 is a CUDA extension, so it trains with
 AdamW, and so do we when compared. Its batches lie ready in memory: its loader works in another process. It rounds
 inner widths up to multiples of 256; for models with another multiple, that number alone is replaced as it is imported.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from redraft.bench.machine import clock_of
 from redraft.bench.published import THEIR_MULTIPLE
 from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, STORE, Job, share_solved
 from redraft.data.store import Store
@@ -40,6 +40,8 @@ class _Reference:
         )
         self.head: Any = import_module("models.losses").ACTLossHead(self.model, self.described["loss"])
         self.head.load_state_dict(torch.load(folder / PUBLISHED, weights_only=True))
+        self.head.to(job.device)
+        self.clock = clock_of(torch.device(job.device))
         self.task = get_task(job.task)
         self.store = Store.open(folder / STORE, task=job.task)
         self.call: Any = torch.compile(self.head) if job.compile else self.head
@@ -49,15 +51,25 @@ class _Reference:
         training = self.head.training
         self.head.eval()
         with torch.no_grad():
-            kept = self.head(carry=self.head.initial_carry(batch), batch=batch, return_keys=["logits"])[3]
+            kept = self.head(carry=self.initial_carry(batch), batch=batch, return_keys=["logits"])[3]
         self.head.train(training)
-        found: NDArray[np.float32] = kept["logits"].float().numpy()
+        found: NDArray[np.float32] = kept["logits"].float().cpu().numpy()
         return found
+
+    def initial_carry(self, batch: dict[str, Tensor]) -> Any:
+        """The state before the first step, on the job's device."""
+        with torch.device(self.job.device):
+            return self.head.initial_carry(batch)
+
+    def to_device(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: tensor.to(self.job.device) for name, tensor in batch.items()}
 
     def _batches(self) -> list[dict[str, Tensor]]:
         size, store = self.job.batch_size, self.store
         return [
-            _batch(store.inputs[i : i + size], store.labels[i : i + size], store.puzzle_ids[i : i + size])
+            self.to_device(
+                _batch(store.inputs[i : i + size], store.labels[i : i + size], store.puzzle_ids[i : i + size])
+            )
             for i in range(0, len(store), size)
         ]
 
@@ -100,17 +112,18 @@ class ReferenceTrain(_Reference):
     def run(self, mode: str) -> dict[str, Any]:
         batch = self.ready[self.count % len(self.ready)]
         self.count += 1
-        started = perf_counter()
+        started = self.clock()
+        batch = self.to_device(batch)
         if self.carry is None:
-            self.carry = self.head.initial_carry(batch)
+            self.carry = self.initial_carry(batch)
         self.carry, loss, metrics, _, _ = self.call(carry=self.carry, batch=batch, return_keys=[])
         (loss / self.job.batch_size).backward()
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad()
-        torch.stack([metrics[name] for name in sorted(metrics)]).numpy()
+        torch.stack([metrics[name] for name in sorted(metrics)]).cpu().numpy()
         self.average.update(self.head)
-        return {"seconds": perf_counter() - started}
+        return {"seconds": self.clock() - started}
 
 
 class ReferenceSolve(_Reference):
@@ -122,15 +135,15 @@ class ReferenceSolve(_Reference):
         self.ready = self._batches()
 
     def run(self, mode: str) -> dict[str, Any]:
-        started = perf_counter()
+        started = self.clock()
         predictions = [self._solve(batch) for batch in self.ready]
-        seconds = perf_counter() - started
-        solved = share_solved(self.task, self.store, torch.cat(predictions).numpy())
+        seconds = self.clock() - started
+        solved = share_solved(self.task, self.store, torch.cat(predictions).cpu().numpy())
         return {"seconds": seconds, "solved": solved, "steps": float(self.job.steps)}
 
     @torch.inference_mode()
     def _solve(self, batch: dict[str, Tensor]) -> Tensor:
-        carry, finished, kept = self.head.initial_carry(batch), False, {}
+        carry, finished, kept = self.initial_carry(batch), False, {}
         while not finished:
             carry, _, _, kept, finished = self.call(carry=carry, batch=batch, return_keys={"preds"})
         found: Tensor = kept["preds"]

@@ -16,7 +16,7 @@ import torch
 
 from redraft.bench.contest import Tell
 from redraft.bench.flops import Product, counted, inference_flops, network_products, training_flops
-from redraft.bench.peak import SIDE, ideal_seconds, shape_rates, square_rate
+from redraft.bench.peak import SIDE, Place, ideal_seconds, shape_rates, square_rate
 from redraft.bench.timing import seconds_of, spread
 from redraft.bench.traffic import ADDITION, WORD, Memory, step_bytes, step_passes
 from redraft.errors import ConfigError
@@ -31,6 +31,7 @@ from redraft.train.learner import Learner
 from redraft.train.processes import Processes
 from redraft.train.slots import Slots
 
+PROCESSOR = Place(clock=process_time)
 MODES = {"solve": False, "train": True}  # of a step: whether it is back-propagated
 
 
@@ -112,7 +113,7 @@ def bench_scale(
     tell(f"roofline of {recipe}")
     return {
         "threads": torch.get_num_threads(),
-        "peak": {"side": SIDE, "gflops": square_rate(clock=process_time)},
+        "peak": {"side": SIDE, "gflops": square_rate(place=PROCESSOR)},
         "memory": {"gbs": memory.rate(), "cached_gbs": memory.rate(2**15)},
         "axes": found,
         "roofline": {"recipe": recipe, "case": case.describe(), **_roofline(case, rates, memory, warmup, repeats)},
@@ -129,7 +130,7 @@ class Rates:
         """As `peak.shape_rates`."""
         products = tuple(network_products(case.model, case.batch))
         if products not in self._measured:
-            self._measured[products] = shape_rates(case.model, case.batch, clock=process_time)
+            self._measured[products] = shape_rates(case.model, case.batch, place=PROCESSOR)
         return self._measured[products]
 
 
@@ -146,7 +147,7 @@ def _measured(
 ) -> dict[str, Any]:
     training = MODES[mode]
     call, parameters = (_training if training else _solving)(case)
-    seconds = seconds_of(call, warmup=warmup, repeats=repeats, clock=process_time)
+    seconds = seconds_of(call, warmup=warmup, repeats=repeats, clock=PROCESSOR.now)
     passes = step_passes(case.model, case.batch, parameters=parameters, training=training)
     products = case.steps * ideal_seconds(case.model, shapes, training=training)
     between = case.steps * memory.seconds(passes)

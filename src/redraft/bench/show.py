@@ -11,9 +11,10 @@ from rich.table import Table
 def show_machine(result: dict[str, Any], console: Console) -> None:
     """What everything that follows was measured on."""
     machine = result["machine"]
+    device = f"{machine['device']}; " if "device" in machine else ""
     console.print(
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads, torch {result['torch']}, "
-        "float32; medians (least–greatest)",
+        f"{device}{machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads, torch {result['torch']}; "
+        "medians (least–greatest)",
         highlight=False,
         soft_wrap=True,
     )
@@ -82,7 +83,8 @@ def _show_models(title: str, found: dict[str, Any], console: Console) -> None:
     console.print(_runs_table(title, found))
     square = found["peak"]["square"]
     lines = [
-        f"peak: {spread_words(square)} GFLOP/s in a float32 product of side {square['side']}, between the rounds",
+        f"peak: {spread_words(square)} GFLOP/s in a {found['dtype']} product of side {square['side']}, "
+        "between the rounds",
         f"ideal: {figure_words(found['ideal'])} {found['unit']} if only the step's own matrix products took time, "
         "each at the rate of torch's library",
     ]
@@ -99,7 +101,7 @@ def _show_models(title: str, found: dict[str, Any], console: Console) -> None:
 
 
 def _runs_table(title: str, found: dict[str, Any]) -> Table:
-    title += f", batch {found['batch_size']}, {found['gflop']:.3g} GFLOP each"
+    title += f", {found['dtype']}, batch {found['batch_size']}, {found['gflop']:.3g} GFLOP each"
     table = _table(title, found["unit"], "GFLOP/s", "of peak", "of ideal", "peak memory")
     solving = "steps" in found
     if solving:

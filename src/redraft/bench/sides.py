@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from redraft.bench.machine import clock_of
 from redraft.core.int8 import quantised
 from redraft.data.store import Store
 from redraft.models import Model
@@ -32,7 +32,7 @@ class Job:
     Attributes:
         side: a key of `bench.worker.SIDES`.
         folder: weights, configuration and puzzles, the same for every side.
-        threads: of the CPU.
+        device, threads: where it runs, and how many of the CPU it may use.
         task, batch_size: of the puzzles.
         steps: supervision steps a puzzle gets in solving.
         compile: whether torch.compile is used.
@@ -42,6 +42,7 @@ class Job:
 
     side: str
     folder: str
+    device: str
     threads: int
     task: str
     batch_size: int
@@ -67,20 +68,20 @@ class Train:
     """Our training step: sampling, augmentation, forward, backward, optimisers, moving average, metrics."""
 
     def __init__(self, job: Job) -> None:
-        folder, task = Path(job.folder), get_task(job.task)
+        folder, task, device = Path(job.folder), get_task(job.task), torch.device(job.device)
         config = run_from_dict({**read_json(folder / RUN), "compile": job.compile}, where=RUN)
         self.store = Store.open(folder / STORE, task=task.name)
         out = folder / f"run-{job.compile}"
-        self.trainer = Trainer(config, out, task=task, data=self.store, device=torch.device("cpu"))
-        self.batch_size = job.batch_size
+        self.trainer = Trainer(config, out, task=task, data=self.store, device=device)
+        self.batch_size, self.clock = job.batch_size, clock_of(device)
 
     def first_logits(self) -> NDArray[np.float32]:
         return first_logits(self.trainer.learner.model, self.store, self.batch_size)
 
     def run(self, mode: str) -> dict[str, Any]:
-        started = perf_counter()
+        started = self.clock()
         self.trainer.train_step()
-        return {"seconds": perf_counter() - started}
+        return {"seconds": self.clock() - started}
 
 
 class Solve:
@@ -91,7 +92,8 @@ class Solve:
         self.job, self.task = job, get_task(job.task)
         self.store = Store.open(folder / STORE, task=self.task.name)
         self.questions = self.task.decode(self.store.inputs)
-        self.model = load_weights(folder / WEIGHTS).model
+        self.model = load_weights(folder / WEIGHTS).model.to(job.device)
+        self.clock = clock_of(torch.device(job.device))
         if job.int8:
             self.model = quantised(self.model)
         if job.compile:
@@ -103,16 +105,16 @@ class Solve:
     def run(self, mode: str) -> dict[str, Any]:
         job = self.job
         solver = Solver(
-            TorchStepper(self.model),
+            TorchStepper(self.model, device=job.device),
             self.task,
             max_steps=job.steps,
             halt=cast(HaltRule, mode),
             batch_size=job.batch_size,
             trace=False,
         )
-        started = perf_counter()
+        started = self.clock()
         answers = solver.solve_many(list(self.questions))
-        seconds = perf_counter() - started
+        seconds = self.clock() - started
         return {
             "seconds": seconds,
             "solved": sum(answer.solved for answer in answers) / len(answers),
@@ -122,13 +124,14 @@ class Solve:
 
 def first_logits(model: Model, store: Store, batch_size: int) -> NDArray[np.float32]:
     """See `Side.first_logits`; leaves the model's mode as it was."""
-    tokens = torch.from_numpy(store.inputs[:batch_size]).long()
-    ids = torch.from_numpy(store.puzzle_ids[:batch_size]).long()
+    device = next(model.parameters()).device
+    tokens = torch.from_numpy(store.inputs[:batch_size]).to(device, torch.int64)
+    ids = torch.from_numpy(store.puzzle_ids[:batch_size]).to(device, torch.int64)
     training = model.training
     with torch.no_grad():
         logits = model.eval()(tokens, ids, model.initial_carry(len(tokens))).logits
     model.train(training)
-    found: NDArray[np.float32] = logits.numpy()
+    found: NDArray[np.float32] = logits.cpu().numpy()
     return found
 
 

@@ -58,11 +58,12 @@ def run(arguments: list[str]) -> int:
 def measure(name: str, args: Common) -> dict[str, Any]:
     """The benchmark of that name, or all of them, with what they were measured on, as plain values for JSON."""
     from redraft.bench.machine import context
+    from redraft.device import choose_device
 
-    threads = _threads(name, args)
+    threads, device = _threads(name, args), choose_device(getattr(args, "device", "cpu"))
     values = {field.name: getattr(args, field.name) for field in fields(args)}
     plain = {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
-    result = {"benchmark": name, **context(threads), "arguments": plain}
+    result = {"benchmark": name, **context(threads, device), "arguments": plain}
     console = Console(stderr=True)
     with console.status("starting") as status:
         tell: Callable[[str], None] = status.update if console.is_terminal else _plain

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -49,6 +49,10 @@ class Train(Data):
     """Whose model and task; puzzles are made, so no data is needed."""
     batch_size: int = 8
     """Slots in training, puzzles worked on at once in solving."""
+    device: str = "cpu"
+    """Where all sides run: cpu, cuda or auto."""
+    dtype: Literal["float32", "bfloat16"] | None = None
+    """Of the activations; by default as in the recipe or the weights."""
     compile: bool = False
     """Also measures every implementation under torch.compile."""
     reference: Path | None = None
@@ -151,10 +155,11 @@ def _scale(args: Scale, threads: int, tell: Tell) -> dict[str, Any]:
 
 def _settings(args: Train, threads: int) -> Settings:
     from redraft.bench.models import Settings
+    from redraft.device import choose_device
 
-    known = {field.name for field in fields(Settings)} - {"threads"}
+    known = {field.name for field in fields(Settings)} - {"threads", "device"}
     given = {field.name: getattr(args, field.name) for field in fields(args) if field.name in known}
-    return Settings(threads=threads, **given)
+    return Settings(threads=threads, device=str(choose_device(args.device)), **given)
 
 
 KINDS: dict[str, Kind] = {

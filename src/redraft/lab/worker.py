@@ -21,7 +21,7 @@ import torch
 from redraft.bench.machine import context, memory
 from redraft.data.build import open_source, task_of
 from redraft.data.store import Store
-from redraft.device import choose_device
+from redraft.device import choose_device, describe_device
 from redraft.errors import RedraftError
 from redraft.evaluate.judge import in_brief, judge, unseen
 from redraft.lab.jobs import TEST, Exam, Job
@@ -34,7 +34,7 @@ from redraft.tasks import Task, get_task
 from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, with_table
 from redraft.train.log import METRICS, MetricsFile
-from redraft.train.loop import CONFIG, LAST, Trainer, describe_device
+from redraft.train.loop import CONFIG, LAST, Trainer
 
 TELL_EVERY = 1.0  # seconds
 

@@ -38,6 +38,9 @@ def forward_of(model: Model, config: RunConfig, device: torch.device, *, tell: T
     if missing is not None:
         tell(f"compile: {missing} is missing on this machine; the run goes on without compiling")
         return Forward(model, config)
+    if config.graph == "network":
+        model.compile_network()
+        return Forward(model, config)
     return CompiledForward(model, config, device, tell=tell)
 
 

@@ -75,6 +75,8 @@ class RunConfig:
         init: folder of weights to start from, None for random ones.
         freeze: whether the network stays as it is and only puzzle embeddings learn.
         compile: whether a step is compiled (`torch.compile`); takes minutes, then runs faster.
+        graph: what is compiled as one graph, the whole `step` (on CUDA one that is replayed) or the `network` alone,
+            which a step evaluates again and again: compiled sooner, as fast where a batch keeps the device busy.
         micro_batch: most slots worked on at a time, so that a step needs less memory; None for all at once. Gradients
             are summed, so the result is the same up to rounding.
         recompute: whether the inside of each evaluation of the network is computed again for its gradient instead of
@@ -100,6 +102,7 @@ class RunConfig:
     init: str | None = None
     freeze: bool = False
     compile: bool = False
+    graph: Literal["step", "network"] = "step"
     micro_batch: int | None = None
     recompute: bool = False
     seed: int = 0

@@ -12,7 +12,7 @@ from redraft.models import Model, StepOutput, build_model
 from redraft.models.io import Weights, require_fit
 from redraft.models.tables import pack_tables
 from redraft.train.checkpoint import optimiser_state, restore_optimiser
-from redraft.train.compiled import CompiledForward, forward_of
+from redraft.train.compiled import forward_of
 from redraft.train.config import RunConfig
 from redraft.train.ema import MovingAverage
 from redraft.train.losses import StepLoss
@@ -72,8 +72,8 @@ class Learner:
     def start_threads(self) -> None:
         """Uses as many threads of the CPU as torch has now been given."""
         # a compiler is not to be started by several threads at once: then one thread takes the whole batch
-        alone = isinstance(self.forward, CompiledForward)
-        self.threads = RowThreads(self.device, least_rows=self.config.batch_size if alone else LEAST_ROWS)
+        least = self.config.batch_size if self.config.compile else LEAST_ROWS
+        self.threads = RowThreads(self.device, least_rows=least)
 
     def step(self, slots: Slots, step: int) -> tuple[StepOutput, StepLoss]:
         """One supervision step of every slot (output detached), and one step of the optimisers."""

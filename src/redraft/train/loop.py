@@ -17,6 +17,7 @@ from torch import Tensor
 
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
+from redraft.device import describe_device
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.files import write_text
 from redraft.models import Model
@@ -307,10 +308,3 @@ def stop_on_signal() -> Iterator[Callable[[], bool]]:
     finally:
         for name, handler in previous.items():
             signal.signal(name, handler)
-
-
-def describe_device(device: torch.device) -> str:
-    """The device in words, for a card."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type}, {torch.get_num_threads()} threads"
