@@ -1,6 +1,7 @@
 """For all tests: a place for made puzzles, and a fake language model behind an OpenAI-compatible endpoint."""
 
 import json
+import os
 import signal
 import threading
 import time
@@ -9,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
+os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported: what is written for a GPU is interpreted here
 
 Answer = tuple[int, dict[str, str], bytes]
 

@@ -46,6 +46,7 @@ class SwiGLU(nn.Module):
     def __init__(self, features: int, *, expansion: float, multiple: int) -> None:
         super().__init__()
         width = swiglu_width(features, expansion, multiple)
+        self.inner = width
         self.gate_up = Linear(features, 2 * width)
         self.down = Linear(width, features)
 

@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from redraft.core import fused
+from redraft.core import block_gpu, fused
 from redraft.core.carry import Carry
 from redraft.core.layers import Attention, Linear, SwiGLU, rms_norm, rotary_tables, truncated_normal_
-from redraft.core.pooling import pooled_residual, scope_pool, symbol_pool
+from redraft.core.pooling import AxesPool, pooled_residual, scope_pool, symbol_pool
 from redraft.core.recursion import deep_recursion
 from redraft.errors import ConfigError
 from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update, one_recursion, recursions
@@ -193,12 +193,22 @@ class EquivariantBlock(nn.Module):
         self.mlp = SwiGLU(config.hidden_size, expansion=config.expansion, multiple=config.width_multiple)
 
     def forward(self, h: Tensor) -> Tensor:
+        shape = self.mix.shape if isinstance(self.mix, ScopesMix) else None
+        if shape is not None and block_gpu.applies(h, self.mlp.inner):
+            return block_gpu.block(h, self.weights_for(h), shape, eps=self.eps)
         if fused.applies(h):
             parts = self.mix.pools if isinstance(self.mix, ScopesMix) else [self.mix]
             h = pooled_residual(h, [*parts, self.symbols], eps=self.eps)
         else:
             h = rms_norm(h + self.mix(h) + self.symbols(h), eps=self.eps)
         return fused.gated_residual(h.flatten(1, 2), self.mlp, axis=-1, eps=self.eps).view(h.shape)
+
+    def weights_for(self, h: Tensor) -> block_gpu.Weights:
+        """All weights of a block whose cells mix by scopes, in the dtype of its state."""
+        assert isinstance(self.mix, ScopesMix)
+        pools = [*self.mix.pools, self.symbols]
+        maps = [*(pool.out for pool in pools), self.mlp.gate_up, self.mlp.down]
+        return block_gpu.Weights(*(each.weight.to(h.dtype) for each in maps))
 
 
 class ScopesMix(nn.Module):
@@ -210,6 +220,11 @@ class ScopesMix(nn.Module):
         self.pools = nn.ModuleList(
             scope_pool(config.hidden_size, name, height=height, width=width) for name in config.scopes
         )
+        self.shape: block_gpu.Shape | None = None  # of the grid, where scopes are what a GPU has kernels for
+        if config.scopes[:2] == ("rows", "columns") and len(config.scopes) == 3:
+            boxes = self.pools[2]
+            if isinstance(boxes, AxesPool):
+                self.shape = block_gpu.Shape(height, width, boxes.over.grid[1], boxes.over.grid[3])
 
     def forward(self, h: Tensor) -> Tensor:
         return torch.stack([pool(h) for pool in self.pools]).sum(0)
