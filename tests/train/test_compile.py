@@ -1,5 +1,6 @@
 """A compiled step trains as the plain one does, as one graph that is compiled once."""
 
+import copy
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,10 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
+from redraft.core.layers import rms_norm
+from redraft.core.pooling import symbol_pool
 from redraft.models import HRMConfig, ModelConfig, build_model
+from redraft.models.base import COMPILING
 from redraft.train import compiled
 from redraft.train.compiled import CompiledForward, forward_of
 from redraft.train.config import RunConfig
@@ -62,6 +66,41 @@ def test_generated_code_trains_the_same_weights(trainer: Callable[..., Trainer],
         plain.train_step()
         run.train_step()
     assert_same_weights(run, plain)
+
+
+@pytest.mark.usefixtures("as_traced")
+def test_networks_alone_are_compiled_where_that_is_asked_for(trainer: Callable[..., Trainer], tiny: RunConfig) -> None:
+    plain, run = trainer("plain"), trainer("compiled", config=replace(tiny, compile=True, graph="network"))
+    assert type(run.learner.forward) is Forward
+    assert len(run.learner.threads.slices(100)) == 1, "a compiler is not to be called by several threads"
+    for _ in range(4):
+        plain.train_step()
+        run.train_step()
+    assert counters["stats"]["unique_graphs"] == 2, "with and without a gradient"
+    assert_same_weights(run, plain)
+
+
+class Peaks(torch.nn.Module):
+    """A maximum of what is computed in half precision, as an equivariant block has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = symbol_pool(8, cells=4)
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        return self.pool(rms_norm(h, eps=1e-5))
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_generated_code_finds_maxima_again_in_half_precision() -> None:
+    torch.compiler.reset()
+    plain = Peaks()
+    run = copy.deepcopy(plain)
+    run.compile(options=dict(COMPILING))
+    h = torch.randn(16, 4, 6, 8, generator=torch.Generator().manual_seed(0)).bfloat16()
+    h.requires_grad_()
+    found, wanted = (torch.autograd.grad(net(h).float().square().sum(), h)[0].float() for net in (run, plain))
+    torch.testing.assert_close(found, wanted, rtol=0.02, atol=0.02 * float(wanted.abs().max()))
 
 
 def test_what_is_not_one_graph_is_compiled_by_networks(tiny: RunConfig) -> None:

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.bench.flops import Counted
 from redraft.bench.machine import environment
 from redraft.bench.peak import Place, shape_rates, square_rate
 from redraft.bench.sides import Job
 from redraft.bench.timing import spread
 from redraft.errors import RedraftError
-from redraft.models.network import RecursiveConfig
 
 Tell = Callable[[str], None]
 
@@ -97,7 +97,7 @@ class Entrant:
 def contest(
     entrants: Sequence[Entrant],
     *,
-    config: RecursiveConfig,
+    config: Counted,
     place: Place,
     warmup: int,
     repeats: int,

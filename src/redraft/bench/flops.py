@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from redraft.core.layers import swiglu_width
 from redraft.errors import ConfigError
 from redraft.models import ModelConfig
+from redraft.models.equivariant import EquivariantConfig
 from redraft.models.hrm import ONE_STEP, HRMConfig
 from redraft.models.network import RecursiveConfig
 from redraft.models.trm import TRMConfig
+from redraft.scopes import scope_members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,27 +30,35 @@ class Product:
         return 2 * self.rows * self.inner * self.columns * self.times
 
 
-def counted(model: ModelConfig) -> RecursiveConfig:
+Counted = RecursiveConfig | EquivariantConfig
+KINDS = (TRMConfig, HRMConfig, EquivariantConfig)  # these alone, for others made from them may do more
+
+
+def counted(model: ModelConfig) -> Counted:
     """The configuration of a model whose operations are counted here; raises ConfigError for another kind."""
-    if type(model) not in (TRMConfig, HRMConfig):
+    if type(model) not in KINDS or (isinstance(model, EquivariantConfig) and model.mixer != "scopes"):
         kind = type(model).__name__.removesuffix("Config")
-        raise ConfigError(f"bench: counts the operations of a TRM or an HRM, not of {kind}")
-    assert isinstance(model, RecursiveConfig)
+        raise ConfigError(
+            f"bench: counts the operations of a TRM, an HRM or an equivariant model that mixes by scopes, not of {kind}"
+        )
+    assert isinstance(model, Counted)
     return model
 
 
-def evaluations(config: RecursiveConfig) -> int:
+def evaluations(config: Counted) -> int:
     """Of a network in a supervision step: n of the latent and one of the answer, T times."""
     return config.T * (config.n + 1)
 
 
-def backpropagated(config: RecursiveConfig) -> int:
+def backpropagated(config: Counted) -> int:
     """The evaluations that the gradient passes through: the last recursion of a TRM, the last two of an HRM."""
     return ONE_STEP if isinstance(config, HRMConfig) else config.n + 1
 
 
-def network_products(config: RecursiveConfig, batch: int) -> list[Product]:
-    """The matrix products of one evaluation of the network on (batch, S, D)."""
+def network_products(config: Counted, batch: int) -> list[Product]:
+    """The matrix products of one evaluation of the network on its state."""
+    if isinstance(config, EquivariantConfig):
+        return _by_scopes(config, batch)
     features, positions, layers = config.hidden_size, config.puzzle_positions + config.seq_len, config.num_layers
     cells = batch * positions
     if config.mixer == "mlp":
@@ -70,8 +80,24 @@ def network_products(config: RecursiveConfig, batch: int) -> list[Product]:
     return [*mixing, *_swiglu("mlp", cells, features, config)]
 
 
-def head_products(config: RecursiveConfig, batch: int) -> list[Product]:
+def _by_scopes(config: EquivariantConfig, batch: int) -> list[Product]:
+    """Of an equivariant network: a map for each scope, one for the symbols of each cell, and the channels' SwiGLU."""
+    features, cells, layers = config.hidden_size, config.seq_len, config.num_layers
+    height, width = cells // config.grid_width, config.grid_width
+    counts = {
+        name: len({tuple(scope) for scope in scope_members(name, height=height, width=width)}) for name in config.scopes
+    }
+    pools = [
+        Product(name=f"mix.{name}", rows=batch * count, inner=2 * features, columns=features, times=layers)
+        for name, count in [*((name, count * config.fields) for name, count in counts.items()), ("symbols", cells)]
+    ]
+    return [*pools, *_swiglu("mlp", batch * cells * config.fields, features, config)]
+
+
+def head_products(config: Counted, batch: int) -> list[Product]:
     """The matrix products of the answer head and the halting head."""
+    if isinstance(config, EquivariantConfig):
+        return _equivariant_heads(config, batch)
     features, outputs = config.hidden_size, 2 if isinstance(config, HRMConfig) else 1
     return [
         Product(name="answer_head", rows=batch * config.seq_len, inner=features, columns=config.vocab_size),
@@ -79,7 +105,17 @@ def head_products(config: RecursiveConfig, batch: int) -> list[Product]:
     ]
 
 
-def inference_flops(config: RecursiveConfig, batch: int = 1) -> int:
+def _equivariant_heads(config: EquivariantConfig, batch: int) -> list[Product]:
+    features, cells = config.hidden_size, batch * config.seq_len
+    pooled = 2 * features if config.halting == "pooled" else 1
+    return [
+        Product(name="symbol_head", rows=cells * config.symbols, inner=features, columns=1),
+        Product(name="own_head", rows=cells, inner=features, columns=config.vocab_size - config.symbols),
+        Product(name="halt_head", rows=batch, inner=pooled, columns=1),
+    ]
+
+
+def inference_flops(config: Counted, batch: int = 1) -> int:
     """Of a supervision step without gradient: all evaluations of the network, and the heads.
 
     26 GFLOP for one Sudoku at the paper's size (MLP mixer, D = 512, 97 positions, T = 3, n = 6: 21 evaluations).
@@ -87,7 +123,7 @@ def inference_flops(config: RecursiveConfig, batch: int = 1) -> int:
     return evaluations(config) * _total(network_products(config, batch)) + _total(head_products(config, batch))
 
 
-def training_flops(config: RecursiveConfig, batch: int = 1, *, looks_ahead: bool = False) -> int:
+def training_flops(config: Counted, batch: int = 1, *, looks_ahead: bool = False) -> int:
     """Of a supervision step with its backward pass, nothing recomputed.
 
     Back-propagation goes through the last evaluations alone (`backpropagated`) and the heads, and costs two products
@@ -100,7 +136,7 @@ def training_flops(config: RecursiveConfig, batch: int = 1, *, looks_ahead: bool
     return (1 + looks_ahead) * inference_flops(config, batch) + 2 * backward
 
 
-def _swiglu(name: str, rows: int, features: int, config: RecursiveConfig) -> list[Product]:
+def _swiglu(name: str, rows: int, features: int, config: Counted) -> list[Product]:
     width = swiglu_width(features, config.expansion, config.width_multiple)
     shape = {"rows": rows, "times": config.num_layers}
     return [

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from redraft.bench.contest import Entrant, Tell, contest
-from redraft.bench.flops import counted, inference_flops, training_flops
+from redraft.bench.flops import Counted, counted, inference_flops, training_flops
 from redraft.bench.peak import Place, ideal_seconds
 from redraft.bench.published import THEIR_MULTIPLE, published_arch, published_settings, to_published
 from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, RUN, STORE, WEIGHTS, Job
@@ -27,7 +27,6 @@ from redraft.errors import ConfigError
 from redraft.models import TRM, Model, ModelConfig, build_model
 from redraft.models.base import DTYPES, DType
 from redraft.models.io import save_weights
-from redraft.models.network import RecursiveConfig
 from redraft.recipes import get_recipe
 from redraft.solve.load import open_weights
 from redraft.tasks import get_task
@@ -242,7 +241,7 @@ def _entrants(kind: str, task: str, settings: Settings, folder: Path, *, modes: 
     return entrants
 
 
-def _changed_in_reference(shape: RecursiveConfig, settings: Settings) -> dict[str, Any]:
+def _changed_in_reference(shape: Counted, settings: Settings) -> dict[str, Any]:
     """What the published code was told to do otherwise than it says, so that both sides run the same model."""
     multiple = shape.width_multiple
     if settings.reference is None or multiple == THEIR_MULTIPLE:

@@ -11,10 +11,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from redraft.bench.flops import Product, backpropagated, evaluations, network_products
+from redraft.bench.flops import Counted, Product, backpropagated, evaluations, network_products
 from redraft.bench.machine import clock_of
 from redraft.bench.timing import seconds_of
-from redraft.models.network import RecursiveConfig
 
 SIDE = 2048
 GPU_SIDE = 8192  # where a smaller product would not fill the device
@@ -61,14 +60,12 @@ def square_rate(side: int | None = None, *, place: Place = CPU) -> float:
     return float(2 * side**3 / min(seconds) / 1e9)
 
 
-def shape_rates(config: RecursiveConfig, batch: int, *, repeats: int = 3, place: Place = CPU) -> list[dict[str, Any]]:
+def shape_rates(config: Counted, batch: int, *, repeats: int = 3, place: Place = CPU) -> list[dict[str, Any]]:
     """GFLOP/s of the products of one evaluation of the network, and of those of its backward pass."""
     return [_rates(product, repeats, place) for product in network_products(config, batch)]
 
 
-def ideal_seconds(
-    config: RecursiveConfig, shapes: list[dict[str, Any]], *, training: bool, looks_ahead: bool = False
-) -> float:
+def ideal_seconds(config: Counted, shapes: list[dict[str, Any]], *, training: bool, looks_ahead: bool = False) -> float:
     """Time of a supervision step if it consisted of its products alone, at the rates of `shape_rates`."""
     forward: float = sum(row["gflop"] / row["forward"] for row in shapes)
     backward: float = sum(row["gflop"] / row["grad_input"] + row["gflop"] / row["grad_weight"] for row in shapes)

@@ -101,7 +101,10 @@ def bench_scale(
     """Measured and predicted seconds along the axes, and where the recipe's step lies under the machine's roof."""
     if repeats < 1 or batch_size < 1:
         raise ConfigError(f"expected --repeats and --batch-size of at least 1, got {repeats} and {batch_size}")
-    case = Case(model=counted(get_recipe(recipe).model), batch=batch_size)  # before the work: it may not be countable
+    model = counted(get_recipe(recipe).model)  # before the work: it may not be countable
+    if not isinstance(model, RecursiveConfig):
+        raise ConfigError(f"--recipe {recipe}: what its model moves between products is not counted; take a TRM's")
+    case = Case(model=model, batch=batch_size)
     rates, memory = Rates(), Memory()
     found = {}
     for name, axis in axes.items():

@@ -18,6 +18,10 @@ DType = Literal["float32", "bfloat16"]
 DTYPES: dict[DType, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
+# What every compilation is told. Rounding between operations stays where it is: the gradient of a maximum goes to the
+# elements that are equal to it, and an element that is computed again without its rounding is equal to none.
+COMPILING: dict[str, Any] = {"emulate_precision_casts": True}
+
 Update = Literal["z", "y"]  # what an evaluation of the network renews: the latent or the answer
 
 
@@ -167,7 +171,7 @@ class Model(nn.Module):
     def compile_network(self) -> None:
         """Compiles, in place, what is evaluated again and again; weights keep their names."""
         for network in self.networks():
-            network.compile()
+            network.compile(options=dict(COMPILING))
 
 
 M = TypeVar("M", bound=Model)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from redraft.models import Model, StepOutput
+from redraft.models.base import COMPILING
 from redraft.train.config import RunConfig
 from redraft.train.forward import Forward, Scored
 from redraft.train.losses import StepLoss
@@ -62,10 +63,12 @@ class CompiledForward(Forward):
     def __init__(self, model: Model, config: RunConfig, device: torch.device, *, tell: Tell = tell_user) -> None:
         super().__init__(model, config)
         self.tell, self.replayed = tell, device.type == "cuda"
-        options: dict[str, Any] = {"mode": "reduce-overhead"} if self.replayed else {}
+        options = COMPILING | {"triton.cudagraphs": self.replayed}
         # Shapes are those of the first step, always: a batch has as many rows in every step, so that nothing is
         # compiled twice. (Micro-batches may have two sizes, which differ by one row: two graphs.)
-        self._graph: Callable[..., Scored] | None = torch.compile(self.scored, fullgraph=True, dynamic=False, **options)
+        self._graph: Callable[..., Scored] | None = torch.compile(
+            self.scored, fullgraph=True, dynamic=False, options=options
+        )
         self._tried = False
         if not model.in_halves and model.sparse_parameters():
             self._by_networks("its puzzle table is looked up amid the step")
