@@ -58,12 +58,13 @@ def main() -> None:
     target = args.run / "shipped" if args.only_result else ROOT / "src/redraft/weights" / args.name
     save_weights(target, weights.model, task=task.name, card=weights.card, dtype=torch.bfloat16)
     shipped = load_weights(target)  # what is judged is what ships, rounding included
-    learnt = weights.card["run"]["data"]
-    unseen = without(
-        open_source(task, args.data, split="test"), open_source(task, learnt["train"], limit=learnt["train_limit"])
-    )
     started = time.monotonic()
     if args.figures is None:
+        learnt = weights.card["run"]["data"]
+        unseen = without(
+            open_source(task, args.data, split="test"),
+            open_source(task, learnt["train"], limit=learnt["train_limit"]),
+        )
         figures = report(evaluate(TorchStepper(shipped.model), task, unseen))
     else:
         told = json.loads(args.figures.read_text())

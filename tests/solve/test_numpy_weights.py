@@ -63,7 +63,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: (f / "config.json").write_text('{"format": 1}'),
         r"config\.json: expected a task and a model",
     ),
-    "another kind": (lambda f: configure(f, kind="hrm"), "backend numpy runs models of kind trm, not hrm"),
+    "another kind": (
+        lambda f: configure(f, kind="hrm"),
+        "backend numpy runs models of kind trm and equivariant, not hrm",
+    ),
     "an unknown key": (lambda f: configure(f, depth=3), r"config\.json: model: .*unknown key 'depth'"),
     "no recursion": (lambda f: configure(f, n=0), r"config\.json: model: n: expected at least 1, got 0"),
     "odd heads": (lambda f: configure(f, mixer="attention", num_heads=3), "multiple of 2 x num_heads"),
@@ -101,5 +104,5 @@ def test_what_it_says_of_others(folder: Path, damage: str) -> None:
 def test_another_kind_of_model(tmp_path: Path) -> None:
     model = build_model(DirectConfig(vocab_size=6, seq_len=16, hidden_size=16, num_heads=2, puzzle_positions=0))
     save_weights(tmp_path, model, task="sudoku-4x4", card={})
-    with pytest.raises(WeightsError, match="backend numpy runs models of kind trm, not direct"):
+    with pytest.raises(WeightsError, match="backend numpy runs models of kind trm and equivariant, not direct"):
         read(tmp_path)

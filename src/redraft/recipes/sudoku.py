@@ -107,21 +107,24 @@ def sudoku_6x6_eq(*, tiny: bool = False) -> RunConfig:
 
 
 def sudoku_extreme_eq(*, tiny: bool = False) -> RunConfig:
-    """Sudoku-Extreme, 1,000 puzzles, all digits alike and cells mixed by the scopes they are in: not trained yet.
+    """Sudoku-Extreme, 20,000 puzzles, all digits alike and cells mixed by the scopes they are in; these weights ship.
 
-    Command: `redraft train sudoku-extreme-eq`, with the flags of sudoku-extreme-mlp. A model of this kind and 0.8
-    million parameters is reported at 95 to 96 % after 16 steps. The rate is a guess from 6x6, cut for a longer loop.
+    Command: `redraft train sudoku-extreme-eq`, with the flags of sudoku-extreme-mlp but without `--compile`: on a GPU
+    and in bfloat16 its blocks are kernels of our own (39 ms a step on an H100). What ships was trained so for 5.4
+    minutes, as two runs: see results/sudoku-extreme-eq.json. Augmentation shows this model nothing new, for every
+    symmetry is built in, and of 1,000 puzzles it learns by heart what they are: 52 % of unseen ones at its best
+    (results/sudoku-extreme-eq-1k.json).
     """
     run = RunConfig(
         recipe="sudoku-extreme-eq",
         task="sudoku-9x9",
-        model=equivariant(get_task("sudoku-9x9"), hidden_size=128, expansion=4.0, n=6, T=3),
-        data=DataConfig(train=EXTREME, test=EXTREME, train_limit=1000, test_limit=1000),
-        optim=OptimConfig(kind="adamw", lr=5e-4, warmup=1000, min_ratio=0.1, weight_decay=0.1, clip=1.0),
-        steps=40_000,
-        batch_size=256,
-        eval_every=2000,
-        checkpoint_every=500,
+        model=equivariant(get_task("sudoku-9x9"), hidden_size=128, expansion=2.0, n=4, T=3),
+        data=DataConfig(train=EXTREME, test=EXTREME, train_limit=20_000, test_limit=1000),
+        optim=OptimConfig(kind="adamw", lr=1e-3, warmup=300, min_ratio=0.05, weight_decay=0.1, clip=1.0),
+        steps=12_000,
+        batch_size=512,
+        eval_every=1000,
+        checkpoint_every=1000,
     )
     return shrunk(run) if tiny else run
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from redraft.errors import ConfigError, WeightsError
 
 Floats = NDArray[np.float32]
-Layer = Callable[[Floats], Floats]  # (B, S, D) to the same shape
+Layer = Callable[[Floats], Floats]  # a state, (B, S, D), to the same shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +82,54 @@ class Tensors:
             raise WeightsError(f"unexpected tensor {min(self._left)}")
 
 
+class ModelShape(Protocol):
+    """What a stepper needs to know of a model's shape: recursions, width, and vectors of a puzzle's state."""
+
+    @property
+    def T(self) -> int: ...
+
+    @property
+    def hidden_size(self) -> int: ...
+
+    @property
+    def sequence(self) -> int: ...
+
+
 class Output(NamedTuple):
-    """Result of one supervision step: `y` and `z` (B, S, D), `logits` (B, L, V) and `halt_logit` (B,)."""
+    """Result of one supervision step: `y` and `z`, states, `logits` (B, L, V) and `halt_logit` (B,)."""
 
     y: Floats
     z: Floats
     logits: Floats
     halt_logit: Floats
+
+
+class NumpyModel(Protocol):
+    """What a stepper needs of a model; states are (B, ..., D)."""
+
+    @property
+    def shape(self) -> ModelShape: ...
+
+    @property
+    def work(self) -> int:
+        """About how many multiplications a puzzle takes in a step."""
+        ...
+
+    def one_recursion(self) -> NumpyModel:
+        """The same weights with T = 1, shared."""
+        ...
+
+    def initial_carry(self, batch: int) -> tuple[Floats, Floats]:
+        """The answer y and the latent z before the first step."""
+        ...
+
+    def embed(self, tokens: NDArray[np.integer], puzzle_ids: NDArray[np.integer]) -> Floats:
+        """The question x of tokens (B, L) and puzzle ids (B,)."""
+        ...
+
+    def step(self, x: Floats, y: Floats, z: Floats) -> Output:
+        """One supervision step on the question x."""
+        ...
 
 
 class NumpyTRM:
@@ -165,7 +206,7 @@ def _layers(shape: Shape, given: Tensors) -> list[Layer]:
     for number in range(shape.num_layers):
         mix, mlp = f"net.blocks.{number}.mix", f"net.blocks.{number}.mlp"
         if shape.mixer == "mlp":
-            layers.append(_gated_positions(*_gated_weights(given, mix, shape.sequence), eps))
+            layers.append(_gated_positions(*gated_weights(given, mix, shape.sequence), eps))
         elif shape.mixer == "conv":
             assert shape.grid_width is not None
             around = given.take(f"{mix}.around", width, width, 3, 3)
@@ -175,11 +216,11 @@ def _layers(shape: Shape, given: Tensors) -> list[Layer]:
             qkv = given.take(f"{mix}.qkv.weight", 3 * width, width)
             out = given.take(f"{mix}.out.weight", width, width)
             layers.append(_attention(qkv, out, shape.num_heads, turns, eps))
-        layers.append(_gated_channels(*_gated_weights(given, mlp, width), eps))
+        layers.append(gated_channels(*gated_weights(given, mlp, width), eps))
     return layers
 
 
-def _gated_weights(given: Tensors, name: str, features: int) -> tuple[Floats, Floats]:
+def gated_weights(given: Tensors, name: str, features: int) -> tuple[Floats, Floats]:
     """Weights of a SwiGLU: gate and up (2W, features), those of the gate halved (see `_gated`), and down."""
     gate_up = given.take(f"{name}.gate_up.weight", None, features).copy()
     down = given.take(f"{name}.down.weight", features, len(gate_up) // 2)
@@ -196,15 +237,15 @@ def _gated(half: Floats, up: Floats) -> Floats:
     return hidden
 
 
-def _normed(total: Floats, axis: int, eps: np.float32) -> Floats:
+def normed(total: Floats, axis: int, eps: np.float32) -> Floats:
     """Divided by the root mean square over an axis, in place."""
-    squares = np.einsum("bsd,bsd->bs" if axis == -1 else "bsd,bsd->bd", total, total)  # makes no array of squares
+    squares = np.einsum("...d,...d->..." if axis == -1 else "bsd,bsd->bd", total, total)  # makes no array of squares
     scale = 1 / np.sqrt(squares / np.float32(total.shape[axis]) + eps)
     total *= np.expand_dims(scale, axis)
     return total
 
 
-def _gated_channels(gate_up: Floats, down: Floats, eps: np.float32) -> Layer:
+def gated_channels(gate_up: Floats, down: Floats, eps: np.float32) -> Layer:
     """`norm(h + swiglu(h))` over channels."""
     inner = len(gate_up) // 2
 
@@ -213,7 +254,7 @@ def _gated_channels(gate_up: Floats, down: Floats, eps: np.float32) -> Layer:
         both = flat @ gate_up.T
         total = _gated(both[:, :inner], both[:, inner:]) @ down.T
         total += flat
-        return _normed(total.reshape(h.shape), -1, eps)
+        return normed(total.reshape(h.shape), -1, eps)
 
     return layer
 
@@ -226,7 +267,7 @@ def _gated_positions(gate_up: Floats, down: Floats, eps: np.float32) -> Layer:
         both = gate_up @ h
         total = down @ _gated(both[:, :inner], both[:, inner:])
         total += h
-        return _normed(total, 1, eps)
+        return normed(total, 1, eps)
 
     return layer
 
@@ -247,7 +288,7 @@ def _neighbours(around: Floats, everywhere: Floats, grid_width: int, eps: np.flo
         total = total.reshape(h.shape)
         total += h
         total += h.mean(1, keepdims=True) @ everywhere.T
-        return _normed(total, -1, eps)
+        return normed(total, -1, eps)
 
     return layer
 
@@ -269,7 +310,7 @@ def _attention(qkv: Floats, out: Floats, heads: int, turns: tuple[Floats, Floats
         mixed = (scores @ value).swapaxes(1, 2).reshape(-1, features)
         total = mixed @ out.T
         total += h.reshape(-1, features)
-        return _normed(total.reshape(h.shape), -1, eps)
+        return normed(total.reshape(h.shape), -1, eps)
 
     return layer
 

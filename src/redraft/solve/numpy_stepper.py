@@ -1,4 +1,4 @@
-"""Runs the steps of a TRM in NumPy alone: for few puzzles, where loading torch would take longer than solving."""
+"""Runs the steps of a model in NumPy alone: for few puzzles, where loading torch would take longer than solving."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.solve.blas import one_thread
-from redraft.solve.numpy_model import Floats, NumpyTRM
+from redraft.solve.numpy_model import Floats, NumpyModel
 from redraft.solve.starts import starting_vectors
 from redraft.solve.stepper import Draft
 
@@ -16,7 +16,7 @@ POSITIONS = 1024  # worked on at once; more gain no speed, and attention's score
 
 
 class NumpyState(NamedTuple):
-    """Embedded questions, answers and latents of puzzles, (B, S, D) each."""
+    """Embedded questions, answers and latents of puzzles, (B, ..., D) each."""
 
     x: Floats
     y: Floats
@@ -30,7 +30,7 @@ class NumpyStepper:
         rows: puzzles worked on at once.
     """
 
-    def __init__(self, model: NumpyTRM) -> None:
+    def __init__(self, model: NumpyModel) -> None:
         self.model = model
         self.rows = max(1, POSITIONS // model.shape.sequence)
 
@@ -39,8 +39,10 @@ class NumpyStepper:
     ) -> NumpyState:
         states = self.model.initial_carry(len(inputs))
         if tries is not None and tries.any():
-            vectors = starting_vectors(tries, self.model.shape.hidden_size)[:, :, None]
-            y, z = (np.where(tries[:, None, None] > 0, *pair) for pair in zip(vectors, states, strict=True))
+            positions = [1] * (states[0].ndim - 2)
+            again = (tries > 0).reshape(-1, *positions, 1)
+            vectors = starting_vectors(tries, self.model.shape.hidden_size).reshape(2, len(tries), *positions, -1)
+            y, z = (np.where(again, *pair) for pair in zip(vectors, states, strict=True))
             states = y, z
         return NumpyState(self.model.embed(inputs, puzzle_ids), *states)
 

@@ -1,4 +1,4 @@
-"""Opens a folder of weights for NumPy, without torch: those of a TRM, in float32.
+"""Opens a folder of weights for NumPy, without torch, in float32.
 
 What this does not know, or finds damaged, is an error here, and then a matter for `models.io`, which knows all.
 """
@@ -6,7 +6,7 @@ What this does not know, or finds damaged, is an error here, and then a matter f
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,13 @@ from numpy.typing import NDArray
 
 from redraft.config import from_dict
 from redraft.errors import ConfigError, WeightsError
-from redraft.solve.numpy_model import NumpyTRM, Shape
+from redraft.solve.numpy_equivariant import EquivariantShape, NumpyEquivariant
+from redraft.solve.numpy_model import NumpyModel, NumpyTRM, Shape
 
+KINDS: dict[str, tuple[type[Any], Callable[[Any, Mapping[str, NDArray[np.generic]]], NumpyModel]]] = {
+    "trm": (Shape, NumpyTRM),
+    "equivariant": (EquivariantShape, NumpyEquivariant),
+}
 FORMAT = 1  # of config.json, as in `models.io`
 DTYPES = {
     "F32": "<f4",
@@ -51,18 +56,20 @@ def describe(folder: Path) -> Description:
     return Description(task=meta["task"], card=dict(meta.get("card") or {}), model=meta["model"])
 
 
-def read_model(folder: Path, description: Description) -> NumpyTRM:
-    """The model with its weights; raises WeightsError where it is no TRM, or its file does not fit."""
+def read_model(folder: Path, description: Description) -> NumpyModel:
+    """The model with its weights; raises WeightsError where it is of another kind, or its file does not fit."""
     kind = description.model.get("kind")
-    if kind != "trm":
-        raise WeightsError(f"{folder}: backend numpy runs models of kind trm, not {kind}; use backend torch")
+    if not isinstance(kind, str) or kind not in KINDS:
+        known = " and ".join(KINDS)
+        raise WeightsError(f"{folder}: backend numpy runs models of kind {known}, not {kind}; use backend torch")
+    shape_class, model_class = KINDS[kind]
     try:
-        shape = from_dict(Shape, {key: value for key, value in description.model.items() if key != "kind"})
+        shape = from_dict(shape_class, {key: value for key, value in description.model.items() if key != "kind"})
     except ConfigError as error:
         raise WeightsError(f"{folder / 'config.json'}: model: {error}") from error
     file = folder / "model.safetensors"
     try:
-        return NumpyTRM(shape, whole_tables(read_tensors(file)))
+        return model_class(shape, whole_tables(read_tensors(file)))
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise WeightsError(f"{file}: cannot be read ({error})") from error
     except WeightsError as error:
