@@ -54,15 +54,17 @@ class Arguments:
     """Draws the one puzzle given and the drafts of its answer to a file, .svg or, where cells are colours, .png."""
     delay: float = 0.5
     """Seconds a step is shown by --watch on a terminal."""
-    max_steps: int = 16
-    """Supervision steps a puzzle gets at most; more may solve harder ones."""
+    max_steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Supervision steps a puzzle gets at most; more may solve harder ones. By default as the card says, or 16."""
     halt: Literal["rules", "head", "never"] = "rules"
     """Stops a puzzle once its answer keeps the rules, once the model's halting head says so, or never."""
     sure: float = SURE
     """How sure the halting head must be to stop a puzzle; the paper's is 0.5."""
     restart: Annotated[int | None, tyro.conf.arg(metavar="STEPS")] = None
-    """With --halt rules, begins a puzzle again from another state after so many steps; 0: never. By default as the
-    weights' card says."""
+    """With --halt rules, begins a puzzle again after so many steps; 0: never. By default as the weights' card says."""
+    guess: Annotated[bool | None, tyro.conf.arg(metavar="BOOL")] = None
+    """Begins it again with a doubtful cell filled by a guess, where the task has cells to fill, rather than from
+    another state. By default as the weights' card says."""
     no_halt: bool = False
     """The same as --halt never."""
     batch_size: Annotated[int | Literal["auto"], tyro.conf.arg(metavar="INT|auto")] = "auto"
@@ -98,7 +100,7 @@ def run(arguments: list[str]) -> int:
 
 def _require_sense(args: Arguments) -> None:
     """Raises RedraftError for arguments that cannot be meant, before anything is computed."""
-    if args.max_steps < 1:
+    if args.max_steps is not None and args.max_steps < 1:
         raise ConfigError(f"--max-steps: expected at least 1, got {args.max_steps}")
     if args.batch_size != "auto" and args.batch_size < 1:
         raise ConfigError(f"--batch-size: expected at least 1, or auto, got {args.batch_size}")
@@ -227,10 +229,9 @@ def _solve(weights: str, task: Task, entries: Sequence[Entry], args: Arguments) 
     solver = Solver(
         opened.stepper,
         task,
-        max_steps=args.max_steps,
+        **opened.habits.but(max_steps=args.max_steps, restart=args.restart, guess=args.guess),
         halt="never" if args.no_halt else args.halt,
         sure=args.sure,
-        restart=opened.restart if args.restart is None else args.restart,
         batch_size=args.batch_size,
         trace=args.watch or args.json or args.picture is not None,
     )
@@ -257,7 +258,7 @@ def _solve(weights: str, task: Task, entries: Sequence[Entry], args: Arguments) 
         from redraft.commands.watch import watch
 
         for answer in solved:
-            watch(task, answer, Console(), delay=args.delay, max_steps=args.max_steps)
+            watch(task, answer, Console(), delay=args.delay, max_steps=solver.max_steps)
     else:
         print_results(task, results)
     for entry in entries:

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import redraft.weights
 from redraft.errors import ConfigError, WeightsError
@@ -30,6 +30,18 @@ Backend = Literal["auto", "torch", "numpy"]
 Precision = Literal["float32", "bfloat16", "int8"]
 
 
+class Habits(NamedTuple):
+    """How puzzles are solved with some weights: see `Solver` for what these mean."""
+
+    max_steps: int = 16
+    restart: int = 0
+    guess: bool = False
+
+    def but(self, **given: int | bool | None) -> dict[str, Any]:
+        """These as keywords, with what is given, and not None, in their place."""
+        return self._asdict() | {name: value for name, value in given.items() if value is not None}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Opened:
     """Weights ready to run: on which device, the task they are for as in `Task.spec`, and their card."""
@@ -40,12 +52,10 @@ class Opened:
     card: dict[str, Any]
 
     @property
-    def restart(self) -> int:
-        """After how many steps the card has unsolved puzzles begun again (`Solver.restart`); 0 where it says nothing.
-
-        How long a model needs is its own: one for small puzzles needs a step or two, one for hard ones sixteen.
-        """
-        return int(self.card.get("solve", {}).get("restart", 0))
+    def habits(self) -> Habits:
+        """How the card has puzzles solved; how long a model needs is its own."""
+        told = self.card.get("solve", {})
+        return Habits(**{name: told[name] for name in Habits._fields if name in told})
 
 
 def load(
@@ -54,16 +64,17 @@ def load(
     device: str = "auto",
     dtype: str = "float32",
     backend: str = "auto",
-    max_steps: int = 16,
+    max_steps: int | None = None,
     halt: HaltRule = "rules",
     sure: float = SURE,
     restart: int | None = None,
+    guess: bool | None = None,
     batch_size: BatchSize = "auto",
     trace: bool = True,
 ) -> Solver:
     """A solver with the named weights (`sudoku-6x6`) or with those in a folder; see `Solver` for the options.
 
-    `restart` is by default what the weights' card says.
+    `max_steps`, `restart` and `guess` are by default what the weights' card says.
 
     `device`, `dtype` and `backend` are those of `open_stepper`; it is not known here how many puzzles will come, so for
     thousands of them name the backend `torch`. Raises WeightsError naming the weights that ship, where there are none
@@ -73,10 +84,9 @@ def load(
     return Solver(
         opened.stepper,
         get_task(opened.task),
-        max_steps=max_steps,
         halt=halt,
         sure=sure,
-        restart=opened.restart if restart is None else restart,
+        **opened.habits.but(max_steps=max_steps, restart=restart, guess=guess),
         batch_size=batch_size,
         trace=trace,
     )

@@ -119,7 +119,7 @@ class NumpyEquivariant:
             for _ in range(self.shape.n):
                 z = self._net(context + z)
             y = self._net(y + z)
-        logits = self._read(y)
+        logits = self.read(y)
         weight, bias = self._halt_head
         return Output(y, z, logits, self._seen(y, logits) @ weight[0] + bias)
 
@@ -128,7 +128,7 @@ class NumpyEquivariant:
             h = layer(h)
         return h
 
-    def _read(self, y: Floats) -> Floats:
+    def read(self, y: Floats) -> Floats:
         """Logits (B, L, V): a symbol's from its own field, any other token's from the mean of all."""
         first = self.shape.first_symbol
         own = y.mean(2) @ self._own_head.T

@@ -131,6 +131,10 @@ class NumpyModel(Protocol):
         """One supervision step on the question x."""
         ...
 
+    def read(self, y: Floats) -> Floats:
+        """Logits (B, L, V) of an answer."""
+        ...
+
 
 class NumpyTRM:
     """A tiny recursive model, from tensors by the names and shapes that `TRM.state_dict` gives them.
@@ -190,7 +194,12 @@ class NumpyTRM:
                 z = self._net(context + z)
             y = self._net(y + z)
         weight, bias = self._halt_head
-        return Output(y, z, y[:, self.shape.puzzle_positions :] @ self._answer_head.T, y[:, 0] @ weight[0] + bias)
+        return Output(y, z, self.read(y), y[:, 0] @ weight[0] + bias)
+
+    def read(self, y: Floats) -> Floats:
+        """Logits (B, L, V) of an answer."""
+        logits: Floats = y[:, self.shape.puzzle_positions :] @ self._answer_head.T
+        return logits
 
     def _net(self, h: Floats) -> Floats:
         for layer in self._layers:

@@ -58,6 +58,9 @@ class NumpyStepper:
         y, z, logits, halt_logit = map(np.concatenate, zip(*parts, strict=True))
         return NumpyState(state.x, y, z), Draft(logits.argmax(-1).astype(np.int16), halt_logit)
 
+    def logits(self, state: NumpyState) -> NDArray[np.float32]:
+        return self.model.read(state.y)
+
     def select(self, state: NumpyState, rows: NDArray[np.integer]) -> NumpyState:
         return NumpyState(*(each[rows] for each in state))
 

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from redraft.errors import ConfigError, PuzzleError
 from redraft.solve.batch import Batch, BatchSize
-from redraft.solve.stepper import Draft, Stepper
+from redraft.solve.guesses import Guess, guesses
+from redraft.solve.stepper import Draft, State, Stepper
 from redraft.tasks import Grid, Task, Verdict
 
 HaltRule = Literal["rules", "head", "never"]
@@ -66,6 +67,7 @@ class _Slot:
     question: Grid
     parts: int = 0  # of steps, spent in all
     given_up: int = 0  # tries
+    guesses: list[Guess] = field(default_factory=list)  # for tries to come, in the order of need
     trace: list[TraceStep] = field(default_factory=list)
 
 
@@ -79,8 +81,10 @@ class Solver:
             answers by rules takes `head` for `rules`. Rules are asked after every recursion of a step, not only at its
             end, where the model can be stopped there (`Model.in_parts`).
         sure: with `head`, the probability above which it stops a puzzle; the paper's is 0.5.
-        restart: with `rules`, a puzzle that so many steps have not solved is begun again from another state, until
-            `max_steps` are spent in all; 0 never begins again.
+        restart: with `rules`, a puzzle that so many steps have not solved is begun again, until `max_steps` are spent
+            in all; 0 never begins again.
+        guess: whether it is then begun with a cell filled by a guess (`solve.guesses`), where the task has cells to
+            fill; else, or after the last guess, from another state.
         batch_size: puzzles worked on at once; `auto` for as many as prove worth it (`solve.batch`).
         trace: whether answers keep every draft.
     """
@@ -94,6 +98,7 @@ class Solver:
         halt: HaltRule = "rules",
         sure: float = SURE,
         restart: int = 0,
+        guess: bool = False,
         batch_size: BatchSize = "auto",
         trace: bool = True,
     ) -> None:
@@ -113,6 +118,7 @@ class Solver:
         self.task, self.max_steps, self.halt = task, max_steps, halt
         self.enough = math.log(sure / (1 - sure))
         self.restart = restart if halt == "rules" else 0
+        self.guess = guess and task.open_token is not None
         self.batch_size, self.trace = batch_size, trace
 
     def solve(self, puzzle: str | ArrayLike) -> Answer:
@@ -140,9 +146,7 @@ class Solver:
             room = max(0, batch.size - len(slots) - len(again))
             fresh = again + [_Slot(number=n, question=q) for n, q in islice(waiting, room)]
             if fresh:
-                inputs = self.task.encode(np.stack([slot.question for slot in fresh]))
-                tries = np.array([slot.given_up for slot in fresh])
-                started = self.stepper.start(inputs, np.zeros(len(fresh), dtype=np.int32), tries)
+                started = self._start(fresh)
                 state = started if state is None else self.stepper.join(state, started)
                 slots += fresh
             if not slots:
@@ -155,10 +159,30 @@ class Solver:
             for row in np.flatnonzero(done):
                 yield slots[row].number, self._answer(slots[row], grids[row], draft.halt_logit[row])
             again = [slots[row] for row in np.flatnonzero(failed)]
+            if again and self.guess:
+                self._prepare_guesses(again, self.stepper.select(state, np.flatnonzero(failed)))
             if (done | failed).any():
                 keep = np.flatnonzero(~(done | failed))
                 slots = [slots[row] for row in keep]
                 state = self.stepper.select(state, keep) if len(keep) else None
+
+    def _start(self, slots: list[_Slot]) -> State:
+        """The state of puzzles that are begun, or begun again."""
+        inputs = self.task.encode(np.stack([slot.question for slot in slots]))
+        tries = np.array([slot.given_up for slot in slots])
+        for row, slot in enumerate(slots):
+            if slot.guesses:
+                cell, token = slot.guesses.pop(0)
+                inputs[row, cell], tries[row] = token, 0
+        return self.stepper.start(inputs, np.zeros(len(slots), dtype=np.int32), tries)
+
+    def _prepare_guesses(self, slots: list[_Slot], state: State) -> None:
+        """Finds what to guess in puzzles that are given up for the first time, from the drafts they leave."""
+        assert self.task.open_token is not None
+        logits = self.stepper.logits(state)
+        for slot, each in zip(slots, logits, strict=True):
+            if slot.given_up == 1:
+                slot.guesses = guesses(self.task.encode(slot.question), each, open_token=self.task.open_token)
 
     def _advance(
         self, slots: list[_Slot], grids: NDArray[np.int8], draft: Draft

@@ -49,6 +49,10 @@ class Stepper(Protocol):
         """One supervision step of every puzzle."""
         ...
 
+    def logits(self, state: State) -> NDArray[np.float32]:
+        """The logits (B, L, V) that the last draft was read from."""
+        ...
+
     def in_parts(self) -> tuple[Stepper, int]:
         """A stepper for the same states of which so many steps make one of this one's."""
         ...

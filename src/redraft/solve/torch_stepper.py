@@ -59,6 +59,11 @@ class TorchStepper:
         return TorchState(state.tokens, state.puzzle_ids, output.carry), draft
 
     @torch.inference_mode()
+    def logits(self, state: TorchState) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = self.model.read(state.carry.y).cpu().numpy()
+        return found
+
+    @torch.inference_mode()
     def _step(self, state: TorchState, rows: slice) -> StepOutput:
         return self.model(state.tokens[rows], state.puzzle_ids[rows], state.carry.rows(rows))
 

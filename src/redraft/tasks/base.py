@@ -116,6 +116,14 @@ class Task(ABC):
         """Tokens that may all be renamed among one another without changing a puzzle's sense, such as digits."""
         return range(0)
 
+    @property
+    def open_token(self) -> int | None:
+        """The token of a cell that is yet to be filled, where a question with more of its cells filled is one too.
+
+        None where that makes no sense: where an answer says other things of its cells than a question does.
+        """
+        return None
+
     # text
     @abstractmethod
     def parse(self, text: str) -> Grid:

@@ -50,6 +50,11 @@ class Sudoku(Task):
         return range(2, self.vocab_size)
 
     @property
+    def open_token(self) -> int:
+        """That of a blank."""
+        return 1
+
+    @property
     def block(self) -> tuple[int, int]:
         """Rows and columns of a box."""
         return sudoku_search.BOXES[self.size]
