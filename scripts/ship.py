@@ -19,6 +19,7 @@ from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.report import report
 from redraft.files import write_text
 from redraft.models.io import count_parameters, load_weights, save_weights
+from redraft.solve.load import Habits
 from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
 
@@ -42,9 +43,9 @@ def main() -> None:
     parser.add_argument("data", help="unseen puzzles to judge by")
     parser.add_argument("--name", required=True, help="name the weights will have")
     parser.add_argument("--which", default="best", choices=("best", "last"))
-    parser.add_argument(
-        "--restart", type=int, default=0, help="steps after which solving begins again, see docs/effort.md"
-    )
+    parser.add_argument("--restart", type=int, help="steps after which solving begins again, see docs/effort.md")
+    parser.add_argument("--guess", action="store_true", help="and then guesses a doubtful cell")
+    parser.add_argument("--max-steps", type=int, help="steps that solving takes at most")
     parser.add_argument(
         "--figures",
         type=Path,
@@ -71,6 +72,7 @@ def main() -> None:
         figures = {key: value for key, value in told.items() if key not in ("weights", "data", "seconds")}
     last = json.loads((args.run / "last/config.json").read_text())["card"]
     stages = [*begun_from(last), last]
+    habits = {name: value for name in Habits._fields if (value := getattr(args, name))}
     network, _ = count_parameters(shipped.model)
     card = {
         "summary": (
@@ -79,7 +81,7 @@ def main() -> None:
         ),
         "evaluation": {"data": args.data, **figures},
         "training": [{key: each[key] for key in STAGE} for each in stages],
-        **({"solve": {"restart": args.restart}} if args.restart else {}),
+        **({"solve": habits} if habits else {}),
         "weights_of_step": weights.card["step"],
         **context(torch.get_num_threads()),
         "evaluation_seconds": round(time.monotonic() - started, 1),

@@ -1,0 +1,65 @@
+"""What second tries solve: the same puzzles by the rules without them, from other states, and with guesses.
+
+python scripts/tries.py sudoku-extreme-eq test.csv --limit 1000 -o results/tries-sudoku-extreme-eq.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import redraft
+from redraft.bench.machine import context
+from redraft.data.build import open_source
+from redraft.evaluate.report import wilson
+from redraft.files import write_text
+from redraft.solve.load import Habits
+
+WAYS = (
+    Habits(max_steps=16),
+    Habits(max_steps=64),
+    Habits(max_steps=64, restart=16),
+    Habits(max_steps=64, restart=4, guess=True),
+    Habits(max_steps=256, restart=4, guess=True),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("weights")
+    parser.add_argument("data", help="puzzles with answers, none of which it was trained on")
+    parser.add_argument("--limit", type=int, help="at most so many, the first ones")
+    parser.add_argument("--dtype", default="bfloat16", choices=("float32", "bfloat16"))
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    args = parser.parse_args()
+
+    rows: list[dict[str, Any]] = []
+    for habits in WAYS:
+        solver = redraft.load(args.weights, backend="torch", dtype=args.dtype, trace=False, **habits._asdict())
+        store = open_source(solver.task, args.data, split="test", limit=args.limit)
+        started = time.monotonic()
+        answers = solver.solve_many(list(solver.task.decode(store.inputs)))
+        seconds = time.monotonic() - started
+        solved = sum(answer.solved for answer in answers)
+        row = {
+            **habits._asdict(),
+            "puzzles": len(answers),
+            "solved": solved / len(answers),
+            "interval": wilson(solved, len(answers)),
+            "mean_steps": sum(answer.steps for answer in answers) / len(answers),
+            "most_tries": max(answer.tries for answer in answers if answer.solved),
+            "seconds": round(seconds, 1),
+        }
+        rows.append(row)
+        print(row, flush=True)
+    found = {"weights": args.weights, "data": Path(args.data).name, "dtype": args.dtype, "rows": rows}
+    write_text(args.output, json.dumps({**found, **context(torch.get_num_threads())}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
