@@ -17,7 +17,8 @@ def choose_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise ConfigError(f"device {name!r}: expected auto, cpu, cuda, cuda:N or mps") from None
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    present = {"cpu": True, "cuda": gpus > (device.index or 0), "mps": torch.backends.mps.is_available()}
     if not present.get(device.type, False):
         raise ConfigError(f"device {name!r} is not available on this machine; use cpu or auto")
     return device

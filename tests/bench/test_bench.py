@@ -50,6 +50,12 @@ def test_train(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert 0 < run["memory"]["before_mib"] < run["memory"]["peak_mib"]
 
 
+def test_train_in_half_precision(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    result = bench(tmp_path, "train", *TINY, "--recipe", "sudoku-6x6-eq", "--dtype", "bfloat16")["train"]
+    assert result["dtype"] == "bfloat16" and result["gflop"] > 0
+    assert "bfloat16 product of side 2048" in capsys.readouterr().out.replace("\n", " ")
+
+
 def test_solve_with_weights_that_halt(tmp_path: Path) -> None:
     run = get_recipe("sudoku-4x4")
     save_weights(tmp_path / "weights", build_model(run.model), task=run.task, card={})
@@ -89,13 +95,15 @@ def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["solve", "--steps", "0"], "--steps: expected at least 1, got 0"),
         (["make", "--threads", "0"], "--threads: expected at least 1, got 0"),
         (["make", "--puzzles", "0"], "--puzzles"),
+        (["train", "--device", "cuda:9"], "device 'cuda:9' is not available on this machine"),
+        (["train", "--dtype", "int8"], "--dtype"),
         (["train", "--warmup", "-1"], "--warmup: expected at least 0, got -1"),
         (["train", "--reference", "/nowhere"], "expected a checkout of SamsungSAILMontreal/TinyRecursiveModels"),
         (["make", "-o", "/nowhere/x.json"], "there is no folder /nowhere"),
         (["start", "--repeats", "0"], "--repeats: expected at least 1, got 0"),
         (["scale", "--repeats", "0"], "--repeats"),
         (["scale", "--axes", "height"], "--axes: unknown axis 'height'; known: batch, cells-mlp"),
-        (["scale", "--recipe", "sudoku-6x6-eq"], "counts the operations of a TRM or an HRM, not of Equivariant"),
+        (["scale", "--recipe", "sudoku-6x6-eq"], "what its model moves between products is not counted"),
         (["scale", "--pictures", "/nowhere"], "--pictures /nowhere: no such folder"),
     ],
 )

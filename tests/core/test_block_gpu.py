@@ -32,8 +32,8 @@ def layers(block: EquivariantBlock, h: Tensor) -> Tensor:
 
 
 def kernels(block: EquivariantBlock, h: Tensor) -> Tensor:
-    assert isinstance(block.mix, ScopesMix) and block.mix.shape is not None
-    return block_gpu.block(h, block.weights_for(h), block.mix.shape, eps=EPS)
+    assert block.boxed is not None
+    return block_gpu.block(h, block.weights_for(h), block.boxed, eps=EPS)
 
 
 @pytest.mark.parametrize("config", [NINE, SIX], ids=["9x9", "6x6"])

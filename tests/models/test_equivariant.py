@@ -147,3 +147,13 @@ def test_the_weights_that_ship_answer_alike_both_ways(monkeypatch: pytest.Monkey
 def test_shapes_that_cannot_be(change: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         replace(TINY, **change)  # type: ignore[arg-type]
+
+
+def test_kernels_are_for_rows_columns_and_boxes() -> None:
+    assert TINY.boxed == (6, 6, 2, 3) and TINY.has_kernels
+    nine = equivariant(get_task("sudoku-9x9"), hidden_size=64)
+    assert nine.boxed is not None and nine.boxed.boxes == 9 and nine.has_kernels
+    for changed in ({"scopes": ("rows", "columns")}, {"scopes": ("rows", "columns", "around")}, {"mixer": "mlp"}):
+        assert replace(TINY, **changed).boxed is None and not replace(TINY, **changed).has_kernels
+    for wrong in ({"hidden_size": 48}, {"hidden_size": 256}, {"width_multiple": 16, "expansion": 1.0}):
+        assert not replace(TINY, **wrong).has_kernels

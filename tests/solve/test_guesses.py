@@ -121,7 +121,7 @@ def test_what_the_card_says_gives_way_to_what_is_asked_for() -> None:
         "restart": 0,
         "guess": True,
     }
-    solver = load("sudoku-extreme-eq", max_steps=12)
+    solver = load("sudoku-9x9", max_steps=12)
     assert (solver.max_steps, solver.restart, solver.guess) == (12, 4, True)
     plain = load("sudoku-6x6")
     assert (plain.max_steps, plain.guess) == (16, False)
@@ -130,7 +130,7 @@ def test_what_the_card_says_gives_way_to_what_is_asked_for() -> None:
 def test_a_hard_puzzle_is_solved_out_of_the_box() -> None:
     """One that takes the weights a guess, and by the rules has just this answer."""
     hard = "8..........36......7..9.2...5...7.......457.....1...3...1....68..85...1..9....4.."
-    answer = load("sudoku-extreme-eq", backend="numpy").solve(hard)
+    answer = load("sudoku-9x9", backend="numpy").solve(hard)
     assert answer.solved
     with pytest.raises(RedraftError):
-        load("sudoku-extreme-eq").solve(hard[:-1] + "9")
+        load("sudoku-9x9").solve(hard[:-1] + "9")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from redraft.recipes import get_recipe
 from redraft.train import compiled, fast
 from redraft.train.config import RunConfig
 from redraft.train.fast import Choice, Facts, fast_choices
@@ -39,6 +40,17 @@ def test_a_gpu_takes_everything(tiny: RunConfig) -> None:
     config, choices = chosen(tiny, GPU)
     assert (config.compile, config.model.dtype, config.micro_batch) == (True, "bfloat16", None)
     assert choices["sampling ahead"].taken and not choices["rows shared by threads"].taken
+
+
+def test_kernels_of_our_own_are_not_compiled_away(tiny: RunConfig) -> None:
+    model = get_recipe("sudoku-extreme-eq").model
+    config, choices = chosen(replace(tiny, model=model), GPU)
+    assert (config.compile, config.model.dtype) == (False, "bfloat16")
+    assert "kernels of our own" in str(choices["compile"])
+    assert chosen(replace(tiny, model=replace(model, hidden_size=96)), GPU)[0].compile, (
+        "they are not made for this width"
+    )
+    assert not chosen(replace(tiny, model=model), replace(GPU, compiler=False))[0].compile
 
 
 def test_what_a_gpu_lacks_is_left_out(tiny: RunConfig) -> None:

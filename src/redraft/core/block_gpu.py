@@ -63,11 +63,16 @@ def available() -> bool:
     return find_spec("triton") is not None
 
 
+def fits(width: int, inner: int) -> bool:
+    """Whether the kernels are made for states of this width and a SwiGLU of this inner width."""
+    chunk = max(FORWARD["CHUNK"], BACKWARD["CHUNK"])
+    return 16 <= width <= WIDEST and width & (width - 1) == 0 and inner % chunk == 0
+
+
 def applies(h: Tensor, inner: int) -> bool:
-    """Whether the kernels can take a state h (B, L, S, D): in half precision, on CUDA, of widths they are made for."""
-    width = h.shape[-1]
-    fits = 16 <= width <= WIDEST and width & (width - 1) == 0 and inner % max(FORWARD["CHUNK"], BACKWARD["CHUNK"]) == 0
-    return h.is_cuda and h.dtype in DTYPES and fits and not torch.compiler.is_compiling() and available()
+    """Whether the kernels are to take a state h (B, L, S, D): in half precision, on CUDA, and not for a compiler."""
+    compiling = torch.compiler.is_compiling()
+    return h.is_cuda and h.dtype in DTYPES and fits(h.shape[-1], inner) and not compiling and available()
 
 
 def block(h: Tensor, weights: Weights, shape: Shape, *, eps: float) -> Tensor:

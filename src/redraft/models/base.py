@@ -51,6 +51,11 @@ class ModelConfig:
         """Layers that a supervision step passes through (42 in the paper)."""
         raise NotImplementedError
 
+    @property
+    def has_kernels(self) -> bool:
+        """Whether a GPU runs its networks in kernels of our own, in half precision; a compiler would replace them."""
+        return False
+
     def require(self, **least: int) -> None:
         """Raises ConfigError naming the first of these fields that is smaller than the least it may be."""
         for name, bound in least.items():

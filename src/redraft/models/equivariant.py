@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from redraft.core import block_gpu, fused
 from redraft.core.carry import Carry
-from redraft.core.layers import Attention, Linear, SwiGLU, rms_norm, rotary_tables, truncated_normal_
+from redraft.core.layers import Attention, Linear, SwiGLU, rms_norm, rotary_tables, swiglu_width, truncated_normal_
 from redraft.core.pooling import AxesPool, pooled_residual, scope_pool, symbol_pool
 from redraft.core.recursion import deep_recursion
 from redraft.errors import ConfigError
@@ -92,6 +92,22 @@ class EquivariantConfig(ModelConfig):
     @property
     def effective_depth(self) -> int:
         return self.T * (self.n + 1) * self.num_layers
+
+    @property
+    def has_kernels(self) -> bool:
+        inner = swiglu_width(self.hidden_size, self.expansion, self.width_multiple)
+        return self.boxed is not None and block_gpu.fits(self.hidden_size, inner)
+
+    @property
+    def boxed(self) -> block_gpu.Shape | None:
+        """The grid in boxes, where cells mix by its rows, columns and boxes, in that order: what kernels are for."""
+        if self.mixer != "scopes" or self.scopes[:2] != ("rows", "columns") or len(self.scopes) != 3:
+            return None
+        height, width = self.seq_len // self.grid_width, self.grid_width
+        boxes = scope_pool(1, self.scopes[2], height=height, width=width)
+        if not isinstance(boxes, AxesPool):
+            return None
+        return block_gpu.Shape(height, width, tall=boxes.over.grid[1], wide=boxes.over.grid[3])
 
     def build(self) -> Equivariant:
         return Equivariant(self)
@@ -187,15 +203,14 @@ class EquivariantBlock(nn.Module):
 
     def __init__(self, config: EquivariantConfig, mix: nn.Module) -> None:
         super().__init__()
-        self.eps = config.norm_eps
+        self.eps, self.boxed = config.norm_eps, config.boxed
         self.mix = mix
         self.symbols = symbol_pool(config.hidden_size, config.seq_len)
         self.mlp = SwiGLU(config.hidden_size, expansion=config.expansion, multiple=config.width_multiple)
 
     def forward(self, h: Tensor) -> Tensor:
-        shape = self.mix.shape if isinstance(self.mix, ScopesMix) else None
-        if shape is not None and block_gpu.applies(h, self.mlp.inner):
-            return block_gpu.block(h, self.weights_for(h), shape, eps=self.eps)
+        if self.boxed is not None and block_gpu.applies(h, self.mlp.inner):
+            return block_gpu.block(h, self.weights_for(h), self.boxed, eps=self.eps)
         if fused.applies(h):
             parts = self.mix.pools if isinstance(self.mix, ScopesMix) else [self.mix]
             h = pooled_residual(h, [*parts, self.symbols], eps=self.eps)
@@ -220,11 +235,6 @@ class ScopesMix(nn.Module):
         self.pools = nn.ModuleList(
             scope_pool(config.hidden_size, name, height=height, width=width) for name in config.scopes
         )
-        self.shape: block_gpu.Shape | None = None  # of the grid, where scopes are what a GPU has kernels for
-        if config.scopes[:2] == ("rows", "columns") and len(config.scopes) == 3:
-            boxes = self.pools[2]
-            if isinstance(boxes, AxesPool):
-                self.shape = block_gpu.Shape(height, width, boxes.over.grid[1], boxes.over.grid[3])
 
     def forward(self, h: Tensor) -> Tensor:
         return torch.stack([pool(h) for pool in self.pools]).sum(0)

@@ -83,14 +83,17 @@ def _compute(config: RunConfig, facts: Facts) -> tuple[RunConfig, list[Choice]]:
         )
     else:
         bfloat16 = Choice(name="bfloat16", taken=False, why=f"this {facts.device} does not multiply it faster")
-    if not gpu:
+    kernels = gpu and bfloat16.taken and facts.compiler and config.model.has_kernels
+    if kernels:
+        why = "the blocks of this model are kernels of our own, which start at once"
+    elif not gpu:
         why = "on a CPU the fused blocks are as fast, without minutes of compiling"
         why = why if facts.device == "cpu" else f"untried on {facts.device}"
     else:
         why = (
             "one graph a step, replayed as a CUDA graph" if facts.compiler else "Triton is missing: pip install triton"
         )
-    compiled = Choice(name="compile", taken=gpu and facts.compiler, why=why)
+    compiled = Choice(name="compile", taken=gpu and facts.compiler and not kernels, why=why)
     ahead = core_to_spare(facts.device, facts.cores, facts.threads)
     prefetch = Choice(
         name="sampling ahead",
