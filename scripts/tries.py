@@ -1,6 +1,6 @@
 """What second tries solve: the same puzzles by the rules without them, from other states, and with guesses.
 
-python scripts/tries.py sudoku-extreme-eq test.csv --limit 1000 -o results/tries-sudoku-extreme-eq.json
+python scripts/tries.py sudoku-9x9 test.csv --limit 1000 -o results/tries-sudoku-9x9.json
 """
 
 from __future__ import annotations

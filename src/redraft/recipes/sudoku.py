@@ -111,7 +111,7 @@ def sudoku_extreme_eq(*, tiny: bool = False) -> RunConfig:
 
     Command: `redraft train sudoku-extreme-eq`, with the flags of sudoku-extreme-mlp but without `--compile`: on a GPU
     and in bfloat16 its blocks are kernels of our own (39 ms a step on an H100). What ships was trained so for 5.4
-    minutes, as two runs: see results/sudoku-extreme-eq.json. Augmentation shows this model nothing new, for every
+    minutes, as two runs: see results/sudoku-9x9.json. Augmentation shows this model nothing new, for every
     symmetry is built in, and of 1,000 puzzles it learns by heart what they are: 52 % of unseen ones at its best
     (results/sudoku-extreme-eq-1k.json).
     """
