@@ -26,7 +26,7 @@ import json, re, sys, torch
 from redraft.models import TRMConfig, build_model
 from redraft.train.losses import step_loss
 peaks = []
-for rows, recompute in ((1, False), (int(sys.argv[1]), True), (int(sys.argv[1]), False)):
+for rows, recompute in ((1, True), (int(sys.argv[1]), True), (int(sys.argv[1]), False)):  # recomputing imports much
     model = build_model(TRMConfig(**json.loads(sys.argv[2])))
     if recompute:
         model.recompute_networks()
