@@ -37,6 +37,18 @@ def scope_members(name: str, *, height: int, width: int) -> list[list[int]]:
     return [together[own] for own in label]
 
 
+def tiling(name: str, *, height: int, width: int) -> tuple[int, int] | None:
+    """Rows and columns of the blocks that the scopes of a family tile the grid in; None where they are no such blocks.
+
+    Raises ConfigError as `scope_members`.
+    """
+    heard = scope_members(name, height=height, width=width)
+    tall, wide = heard[0][-1] // width + 1, max(cell % width for cell in heard[0]) + 1
+    if height % tall or width % wide:
+        return None
+    return (tall, wide) if heard == scope_members(f"blocks-{tall}x{wide}", height=height, width=width) else None
+
+
 def _labels(name: str, cells: Sequence[tuple[int, int]], height: int, width: int) -> Sequence[Hashable]:
     """The scope of each cell in a family that divides the grid into scopes."""
     if name in ("rows", "columns", "all"):

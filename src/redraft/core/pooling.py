@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from redraft.core.layers import Linear
-from redraft.scopes import scope_members
+from redraft.scopes import scope_members, tiling
 
 
 class Axes(NamedTuple):
@@ -70,12 +70,11 @@ class GatherPool(nn.Module):
 
 def scope_pool(features: int, name: str, *, height: int, width: int) -> AxesPool | GatherPool:
     """What is in a cell's scope: mean and maximum over the cells of each scope of this family."""
-    heard = scope_members(name, height=height, width=width)
-    tall, wide = heard[0][-1] // width + 1, max(cell % width for cell in heard[0]) + 1
-    divides = height % tall == 0 and width % wide == 0
-    if divides and heard == scope_members(f"blocks-{tall}x{wide}", height=height, width=width):
-        return AxesPool(features, Axes((height // tall, tall, width // wide, wide), (2, 4)))
-    return GatherPool(features, heard)
+    block = tiling(name, height=height, width=width)
+    if block is None:
+        return GatherPool(features, scope_members(name, height=height, width=width))
+    tall, wide = block
+    return AxesPool(features, Axes((height // tall, tall, width // wide, wide), (2, 4)))
 
 
 def symbol_pool(features: int, cells: int) -> AxesPool:

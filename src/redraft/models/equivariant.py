@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from redraft.core import block_gpu, fused
 from redraft.core.carry import Carry
 from redraft.core.layers import Attention, Linear, SwiGLU, rms_norm, rotary_tables, swiglu_width, truncated_normal_
-from redraft.core.pooling import AxesPool, pooled_residual, scope_pool, symbol_pool
+from redraft.core.pooling import pooled_residual, scope_pool, symbol_pool
 from redraft.core.recursion import deep_recursion
 from redraft.errors import ConfigError
 from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update, one_recursion, recursions
 from redraft.models.network import halting_head, initial_state
-from redraft.scopes import scope_members
+from redraft.scopes import scope_members, tiling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +104,8 @@ class EquivariantConfig(ModelConfig):
         if self.mixer != "scopes" or self.scopes[:2] != ("rows", "columns") or len(self.scopes) != 3:
             return None
         height, width = self.seq_len // self.grid_width, self.grid_width
-        boxes = scope_pool(1, self.scopes[2], height=height, width=width)
-        if not isinstance(boxes, AxesPool):
-            return None
-        return block_gpu.Shape(height, width, tall=boxes.over.grid[1], wide=boxes.over.grid[3])
+        box = tiling(self.scopes[2], height=height, width=width)
+        return None if box is None else block_gpu.Shape(height, width, *box)
 
     def build(self) -> Equivariant:
         return Equivariant(self)

@@ -5,17 +5,16 @@ Cells mix by scopes that tile the grid (rows, columns, boxes); other mixers and 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import ConfigError
-from redraft.scopes import scope_members
-from redraft.solve.numpy_model import Floats, Layer, Output, Tensors, gated_channels, gated_weights, normed
+from redraft.scopes import tiling
+from redraft.solve.numpy_model import Floats, Layer, NumpyModel, Tensors, gated_channels, gated_weights, normed
 
 Grid = tuple[int, int, int, int]  # rows of blocks, rows of a block, columns of blocks, columns of a block
 
@@ -63,17 +62,26 @@ class EquivariantShape:
 
     def grids(self) -> list[Grid]:
         """How each family of scopes tiles the grid; raises ConfigError for one that does not."""
-        return [_tiling(name, height=self.seq_len // self.grid_width, width=self.grid_width) for name in self.scopes]
+        height, width = self.seq_len // self.grid_width, self.grid_width
+        found = []
+        for name in self.scopes:
+            block = tiling(name, height=height, width=width)
+            if block is None:
+                raise ConfigError(f"scopes: {name} does not tile the grid, which is a matter for torch")
+            tall, wide = block
+            found.append((height // tall, tall, width // wide, wide))
+        return found
 
 
-class NumpyEquivariant:
+class NumpyEquivariant(NumpyModel):
     """An equivariant model, from tensors by the names and shapes that its `state_dict` gives them.
 
     States are (B, L, S, D). Raises WeightsError where tensors do not fit the shape.
     """
 
     def __init__(self, shape: EquivariantShape, tensors: Mapping[str, NDArray[np.generic]]) -> None:
-        self.shape, given, width = shape, Tensors(tensors), shape.hidden_size
+        self.shape: EquivariantShape = shape
+        given, width = Tensors(tensors), shape.hidden_size
         others = shape.vocab_size - shape.symbols
         # what a token is to each symbol: given (0), excluded (1), or a token of its own (2 and up)
         self._roles = np.ones((shape.vocab_size, shape.symbols), np.int64)
@@ -82,25 +90,14 @@ class NumpyEquivariant:
         own = [token for token in range(shape.vocab_size) if not first <= token < last]
         self._roles[own] = np.arange(2, others + 2)[:, None]
         self._embed = given.take("embed", others + 2, width) * np.float32(width**0.5)
-        self._layers = _layers(shape, given)
+        self.layers = _layers(shape, given)
         self._symbol_head = given.take("symbol_head.weight", 1, width)
         self._own_head = given.take("own_head.weight", others, width)
         features = 1 if shape.halting == "margin" else 2 * width
-        self._halt_head = given.take("halt_head.weight", 1, features), given.take("halt_head.bias", 1)
+        self.halt_head = given.take("halt_head.weight", 1, features), given.take("halt_head.bias", 1)
         self._starts = given.take("y_init", width), given.take("z_init", width)
         self.parameters = given.taken
         given.done()
-
-    @property
-    def work(self) -> int:
-        """About how many multiplications a puzzle takes in a step."""
-        return self.parameters * self.shape.sequence * self.shape.T * (self.shape.n + 1)
-
-    def one_recursion(self) -> NumpyEquivariant:
-        """The same weights with T = 1, shared."""
-        single = copy.copy(self)
-        single.shape = replace(self.shape, T=1)
-        return single
 
     def initial_carry(self, batch: int) -> tuple[Floats, Floats]:
         """The answer y and the latent z (B, L, S, D) before the first step."""
@@ -112,22 +109,6 @@ class NumpyEquivariant:
         """The question x (B, L, S, D) of tokens (B, L)."""
         return self._embed[self._roles[tokens]]
 
-    def step(self, x: Floats, y: Floats, z: Floats) -> Output:
-        """One supervision step on the question x, as in `core.recursion`."""
-        for _ in range(self.shape.T):
-            context = x + y
-            for _ in range(self.shape.n):
-                z = self._net(context + z)
-            y = self._net(y + z)
-        logits = self.read(y)
-        weight, bias = self._halt_head
-        return Output(y, z, logits, self._seen(y, logits) @ weight[0] + bias)
-
-    def _net(self, h: Floats) -> Floats:
-        for layer in self._layers:
-            h = layer(h)
-        return h
-
     def read(self, y: Floats) -> Floats:
         """Logits (B, L, V): a symbol's from its own field, any other token's from the mean of all."""
         first = self.shape.first_symbol
@@ -135,8 +116,7 @@ class NumpyEquivariant:
         symbols = y @ self._symbol_head[0]
         return np.concatenate((own[..., :first], symbols, own[..., first:]), -1)
 
-    def _seen(self, y: Floats, logits: Floats) -> Floats:
-        """What the halting head reads (B, features)."""
+    def seen(self, y: Floats, logits: Floats) -> Floats:
         if self.shape.halting == "pooled":
             return np.concatenate((y.mean((1, 2)), y.max((1, 2))), -1)
         best = np.partition(logits, -2, axis=-1)
@@ -175,12 +155,3 @@ def _pooled(scopes: list[tuple[Grid, Floats]], symbols: Floats, eps: np.float32)
         return normed(total, -1, eps)
 
     return layer
-
-
-def _tiling(name: str, *, height: int, width: int) -> Grid:
-    """The grid in blocks of the first cell's scope, if those are this family; raises ConfigError."""
-    heard = scope_members(name, height=height, width=width)
-    tall, wide = heard[0][-1] // width + 1, max(cell % width for cell in heard[0]) + 1
-    if height % tall or width % wide or heard != scope_members(f"blocks-{tall}x{wide}", height=height, width=width):
-        raise ConfigError(f"scopes: {name} does not tile the grid, which is a matter for torch")
-    return height // tall, tall, width // wide, wide

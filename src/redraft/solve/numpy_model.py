@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,19 +82,6 @@ class Tensors:
             raise WeightsError(f"unexpected tensor {min(self._left)}")
 
 
-class ModelShape(Protocol):
-    """What a stepper needs to know of a model's shape: recursions, width, and vectors of a puzzle's state."""
-
-    @property
-    def T(self) -> int: ...
-
-    @property
-    def hidden_size(self) -> int: ...
-
-    @property
-    def sequence(self) -> int: ...
-
-
 class Output(NamedTuple):
     """Result of one supervision step: `y` and `z`, states, `logits` (B, L, V) and `halt_logit` (B,)."""
 
@@ -104,68 +91,85 @@ class Output(NamedTuple):
     halt_logit: Floats
 
 
-class NumpyModel(Protocol):
-    """What a stepper needs of a model; states are (B, ..., D)."""
+class NumpyModel:
+    """What models have in common: the recursion, and a halting head that reads one vector a puzzle.
 
-    @property
-    def shape(self) -> ModelShape: ...
+    Attributes:
+        shape: fields of the model's configuration, `n`, `T`, `hidden_size` and `sequence` among them.
+        layers: of the network.
+        halt_head: weight (1, features) and bias (1,).
+        parameters: numbers in all tensors.
+    """
+
+    shape: Any
+    layers: list[Layer]
+    halt_head: tuple[Floats, Floats]
+    parameters: int
 
     @property
     def work(self) -> int:
         """About how many multiplications a puzzle takes in a step."""
-        ...
+        return int(self.parameters * self.shape.sequence * self.shape.T * (self.shape.n + 1))
 
-    def one_recursion(self) -> NumpyModel:
+    def one_recursion(self) -> Self:
         """The same weights with T = 1, shared."""
-        ...
+        single = copy.copy(self)
+        single.shape = replace(self.shape, T=1)
+        return single
 
     def initial_carry(self, batch: int) -> tuple[Floats, Floats]:
-        """The answer y and the latent z before the first step."""
-        ...
+        """The answer y and the latent z (B, ..., D) before the first step."""
+        raise NotImplementedError
 
     def embed(self, tokens: NDArray[np.integer], puzzle_ids: NDArray[np.integer]) -> Floats:
-        """The question x of tokens (B, L) and puzzle ids (B,)."""
-        ...
-
-    def step(self, x: Floats, y: Floats, z: Floats) -> Output:
-        """One supervision step on the question x."""
-        ...
+        """The question x (B, ..., D) of tokens (B, L) and puzzle ids (B,)."""
+        raise NotImplementedError
 
     def read(self, y: Floats) -> Floats:
         """Logits (B, L, V) of an answer."""
-        ...
+        raise NotImplementedError
+
+    def seen(self, y: Floats, logits: Floats) -> Floats:
+        """What the halting head reads of an answer and its logits (B, features)."""
+        raise NotImplementedError
+
+    def step(self, x: Floats, y: Floats, z: Floats) -> Output:
+        """One supervision step on the question x, as in `core.recursion`."""
+        for _ in range(self.shape.T):
+            context = x + y
+            for _ in range(self.shape.n):
+                z = self._net(context + z)
+            y = self._net(y + z)
+        logits = self.read(y)
+        weight, bias = self.halt_head
+        return Output(y, z, logits, self.seen(y, logits) @ weight[0] + bias)
+
+    def _net(self, h: Floats) -> Floats:
+        for layer in self.layers:
+            h = layer(h)
+        return h
 
 
-class NumpyTRM:
+class NumpyTRM(NumpyModel):
     """A tiny recursive model, from tensors by the names and shapes that `TRM.state_dict` gives them.
 
     Raises WeightsError where these do not fit the shape.
     """
 
     def __init__(self, shape: Shape, tensors: Mapping[str, NDArray[np.generic]]) -> None:
-        self.shape, given = shape, Tensors(tensors)
+        self.shape: Shape = shape
+        given = Tensors(tensors)
         width = shape.hidden_size
         self._tokens = given.take("embed.tokens", shape.vocab_size, width)
         reserved, learned = shape.puzzle_positions, shape.positions == "learned"
         self._puzzles = given.take("embed.puzzle.table", shape.num_puzzles, shape.puzzle_dim) if reserved else None
         self._positions = given.take("embed.positions", shape.sequence, width) if learned else None
-        self._layers = _layers(shape, given)
+        self.layers = _layers(shape, given)
         self._answer_head = given.take("answer_head.weight", shape.vocab_size, width)
-        self._halt_head = given.take("halt_head.weight", 1, width), given.take("halt_head.bias", 1)
+        self.halt_head = given.take("halt_head.weight", 1, width), given.take("halt_head.bias", 1)
         self._starts = given.take("y_init", width), given.take("z_init", width)
         self.parameters = given.taken
         given.done()
-
-    @property
-    def work(self) -> int:
-        """About how many multiplications a puzzle takes in a step."""
-        return self.parameters * self.shape.sequence * self.shape.T * (self.shape.n + 1)
-
-    def one_recursion(self) -> NumpyTRM:
-        """The same weights with T = 1, shared."""
-        single = copy.copy(self)
-        single.shape = replace(self.shape, T=1)
-        return single
 
     def initial_carry(self, batch: int) -> tuple[Floats, Floats]:
         """The answer y and the latent z (B, S, D) before the first step."""
@@ -186,25 +190,13 @@ class NumpyTRM:
             x = np.float32(0.5**0.5) * (x + self._positions)
         return np.float32(width**0.5) * x
 
-    def step(self, x: Floats, y: Floats, z: Floats) -> Output:
-        """One supervision step on the question x, as in `core.recursion`."""
-        for _ in range(self.shape.T):
-            context = x + y
-            for _ in range(self.shape.n):
-                z = self._net(context + z)
-            y = self._net(y + z)
-        weight, bias = self._halt_head
-        return Output(y, z, self.read(y), y[:, 0] @ weight[0] + bias)
-
     def read(self, y: Floats) -> Floats:
         """Logits (B, L, V) of an answer."""
         logits: Floats = y[:, self.shape.puzzle_positions :] @ self._answer_head.T
         return logits
 
-    def _net(self, h: Floats) -> Floats:
-        for layer in self._layers:
-            h = layer(h)
-        return h
+    def seen(self, y: Floats, logits: Floats) -> Floats:
+        return y[:, 0]
 
 
 def _layers(shape: Shape, given: Tensors) -> list[Layer]:
