@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from redraft.errors import ConfigError
-from redraft.scopes import scope_members
+from redraft.scopes import scope_members, tiling
 from redraft.tasks import TASKS, get_task
 
 
@@ -58,3 +58,10 @@ def test_scopes_of_a_sudoku_are_its_units() -> None:
             grid[[a, b]] = 1
             clash = bool(task.wrong_cells(np.zeros((6, 6), np.int8), grid.reshape(6, 6)).any())
             assert clash == any(b in members[a] for members in families), (a, b)
+
+
+def test_what_tiles_a_grid() -> None:
+    blocks = {"rows": (1, 6), "columns": (6, 1), "all": (6, 6), "blocks-2x3": (2, 3), "around": None}
+    assert {name: tiling(name, height=6, width=6) for name in blocks} == blocks
+    assert tiling("map:aabbaabb", height=2, width=4) == (2, 2)
+    assert tiling("map:aabbabab", height=2, width=4) is None

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import redraft
+import redraft.device
 import redraft.solve.load
 import redraft.weights
 from redraft.core import int8
@@ -91,7 +92,7 @@ def test_a_file_that_is_no_folder(tmp_path: Path) -> None:
 
 def test_options(tmp_path: Path) -> None:
     write(tmp_path / "mine")
-    with pytest.raises(ConfigError, match="dtype: expected one of float32, bfloat16, int8, got 'float16'"):
+    with pytest.raises(ConfigError, match="dtype: expected one of auto, float32, bfloat16, int8, got 'float16'"):
         load(tmp_path / "mine", dtype="float16")
     with pytest.raises(ConfigError, match="device 'gpu'"):
         load(tmp_path / "mine", device="gpu")
@@ -104,7 +105,7 @@ def test_options(tmp_path: Path) -> None:
     [
         ({"backend": "jax"}, "backend: expected one of auto, torch, numpy, got 'jax'"),
         ({"backend": "numpy", "dtype": "bfloat16"}, "backend numpy: expected dtype float32 and device cpu or auto"),
-        ({"backend": "numpy", "device": "cuda"}, "got float32 and cuda"),
+        ({"backend": "numpy", "device": "cuda"}, "got auto and cuda"),
         ({"dtype": "int8", "device": "cuda"}, "device 'cuda': int8 runs on the CPU alone"),
         ({"dtype": "int8", "backend": "numpy"}, "got int8 and auto"),
     ],
@@ -201,3 +202,11 @@ def test_weights_of_an_unknown_task(tmp_path: Path) -> None:
     write(tmp_path / "mine", task="unknown")
     with pytest.raises(RedraftError, match="unknown task 'unknown'"):
         load(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_half_precision_where_it_is_faster_and_was_trained_in(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redraft.device, "fast_bfloat16", lambda device: fast)
+    for name, dtype in (("sudoku-9x9", "bfloat16" if fast else "float32"), ("sudoku-6x6", "float32")):
+        assert open_stepper(name, backend="torch").stepper.model.config.dtype == dtype  # type: ignore[attr-defined]
+        assert open_stepper(name, backend="torch", dtype="float32").stepper.model.config.dtype == "float32"  # type: ignore[attr-defined]

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
+from redraft.device import fast_bfloat16
 from redraft.recipes import get_recipe
-from redraft.train import compiled, fast
+from redraft.train import compiled
 from redraft.train.config import RunConfig
 from redraft.train.fast import Choice, Facts, fast_choices
 from redraft.train.memory import Need
@@ -78,7 +79,7 @@ def test_bfloat16_on_a_cpu_only_with_instructions_for_it(monkeypatch: pytest.Mon
     cpu = torch.device("cpu")
     for names, able in (({"avx2": True, "amx_tile": False}, False), ({"avx512_bf16": True}, True)):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda names=names: names, raising=False)
-        assert fast._fast_bfloat16(cpu) is able
+        assert fast_bfloat16(cpu) is able
 
 
 def test_a_gpu_without_triton_lacks_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,7 +181,7 @@ def _solving_model(settings: Settings) -> tuple[RunConfig, Model]:
     if settings.weights is None:
         run = replace(get_recipe(settings.recipe), batch_size=settings.batch_size, seed=settings.seed)
         return replace(run, model=settings.model(run.model)), build_model(settings.model(run.model), seed=run.seed)
-    opened = open_weights(settings.weights)
+    opened = open_weights(settings.weights, dtype=settings.dtype or "float32")
     run = replace(
         get_recipe(settings.recipe), recipe=settings.weights, task=get_task(opened.task).name, model=opened.model.config
     )

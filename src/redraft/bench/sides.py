@@ -92,7 +92,8 @@ class Solve:
         self.job, self.task = job, get_task(job.task)
         self.store = Store.open(folder / STORE, task=self.task.name)
         self.questions = self.task.decode(self.store.inputs)
-        self.model = load_weights(folder / WEIGHTS).model.to(job.device)
+        dtype = run_from_dict(read_json(folder / RUN), where=RUN).model.dtype
+        self.model = load_weights(folder / WEIGHTS, dtype=dtype).model.to(job.device)
         self.clock = clock_of(torch.device(job.device))
         if job.int8:
             self.model = quantised(self.model)

@@ -71,8 +71,9 @@ class Arguments:
     """Puzzles worked on at once; auto finds out how many are worth it."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
-    dtype: Literal["float32", "bfloat16", "int8"] = "float32"
-    """Of the activations; int8, of weights too, needs a CPU."""
+    dtype: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
+    """Of the activations: auto takes bfloat16 where the weights were trained in it and the machine is faster with it;
+    int8, of weights too, needs a CPU."""
     backend: Literal["auto", "torch", "numpy"] = "auto"
     """What computes: PyTorch, NumPy (which starts sooner, and is for few puzzles and small models), or what fits."""
     json: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 MOST_WORK = 10**10
 
 Backend = Literal["auto", "torch", "numpy"]
-Precision = Literal["float32", "bfloat16", "int8"]
+Precision = Literal["auto", "float32", "bfloat16", "int8"]
 
 
 class Habits(NamedTuple):
@@ -62,7 +63,7 @@ def load(
     weights: str | Path,
     *,
     device: str = "auto",
-    dtype: str = "float32",
+    dtype: str = "auto",
     backend: str = "auto",
     max_steps: int | None = None,
     halt: HaltRule = "rules",
@@ -93,14 +94,15 @@ def load(
 
 
 def open_stepper(
-    weights: str | Path, *, device: str = "auto", dtype: str = "float32", backend: str = "auto", puzzles: int = 1
+    weights: str | Path, *, device: str = "auto", dtype: str = "auto", backend: str = "auto", puzzles: int = 1
 ) -> Opened:
     """Weights ready to run.
 
     Args:
         weights: as in `find_weights`.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
-        dtype: `float32` or `bfloat16` of the activations, or `int8` of linear maps and what enters them, on a CPU.
+        dtype: `float32` or `bfloat16` of the activations, or `int8` of linear maps and what enters them, on a CPU; or
+            `auto`, which takes bfloat16 where the weights were trained in it and the device multiplies it faster.
         backend: `torch`; `numpy`, which runs TRMs in float32 on the CPU and starts in a fraction of the time; or
             `auto`, which takes NumPy where it can, torch is not in use already, and the work is small.
         puzzles: about how many will be solved.
@@ -109,7 +111,7 @@ def open_stepper(
         if value not in get_args(known):
             raise ConfigError(f"{name}: expected one of {', '.join(get_args(known))}, got {value!r}")
     folder = find_weights(weights)
-    fits = dtype == "float32" and device in ("auto", "cpu")
+    fits = dtype in ("auto", "float32") and device in ("auto", "cpu")
     if backend == "numpy" and not fits:
         raise ConfigError(f"backend numpy: expected dtype float32 and device cpu or auto, got {dtype} and {device}")
     if backend == "numpy":
@@ -134,7 +136,7 @@ def _open_numpy(folder: Path, *, most_work: int | None = None) -> Opened:
 
 
 def _open_torch(folder: Path, device: str, dtype: str) -> Opened:
-    from redraft.device import choose_device
+    from redraft.device import choose_device, fast_bfloat16
     from redraft.models.io import load_weights
     from redraft.solve.torch_stepper import TorchStepper
 
@@ -143,9 +145,18 @@ def _open_torch(folder: Path, device: str, dtype: str) -> Opened:
             raise ConfigError(f"device {device!r}: int8 runs on the CPU alone; use cpu or auto, or another dtype")
         device = "cpu"
     chosen = choose_device(device)
-    opened = load_weights(folder, dtype="float32" if dtype == "int8" else dtype)
+    opened = load_weights(folder, dtype="float32" if dtype in ("auto", "int8") else dtype)
+    if dtype == "auto" and _trained_in(opened.card) == "bfloat16" and fast_bfloat16(chosen):
+        opened = load_weights(folder, dtype="bfloat16")
     model = _rounded(opened.model) if dtype == "int8" else opened.model
     return Opened(stepper=TorchStepper(model, device=chosen), device=str(chosen), task=opened.task, card=opened.card)
+
+
+def _trained_in(card: Mapping[str, Any]) -> str:
+    """The dtype of the activations that the weights of a card were trained with; float32 where it does not say."""
+    stages = card.get("training", card)  # of weights that ship; a list where several runs made them
+    last = stages[-1] if isinstance(stages, list) else stages
+    return str(last.get("run", {}).get("model", {}).get("dtype", "float32"))
 
 
 def _rounded(model: Model) -> Model:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from redraft.device import fast_bfloat16
 from redraft.models import ModelConfig
 from redraft.train.compiled import missing_compiler
 from redraft.train.config import RunConfig
@@ -40,7 +41,7 @@ class Facts:
             device=device.type,
             cores=cores(),
             threads=torch.get_num_threads(),
-            bfloat16=_fast_bfloat16(device),
+            bfloat16=fast_bfloat16(device),
             compiler=missing_compiler(device) is None,
             free=free_bytes(device),
         )
@@ -122,12 +123,3 @@ def _fit(config: RunConfig, facts: Facts, need: Callable[[ModelConfig], Need], s
     return replace(config, micro_batch=size), Choice(
         name="micro-batches", taken=True, why=f"a step would take about {gib}; {size} slots at a time fit"
     )
-
-
-def _fast_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)  # before that it is emulated
-    if device.type == "cpu":
-        able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-        return any(able.get(name, False) for name in ("amx_tile", "avx512_bf16"))
-    return False
