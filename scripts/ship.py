@@ -67,9 +67,11 @@ def main() -> None:
             open_source(task, learnt["train"], limit=learnt["train_limit"]),
         )
         figures = report(evaluate(TorchStepper(shipped.model), task, unseen))
-    else:
+        device, seconds = "cpu", time.monotonic() - started
+    else:  # of the weights before they are rounded
         told = json.loads(args.figures.read_text())
-        figures = {key: value for key, value in told.items() if key not in ("weights", "data", "seconds")}
+        device, seconds = told["device"], told["seconds"]
+        figures = {key: value for key, value in told.items() if key not in ("weights", "data", "device", "seconds")}
     last = json.loads((args.run / "last/config.json").read_text())["card"]
     stages = [*begun_from(last), last]
     habits = {name: value for name in Habits._fields if (value := getattr(args, name))}
@@ -84,10 +86,13 @@ def main() -> None:
         **({"solve": habits} if habits else {}),
         "weights_of_step": weights.card["step"],
         **context(torch.get_num_threads()),
-        "evaluation_seconds": round(time.monotonic() - started, 1),
+        "evaluation_device": device,
+        "evaluation_seconds": round(seconds, 1),
     }
     save_weights(target, weights.model, task=task.name, card=card, dtype=torch.bfloat16)
-    write_text(ROOT / "results" / f"{args.name}.json", json.dumps(card, indent=2) + "\n")
+    lines = (args.run / "metrics.jsonl").read_text().splitlines()
+    curve = [each for each in map(json.loads, lines) if each["kind"] == "eval"]
+    write_text(ROOT / "results" / f"{args.name}.json", json.dumps({**card, "curve": curve}, indent=2) + "\n")
     print(card["summary"])
 
 

@@ -52,7 +52,7 @@ def main() -> None:
             "solved": solved / len(answers),
             "interval": wilson(solved, len(answers)),
             "mean_steps": sum(answer.steps for answer in answers) / len(answers),
-            "most_tries": max(answer.tries for answer in answers if answer.solved),
+            "most_tries": max((answer.tries for answer in answers if answer.solved), default=0),
             "seconds": round(seconds, 1),
         }
         rows.append(row)

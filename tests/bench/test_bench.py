@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from redraft.bench.machine import memory
-from redraft.bench.models import _no_int8
+from redraft.bench.models import Settings, _no_int8
 from redraft.bench.sides import share_solved
 from redraft.bench.timing import ratio, seconds_of, spread
 from redraft.cli import main
 from redraft.core import int8
 from redraft.data.build import open_source
+from redraft.errors import ConfigError
 from redraft.models import build_model
 from redraft.models.io import save_weights
 from redraft.recipes import get_recipe
@@ -110,6 +111,11 @@ def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_mistakes_are_named(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_integers_are_for_the_cpu() -> None:
+    with pytest.raises(ConfigError, match="--int8: runs on the CPU alone, not on cuda"):
+        Settings(recipe="sudoku-4x4", batch_size=1, warmup=0, repeats=1, threads=1, int8=True, device="cuda")
 
 
 def test_times_and_ratios() -> None:

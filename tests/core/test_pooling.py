@@ -65,17 +65,18 @@ def state(*, ties: bool = False, symbols: int = SYMBOLS) -> torch.Tensor:
 
 @pytest.mark.parametrize("ties", [False, True], ids=["distinct", "ties"])
 @pytest.mark.parametrize("symbols", [SYMBOLS, 1])
+@pytest.mark.parametrize("also", [False, True], ids=["pools", "others too"])
 @pytest.mark.parametrize(
     "names", [("rows", "columns", "blocks-2x3"), ("rows", "around"), ("all", JIGSAW), ()], ids=" ".join
 )
 def test_results_and_gradients_of_the_quick_half_block_equal_the_plain_formula(
-    names: tuple[str, ...], symbols: int, ties: bool
+    names: tuple[str, ...], also: bool, symbols: int, ties: bool
 ) -> None:
     """Of maxima that are equal, each gets the same share of the gradient, as `amax` gives it."""
     torch.manual_seed(0)
     pools = nn.ModuleList(scope_pool(WIDTH, name, height=SIDE, width=SIDE) for name in names)
     own, linear = symbol_pool(WIDTH, CELLS), Linear(WIDTH, WIDTH)
-    parts = [*pools, own, linear]
+    parts = [*pools, own, *([linear] if also else [])]
     towards = torch.randn(2, CELLS, symbols, WIDTH)
 
     def run(quick: bool) -> list[torch.Tensor]:
@@ -83,7 +84,7 @@ def test_results_and_gradients_of_the_quick_half_block_equal_the_plain_formula(
         if quick:
             result = pooled_residual(h, parts, eps=EPS)
         else:
-            total = h + plain_symbols(h, own) + linear(h)
+            total = h + plain_symbols(h, own) + (linear(h) if also else 0)
             for name, pool in zip(names, pools, strict=True):
                 boxes = isinstance(pool, AxesPool)
                 total = total + (plain(h, pool, scope_members(name, height=SIDE, width=SIDE)) if boxes else pool(h))

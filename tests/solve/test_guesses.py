@@ -1,11 +1,13 @@
 """Guesses: which cells and symbols, in what order, and how the solver goes through them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from redraft.errors import RedraftError
+from redraft.errors import RedraftError, WeightsError
 from redraft.solve.guesses import guesses
-from redraft.solve.load import Habits, load
+from redraft.solve.load import Habits, load, open_stepper
 from redraft.solve.solver import Solver
 from redraft.solve.stepper import Draft
 from redraft.tasks import get_task
@@ -28,6 +30,10 @@ def test_the_least_sure_cell_comes_first_with_what_the_draft_does_not_say() -> N
         np.float32,
     )
     assert guesses(inputs, logits, open_token=OPEN) == [(3, 2), (3, 3), (0, 3), (0, 2), (2, 3), (2, 4)]
+
+
+def test_what_is_no_symbol_is_not_guessed() -> None:
+    assert guesses(np.array([OPEN]), np.zeros((1, 3), np.float32), open_token=OPEN) == [(0, 2)]
 
 
 def test_nothing_is_guessed_where_all_is_given() -> None:
@@ -123,8 +129,18 @@ def test_what_the_card_says_gives_way_to_what_is_asked_for() -> None:
     }
     solver = load("sudoku-9x9", max_steps=12)
     assert (solver.max_steps, solver.restart, solver.guess) == (12, 4, True)
-    plain = load("sudoku-6x6")
-    assert (plain.max_steps, plain.guess) == (16, False)
+    for plain in (load("sudoku-6x6"), load("sudoku-9x9", halt="head"), load("sudoku-9x9", halt="never")):
+        assert (plain.max_steps, plain.guess) == (16, False)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [None, "soon", {"max_steps": "many"}, {"max_steps": 16.5}, {"restart": "4"}, {"guess": "false"}, {"guess": 1}],
+)
+def test_a_card_that_makes_no_sense_is_named(told: object) -> None:
+    opened = replace(open_stepper("sudoku-6x6"), card={"solve": told})
+    with pytest.raises(WeightsError, match="card: solve: expected values like"):
+        opened.habits("rules")
 
 
 def test_a_hard_puzzle_is_solved_out_of_the_box() -> None:

@@ -210,3 +210,10 @@ def test_half_precision_where_it_is_faster_and_was_trained_in(fast: bool, monkey
     for name, dtype in (("sudoku-9x9", "bfloat16" if fast else "float32"), ("sudoku-6x6", "float32")):
         assert open_stepper(name, backend="torch").stepper.model.config.dtype == dtype  # type: ignore[attr-defined]
         assert open_stepper(name, backend="torch", dtype="float32").stepper.model.config.dtype == "float32"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "card", [{}, {"training": []}, {"training": None}, {"run": {"model": "trm"}}, {"training": [3]}]
+)
+def test_a_card_that_does_not_tell_is_of_float32(card: dict[str, Any]) -> None:
+    assert redraft.solve.load._trained_in(card) == "float32"

@@ -64,6 +64,8 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"--{name.replace('_', '-')}: expected at least 1, got {value}")
+        if self.int8 and self.device != "cpu":
+            raise ConfigError(f"--int8: runs on the CPU alone, not on {self.device}")
         if self.warmup < 0:
             raise ConfigError(f"--warmup: expected at least 0, got {self.warmup}")
         if self.reference is not None:

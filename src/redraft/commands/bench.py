@@ -62,7 +62,7 @@ def measure(name: str, args: Common) -> dict[str, Any]:
 
     threads, device = _threads(name, args), choose_device(getattr(args, "device", "cpu"))
     values = {field.name: getattr(args, field.name) for field in fields(args)}
-    plain = {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
+    plain = {key: value.name if isinstance(value, Path) else value for key, value in values.items()}
     result = {"benchmark": name, **context(threads, device), "arguments": plain}
     console = Console(stderr=True)
     with console.status("starting") as status:

@@ -19,7 +19,7 @@ from redraft.commands.arguments import parse
 from redraft.commands.progress import progress
 from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
 from redraft.files import require_place, write_text
-from redraft.solve.solver import SURE
+from redraft.solve.solver import SURE, HaltRule
 from redraft.tasks import Puzzle, Task, get_task
 from redraft.tasks.maze import Maze, maze_for
 from redraft.tasks.sudoku import Sudoku, sudoku_for
@@ -62,7 +62,7 @@ class Arguments:
     """How sure the halting head must be to stop a puzzle; the paper's is 0.5."""
     restart: Annotated[int | None, tyro.conf.arg(metavar="STEPS")] = None
     """With --halt rules, begins a puzzle again after so many steps; 0: never. By default as the weights' card says."""
-    guess: Annotated[bool | None, tyro.conf.arg(metavar="BOOL")] = None
+    guess: Annotated[bool | None, tyro.conf.arg(metavar="True|False")] = None
     """Begins it again with a doubtful cell filled by a guess, where the task has cells to fill, rather than from
     another state. By default as the weights' card says."""
     no_halt: bool = False
@@ -227,11 +227,12 @@ def _solve(weights: str, task: Task, entries: Sequence[Entry], args: Arguments) 
 
     sound = [entry.question for entry in entries if isinstance(entry, Puzzle)]
     opened = open_stepper(weights, device=args.device, dtype=args.dtype, backend=args.backend, puzzles=len(sound))
+    halt: HaltRule = "never" if args.no_halt else args.halt
     solver = Solver(
         opened.stepper,
         task,
-        **opened.habits.but(max_steps=args.max_steps, restart=args.restart, guess=args.guess),
-        halt="never" if args.no_halt else args.halt,
+        **opened.habits(halt).but(max_steps=args.max_steps, restart=args.restart, guess=args.guess),
+        halt=halt,
         sure=args.sure,
         batch_size=args.batch_size,
         trace=args.watch or args.json or args.picture is not None,

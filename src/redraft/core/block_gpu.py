@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-# Tokens of a program, how much of the inner width it has in hand at a time, how it is to be run: measured on an H100.
+# Tokens of a program, how much of the inner width it has in hand at a time, and how it is to be run: among the fastest
+# on an H100 (results/gpu-equivariant.json) of those that suit any inner width in chunks of 32.
 FORWARD = {"TILE": 64, "CHUNK": 32, "num_warps": 4, "num_stages": 3}
-BACKWARD = {"TILE": 64, "CHUNK": 32, "num_warps": 4, "num_stages": 3}
+BACKWARD = {"TILE": 64, "CHUNK": 32, "num_warps": 4}
 PART = 32  # channels that a program pools, or that it hands gradients of pools to
 WIDEST = 128  # channels, or a tile would not fit where a program keeps it
 DTYPES = (torch.bfloat16, torch.float16)
+ROOM = 128 * 1024  # bytes that a program may share, from which on three chunks are on their way at a time; else two
 
 
 class Shape(NamedTuple):
@@ -70,18 +72,22 @@ def fits(width: int, inner: int) -> bool:
 
 
 def applies(h: Tensor, inner: int) -> bool:
-    """Whether the kernels are to take a state h (B, L, S, D): in half precision, on CUDA, and not for a compiler."""
-    compiling = torch.compiler.is_compiling()
-    return h.is_cuda and h.dtype in DTYPES and fits(h.shape[-1], inner) and not compiling and available()
+    """Whether the kernels are to take a state h (B, L, S, D): in half precision, on CUDA, and not for a compiler.
+
+    Cards before Ampere have no bfloat16, and too little memory that a program's threads share.
+    """
+    if not h.is_cuda or h.dtype not in DTYPES or torch.compiler.is_compiling():
+        return False
+    return fits(h.shape[-1], inner) and torch.cuda.get_device_capability(h.device) >= (8, 0) and available()
 
 
 def block(h: Tensor, weights: Weights, shape: Shape, *, eps: float) -> Tensor:
     """The block on a state h (B, L, S, D)."""
     h = h.contiguous()
-    if torch.is_grad_enabled():
-        return _Block.apply(h, shape, eps, *weights)  # type: ignore[no-untyped-call]
-    pooled = _pool(h, shape)
-    return _forward(h, pooled, weights, shape, eps, keep=False)[0]
+    with torch.cuda.device_of(h):  # Triton launches on the current device
+        if torch.is_grad_enabled():
+            return _Block.apply(h, shape, eps, *weights)  # type: ignore[no-untyped-call]
+        return _forward(h, _pool(h, shape), weights, shape, eps, keep=False)[0]
 
 
 class _Block(torch.autograd.Function):
@@ -97,11 +103,12 @@ class _Block(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         h, mixed, result, scales, *rest = ctx.saved_tensors
         weights, pooled = Weights(*rest[: len(Weights._fields)]), Pooled(*rest[len(Weights._fields) :])
-        d_heard, d_gate_up, d_down = _gate_backward(grad.contiguous(), mixed, result, scales, weights)
-        d_said = _sums(d_heard, ctx.shape)  # of what each scope said, the same to all in it
-        d_weights = [d.flatten(0, -2).t() @ both.flatten(0, -2) for d, both in zip(d_said, pooled, strict=True)]
-        d_pooled = Pooled(*(d @ weight for d, weight in zip(d_said, weights[:4], strict=True)))
-        _pool_backward(h, d_heard, pooled, d_pooled, ctx.shape)
+        with torch.cuda.device_of(h):
+            d_heard, d_gate_up, d_down = _gate_backward(grad.contiguous(), mixed, result, scales, weights)
+            d_said = _sums(d_heard, ctx.shape)  # of what each scope said, the same to all in it
+            d_weights = [d.flatten(0, -2).t() @ both.flatten(0, -2) for d, both in zip(d_said, pooled, strict=True)]
+            d_pooled = Pooled(*(d @ weight for d, weight in zip(d_said, weights[:4], strict=True)))
+            _pool_backward(h, d_heard, pooled, d_pooled, ctx.shape)
         return d_heard, None, None, *d_weights, d_gate_up, d_down
 
 
@@ -136,9 +143,17 @@ def _gate_backward(
     d_both, hidden = grad.new_empty(tokens, 2 * inner), grad.new_empty(tokens, inner)
     mix_and_gate_backward[(-(-tokens // BACKWARD["TILE"]),)](
         grad, mixed, result, scales, weights.gate_up, weights.down, d_mixed, d_both, hidden, d_heard, tokens,
-        D=width, INNER=inner, **BACKWARD,
+        D=width, INNER=inner, **BACKWARD, num_stages=_stages(grad.device),
     )  # fmt: skip
     return d_heard, d_both.t() @ mixed.view(tokens, width), d_mixed.view(tokens, width).t() @ hidden
+
+
+def _stages(device: torch.device) -> int:
+    """How many chunks of weights the gradient's programs may have on their way at a time."""
+    if device.type != "cuda":
+        return 1
+    room = getattr(torch.cuda.get_device_properties(device), "shared_memory_per_block_optin", 0)
+    return 3 if room >= ROOM else 2
 
 
 def _pool(h: Tensor, shape: Shape) -> Pooled:

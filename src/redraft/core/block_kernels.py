@@ -21,7 +21,7 @@ def pool_cells(
     Program (b * S + s, which PART of the channels); out (B, scopes, S, 2D). With SUM the sums alone, (B, scopes, S, D).
     ACROSS: a power of two that holds a row. A tile is one warp's, so that no sum has to wait for another warp.
     """
-    puzzle, symbol = tl.program_id(0) // S, tl.program_id(0) % S
+    puzzle, symbol = (tl.program_id(0) // S).to(tl.int64), tl.program_id(0) % S
     at, channel = tl.arange(0, ACROSS), tl.program_id(1) * PART + tl.arange(0, PART)
     inside = (at < WIDTH)[:, None]
     BOXES: tl.constexpr = WIDTH // WIDE
@@ -185,7 +185,7 @@ def pool_cells_backward(
     Means and maxima as `pool_cells` wrote them, and gradients of the same shape. A mean hands its gradient to all
     alike, a maximum to the cells that are equal to it. Program (b * S + s, which PART of the channels).
     """
-    puzzle, symbol = tl.program_id(0) // S, tl.program_id(0) % S
+    puzzle, symbol = (tl.program_id(0) // S).to(tl.int64), tl.program_id(0) % S
     at, channel = tl.arange(0, ACROSS), tl.program_id(1) * PART + tl.arange(0, PART)
     inside = (at < WIDTH)[:, None]
     BOXES: tl.constexpr = WIDTH // WIDE

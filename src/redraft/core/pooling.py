@@ -141,10 +141,11 @@ class _PooledResidual(torch.autograd.Function):
 
 
 def _sum(cells: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """The sum over these axes, which stay, with one place each."""
+    """The sum over these axes, which stay, with one place each; a tensor of its own even where there is one already."""
+    total = cells
     for axis in _innermost_first(cells, axes):
-        cells = cells.sum(axis, keepdim=True)
-    return cells
+        total = total.sum(axis, keepdim=True)
+    return total.clone() if total is cells else total
 
 
 def _innermost_first(cells: Tensor, axes: tuple[int, ...]) -> list[int]:

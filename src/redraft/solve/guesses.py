@@ -26,4 +26,10 @@ def guesses(inputs: NDArray[np.integer], logits: NDArray[np.float32], *, open_to
     best = np.argsort(-scores, axis=-1, kind="stable")[:, :CHOICES]
     gap = np.take_along_axis(scores, best, -1)
     order = np.argsort(gap[:, 0] - gap[:, 1], kind="stable")
-    return [(int(cell), int(token)) for cell in order if inputs[cell] == open_token for token in best[cell, ::-1]]
+    return [
+        (int(cell), int(token))
+        for cell in order
+        if inputs[cell] == open_token
+        for token in best[cell, ::-1]
+        if scores[cell, token] > -np.inf
+    ]

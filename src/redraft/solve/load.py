@@ -52,11 +52,18 @@ class Opened:
     task: str | dict[str, Any]
     card: dict[str, Any]
 
-    @property
-    def habits(self) -> Habits:
-        """How the card has puzzles solved; how long a model needs is its own."""
+    def habits(self, halt: HaltRule) -> Habits:
+        """How the card has puzzles solved by the rules, for how long a model needs is its own; the usual otherwise.
+
+        Raises WeightsError where the card makes no sense.
+        """
         told = self.card.get("solve", {})
-        return Habits(**{name: told[name] for name in Habits._fields if name in told})
+        usual = Habits()._asdict()
+        if not isinstance(told, dict) or any(
+            type(told.get(name, value)) is not type(value) for name, value in usual.items()
+        ):
+            raise WeightsError(f"card: solve: expected values like {usual}, got {told!r}")
+        return Habits(**{name: told[name] for name in usual if name in told}) if halt == "rules" else Habits()
 
 
 def load(
@@ -75,7 +82,7 @@ def load(
 ) -> Solver:
     """A solver with the named weights (`sudoku-6x6`) or with those in a folder; see `Solver` for the options.
 
-    `max_steps`, `restart` and `guess` are by default what the weights' card says.
+    `max_steps`, `restart` and `guess` are by default what the weights' card says for stopping by the rules.
 
     `device`, `dtype` and `backend` are those of `open_stepper`; it is not known here how many puzzles will come, so for
     thousands of them name the backend `torch`. Raises WeightsError naming the weights that ship, where there are none
@@ -87,7 +94,7 @@ def load(
         get_task(opened.task),
         halt=halt,
         sure=sure,
-        **opened.habits.but(max_steps=max_steps, restart=restart, guess=guess),
+        **opened.habits(halt).but(max_steps=max_steps, restart=restart, guess=guess),
         batch_size=batch_size,
         trace=trace,
     )
@@ -154,9 +161,11 @@ def _open_torch(folder: Path, device: str, dtype: str) -> Opened:
 
 def _trained_in(card: Mapping[str, Any]) -> str:
     """The dtype of the activations that the weights of a card were trained with; float32 where it does not say."""
-    stages = card.get("training", card)  # of weights that ship; a list where several runs made them
-    last = stages[-1] if isinstance(stages, list) else stages
-    return str(last.get("run", {}).get("model", {}).get("dtype", "float32"))
+    told: Any = card.get("training", card)  # of weights that ship; a list where several runs made them
+    told = told[-1] if isinstance(told, list) and told else told
+    for key in ("run", "model", "dtype"):
+        told = told.get(key) if isinstance(told, dict) else None
+    return told if isinstance(told, str) else "float32"
 
 
 def _rounded(model: Model) -> Model:

@@ -159,8 +159,8 @@ class Solver:
             for row in np.flatnonzero(done):
                 yield slots[row].number, self._answer(slots[row], grids[row], draft.halt_logit[row])
             again = [slots[row] for row in np.flatnonzero(failed)]
-            if again and self.guess:
-                self._prepare_guesses(again, self.stepper.select(state, np.flatnonzero(failed)))
+            if self.guess:
+                self._prepare_guesses(slots, state, failed)
             if (done | failed).any():
                 keep = np.flatnonzero(~(done | failed))
                 slots = [slots[row] for row in keep]
@@ -176,13 +176,15 @@ class Solver:
                 inputs[row, cell], tries[row] = token, 0
         return self.stepper.start(inputs, np.zeros(len(slots), dtype=np.int32), tries)
 
-    def _prepare_guesses(self, slots: list[_Slot], state: State) -> None:
+    def _prepare_guesses(self, slots: list[_Slot], state: State, failed: NDArray[np.bool_]) -> None:
         """Finds what to guess in puzzles that are given up for the first time, from the drafts they leave."""
+        rows = np.array([row for row in np.flatnonzero(failed) if slots[row].given_up == 1], np.int64)
+        if not len(rows):
+            return
         assert self.task.open_token is not None
-        logits = self.stepper.logits(state)
-        for slot, each in zip(slots, logits, strict=True):
-            if slot.given_up == 1:
-                slot.guesses = guesses(self.task.encode(slot.question), each, open_token=self.task.open_token)
+        for row, logits in zip(rows, self.stepper.logits(self.stepper.select(state, rows)), strict=True):
+            inputs = self.task.encode(slots[row].question)
+            slots[row].guesses = guesses(inputs, logits, open_token=self.task.open_token)
 
     def _advance(
         self, slots: list[_Slot], grids: NDArray[np.int8], draft: Draft

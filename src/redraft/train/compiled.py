@@ -41,7 +41,9 @@ def forward_of(model: Model, config: RunConfig, device: torch.device, *, tell: T
         return Forward(model, config)
     if config.graph == "network":
         model.compile_network()
-        return Forward(model, config)
+        forward = Forward(model, config)
+        forward.compiled = True
+        return forward
     return CompiledForward(model, config, device, tell=tell)
 
 
@@ -59,6 +61,8 @@ class CompiledForward(Forward):
 
     Where the model is not one graph its networks are compiled one by one, with one line that says so.
     """
+
+    compiled = True
 
     def __init__(self, model: Model, config: RunConfig, device: torch.device, *, tell: Tell = tell_user) -> None:
         super().__init__(model, config)

@@ -18,7 +18,13 @@ Scored = tuple[StepOutput, StepLoss]
 
 
 class Forward:
-    """One supervision step of a model and its loss, as a run scores it."""
+    """One supervision step of a model and its loss, as a run scores it.
+
+    Attributes:
+        compiled: whether a compiler is at work in it, which is not to be started by several threads at once.
+    """
+
+    compiled = False
 
     def __init__(self, model: Model, config: RunConfig) -> None:
         self.model, self.max_steps = model, config.max_steps

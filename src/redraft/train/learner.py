@@ -71,8 +71,7 @@ class Learner:
 
     def start_threads(self) -> None:
         """Uses as many threads of the CPU as torch has now been given."""
-        # a compiler is not to be started by several threads at once: then one thread takes the whole batch
-        least = self.config.batch_size if self.config.compile else LEAST_ROWS
+        least = self.config.batch_size if self.forward.compiled else LEAST_ROWS
         self.threads = RowThreads(self.device, least_rows=least)
 
     def step(self, slots: Slots, step: int) -> tuple[StepOutput, StepLoss]:
