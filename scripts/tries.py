@@ -18,7 +18,7 @@ from redraft.bench.machine import context
 from redraft.data.build import open_source
 from redraft.evaluate.report import wilson
 from redraft.files import write_text
-from redraft.solve.load import Habits
+from redraft.solve.load import Habits, open_stepper
 
 WAYS = (
     Habits(max_steps=16),
@@ -34,12 +34,14 @@ def main() -> None:
     parser.add_argument("weights")
     parser.add_argument("data", help="puzzles with answers, none of which it was trained on")
     parser.add_argument("--limit", type=int, help="at most so many, the first ones")
+    parser.add_argument("--card", action="store_true", help="only as the weights' card says")
     parser.add_argument("--dtype", default="bfloat16", choices=("float32", "bfloat16"))
     parser.add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args()
 
     rows: list[dict[str, Any]] = []
-    for habits in WAYS:
+    ways = (open_stepper(args.weights, backend="torch").habits("rules"),) if args.card else WAYS
+    for habits in ways:
         solver = redraft.load(args.weights, backend="torch", dtype=args.dtype, trace=False, **habits._asdict())
         store = open_source(solver.task, args.data, split="test", limit=args.limit)
         started = time.monotonic()
