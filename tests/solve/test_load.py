@@ -217,3 +217,23 @@ def test_half_precision_where_it_is_faster_and_was_trained_in(fast: bool, monkey
 )
 def test_a_card_that_does_not_tell_is_of_float32(card: dict[str, Any]) -> None:
     assert redraft.solve.load._trained_in(card) == "float32"
+
+
+@pytest.mark.parametrize("name", ["sudoku-6x6", "sudoku-6x6-eq", "maze-8x8"])
+def test_weights_that_are_cast_once_draft_to_the_bit_alike(name: str) -> None:
+    opened = open_stepper(name, backend="torch", dtype="bfloat16")
+    assert isinstance(opened.stepper, TorchStepper)
+    task = get_task(opened.task)
+    inputs, ids = task.encode(task.make(4, 3).questions), np.zeros(4, np.int32)
+    logits = []
+    for stepper in (opened.stepper, TorchStepper(open_weights(name, dtype="bfloat16").model)):
+        state = stepper.start(inputs, ids)
+        for _ in range(2):
+            state, draft = stepper.step(state)
+        logits.append((stepper.logits(state), draft.halt_logit))
+    for one, other in zip(*logits, strict=True):
+        np.testing.assert_array_equal(one, other)
+    [network] = opened.stepper.model.networks()
+    assert {parameter.dtype for name, parameter in network.named_parameters() if "around" not in name} == {
+        torch.bfloat16
+    }

@@ -97,6 +97,7 @@ class Solve:
         self.clock = clock_of(torch.device(job.device))
         if job.int8:
             self.model = quantised(self.model)
+        self.model.cast_networks()
         if job.compile:
             self.model.compile_network()
 

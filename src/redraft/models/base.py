@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from redraft.core.carry import Carry
+from redraft.core.layers import Linear
 from redraft.errors import ConfigError
 
 DType = Literal["float32", "bfloat16"]
@@ -172,6 +173,16 @@ class Model(nn.Module):
         """
         for network in self.networks():
             network.forward = _recomputed(network.forward)
+
+    def cast_networks(self) -> None:
+        """Casts the weights of its networks, in place, to the dtype of their states, for a model that is done learning.
+
+        Results stay the same to the bit, and no evaluation casts them again.
+        """
+        for network in self.networks():
+            for module in network.modules():
+                if isinstance(module, Linear):
+                    module.weight.data = module.weight.data.to(DTYPES[self.config.dtype])
 
     def compile_network(self) -> None:
         """Compiles, in place, what is evaluated again and again; weights keep their names."""

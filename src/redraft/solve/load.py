@@ -156,6 +156,7 @@ def _open_torch(folder: Path, device: str, dtype: str) -> Opened:
     if dtype == "auto" and _trained_in(opened.card) == "bfloat16" and fast_bfloat16(chosen):
         opened = load_weights(folder, dtype="bfloat16")
     model = _rounded(opened.model) if dtype == "int8" else opened.model
+    model.cast_networks()
     return Opened(stepper=TorchStepper(model, device=chosen), device=str(chosen), task=opened.task, card=opened.card)
 
 
