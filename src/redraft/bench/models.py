@@ -75,9 +75,17 @@ class Settings:
         """The model as it is to be measured: in the dtype that was asked for, if one was."""
         return config if self.dtype is None else replace(config, dtype=self.dtype)
 
-    def place(self, config: ModelConfig) -> Place:
-        """Where the products that this model is held against are timed."""
-        return Place(device=self.device, dtype=DTYPES[config.dtype])
+    def contest(self, entrants: Sequence[Entrant], shape: Counted, *, tell: Tell, folder: Path) -> dict[str, Any]:
+        """Their contest, held against the products of a model of this shape, timed where they run."""
+        return contest(
+            entrants,
+            config=shape,
+            place=Place(device=self.device, dtype=DTYPES[shape.dtype]),
+            warmup=self.warmup,
+            repeats=self.repeats,
+            tell=tell,
+            folder=folder,
+        )
 
 
 def require_reference(folder: Path) -> None:
@@ -105,15 +113,7 @@ def bench_train(settings: Settings, tell: Tell) -> dict[str, Any]:
         store = open_source(get_task(run.task), f"make:{max(TRAIN_PUZZLES, settings.batch_size)}@{settings.seed}")
         _prepare(folder, run, build_model(run.model, seed=run.seed), store, settings, max_steps=run.max_steps)
         entrants = _entrants("train", run.task, settings, folder, modes=("",))
-        found = contest(
-            entrants,
-            config=shape,
-            place=settings.place(shape),
-            warmup=settings.warmup,
-            repeats=settings.repeats,
-            tell=tell,
-            folder=folder,
-        )
+        found = settings.contest(entrants, shape, tell=tell, folder=folder)
     looks_ahead = get_halting(run.halting).looks_ahead
     flops = training_flops(shape, looks_ahead=looks_ahead)
     ideal = ideal_seconds(shape, found["peak"]["shapes"], training=True, looks_ahead=looks_ahead)
@@ -146,15 +146,7 @@ def bench_solve(settings: Settings, tell: Tell) -> dict[str, Any]:
         store = open_source(get_task(run.task), f"make:{count}@{settings.seed + 1000}")
         _prepare(folder, run, model, store, settings, max_steps=settings.steps)
         entrants = _entrants("solve", run.task, settings, folder, modes=modes)
-        found = contest(
-            entrants,
-            config=shape,
-            place=settings.place(shape),
-            warmup=settings.warmup,
-            repeats=settings.repeats,
-            tell=tell,
-            folder=folder,
-        )
+        found = settings.contest(entrants, shape, tell=tell, folder=folder)
     step = inference_flops(shape)
     each = ideal_seconds(shape, found["peak"]["shapes"], training=False) * settings.steps
     figures = {
