@@ -174,7 +174,8 @@ def _solving_model(settings: Settings) -> tuple[RunConfig, Model]:
     """The model to solve with, and the run (of which task, model and loss matter)."""
     if settings.weights is None:
         run = replace(get_recipe(settings.recipe), batch_size=settings.batch_size, seed=settings.seed)
-        return replace(run, model=settings.model(run.model)), build_model(settings.model(run.model), seed=run.seed)
+        run = replace(run, model=settings.model(run.model))
+        return run, build_model(run.model, seed=run.seed)
     opened = open_weights(settings.weights, dtype=settings.dtype or "float32")
     run = replace(
         get_recipe(settings.recipe), recipe=settings.weights, task=get_task(opened.task).name, model=opened.model.config
