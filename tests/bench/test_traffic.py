@@ -21,7 +21,7 @@ def moved(config: TRMConfig, batch: int = 2, *, training: bool = False) -> float
 def test_solving_by_hand() -> None:
     state = 2 * 16 * 32
     inner = 2 * 32 * 48 + 2 * 16 * 96  # widths of 16 positions and 32 channels, four thirds of twice as many
-    words = 3 * state + 2 * (5 * inner + 2 * 8 * state)  # two layers, each with two halves
+    words = 3 * state + 2 * (3 * inner + 2 * 5 * state)  # two layers, each with two halves
     assert moved(MLP) == WORD * 3 * words  # three evaluations
 
 

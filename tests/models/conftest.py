@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from redraft.core import fused
 from redraft.core.carry import Carry
 from redraft.models import StepOutput
 from redraft.models.published import Shape, convert, rename
@@ -21,7 +22,9 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 class Golden:
     """One recorded model: its configuration, arrays, and the same weights in our model."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, tolerance: float = 1e-5) -> None:
+        """`tolerance`: greatest relative error of a whole tensor, in the Euclidean norm."""
+        self.tolerance = tolerance
         self.config = json.loads((GOLDEN / f"{name}.json").read_text())["config"]
         with np.load(GOLDEN / f"{name}.npz") as arrays:
             self.arrays = {key: torch.from_numpy(arrays[key]) for key in arrays.files}
@@ -127,15 +130,26 @@ class Golden:
         SignSGD([self.table], lr=float(update["lr"]), weight_decay=float(update["weight_decay"])).step()
         self.assert_close(self.table.detach(), update["weights_after"], "puzzle table after its update")
 
-    @staticmethod
-    def assert_close(got: torch.Tensor, want: torch.Tensor, what: str, *, tolerance: float = 1e-5) -> None:
-        """Relative error of the whole tensor, in the Euclidean norm."""
+    def assert_close(self, got: torch.Tensor, want: torch.Tensor, what: str) -> None:
         assert got.shape == want.shape, f"{what}: shape {tuple(got.shape)}, expected {tuple(want.shape)}"
         error = (got.double() - want.double()).norm() / want.double().norm().clamp_min(1e-6)
-        assert error <= tolerance, f"{what}: relative error {error:.1e}, expected at most {tolerance:.0e}"
+        assert error <= self.tolerance, f"{what}: relative error {error:.1e}, expected at most {self.tolerance:.0e}"
+
+
+@pytest.fixture(params=["layers", "kernels"])
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How the blocks of a network are computed: layer by layer, as published, or by the kernels for a CPU."""
+    if request.param == "layers":
+        monkeypatch.setattr(fused, "applies", lambda h: False)
+    return request.param
 
 
 @pytest.fixture
-def golden(request: pytest.FixtureRequest) -> Golden:
-    """The recorded model of that name, by `parametrize(..., indirect=True)`."""
-    return Golden(request.param)
+def golden(request: pytest.FixtureRequest, path: str) -> Golden:
+    """The recorded model of that name, by `parametrize(..., indirect=True)`.
+
+    Kernels round at fewer places than layers do. Where weights amplify rounding (`trm_mlp`, see test_golden_trm.py),
+    so do they amplify that difference, and most where numbers cancel out, as in the gradient of the halting bias.
+    """
+    amplified = path == "kernels" and request.param == "trm_mlp"
+    return Golden(request.param, tolerance=1e-3 if amplified else 1e-5)

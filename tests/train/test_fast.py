@@ -14,8 +14,8 @@ from redraft.train.fast import Choice, Facts, fast_choices
 from redraft.train.memory import Need
 
 GIB = 2**30
-LAPTOP = Facts(device="cpu", cores=2, threads=2, bfloat16=False, compiler=True, free=8 * GIB)
-GPU = Facts(device="cuda", cores=16, threads=16, bfloat16=True, compiler=True, free=100 * GIB)
+LAPTOP = Facts(device="cpu", cores=2, threads=2, bfloat16=False, compiler=True, numba=True, free=8 * GIB)
+GPU = Facts(device="cuda", cores=16, threads=16, bfloat16=True, compiler=True, numba=True, free=100 * GIB)
 SMALL = Need(fixed=GIB, kept=2**20, carried=2**10)
 
 
@@ -27,8 +27,10 @@ def chosen(config: RunConfig, facts: Facts, need: Need = SMALL, **others: Any) -
 def test_a_laptop_keeps_what_is_fast_there(tiny: RunConfig) -> None:
     config, choices = chosen(tiny, LAPTOP)
     assert config == tiny, "its rows are shared by threads whatever the configuration"
-    assert {name for name, choice in choices.items() if choice.taken} == {"rows shared by threads"}
-    assert str(choices["compile"]).startswith("compile: no, on a CPU the fused blocks are as fast")
+    assert {name for name, choice in choices.items() if choice.taken} == {"rows shared by threads", "kernels"}
+    assert str(choices["compile"]).startswith("compile: no, on a CPU the kernels are as fast")
+    without = chosen(tiny, replace(LAPTOP, numba=False))[1]["kernels"]
+    assert str(without) == "kernels: no, Numba is missing: pip install numba"
 
 
 def test_a_server_without_an_idle_core_less(tiny: RunConfig) -> None:

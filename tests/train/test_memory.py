@@ -52,6 +52,10 @@ def test_predicted_as_measured() -> None:
         assert predicted == pytest.approx(measured, rel=0.3), f"recompute={recompute}"
 
 
+def test_weights_in_half_precision_are_not_counted_for_every_slot() -> None:
+    assert need_of(TRMConfig(**SHAPE, dtype="bfloat16"), CPU).kept < 0.6 * need_of(TRMConfig(**SHAPE), CPU).kept
+
+
 def test_recomputation_keeps_far_less() -> None:
     config = TRMConfig(**{**SHAPE, "n": 6})
     assert need_of(config, CPU, recompute=True).kept < need_of(config, CPU).kept / 2

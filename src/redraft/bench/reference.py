@@ -21,6 +21,7 @@ from torch import Tensor
 from redraft.bench.machine import clock_of
 from redraft.bench.published import THEIR_MULTIPLE
 from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, STORE, Job, share_solved
+from redraft.bench.timing import seconds_on_end
 from redraft.data.store import Store
 from redraft.models.io import read_json
 from redraft.tasks import get_task
@@ -110,10 +111,11 @@ class ReferenceTrain(_Reference):
         self.head.train()
 
     def run(self, mode: str) -> dict[str, Any]:
-        batch = self.ready[self.count % len(self.ready)]
+        return {"seconds": seconds_on_end(self.step, clock=self.clock)}
+
+    def step(self) -> None:
+        batch = self.to_device(self.ready[self.count % len(self.ready)])
         self.count += 1
-        started = self.clock()
-        batch = self.to_device(batch)
         if self.carry is None:
             self.carry = self.initial_carry(batch)
         self.carry, loss, metrics, _, _ = self.call(carry=self.carry, batch=batch, return_keys=[])
@@ -123,7 +125,6 @@ class ReferenceTrain(_Reference):
             optimiser.zero_grad()
         torch.stack([metrics[name] for name in sorted(metrics)]).cpu().numpy()
         self.average.update(self.head)
-        return {"seconds": self.clock() - started}
 
 
 class ReferenceSolve(_Reference):

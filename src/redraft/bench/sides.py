@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from redraft.bench.machine import clock_of
+from redraft.bench.timing import seconds_on_end
 from redraft.core.int8 import quantised
 from redraft.data.store import Store
 from redraft.models import Model
@@ -79,9 +80,7 @@ class Train:
         return first_logits(self.trainer.learner.model, self.store, self.batch_size)
 
     def run(self, mode: str) -> dict[str, Any]:
-        started = self.clock()
-        self.trainer.train_step()
-        return {"seconds": self.clock() - started}
+        return {"seconds": seconds_on_end(self.trainer.train_step, clock=self.clock)}
 
 
 class Solve:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import ceil
 from statistics import median
 from time import perf_counter
 from typing import Any
+
+LEAST_SECONDS = 0.5  # of a measurement that is one number
 
 
 def seconds_of(
@@ -20,6 +23,26 @@ def seconds_of(
         call()
         times.append(clock() - started)
     return times
+
+
+def seconds_on_end(
+    call: Callable[[], Any], *, clock: Callable[[], float] = perf_counter, least: float = LEAST_SECONDS
+) -> float:
+    """Seconds a call takes amid many: the first one, if it lasts `least`, else a mean of so many more as do together.
+
+    A process that has waited for others starts with cold caches and sleeping threads; one step of a small model would
+    measure that.
+    """
+    started = clock()
+    call()
+    first = clock() - started
+    if first >= least:
+        return first
+    more = ceil(least / max(first, 1e-6))
+    started = clock()
+    for _ in range(more):
+        call()
+    return (clock() - started) / more
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """Bytes that the element-wise work of a supervision step moves, counted from its shape: all that is not a product.
 
-Counted for the eager path on a CPU (`core/fused.py`), an operation at a time: a float32 word for each element that it
-reads or writes. What a matrix product reads and writes is not counted here; it is part of that product's own rate.
+Counted for the eager path on a CPU (`core/fused.py`), a kernel or an operation at a time: a float32 word for each
+element that it reads or writes, as often as it does. What a matrix product reads and writes is not counted here; it is
+part of that product's own rate.
 """
 
 from __future__ import annotations
@@ -92,12 +93,12 @@ def _forward(config: RecursiveConfig, batch: int) -> list[Pass]:
     state, layers = batch * config.sequence * config.hidden_size, config.num_layers
     passes = [Pass(name="what the network is told: context and latent", elements=state, words=3)]
     for name, inner in _halves(config, batch):
-        # of a gate: SiLU 2, product 3; of its norm: sum 3, square 2, mean 1, scale 2
-        passes.append(Pass(name=f"{name}.gate", elements=inner, words=5, times=layers))
-        passes.append(Pass(name=f"{name}.norm", elements=state, words=8, times=layers))
+        # a gate reads 2 and writes 1; a norm reads 2 for its scale, 2 again to write 1
+        passes.append(Pass(name=f"{name}.gate", elements=inner, words=3, times=layers))
+        passes.append(Pass(name=f"{name}.norm", elements=state, words=5, times=layers))
     if config.mixer == "attention":
         turning = 20 if config.positions == "rope" else 0  # of query and key each: halves swapped 3, products 4, sum 3
-        passes.append(Pass(name="mix.rotate_norm", elements=state, words=turning + 8, times=layers))
+        passes.append(Pass(name="mix.rotate_norm", elements=state, words=turning + 5, times=layers))
     return passes
 
 
@@ -106,16 +107,16 @@ def _backward(config: RecursiveConfig, batch: int) -> list[Pass]:
     state, layers = batch * config.sequence * config.hidden_size, config.num_layers
     passes = [Pass(name="gradients of what the network is told", elements=state, words=3)]
     for name, inner in _halves(config, batch):
-        # of a gate: three products 9, its own gradient 3; of its norm: mean 4, difference 5, scale 2, sum 3
-        passes.append(Pass(name=f"{name}.gate", elements=inner, words=12, times=layers))
-        passes.append(Pass(name=f"{name}.norm", elements=state, words=14, times=layers))
+        # of a gate: 3 read, 3 written; of its norm: 2 read for a mean, 2 again to write 1, and a sum 3
+        passes.append(Pass(name=f"{name}.gate", elements=inner, words=6, times=layers))
+        passes.append(Pass(name=f"{name}.norm", elements=state, words=8, times=layers))
     if config.mixer == "mlp":  # a gradient for each puzzle, then their sum
         weights = 3 * batch * config.sequence * _width(config.sequence, config)
         passes.append(Pass(name="mix.weights", elements=weights, words=2, times=layers))
     else:
         turning = 20 if config.positions == "rope" else 0
-        # of the norm, which keeps no gradient by hand, 16; query, key and value put together 6
-        passes.append(Pass(name="mix.rotate_norm", elements=state, words=turning + 22, times=layers))
+        # of the norm 8; query, key and value put together 6
+        passes.append(Pass(name="mix.rotate_norm", elements=state, words=turning + 14, times=layers))
     return passes
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from redraft.core.fused import gated_residual
-from redraft.core.layers import Attention, Neighbours, SwiGLU, rms_norm, rotary_tables
+from redraft.core.fused import gated_residual, residual
+from redraft.core.layers import Attention, Neighbours, SwiGLU, rotary_tables
 
 
 class AttentionBlock(nn.Module):
@@ -20,7 +20,7 @@ class AttentionBlock(nn.Module):
         self.mlp = SwiGLU(features, expansion=expansion, multiple=multiple)
 
     def forward(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
-        h = rms_norm(h + self.mix(h, rotary), eps=self.eps)
+        h = residual(h, self.mix(h, rotary), eps=self.eps)
         return gated_residual(h, self.mlp, axis=-1, eps=self.eps)
 
 
@@ -49,7 +49,7 @@ class ConvBlock(nn.Module):
         self.mlp = SwiGLU(features, expansion=expansion, multiple=multiple)
 
     def forward(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
-        h = rms_norm(h + self.mix(h), eps=self.eps)
+        h = residual(h, self.mix(h), eps=self.eps)
         return gated_residual(h, self.mlp, axis=-1, eps=self.eps)
 
 

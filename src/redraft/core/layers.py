@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,6 +23,8 @@ def truncated_normal_(tensor: Tensor, std: float) -> Tensor:
 class Linear(nn.Module):
     """Linear map whose float32 weight (out, in) is cast to the dtype of its input at use."""
 
+    _cast: Tensor | None = None  # the weight as `cast_once` has it
+
     def __init__(self, in_features: int, out_features: int, *, bias: bool = False) -> None:
         super().__init__()
         self.weight = nn.Parameter(truncated_normal_(torch.empty(out_features, in_features), in_features**-0.5))
@@ -26,7 +32,43 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias.to(x.dtype)
-        return F.linear(x, self.weight.to(x.dtype), bias)
+        return F.linear(x, self.weight_as(x.dtype), bias)
+
+    def weight_as(self, dtype: torch.dtype) -> Tensor:
+        """The weight in that dtype, on the graph."""
+        if self._cast is None or self._cast.dtype != dtype:
+            return self.weight.to(dtype)
+        if not torch.is_grad_enabled():
+            return self._cast
+        return _Cast.apply(self.weight, self._cast)  # type: ignore[no-untyped-call]
+
+
+class _Cast(torch.autograd.Function):
+    """A cast of the weight that was done before: only the gradient is left to do."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, cast: Tensor) -> Tensor:
+        return cast.detach()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad.float(), None
+
+
+@contextmanager
+def cast_once(module: nn.Module, dtype: torch.dtype) -> Iterator[None]:
+    """Within it, all linear maps of the module share one cast of their weights, which must not change meanwhile.
+
+    Results and gradients stay the same to the bit: those of many uses are summed in float32, not in `dtype`.
+    """
+    maps = [m for m in module.modules() if isinstance(m, Linear) and m.weight.dtype != dtype]
+    for each in maps:
+        each._cast = each.weight.detach().to(dtype)
+    try:
+        yield
+    finally:
+        for each in maps:
+            each._cast = None
 
 
 def rms_norm(x: Tensor, *, eps: float) -> Tensor:

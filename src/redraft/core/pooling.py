@@ -1,18 +1,23 @@
 """Pooling: cells hear what is in their scopes, and the symbols of a cell hear one another.
 
-`pooled_residual` is the half of a block that does it all, for eager execution on a CPU: with a gradient written by
-hand it copies no cells together and keeps little more than its input and its result.
+`pooled_residual` is the half of a block that does it all, for eager execution on a CPU: one pass over memory before and
+one after the linear maps (`cpu_kernels`), and a gradient written by hand that keeps little more than input and result.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from redraft.core.layers import Linear
+from redraft.core import fused
+from redraft.core.layers import Linear, rms_norm
 from redraft.scopes import scope_members, tiling
 
 
@@ -86,68 +91,89 @@ def pooled_residual(h: Tensor, parts: Sequence[nn.Module], *, eps: float) -> Ten
     """`rms_norm(h + parts[0](h) + parts[1](h) + ...)` of h (B, L, S, d); quick where the parts are pools over axes."""
     # maps of integers have weights of their own kind
     pools = [part for part in parts if isinstance(part, AxesPool) and isinstance(part.out, Linear)]
+    if not (pools and fused.applies(h)):
+        return rms_norm(sum((part(h) for part in parts), h), eps=eps)
     others = [part(h) for part in parts if part not in pools]
     also = torch.stack(others).sum(0) if others else None
-    over = [pool.over for pool in pools]
-    weights = [pool.out.weight.to(h.dtype) for pool in pools]
+    groups = _groups(tuple(pool.over for pool in pools), h.shape[2])
+    weights = [pool.out.weight_as(h.dtype) for pool in pools]
     if torch.is_grad_enabled():
-        return _PooledResidual.apply(h, also, over, eps, *weights)  # type: ignore[no-untyped-call]
-    return _forward(h, also, over, eps, weights)[0]
+        return _PooledResidual.apply(h, also, groups, eps, *weights)  # type: ignore[no-untyped-call]
+    return _forward(h.contiguous(), also, groups, eps, weights)[0]
+
+
+class _Groups(NamedTuple):
+    """Which places, symbols of cells, are pooled together: see `cpu_kernels` for `homes` and `firsts`."""
+
+    homes: Tensor  # (pools, places) int32
+    firsts: Tensor  # (pools + 1,) int32
+    bounds: tuple[int, ...]  # the same numbers as `firsts`
+
+    def rows(self, batch: int) -> list[slice]:
+        """Where what belongs to the groups of each pool lies."""
+        return [slice(first * batch, last * batch) for first, last in pairwise(self.bounds)]
+
+    def told(self, h: Tensor) -> tuple[int, ...]:
+        """What kernels are told of them and of the shape of h (B, L, S, d)."""
+        pools, places = self.homes.shape
+        return self.homes.data_ptr(), self.firsts.data_ptr(), len(h), places, pools, h.shape[-1]
+
+
+@cache
+def _kernels() -> Any:
+    """The module of kernels, loaded late as all that Numba compiles."""
+    return import_module("redraft.core.pooling_kernels")
+
+
+@cache
+def _groups(pools: tuple[Axes, ...], symbols: int) -> _Groups:
+    homes, bounds = [], [0]
+    for grid, axes in pools:
+        shape = (*grid, symbols)
+        kept = [1 if axis + 1 in axes else side for axis, side in enumerate(shape)]
+        count = math.prod(kept)
+        homes.append(torch.arange(count, dtype=torch.int32, device="cpu").view(kept).expand(shape).flatten())
+        bounds.append(bounds[-1] + count)
+    return _Groups(torch.stack(homes), torch.tensor(bounds, dtype=torch.int32, device="cpu"), tuple(bounds))
 
 
 def _forward(
-    h: Tensor, also: Tensor | None, over: Sequence[Axes], eps: float, weights: Sequence[Tensor]
-) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """The result, and what the gradient needs besides: the scale of the norm, mean and maximum of each pool."""
-    total = h.clone() if also is None else h + also
-    pooled = []
-    for (grid, axes), weight in zip(over, weights, strict=True):
-        mean = peak = h.unflatten(1, grid)
-        for axis in _innermost_first(mean, axes):
-            mean, peak = mean.mean(axis, keepdim=True), peak.amax(axis, keepdim=True)
-        pooled.append(torch.cat((mean, peak), dim=-1))
-        total.unflatten(1, grid).add_(pooled[-1] @ weight.t())
-    total = total.float()
-    scale = torch.linalg.vector_norm(total, dim=-1, keepdim=True).square_().div_(h.shape[-1]).add_(eps).rsqrt_()
-    return total.mul_(scale).to(h.dtype), scale, pooled
+    h: Tensor, also: Tensor | None, groups: _Groups, eps: float, weights: Sequence[Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The result, and what the gradient needs besides: the scale of the norm, mean and maximum of each group."""
+    batch, width = len(h), h.shape[-1]
+    kernels, kind, told = _kernels(), fused.kernels().KINDS[h.dtype], groups.told(h)
+    pooled, heard = (h.new_empty(groups.bounds[-1] * batch, each * width) for each in (2, 1))
+    kernels.pool(h.data_ptr(), pooled.data_ptr(), *told, *kind)
+    for rows, weight in zip(groups.rows(batch), weights, strict=True):
+        torch.mm(pooled[rows], weight.t(), out=heard[rows])
+    base = h if also is None else (h + also).contiguous()
+    result, scale = torch.empty_like(h), fused.new_scale(h, -1)
+    addresses = (each.data_ptr() for each in (base, heard, result, scale))
+    kernels.norm_heard(*addresses, *told, type(kind[1])(eps), *kind)
+    return result, scale, pooled
 
 
 class _PooledResidual(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, h: Tensor, also: Tensor | None, over: Sequence[Axes], eps: float, *weights: Tensor) -> Tensor:
-        result, scale, pooled = _forward(h, also, over, eps, weights)
-        ctx.save_for_backward(h, result, scale, *weights, *pooled)
-        ctx.over, ctx.also = over, also is not None
+    def forward(ctx: Any, h: Tensor, also: Tensor | None, groups: _Groups, eps: float, *weights: Tensor) -> Tensor:
+        h = h.contiguous()
+        result, scale, pooled = _forward(h, also, groups, eps, weights)
+        ctx.save_for_backward(h, result, scale, pooled, *weights)
+        ctx.groups, ctx.also = groups, also is not None
         return result
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        h, result, scale, *rest = ctx.saved_tensors
-        weights, pooled = rest[: len(ctx.over)], rest[len(ctx.over) :]
-        # of the norm: y = t r with r = 1 / sqrt(mean(t²)), so dt = r (dy - y mean(y dy))
-        along = (grad * result).float().mean(-1, keepdim=True)
-        d_total = torch.addcmul(grad, result, along, value=-1).mul_(scale).to(h.dtype)
-        d_heard = [_sum(d_total.unflatten(1, grid), axes) for grid, axes in ctx.over]
-        d_weights = [d.flatten(0, -2).t() @ both.flatten(0, -2) for d, both in zip(d_heard, pooled, strict=True)]
-        # of the pools: the mean hands its gradient to all alike, the maximum to the cells that are equal to it
+        h, result, scale, pooled, *weights = ctx.saved_tensors
+        kernels, kind, told = _kernels(), fused.kernels().KINDS[h.dtype], ctx.groups.told(h)
+        d_total = fused.normed_sum_gradient(grad, result, scale, -1)
+        d_heard, d_pooled = h.new_empty(len(pooled), h.shape[-1]), torch.empty_like(pooled)
+        kernels.sum_groups(d_total.data_ptr(), d_heard.data_ptr(), *told, *kind)
+        d_weights = []
+        for rows, weight in zip(ctx.groups.rows(len(h)), weights, strict=True):
+            d_weights.append(d_heard[rows].t() @ pooled[rows])
+            torch.mm(d_heard[rows], weight, out=d_pooled[rows])
         d_h = d_total.clone() if ctx.also else d_total
-        equal = torch.empty_like(h)
-        for (grid, axes), weight, both, heard in zip(ctx.over, weights, pooled, d_heard, strict=True):
-            d_mean, d_peak = (heard @ weight).chunk(2, dim=-1)
-            peaks = torch.eq(h.unflatten(1, grid), both.chunk(2, dim=-1)[1], out=equal.unflatten(1, grid))
-            d_cells = d_h.unflatten(1, grid).add_(d_mean, alpha=d_mean.numel() / h.numel())
-            d_cells.addcmul_(peaks, d_peak / _sum(peaks, axes))
+        kernels.pool_gradient(*(each.data_ptr() for each in (h, pooled, d_pooled, d_h)), *told, *kind)
         return d_h, (d_total if ctx.also else None), None, None, *d_weights
-
-
-def _sum(cells: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """The sum over these axes, which stay, with one place each; a tensor of its own even where there is one already."""
-    total = cells
-    for axis in _innermost_first(cells, axes):
-        total = total.sum(axis, keepdim=True)
-    return total.clone() if total is cells else total
-
-
-def _innermost_first(cells: Tensor, axes: tuple[int, ...]) -> list[int]:
-    """Axes of more than one place, to be pooled one by one: on a CPU, several at once take ten times as long."""
-    return [axis for axis in reversed(axes) if cells.shape[axis] > 1]

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from redraft.core.carry import Carry
-from redraft.core.layers import Linear
+from redraft.core.layers import Linear, cast_once
 from redraft.errors import ConfigError
 
 DType = Literal["float32", "bfloat16"]
 DTYPES: dict[DType, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
-
-# What every compilation is told. Rounding between operations stays where it is: the gradient of a maximum goes to the
-# elements that are equal to it, and an element that is computed again without its rounding is equal to none.
-COMPILING: dict[str, Any] = {"emulate_precision_casts": True}
 
 Update = Literal["z", "y"]  # what an evaluation of the network renews: the latent or the answer
 
@@ -116,6 +113,9 @@ class Model(nn.Module):
     """
 
     config: ModelConfig
+    # What `torch.compile` is told. A model that takes maxima needs {"emulate_precision_casts": True}: their gradient
+    # goes to the elements that are equal to them, and one computed again without its rounding is equal to none.
+    compiling: ClassVar[Mapping[str, Any]] = {}
 
     def initial_carry(self, batch: int) -> Carry:
         """The state before the first supervision step, for `batch` slots."""
@@ -184,10 +184,14 @@ class Model(nn.Module):
                 if isinstance(module, Linear):
                     module.weight.data = module.weight.data.to(DTYPES[self.config.dtype])
 
+    def cast_once(self) -> AbstractContextManager[None]:
+        """Within it, all evaluations share one cast of the weights to the dtype of their states; see `core.layers`."""
+        return cast_once(self, DTYPES[self.config.dtype])
+
     def compile_network(self) -> None:
         """Compiles, in place, what is evaluated again and again; weights keep their names."""
         for network in self.networks():
-            network.compile(options=dict(COMPILING))
+            network.compile(options=dict(self.compiling))
 
 
 M = TypeVar("M", bound=Model)

@@ -7,8 +7,9 @@ within each symbol's field, the symbols of a cell hear one another, then comes t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from redraft.core import block_gpu, fused
 from redraft.core.carry import Carry
-from redraft.core.layers import Attention, Linear, SwiGLU, rms_norm, rotary_tables, swiglu_width, truncated_normal_
+from redraft.core.layers import Attention, Linear, SwiGLU, rotary_tables, swiglu_width, truncated_normal_
 from redraft.core.pooling import pooled_residual, scope_pool, symbol_pool
 from redraft.core.recursion import deep_recursion
 from redraft.errors import ConfigError
@@ -115,6 +116,7 @@ class Equivariant(Model):
     """A symbol-equivariant TRM; see `EquivariantConfig`. States are (B, L, S, d)."""
 
     config: EquivariantConfig
+    compiling: ClassVar[Mapping[str, Any]] = {"emulate_precision_casts": True}  # for the maxima of its pools
     roles: Tensor  # (V, S) what a token is to each symbol: given (0), excluded (1), or a token of its own (2 and up)
 
     def __init__(self, config: EquivariantConfig) -> None:
@@ -209,11 +211,8 @@ class EquivariantBlock(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         if self.boxed is not None and block_gpu.applies(h, self.mlp.inner):
             return block_gpu.block(h, self.weights_for(h), self.boxed, eps=self.eps)
-        if fused.applies(h):
-            parts = self.mix.pools if isinstance(self.mix, ScopesMix) else [self.mix]
-            h = pooled_residual(h, [*parts, self.symbols], eps=self.eps)
-        else:
-            h = rms_norm(h + self.mix(h) + self.symbols(h), eps=self.eps)
+        parts = self.mix.pools if isinstance(self.mix, ScopesMix) else [self.mix]
+        h = pooled_residual(h, [*parts, self.symbols], eps=self.eps)
         return fused.gated_residual(h.flatten(1, 2), self.mlp, axis=-1, eps=self.eps).view(h.shape)
 
     def weights_for(self, h: Tensor) -> block_gpu.Weights:
@@ -221,7 +220,7 @@ class EquivariantBlock(nn.Module):
         assert isinstance(self.mix, ScopesMix)
         pools = [*self.mix.pools, self.symbols]
         maps = [*(pool.out for pool in pools), self.mlp.gate_up, self.mlp.down]
-        return block_gpu.Weights(*(each.weight.to(h.dtype) for each in maps))
+        return block_gpu.Weights(*(each.weight_as(h.dtype) for each in maps))
 
 
 class ScopesMix(nn.Module):

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from redraft.models import Model, StepOutput
-from redraft.models.base import COMPILING
 from redraft.train.config import RunConfig
 from redraft.train.forward import Forward, Scored
 from redraft.train.losses import StepLoss
@@ -67,7 +66,7 @@ class CompiledForward(Forward):
     def __init__(self, model: Model, config: RunConfig, device: torch.device, *, tell: Tell = tell_user) -> None:
         super().__init__(model, config)
         self.tell, self.replayed = tell, device.type == "cuda"
-        options = COMPILING | {"triton.cudagraphs": self.replayed}
+        options = {**model.compiling, "triton.cudagraphs": self.replayed}
         # Shapes are those of the first step, always: a batch has as many rows in every step, so that nothing is
         # compiled twice. (Micro-batches may have two sizes, which differ by one row: two graphs.)
         self._graph: Callable[..., Scored] | None = torch.compile(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
 import torch
 
@@ -24,6 +25,7 @@ class Facts:
         cores, threads: of the CPU, and those that torch uses.
         bfloat16: whether the device multiplies it faster than float32.
         compiler: whether `torch.compile` finds what it needs.
+        numba: whether it is there, which compiles the kernels for a CPU.
         free: bytes of memory, None where nobody tells.
     """
 
@@ -32,6 +34,7 @@ class Facts:
     threads: int
     bfloat16: bool
     compiler: bool
+    numba: bool
     free: int | None
 
     @staticmethod
@@ -43,6 +46,7 @@ class Facts:
             threads=torch.get_num_threads(),
             bfloat16=fast_bfloat16(device),
             compiler=missing_compiler(device) is None,
+            numba=find_spec("numba") is not None,
             free=free_bytes(device),
         )
 
@@ -75,9 +79,13 @@ def _compute(config: RunConfig, facts: Facts) -> tuple[RunConfig, list[Choice]]:
     """What makes the arithmetic faster."""
     gpu = facts.device == "cuda"
     if facts.device == "cpu":
-        rows = Choice(name="rows shared by threads", taken=facts.threads > 1, why=_threads(facts.threads))
+        between = "one pass over memory between products" if facts.numba else "Numba is missing: pip install numba"
+        own = [
+            Choice(name="rows shared by threads", taken=facts.threads > 1, why=_threads(facts.threads)),
+            Choice(name="kernels", taken=facts.numba, why=between),
+        ]
     else:
-        rows = Choice(name="rows shared by threads", taken=False, why=f"{facts.device} has threads of its own")
+        own = [Choice(name="rows shared by threads", taken=False, why=f"{facts.device} has threads of its own")]
     if facts.bfloat16:
         bfloat16 = Choice(
             name="bfloat16", taken=True, why=f"this {facts.device} multiplies it faster; weights stay float32"
@@ -88,7 +96,7 @@ def _compute(config: RunConfig, facts: Facts) -> tuple[RunConfig, list[Choice]]:
     if kernels:
         why = "the blocks of this model are kernels of our own, which start at once"
     elif not gpu:
-        why = "on a CPU the fused blocks are as fast, without minutes of compiling"
+        why = "on a CPU the kernels are as fast, without a minute of compiling"
         why = why if facts.device == "cpu" else f"untried on {facts.device}"
     else:
         why = (
@@ -102,7 +110,7 @@ def _compute(config: RunConfig, facts: Facts) -> tuple[RunConfig, list[Choice]]:
         why="a thread beside" if ahead else f"all {facts.cores} cores compute the step",
     )
     model = replace(config.model, dtype="bfloat16") if bfloat16.taken else config.model
-    return replace(config, model=model, compile=compiled.taken), [rows, bfloat16, compiled, prefetch]
+    return replace(config, model=model, compile=compiled.taken), [*own, bfloat16, compiled, prefetch]
 
 
 def _threads(threads: int) -> str:

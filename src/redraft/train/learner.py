@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -67,16 +68,18 @@ class Learner:
         if config.recompute:
             self.model.recompute_networks()
         self.forward = forward_of(self.model, config, device)
+        self.compiled = self.forward.compiled
         self.start_threads()
 
     def start_threads(self) -> None:
         """Uses as many threads of the CPU as torch has now been given."""
-        least = self.config.batch_size if self.forward.compiled else LEAST_ROWS
+        least = self.config.batch_size if self.compiled else LEAST_ROWS
         self.threads = RowThreads(self.device, least_rows=least)
 
     def step(self, slots: Slots, step: int) -> tuple[StepOutput, StepLoss]:
         """One supervision step of every slot (output detached), and one step of the optimisers."""
-        output, loss = self._backpropagate(slots)
+        with nullcontext() if self.compiled else self.model.cast_once():  # a compiler has casts of its own
+            output, loss = self._backpropagate(slots)
         self._update(step)
         return output, loss
 

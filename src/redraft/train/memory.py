@@ -3,8 +3,8 @@
     bytes = fixed + slots at a time x kept + slots x carried
 
 `fixed` is weights, their gradients, the optimiser's two averages and the moving average, float32 each, and the puzzle
-table. `kept` is what autograd keeps of one slot until its gradient comes, counted on one, and what the evaluation of a
-network whose gradient is being computed takes besides. `carried` is a slot's state.
+table. `kept` is what autograd keeps of one slot until its gradient comes, counted as what a second slot adds to the
+first, and what the evaluation of a network whose gradient is being computed takes besides. `carried` is a slot's state.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from redraft.train.config import RunConfig
 HEADROOM = 0.8  # share of the free memory to count on: there are buffers besides, and pieces too small to use
 FLAT_BUFFERS = 5  # weights, gradients, two averages of the optimiser, moving average
 STATES = 3  # of a slot: the initial one, that before the step and that after it
-WORKING = 1.6  # what the gradient of an evaluation takes, as a share of what the evaluation keeps; measured
+WORKING = 1.8  # what the gradient of an evaluation takes, as a share of what the evaluation keeps; measured
 SIZE = Path("/proc/self/statm")
 
 
@@ -52,19 +52,25 @@ class Need:
 
 
 def need_of(config: ModelConfig, device: torch.device, *, recompute: bool = False) -> Need:
-    """What training a model of this configuration takes: counted, or measured on one slot and a table of one puzzle."""
+    """What training a model of this configuration takes: counted, or measured on a slot more and a table of one."""
     model = build_model(replace(config, num_puzzles=1)).to(device)
     dense, row = count_parameters(model)
-    carry = model.initial_carry(1)
-    inside = max(kept_bytes(model, partial(net, carry.y)) for net in model.networks())
+
+    def inside(slots: int) -> int:
+        state = model.initial_carry(slots).y
+        return max(kept_bytes(model, partial(net, state)) for net in model.networks())
+
+    def kept(slots: int) -> int:
+        tokens = torch.zeros(slots, model.config.seq_len, dtype=torch.int64, device=device)
+        return kept_bytes(model, partial(model, tokens, tokens[:, 0], model.initial_carry(slots)))
+
+    working = int((WORKING + recompute) * (inside(2) - inside(1)))
     if recompute:
         model.recompute_networks()
-    tokens = torch.zeros(1, model.config.seq_len, dtype=torch.int64, device=device)
-    kept = kept_bytes(model, partial(model, tokens, tokens[:, 0], carry))
     return Need(
         fixed=4 * (FLAT_BUFFERS * dense + row * config.num_puzzles),
-        kept=kept + int((WORKING + recompute) * inside),
-        carried=STATES * sum(part.numel() * part.element_size() for part in carry),
+        kept=kept(2) - kept(1) + working,
+        carried=STATES * sum(part.numel() * part.element_size() for part in model.initial_carry(1)),
     )
 
 
