@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "data": ("tasks",),
     "solve": ("tasks", "core.carry", "core.threads", "core.int8", "models", "weights", "device"),
     "evaluate": ("tasks", "data", "solve"),
+    "export": ("tasks", "core", "models", "solve", ""),
     "look": ("tasks", "data", "core", "models"),
     "baselines": ("tasks", "data", "evaluate"),
     "train": (
@@ -41,7 +42,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),  # evaluation is handed to it as a function
     "recipes": ("train.config", "train.losses", "models", "tasks", "data"),
     "bench": (
-        *("tasks", "data", "core", "models", "solve", "train", "recipes", "device", ""),
+        *("tasks", "data", "core", "models", "solve", "export", "train", "recipes", "device", ""),
         *("evaluate.report", "evaluate.plot"),  # of the curve of effort: its intervals, and where a picture can go
     ),
     "lab": (
@@ -50,7 +51,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "commands": (
         *("tasks", "data", "core", "models", "solve", "evaluate", "look", "train", "recipes"),
-        *("bench", "lab", "weights", "device"),
+        *("bench", "lab", "export", "weights", "device"),
         "baselines",
         "",
     ),
@@ -73,6 +74,7 @@ NEVER = {
     "core.pooling_kernels": ("tyro", "rich", "safetensors"),
     "models": ("numpy", "tyro", "rich"),
     "solve": ("tyro", "rich"),
+    "export": ("tyro", "rich"),
     "baselines": ("torch", "tyro"),
     "train": ("tyro",),
 }

@@ -23,7 +23,8 @@ COMMANDS = {
     "data": ("redraft.commands.data", "list, build, show, import and export data"),
     "list": ("redraft.commands.list", "list tasks, recipes and the weights that ship"),
     "import": ("redraft.commands.import_", "turn a published checkpoint into redraft's format"),
-    "bench": ("redraft.commands.bench", "measure the speed of training, solving, data and starting"),
+    "export": ("redraft.commands.export", "make an ONNX graph of weights, which solves without PyTorch"),
+    "bench": ("redraft.commands.bench", "measure the speed of training, solving, data, starting and exported models"),
 }
 
 

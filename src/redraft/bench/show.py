@@ -54,6 +54,23 @@ def show_start(found: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
+def show_export(found: dict[str, Any], console: Console) -> None:
+    """A table of `bench.export.bench_export`."""
+    table = _table("export", "puzzle steps/s", "to torch", "MB", "ms to open", "tokens alike")
+    for model in found["models"]:
+        for side in model["sides"]:
+            graph = (
+                (f"{side['bytes'] / 1e6:.2f}", figure_words(side["load_ms"]["median"])) if "bytes" in side else ("", "")
+            )
+            alike = f"{side['agreement']['tokens']:.2%}" if "bytes" in side else ""
+            cells = (spread_words(side["rate"]), spread_words(side["ratio"]), *graph, alike)
+            table.add_row(f"{model['name']}, {side['name']}", *cells)
+        table.add_section()
+    console.print(table)
+    seconds = ", ".join(f"{model['name']} in {model['export_seconds']:.1f} s" for model in found["models"])
+    console.print(f"exported: {seconds}; batch {found['batch_size']}\n", highlight=False, soft_wrap=True)
+
+
 def show_scale(found: dict[str, Any], console: Console) -> None:
     """Tables of `bench.scale.bench_scale`."""
     table = _table("scale: ms of the processor, one thread", "", "solve", "predicted", "train", "predicted")

@@ -83,6 +83,14 @@ class Scale(Timed):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Export(Start):
+    models: tuple[str, ...] = ("sudoku-6x6", "maze-8x8", "sudoku-9x9")
+    """Weights that ship, or folders of weights; or recipes, for models of their size with random weights."""
+    batch_size: int = 16
+    """Puzzles worked on at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class All(Solve):
     pictures: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Draws roofline.svg and growth.svg into a folder. Needs matplotlib."""
@@ -153,6 +161,20 @@ def _scale(args: Scale, threads: int, tell: Tell) -> dict[str, Any]:
     return found
 
 
+def _export(args: Export, threads: int, tell: Tell) -> dict[str, Any]:
+    from redraft.bench.export import bench_export
+
+    return bench_export(
+        args.models,
+        batch_size=args.batch_size,
+        threads=threads,
+        warmup=args.warmup,
+        repeats=args.repeats,
+        seed=args.seed,
+        tell=tell,
+    )
+
+
 def _settings(args: Train, threads: int) -> Settings:
     from redraft.bench.models import Settings
     from redraft.device import choose_device
@@ -186,6 +208,12 @@ KINDS: dict[str, Kind] = {
         arguments=Start,
         measure=_start,
         show=show.show_start,
+    ),
+    "export": Kind(
+        what="exported models: how long exporting takes, and how fast graphs solve beside torch",
+        arguments=Export,
+        measure=_export,
+        show=show.show_export,
     ),
     "scale": Kind(
         what="how the cost of a step grows with its shape, beside a formula; its place under the machine's roof",

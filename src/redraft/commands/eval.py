@@ -19,7 +19,7 @@ from redraft.commands.progress import progress
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     weights: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WEIGHTS")]
-    """Weights that ship (sudoku-6x6), a folder of weights, or a run's folder."""
+    """Weights that ship (sudoku-6x6), a folder of weights or of an exported model, or a run's folder."""
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
     """A file or folder of puzzles with answers, or make:COUNT@SEED for new ones."""
     split: str = "test"
@@ -47,14 +47,15 @@ def run(arguments: list[str]) -> int:
     from redraft.evaluate.evaluate import evaluate
     from redraft.evaluate.plot import plot_steps, require_picture
     from redraft.evaluate.report import report, show
-    from redraft.solve.load import open_stepper
+    from redraft.solve.load import find_weights, is_exported, open_stepper
     from redraft.tasks import get_task
 
     if args.steps < 1 or args.batch_size < 1:
         raise ConfigError(f"expected steps and batch-size of at least 1, got {args.steps} and {args.batch_size}")
     if args.plot is not None:
         require_picture(args.plot)
-    weights = open_stepper(args.weights, device=args.device, dtype=args.dtype, backend="torch")
+    backend = "onnx" if is_exported(find_weights(args.weights)) else "torch"
+    weights = open_stepper(args.weights, device=args.device, dtype=args.dtype, backend=backend)
     task = get_task(weights.task)
     trained_on = args.data == weights.card.get("run", {}).get("data", {}).get("train")
     if trained_on and (args.split == "train" or store_folder(args.data, "test") is None):

@@ -74,8 +74,9 @@ class Arguments:
     dtype: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
     """Of the activations: auto takes bfloat16 where the weights were trained in it and the machine is faster with it;
     int8, of weights too, needs a CPU."""
-    backend: Literal["auto", "torch", "numpy"] = "auto"
-    """What computes: PyTorch, NumPy (which starts sooner, and is for few puzzles and small models), or what fits."""
+    backend: Literal["auto", "torch", "numpy", "onnx"] = "auto"
+    """What computes: PyTorch, NumPy (which starts sooner, and is for few puzzles and small models), ONNX Runtime (what
+    redraft export wrote), or what fits."""
     json: bool = False
     """Prints one JSON object a puzzle, drafts included."""
 

@@ -14,6 +14,7 @@ from redraft.errors import ConfigError, WeightsError
 from redraft.solve.batch import BatchSize
 from redraft.solve.numpy_stepper import NumpyStepper
 from redraft.solve.numpy_weights import describe, read_model
+from redraft.solve.onnx_stepper import GRAPH, OnnxStepper, open_session, read_exported
 from redraft.solve.solver import SURE, HaltRule, Solver
 from redraft.solve.stepper import Stepper
 from redraft.tasks import get_task
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 # after 800: this is 390 of them. One puzzle of a full-size model (1e10) is for torch, which shares a product out.
 MOST_WORK = 10**10
 
-Backend = Literal["auto", "torch", "numpy"]
+Backend = Literal["auto", "torch", "numpy", "onnx"]
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 
 
@@ -110,8 +111,9 @@ def open_stepper(
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         dtype: `float32` or `bfloat16` of the activations, or `int8` of linear maps and what enters them, on a CPU; or
             `auto`, which takes bfloat16 where the weights were trained in it and the device multiplies it faster.
-        backend: `torch`; `numpy`, which runs TRMs in float32 on the CPU and starts in a fraction of the time; or
-            `auto`, which takes NumPy where it can, torch is not in use already, and the work is small.
+        backend: `torch`; `numpy`, which runs TRMs in float32 on the CPU and starts in a fraction of the time; `onnx`,
+            which runs what `redraft export` wrote, by ONNX Runtime on the CPU; or `auto`, which takes what there is,
+            and NumPy where it can, torch is not in use already, and the work is small.
         puzzles: about how many will be solved.
     """
     for name, value, known in (("dtype", dtype, Precision), ("backend", backend, Backend)):
@@ -119,8 +121,13 @@ def open_stepper(
             raise ConfigError(f"{name}: expected one of {', '.join(get_args(known))}, got {value!r}")
     folder = find_weights(weights)
     fits = dtype in ("auto", "float32") and device in ("auto", "cpu")
-    if backend == "numpy" and not fits:
-        raise ConfigError(f"backend numpy: expected dtype float32 and device cpu or auto, got {dtype} and {device}")
+    if is_exported(folder) and backend == "auto":
+        backend = "onnx"
+    if backend in ("numpy", "onnx") and not fits:
+        raise ConfigError(f"backend {backend}: expected dtype float32 and device cpu or auto, got {dtype} and {device}")
+    if backend == "onnx":
+        return _open_onnx(folder)
+    require_weights(folder)
     if backend == "numpy":
         return _open_numpy(folder)
     if backend == "auto" and fits and not _torch_in_use():
@@ -140,6 +147,26 @@ def _open_numpy(folder: Path, *, most_work: int | None = None) -> Opened:
     if most_work is not None and model.work > most_work:
         raise WeightsError(f"{folder}: too much work for the backend numpy")
     return Opened(stepper=NumpyStepper(model), device="cpu", task=described.task, card=described.card)
+
+
+def _open_onnx(folder: Path) -> Opened:
+    if not (folder / GRAPH).is_file():
+        raise ConfigError(f"{folder}: holds no {GRAPH} for the backend onnx; redraft export writes one")
+    described = describe(folder)
+    exported = read_exported(folder, described.onnx)
+    stepper = OnnxStepper(open_session(folder / GRAPH), exported)
+    return Opened(stepper=stepper, device="cpu", task=described.task, card=described.card)
+
+
+def is_exported(folder: Path) -> bool:
+    """Whether the folder holds a graph, and no weights."""
+    return (folder / GRAPH).is_file() and not (folder / "model.safetensors").exists()
+
+
+def require_weights(folder: Path) -> None:
+    """Raises WeightsError for a folder that holds a graph alone, which can solve and be evaluated, but no more."""
+    if is_exported(folder):
+        raise WeightsError(f"{folder}: holds {GRAPH} alone, which only the backend onnx runs; name its weights instead")
 
 
 def _open_torch(folder: Path, device: str, dtype: str) -> Opened:
@@ -195,7 +222,9 @@ def open_weights(weights: str | Path, *, dtype: str = "float32") -> Weights:
     """The weights as a PyTorch model; see `find_weights` for their name."""
     from redraft.models.io import load_weights
 
-    return load_weights(find_weights(weights), dtype=dtype)
+    folder = find_weights(weights)
+    require_weights(folder)
+    return load_weights(folder, dtype=dtype)
 
 
 def find_weights(weights: str | Path) -> Path:
@@ -210,7 +239,7 @@ def find_weights(weights: str | Path) -> Path:
             f"{weights}: no such folder, and no weights of that name ship with redraft "
             f"(those that do: {', '.join(redraft.weights.names()) or 'none'})"
         )
-    if folder.name == "model.safetensors":
+    if folder.name in ("model.safetensors", GRAPH):
         folder = folder.parent
     for kept in ("best", "last"):
         if (folder / kept / "model.safetensors").is_file() and not (folder / "model.safetensors").is_file():

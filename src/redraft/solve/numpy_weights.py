@@ -35,11 +35,13 @@ DTYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What `config.json` says: the task as in `Task.spec`, the card, and the model's configuration and kind."""
+    """What `config.json` says: the task as in `Task.spec`, the card, the model's configuration and kind, and of an
+    exported model what `solve.onnx_stepper.Exported` holds."""
 
     task: str | dict[str, Any]
     card: dict[str, Any]
     model: dict[str, Any]
+    onnx: Any = None
 
 
 def describe(folder: Path) -> Description:
@@ -53,7 +55,8 @@ def describe(folder: Path) -> Description:
         raise WeightsError(f"{file}: expected an object of format {FORMAT}")
     if not isinstance(meta.get("task"), str | dict) or not isinstance(meta.get("model"), dict):
         raise WeightsError(f"{file}: expected a task and a model")
-    return Description(task=meta["task"], card=dict(meta.get("card") or {}), model=meta["model"])
+    card = dict(meta.get("card") or {})
+    return Description(task=meta["task"], card=card, model=meta["model"], onnx=meta.get("onnx"))
 
 
 def read_model(folder: Path, description: Description) -> NumpyModel:

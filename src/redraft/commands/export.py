@@ -1,0 +1,63 @@
+"""`redraft export`: weights become an ONNX graph that solves without PyTorch."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from redraft.commands.arguments import parse
+from redraft.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    weights: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WEIGHTS")]
+    """Weights that ship (sudoku-6x6), a folder of weights, or a run's folder."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
+    """Folder to write; by default the name of the weights with `-onnx` appended."""
+    int8: bool = False
+    """Products in 8-bit integers, unless fewer puzzles were solved so."""
+    check: Annotated[int, tyro.conf.arg(metavar="INT")] = 64
+    """New puzzles on which graph and model are compared before anything is written."""
+    seed: int = 20261127
+    """Of these puzzles."""
+
+
+def run(arguments: list[str]) -> int:
+    args = parse(Arguments, arguments, command="export", description="Makes an ONNX graph that solves without PyTorch.")
+    from redraft.export.graph import require_export
+    from redraft.solve.load import find_weights, open_weights
+
+    if args.check < 1:
+        raise ConfigError(f"--check: expected at least 1, got {args.check}")
+    require_export()
+    given = find_weights(args.weights)
+    folder = args.output or Path(f"{Path(args.weights).name}-onnx")
+    for file in ("model.onnx", "model.safetensors"):
+        if (folder / file).exists():
+            raise ConfigError(f"{folder}: holds a model already; name another folder with -o")
+    if folder.is_file():
+        raise ConfigError(f"{folder}: is a file; name another folder with -o")
+    weights = open_weights(given)
+    from redraft.export.export import export
+
+    with Console(stderr=True).status("starting") as status:
+        made = export(
+            weights,
+            folder,
+            name=args.weights,
+            int8=args.int8,
+            count=args.check,
+            seed=args.seed,
+            tell=status.update,
+        )
+    if made.rejected is not None:
+        print(f"int8: {made.rejected}; written in float32", file=sys.stderr)
+    kind = "int8" if made.int8 else "float32"
+    print(f"wrote {folder}: {kind}, {made.bytes / 1e6:.1f} MB; {made.agreement}")
+    return 0

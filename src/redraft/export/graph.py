@@ -1,0 +1,117 @@
+"""One part of a model's step as an ONNX graph, batch size left open, by torch's exporter."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from redraft.core.carry import Carry
+from redraft.errors import ConfigError, RedraftError
+from redraft.export.tidy import tidy
+from redraft.files import replacing
+from redraft.models import Model
+from redraft.solve.onnx_stepper import INPUTS, OUTPUTS, Exported
+
+OPSET = 18  # the newest for which ONNX Runtime turns products into 8-bit integers correctly
+
+
+class ExportError(RedraftError):
+    """A model that cannot be exported."""
+
+
+def require_export() -> None:
+    """Raises ConfigError where a package is missing."""
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"export needs {' and '.join(missing)}: pip install 'redraft[export]'")
+
+
+def write_graph(model: Model, file: Path) -> Exported:
+    """Writes the graph whole or not at all, weights inside it; gives what has to be known to run it.
+
+    The model is a part of itself where it has such (`Model.in_parts`). Raises ExportError.
+    """
+    part, parts = model.in_parts()
+    exported = _described(part, parts)
+    step, example = _Step(part.eval()), _example(part)
+    batch = torch.export.Dim("batch")
+    names = OUTPUTS if _learns_to_go_on(part) else OUTPUTS[:-1]
+    with replacing(file) as partial, _quiet():
+        try:
+            program = torch.onnx.export(
+                step,
+                example,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=INPUTS,
+                output_names=names,
+                dynamic_shapes={name: {0: batch} for name in INPUTS},
+                external_data=False,
+                verbose=False,
+            )
+        except Exception as error:  # whatever a tracer trips over in a model of one's own
+            reason = str(error).strip().splitlines() or [""]
+            raise ExportError(f"a step of {type(model).__name__} is no ONNX graph: {reason[0]}") from error
+        assert program is not None
+        graph = program.model_proto
+        tidy(graph)
+        partial.write_bytes(graph.SerializeToString())
+    return exported
+
+
+class _Step(nn.Module):
+    """A step as a function of tensors alone."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: Tensor, puzzle_ids: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, ...]:
+        output = self.model(tokens, puzzle_ids, Carry(y, z))
+        found = (output.carry.y, output.carry.z, output.logits, output.halt_logit)
+        return found if output.continue_logit is None else (*found, output.continue_logit)
+
+
+def _example(model: Model) -> tuple[Tensor, ...]:
+    """Inputs of a step, each a tensor of its own: the exporter takes one that comes twice for one input."""
+    config = model.config
+    tokens = torch.arange(2 * config.seq_len).view(2, -1) % config.vocab_size
+    carry = model.initial_carry(2)
+    return tokens, torch.zeros(2, dtype=torch.int64), carry.y.clone(), carry.z.clone()
+
+
+@torch.no_grad()
+def _learns_to_go_on(model: Model) -> bool:
+    return model(*_example(model)[:2], model.initial_carry(2)).continue_logit is not None
+
+
+def _described(model: Model, parts: int) -> Exported:
+    """Raises ExportError where states do not begin with the same vector everywhere, or are not float32."""
+    carry = model.initial_carry(1)
+    starts = [state.reshape(-1, state.shape[-1])[0] for state in carry]
+    alike = all(torch.equal(state, start.expand_as(state)) for state, start in zip(carry, starts, strict=True))
+    if not alike or any(state.dtype != torch.float32 or state.shape != carry.y.shape for state in carry):
+        raise ExportError(f"{type(model).__name__}: expected states of float32 that begin alike at every position")
+    y, z = (tuple(start.tolist()) for start in starts)
+    return Exported(parts=parts, positions=tuple(carry.y.shape[1:-1]), y=y, z=z)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what torch's exporter says of its own parts."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
