@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),  # evaluation is handed to it as a function
     "recipes": ("train.config", "train.losses", "models", "tasks", "data"),
     "bench": (
-        *("tasks", "data", "core", "models", "solve", "export", "train", "recipes", "device", ""),
+        *("tasks", "data", "core", "models", "solve", "export", "train", "recipes", "weights", "device", ""),
         *("evaluate.report", "evaluate.plot"),  # of the curve of effort: its intervals, and where a picture can go
     ),
     "lab": (

@@ -90,7 +90,7 @@ def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["fly"], "unknown benchmark 'fly'; known: train, solve, data, start, scale, effort, all"),
+        (["fly"], "unknown benchmark 'fly'; known: train, solve, data, start, export, scale, effort, all"),
         (["train", "--recipe", "go"], "unknown recipe 'go'"),
         (["train", "--batch-size", "0"], "--batch-size: expected at least 1, got 0"),
         (["solve", "--steps", "0"], "--steps: expected at least 1, got 0"),

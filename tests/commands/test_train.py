@@ -68,7 +68,7 @@ def test_folders_are_numbered(run: Run, asked: list[Any], tmp_path: Path, monkey
 
 
 def test_fast_takes_what_helps_and_says_so(run: Run, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    able = Facts(device="cuda", cores=16, threads=16, bfloat16=True, compiler=True, free=10 * 2**30)
+    able = Facts(device="cuda", cores=16, threads=16, bfloat16=True, compiler=True, numba=True, free=10 * 2**30)
     monkeypatch.setattr(Facts, "of", staticmethod(lambda device: able))
     status, out, err = run("train", "sudoku-4x4", "--fast", "--model.hidden-size", 32)
     assert (status, out) == (0, "")
@@ -82,7 +82,7 @@ def test_fast_takes_what_helps_and_says_so(run: Run, asked: list[Any], monkeypat
 
 
 def test_flags_win_over_fast(run: Run, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    able = Facts(device="cuda", cores=16, threads=16, bfloat16=True, compiler=True, free=10 * 2**30)
+    able = Facts(device="cuda", cores=16, threads=16, bfloat16=True, compiler=True, numba=True, free=10 * 2**30)
     monkeypatch.setattr(Facts, "of", staticmethod(lambda device: able))
     flags = "--compile False --model.dtype float32 --micro-batch 8 --prefetch 0"
     assert run("train", "sudoku-4x4", "--fast", *flags.split())[0] == 0

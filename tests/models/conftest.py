@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from redraft.core import fused
+from redraft.core import fused, products
 from redraft.core.carry import Carry
 from redraft.models import StepOutput
 from redraft.models.published import Shape, convert, rename
@@ -141,6 +141,7 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     """How the blocks of a network are computed: layer by layer, as published, or by the kernels for a CPU."""
     if request.param == "layers":
         monkeypatch.setattr(fused, "applies", lambda h: False)
+        monkeypatch.setattr(products, "by_onednn", lambda a: False)
     return request.param
 
 

@@ -103,7 +103,7 @@ def test_options(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"backend": "jax"}, "backend: expected one of auto, torch, numpy, got 'jax'"),
+        ({"backend": "jax"}, "backend: expected one of auto, torch, numpy, onnx, got 'jax'"),
         ({"backend": "numpy", "dtype": "bfloat16"}, "backend numpy: expected dtype float32 and device cpu or auto"),
         ({"backend": "numpy", "device": "cuda"}, "got auto and cuda"),
         ({"dtype": "int8", "device": "cuda"}, "device 'cuda': int8 runs on the CPU alone"),

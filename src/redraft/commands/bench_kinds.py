@@ -92,6 +92,8 @@ class Export(Start):
 
 @dataclass(frozen=True, kw_only=True)
 class All(Solve):
+    models: tuple[str, ...] = Export.models
+    """What to export: weights that ship, or folders of weights; or recipes, for random weights of their size."""
     pictures: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Draws roofline.svg and growth.svg into a folder. Needs matplotlib."""
 

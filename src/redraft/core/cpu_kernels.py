@@ -172,24 +172,22 @@ def norm_rows(h, total, scale, rows, width, eps, like, zero):
 
 
 @summing
-def norm_columns(h, total, scale, matrices, height, width, eps, like, zero):
-    """As `norm_rows`, where each column of each matrix (matrices, height, width) gets the mean square 1."""
-    size = matrices * height * width
-    h, total, scale = array(h, size, like), array(total, size, like), array(scale, matrices * width, zero)
-    for matrix in range(matrices):
-        factors = scale[matrix * width : (matrix + 1) * width]
-        factors[:] = zero
-        for row in range(matrix * height, (matrix + 1) * height):
-            old, new = h[row * width : (row + 1) * width], total[row * width : (row + 1) * width]
-            for i in range(width):
-                value = load(old[i]) + load(new[i])
-                factors[i] += value * value
+def norm_columns(h, total, scale, height, width, eps, like, zero):
+    """As `norm_rows`, where each column (height, width) gets the mean square 1."""
+    size = height * width
+    h, total, scale = array(h, size, like), array(total, size, like), array(scale, width, zero)
+    scale[:] = zero
+    for row in range(height):
+        old, new = h[row * width : (row + 1) * width], total[row * width : (row + 1) * width]
         for i in range(width):
-            factors[i] = ONE / np.sqrt(factors[i] / np.float32(height) + eps)
-        for row in range(matrix * height, (matrix + 1) * height):
-            old, new = h[row * width : (row + 1) * width], total[row * width : (row + 1) * width]
-            for i in range(width):
-                new[i] = store((load(old[i]) + load(new[i])) * factors[i], like)
+            value = load(old[i]) + load(new[i])
+            scale[i] += value * value
+    for i in range(width):
+        scale[i] = ONE / np.sqrt(scale[i] / np.float32(height) + eps)
+    for row in range(height):
+        old, new = h[row * width : (row + 1) * width], total[row * width : (row + 1) * width]
+        for i in range(width):
+            new[i] = store((load(old[i]) + load(new[i])) * scale[i], like)
 
 
 @summing
@@ -210,23 +208,20 @@ def norm_rows_gradient(grad, result, scale, d_total, rows, width, like, zero):
 
 
 @summing
-def norm_columns_gradient(grad, result, scale, d_total, matrices, height, width, like, zero):
+def norm_columns_gradient(grad, result, scale, d_total, height, width, like, zero):
     """As `norm_rows_gradient`, for `norm_columns`."""
-    size = matrices * height * width
+    size = height * width
     grad, result, d_total = array(grad, size, like), array(result, size, like), array(d_total, size, like)
-    scale = array(scale, matrices * width, zero)
+    scale = array(scale, width, zero)
     along = np.full(width, zero)
-    for matrix in range(matrices):
-        factors = scale[matrix * width : (matrix + 1) * width]
-        along[:] = zero
-        for row in range(matrix * height, (matrix + 1) * height):
-            dy, y = grad[row * width : (row + 1) * width], result[row * width : (row + 1) * width]
-            for i in range(width):
-                along[i] += load(dy[i]) * load(y[i])
+    for row in range(height):
+        dy, y = grad[row * width : (row + 1) * width], result[row * width : (row + 1) * width]
         for i in range(width):
-            along[i] /= np.float32(height)
-        for row in range(matrix * height, (matrix + 1) * height):
-            dy, y = grad[row * width : (row + 1) * width], result[row * width : (row + 1) * width]
-            into = d_total[row * width : (row + 1) * width]
-            for i in range(width):
-                into[i] = store((load(dy[i]) - load(y[i]) * along[i]) * factors[i], like)
+            along[i] += load(dy[i]) * load(y[i])
+    for i in range(width):
+        along[i] /= np.float32(height)
+    for row in range(height):
+        dy, y = grad[row * width : (row + 1) * width], result[row * width : (row + 1) * width]
+        into = d_total[row * width : (row + 1) * width]
+        for i in range(width):
+            into[i] = store((load(dy[i]) - load(y[i]) * along[i]) * scale[i], like)

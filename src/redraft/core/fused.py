@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from redraft.core import products
 from redraft.core.layers import Linear, SwiGLU, rms_norm
 
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
@@ -42,7 +43,8 @@ def gated_residual(h: Tensor, gated: SwiGLU, *, axis: int, eps: float) -> Tensor
     weights = gated.gate_up.weight_as(h.dtype), gated.down.weight_as(h.dtype)
     if torch.is_grad_enabled():
         return _GatedResidual.apply(h, *weights, axis, eps)  # type: ignore[no-untyped-call]
-    return _forward(h, *weights, axis, eps)[0]
+    layout = _Layout.of(h, axis)
+    return layout.state(_forward(layout.matrix(h), *weights, layout.dim, eps)[0])
 
 
 def residual(h: Tensor, added: Tensor, *, eps: float) -> Tensor:
@@ -54,6 +56,37 @@ def residual(h: Tensor, added: Tensor, *, eps: float) -> Tensor:
     return _normed_sum(h.contiguous(), added.contiguous(), -1, eps)[0]
 
 
+def positions_first(h: Tensor) -> Tensor:
+    """The same state (B, S, D), laid out in memory as (S, B, D) where that is worth it: what is computed from it stays
+    so, and mixing positions is then one product for all puzzles, with no copy made for it."""
+    return h.transpose(0, 1).contiguous().transpose(0, 1) if applies(h) else h
+
+
+class _Layout(NamedTuple):
+    """How a state (B, S, D) is seen as a matrix, of which a half of a block maps and norms the vectors along `dim`:
+    (rows, D), in whatever order, for channels and dim -1; (S, B D) for positions and dim 0."""
+
+    shape: torch.Size
+    dim: int
+    turned: bool  # whether positions come first in memory
+
+    @staticmethod
+    def of(h: Tensor, axis: int) -> _Layout:
+        return _Layout(h.shape, 0 if axis == 1 else -1, turned=axis == 1 or (h.ndim == 3 and not h.is_contiguous()))
+
+    def matrix(self, h: Tensor) -> Tensor:
+        """A state as a matrix; a copy where it lies otherwise in memory."""
+        laid_out = (h.transpose(0, 1) if self.turned else h).contiguous()
+        return laid_out.view((-1, self.shape[-1]) if self.dim else (self.shape[1], -1))
+
+    def state(self, matrix: Tensor) -> Tensor:
+        """A matrix as a state."""
+        if not self.turned:
+            return matrix.view(self.shape)
+        batch, positions, width = self.shape
+        return matrix.view(positions, batch, width).transpose(0, 1)
+
+
 def _plain(h: Tensor, gated: SwiGLU, axis: int, eps: float) -> Tensor:
     if axis == -1:
         return rms_norm(h + gated(h), eps=eps)
@@ -61,30 +94,32 @@ def _plain(h: Tensor, gated: SwiGLU, axis: int, eps: float) -> Tensor:
     return rms_norm(h + gated(h), eps=eps).transpose(1, 2)
 
 
-def _forward(h: Tensor, gate_up: Tensor, down: Tensor, axis: int, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The result, and what the gradient needs besides: gates and ups, and the scale of the norm."""
-    h = h.contiguous()
-    both = _map(h, gate_up, axis)
-    result, scale = _normed_sum(h, _map(_gate(both, axis), down, axis), axis, eps)
+def _forward(h: Tensor, gate_up: Tensor, down: Tensor, dim: int, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The result, and what the gradient needs besides: gates and ups, and the scale of the norm. All are matrices."""
+    both = _map(h, gate_up, dim)
+    result, scale = _normed_sum(h, _map(_gate(both, dim), down, dim), dim, eps)
     return result, both, scale
 
 
 class _GatedResidual(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, h: Tensor, gate_up: Tensor, down: Tensor, axis: int, eps: float) -> Tensor:
-        result, both, scale = _forward(h, gate_up, down, axis, eps)
+        layout = _Layout.of(h, axis)
+        h = layout.matrix(h)
+        result, both, scale = _forward(h, gate_up, down, layout.dim, eps)
         ctx.save_for_backward(h, gate_up, down, both, result, scale)
-        ctx.axis = axis
-        return result
+        ctx.layout = layout
+        return layout.state(result)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         h, gate_up, down, both, result, scale = ctx.saved_tensors
-        axis = ctx.axis
-        d_total = normed_sum_gradient(grad, result, scale, axis)
-        d_both, hidden = _gate_gradient(both, _map(d_total, down.t(), axis), axis)
-        d_h = _map(d_both, gate_up.t(), axis).add_(d_total)
-        return d_h, _weight_gradient(d_both, h, axis), _weight_gradient(d_total, hidden, axis), None, None
+        layout, dim = ctx.layout, ctx.layout.dim
+        d_total = normed_sum_gradient(layout.matrix(grad), result, scale, dim)
+        d_both, hidden = _gate_gradient(both, _map(d_total, down.t(), dim), dim)
+        d_h = _map(d_both, gate_up.t(), dim).add_(d_total)
+        d_gate_up, d_down = _weight_gradient(d_both, h, dim), _weight_gradient(d_total, hidden, dim)
+        return layout.state(d_h), d_gate_up, d_down, None, None
 
 
 class _Residual(torch.autograd.Function):
@@ -97,71 +132,69 @@ class _Residual(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         result, scale = ctx.saved_tensors
-        d_total = normed_sum_gradient(grad, result, scale, -1)
+        d_total = normed_sum_gradient(grad.contiguous(), result, scale, -1)
         return d_total, d_total, None
 
 
-def _map(h: Tensor, weight: Tensor, axis: int) -> Tensor:
-    """The linear map `weight` (out, in) along an axis of h (B, S, D)."""
-    return h @ weight.t() if axis == -1 else torch.bmm(weight.expand(len(h), -1, -1), h)
+def _map(h: Tensor, weight: Tensor, dim: int) -> Tensor:
+    """The linear map `weight` (out, in) of the rows or columns of a matrix; contiguous."""
+    return (products.mm(h, weight.t()) if dim else products.mm(weight, h)).contiguous()
 
 
-def _weight_gradient(grad: Tensor, h: Tensor, axis: int) -> Tensor:
-    """Gradient (out, in) of the weight of `_map` along that axis."""
-    if axis == -1:
-        return grad.flatten(0, 1).t() @ h.flatten(0, 1)
-    return torch.bmm(grad, h.transpose(1, 2)).sum(0)
+def _weight_gradient(grad: Tensor, h: Tensor, dim: int) -> Tensor:
+    """Gradient (out, in) of the weight of `_map` along that dimension."""
+    return products.mm(grad.t(), h) if dim else products.mm(grad, h.t())
 
 
-def _gate(both: Tensor, axis: int) -> Tensor:
-    """silu(gates) x ups, of gates and ups one after the other along the axis."""
+def _gate(both: Tensor, dim: int) -> Tensor:
+    """silu(gates) x ups, of gates and ups one after the other in a row, or in a column."""
     shape = list(both.shape)
-    shape[axis] //= 2
+    shape[dim] //= 2
     hidden = both.new_empty(shape)
     like, _ = kernels().KINDS[both.dtype]
-    kernels().gate(both.data_ptr(), hidden.data_ptr(), hidden.numel(), _run(hidden, axis), like)
+    kernels().gate(both.data_ptr(), hidden.data_ptr(), hidden.numel(), _run(hidden, dim), like)
     return hidden
 
 
-def _gate_gradient(both: Tensor, d_hidden: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+def _gate_gradient(both: Tensor, d_hidden: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """Gradients of gates and ups; and, written over `d_hidden`, `_gate` of them: cheaper to repeat than to keep."""
     d_both = torch.empty_like(both)
     addresses = both.data_ptr(), d_hidden.data_ptr(), d_both.data_ptr()
     like, _ = kernels().KINDS[both.dtype]
-    kernels().gate_gradient(*addresses, d_hidden.numel(), _run(d_hidden, axis), like)
+    kernels().gate_gradient(*addresses, d_hidden.numel(), _run(d_hidden, dim), like)
     return d_both, d_hidden
 
 
-def _normed_sum(h: Tensor, added: Tensor, axis: int, eps: float) -> tuple[Tensor, Tensor]:
-    """`rms_norm(h + added)` along the axis, written over `added`, and the scale of the norm."""
-    scale, kind = new_scale(h, axis), kernels().KINDS[h.dtype]
+def _normed_sum(h: Tensor, added: Tensor, dim: int, eps: float) -> tuple[Tensor, Tensor]:
+    """`rms_norm(h + added)` along the dimension, written over `added`, and the scale of the norm."""
+    scale, kind = new_scale(h, dim), kernels().KINDS[h.dtype]
     addresses = h.data_ptr(), added.data_ptr(), scale.data_ptr()
-    norm = kernels().norm_rows if axis == -1 else kernels().norm_columns
-    norm(*addresses, *_matrices(h, axis), type(kind[1])(eps), *kind)
+    norm = kernels().norm_rows if dim else kernels().norm_columns
+    norm(*addresses, *_sides(h), type(kind[1])(eps), *kind)
     return added, scale
 
 
-def new_scale(h: Tensor, axis: int) -> Tensor:
-    """Room for the scale of a norm of h along that axis, which stays with one place."""
+def new_scale(h: Tensor, dim: int) -> Tensor:
+    """Room for the scale of a norm of h along that dimension, which stays with one place."""
     shape = list(h.shape)
-    shape[axis] = 1
+    shape[dim] = 1
     return h.new_empty(shape, dtype=torch.float64 if h.dtype == torch.float64 else torch.float32)
 
 
-def normed_sum_gradient(grad: Tensor, result: Tensor, scale: Tensor, axis: int) -> Tensor:
+def normed_sum_gradient(grad: Tensor, result: Tensor, scale: Tensor, dim: int) -> Tensor:
     """The gradient of either summand of a normed sum (`_normed_sum`), from that of its result."""
-    d_total, grad = torch.empty_like(result), grad.contiguous()
+    d_total = torch.empty_like(result)
     addresses = grad.data_ptr(), result.data_ptr(), scale.data_ptr(), d_total.data_ptr()
-    gradient = kernels().norm_rows_gradient if axis == -1 else kernels().norm_columns_gradient
-    gradient(*addresses, *_matrices(result, axis), *kernels().KINDS[result.dtype])
+    gradient = kernels().norm_rows_gradient if dim else kernels().norm_columns_gradient
+    gradient(*addresses, *_sides(result), *kernels().KINDS[result.dtype])
     return d_total
 
 
-def _run(hidden: Tensor, axis: int) -> int:
+def _run(hidden: Tensor, dim: int) -> int:
     """How many elements of gates lie on end before ups follow."""
-    return hidden.shape[-1] if axis == -1 else hidden.shape[1] * hidden.shape[2]
+    return hidden.shape[-1] if dim else hidden.numel()
 
 
-def _matrices(h: Tensor, axis: int) -> tuple[int, ...]:
-    """What the kernels of a norm along that axis are told of the shape of h (B, S, D), or (..., D) for axis -1."""
-    return (h.numel() // h.shape[-1], h.shape[-1]) if axis == -1 else tuple(h.shape)
+def _sides(h: Tensor) -> tuple[int, int]:
+    """Rows and width that the kernels of a norm are told of h (..., D)."""
+    return h.numel() // h.shape[-1], h.shape[-1]

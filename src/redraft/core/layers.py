@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from redraft.core import products
+
 # Standard deviation of a standard normal variable truncated to [-2, 2].
 _TRUNCATED_STD = 0.8796256610342398
 
@@ -32,7 +34,7 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias.to(x.dtype)
-        return F.linear(x, self.weight_as(x.dtype), bias)
+        return products.linear(x, self.weight_as(x.dtype), bias)
 
     def weight_as(self, dtype: torch.dtype) -> Tensor:
         """The weight in that dtype, on the graph."""

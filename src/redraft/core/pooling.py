@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from redraft.core import fused
+from redraft.core import fused, products
 from redraft.core.layers import Linear, rms_norm
 from redraft.scopes import scope_members, tiling
 
@@ -146,7 +146,7 @@ def _forward(
     pooled, heard = (h.new_empty(groups.bounds[-1] * batch, each * width) for each in (2, 1))
     kernels.pool(h.data_ptr(), pooled.data_ptr(), *told, *kind)
     for rows, weight in zip(groups.rows(batch), weights, strict=True):
-        torch.mm(pooled[rows], weight.t(), out=heard[rows])
+        heard[rows] = products.mm(pooled[rows], weight.t())
     base = h if also is None else (h + also).contiguous()
     result, scale = torch.empty_like(h), fused.new_scale(h, -1)
     addresses = (each.data_ptr() for each in (base, heard, result, scale))
@@ -167,13 +167,13 @@ class _PooledResidual(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         h, result, scale, pooled, *weights = ctx.saved_tensors
         kernels, kind, told = _kernels(), fused.kernels().KINDS[h.dtype], ctx.groups.told(h)
-        d_total = fused.normed_sum_gradient(grad, result, scale, -1)
+        d_total = fused.normed_sum_gradient(grad.contiguous(), result, scale, -1)
         d_heard, d_pooled = h.new_empty(len(pooled), h.shape[-1]), torch.empty_like(pooled)
         kernels.sum_groups(d_total.data_ptr(), d_heard.data_ptr(), *told, *kind)
         d_weights = []
         for rows, weight in zip(ctx.groups.rows(len(h)), weights, strict=True):
-            d_weights.append(d_heard[rows].t() @ pooled[rows])
-            torch.mm(d_heard[rows], weight, out=d_pooled[rows])
+            d_weights.append(products.mm(d_heard[rows].t(), pooled[rows]))
+            d_pooled[rows] = products.mm(d_heard[rows], weight)
         d_h = d_total.clone() if ctx.also else d_total
         kernels.pool_gradient(*(each.data_ptr() for each in (h, pooled, d_pooled, d_h)), *told, *kind)
         return d_h, (d_total if ctx.also else None), None, None, *d_weights

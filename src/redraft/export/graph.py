@@ -95,6 +95,8 @@ def _learns_to_go_on(model: Model) -> bool:
 def _described(model: Model, parts: int) -> Exported:
     """Raises ExportError where states do not begin with the same vector everywhere, or are not float32."""
     carry = model.initial_carry(1)
+    if not all(state.numel() for state in carry):
+        raise ExportError(f"{type(model).__name__}: has no state that a step would renew")
     starts = [state.reshape(-1, state.shape[-1])[0] for state in carry]
     alike = all(torch.equal(state, start.expand_as(state)) for state, start in zip(carry, starts, strict=True))
     if not alike or any(state.dtype != torch.float32 or state.shape != carry.y.shape for state in carry):

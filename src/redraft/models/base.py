@@ -116,6 +116,8 @@ class Model(nn.Module):
     # What `torch.compile` is told. A model that takes maxima needs {"emulate_precision_casts": True}: their gradient
     # goes to the elements that are equal to them, and one computed again without its rounding is equal to none.
     compiling: ClassVar[Mapping[str, Any]] = {}
+    # Whether states are laid out in memory as eager execution likes them best; a compiler wants them as they come.
+    lays_out = True
 
     def initial_carry(self, batch: int) -> Carry:
         """The state before the first supervision step, for `batch` slots."""
@@ -190,6 +192,7 @@ class Model(nn.Module):
 
     def compile_network(self) -> None:
         """Compiles, in place, what is evaluated again and again; weights keep their names."""
+        self.lays_out = False
         for network in self.networks():
             network.compile(options=dict(self.compiling))
 

@@ -66,6 +66,7 @@ class CompiledForward(Forward):
     def __init__(self, model: Model, config: RunConfig, device: torch.device, *, tell: Tell = tell_user) -> None:
         super().__init__(model, config)
         self.tell, self.replayed = tell, device.type == "cuda"
+        model.lays_out = False
         options = {**model.compiling, "triton.cudagraphs": self.replayed}
         # Shapes are those of the first step, always: a batch has as many rows in every step, so that nothing is
         # compiled twice. (Micro-batches may have two sizes, which differ by one row: two graphs.)

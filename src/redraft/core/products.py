@@ -1,0 +1,87 @@
+"""Matrix products, by the library that uses what the processor has.
+
+torch multiplies float32 on a CPU by Intel's MKL, which leaves AVX-512 alone on a processor of another maker; oneDNN,
+which comes with torch as well, does not ask who made it. On AMD's Zen 5 it is 2.2 times as fast (docs/performance.md).
+"""
+
+from __future__ import annotations
+
+import platform
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def by_onednn(a: Tensor) -> bool:
+    """Whether products with this factor go to oneDNN rather than to where torch sends them."""
+    eager_on_cpu = a.device.type == "cpu" and not torch.compiler.is_compiling()
+    return eager_on_cpu and a.dtype == torch.float32 and onednn_is_faster()
+
+
+@cache
+def onednn_is_faster() -> bool:
+    """Whether this is a processor on which MKL does not use AVX-512, and oneDNN does.
+
+    Told by its maker rather than by a measurement, so that a run gives the same numbers whenever it is repeated.
+    """
+    known = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
+    if not known or not torch.backends.cpu.get_cpu_capability().startswith("AVX512") or not _made_by_amd():
+        return False
+    a, b = torch.arange(6.0).view(2, 3), torch.arange(12.0).view(3, 4)
+    try:
+        with torch.no_grad():
+            return torch.equal(_onednn(a, b), a @ b)
+    except (AttributeError, RuntimeError):  # torch's own name for it, which may go
+        return False
+
+
+def mm(a: Tensor, b: Tensor) -> Tensor:
+    """The product (M, N) of a (M, K) and b (K, N), of any strides, as its factors; not on the graph."""
+    return _onednn(a, b) if by_onednn(a) and a.numel() and b.numel() else torch.mm(a, b)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`F.linear`: x (..., K) times the transpose of weight (N, K), on the graph."""
+    if not by_onednn(x):
+        return F.linear(x, weight, bias)
+    if torch.is_grad_enabled():
+        product: Tensor = _Linear.apply(x, weight)  # type: ignore[no-untyped-call]
+    else:
+        product = mm(x.reshape(-1, x.shape[-1]), weight.t()).reshape(*x.shape[:-1], -1)
+    return product if bias is None else product + bias
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return mm(x.reshape(-1, x.shape[-1]), weight.t()).reshape(*x.shape[:-1], len(weight))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, weight = ctx.saved_tensors
+        d_rows = grad.reshape(-1, grad.shape[-1])
+        d_x = mm(d_rows, weight).reshape(x.shape) if ctx.needs_input_grad[0] else None
+        d_weight = mm(d_rows.t(), x.reshape(-1, x.shape[-1])) if ctx.needs_input_grad[1] else None
+        return d_x, d_weight
+
+
+def _onednn(a: Tensor, b: Tensor) -> Tensor:
+    """The product; its first factor is copied where its rows do not lie on end, so the better one, maybe of the
+    transposes, comes first."""
+    swapped = not a.is_contiguous() and (b.t().is_contiguous() or b.numel() < a.numel())
+    first, second = (b.t(), a) if swapped else (a, b.t())
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(first, second, None, "none", [], "")
+    return product.t() if swapped else product
+
+
+def _made_by_amd() -> bool:
+    try:
+        told = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        told = platform.processor()  # on Windows the maker is in it
+    return "AuthenticAMD" in told

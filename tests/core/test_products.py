@@ -1,0 +1,82 @@
+"""Products by either library are the same product, whatever the strides, and their gradients are the gradients."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from redraft.core import products
+
+SHAPES = [(5, 7, 3), (3, 7, 5), (1, 1, 1), (64, 32, 128), (128, 32, 64), (2, 300, 2)]
+
+
+@pytest.fixture(params=["torch", "onednn"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "onednn" and not torch.backends.mkldnn.is_available():
+        pytest.skip("torch was built without oneDNN")
+    monkeypatch.setattr(products, "by_onednn", lambda a: request.param == "onednn")
+    return request.param
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("turned_b", [False, True])
+@pytest.mark.parametrize("turned_a", [False, True])
+@pytest.mark.parametrize(("m", "k", "n"), SHAPES)
+def test_products_of_any_strides(m: int, k: int, n: int, turned_a: bool, turned_b: bool) -> None:
+    torch.manual_seed(0)
+    a = torch.randn(k, m).t() if turned_a else torch.randn(m, k)
+    b = torch.randn(n, k).t() if turned_b else torch.randn(k, n)
+    kept = a.clone(), b.clone()
+    torch.testing.assert_close(products.mm(a, b), (a.double() @ b.double()).float(), rtol=1e-5, atol=1e-5)
+    every_other = torch.randn(m, 2 * k)[:, ::2]
+    torch.testing.assert_close(products.mm(every_other, b), every_other @ b, rtol=1e-5, atol=1e-5)
+    assert torch.equal(a, kept[0]) and torch.equal(b, kept[1])
+
+
+@pytest.mark.usefixtures("library")
+def test_nothing_times_nothing() -> None:
+    assert products.mm(torch.ones(0, 3), torch.ones(3, 2)).shape == (0, 2)
+    assert torch.equal(products.mm(torch.ones(2, 0), torch.ones(0, 3)), torch.zeros(2, 3))
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("shape", [(6,), (4, 6), (2, 4, 6), (2, 3, 4, 6)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_linear_maps_and_their_gradients(shape: tuple[int, ...], bias: bool) -> None:
+    torch.manual_seed(0)
+    x, weight, offset = torch.randn(shape), torch.randn(5, 6), torch.randn(5) if bias else None
+    inputs = [each.requires_grad_() for each in (x, weight, offset) if each is not None]
+    towards = torch.randn(*shape[:-1], 5)
+    found = []
+    for function in (products.linear, F.linear):
+        result = function(x, weight, offset)
+        found.append([result.detach(), *torch.autograd.grad((result * towards).sum(), inputs)])
+    torch.testing.assert_close(*found)
+    with torch.no_grad():
+        torch.testing.assert_close(products.linear(x, weight, offset), found[1][0])
+    frozen = products.linear(x, weight.detach(), offset)
+    assert torch.autograd.grad(frozen.sum(), [x])[0].shape == x.shape
+
+
+def test_which_library_does_not_change_from_call_to_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = torch.ones(2, 2)
+    assert products.by_onednn(a) == products.onednn_is_faster()
+    assert not products.by_onednn(a.bfloat16()) and not products.by_onednn(a.double())
+    monkeypatch.setattr(products, "_made_by_amd", lambda: False)
+    products.onednn_is_faster.cache_clear()
+    assert not products.by_onednn(a)
+    products.onednn_is_faster.cache_clear()
+
+
+@pytest.mark.parametrize("error", [AttributeError, RuntimeError])
+def test_a_torch_that_has_it_under_another_name_keeps_its_own(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        raise error("no such operator")
+
+    monkeypatch.setattr(products, "_made_by_amd", lambda: True)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.setattr(products, "_onednn", missing)
+    products.onednn_is_faster.cache_clear()
+    assert not products.onednn_is_faster()
+    products.onednn_is_faster.cache_clear()

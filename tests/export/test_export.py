@@ -1,0 +1,233 @@
+"""Exported models: the graph does what the model does, is small and says nothing of this machine, and solves alone."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from redraft import __version__
+from redraft.errors import ConfigError, WeightsError
+from redraft.export import check
+from redraft.export import export as exporting
+from redraft.export.check import Agreement, Trial
+from redraft.export.export import Made, export
+from redraft.export.graph import ExportError, write_graph
+from redraft.export.quantize import write_int8
+from redraft.models import HRMConfig, Model, TRMConfig, build_model
+from redraft.models.direct import DirectConfig
+from redraft.models.io import Weights
+from redraft.recipes.alike import equivariant
+from redraft.solve.load import load, open_stepper, open_weights, task_of
+from redraft.solve.onnx_stepper import GRAPH, OnnxStepper, open_session
+from redraft.solve.torch_stepper import TorchStepper
+from redraft.tasks import get_task
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
+
+SHAPE: dict[str, Any] = {"vocab_size": 6, "seq_len": 16, "hidden_size": 32, "width_multiple": 16}
+TINY = TRMConfig(**SHAPE, num_heads=4, puzzle_positions=2, puzzle_dim=32, n=2, T=2)
+CONFIGS = {
+    "attention": TINY,
+    "learned positions": replace(TINY, positions="learned"),
+    "mlp": replace(TINY, mixer="mlp", positions="none"),
+    "conv": replace(TINY, mixer="conv", positions="none", grid_width=4, puzzle_positions=0),
+    "equivariant": equivariant(get_task("sudoku-4x4"), hidden_size=16, n=2, T=2),
+    "hrm": HRMConfig(**SHAPE, num_heads=4, puzzle_positions=2, puzzle_dim=32),
+}
+
+
+def weights_of(model: Model, task: str = "sudoku-4x4") -> Weights:
+    return Weights(model=model, task=task, card={"summary": "made for a test", "solve": {"max_steps": 5}})
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Made]:
+    """The smallest weights that ship, exported."""
+    folder = tmp_path_factory.mktemp("exported") / "sudoku-6x6-eq"
+    told: list[str] = []
+    made = export(
+        open_weights("sudoku-6x6-eq"), folder, name="sudoku-6x6-eq", int8=False, count=16, seed=1, tell=told.append
+    )
+    assert told == ["tracing a step", "solving 16 puzzles with model and graph"]
+    return folder, made
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_graph_takes_the_steps_of_its_model(name: str, tmp_path: Path) -> None:
+    model = build_model(CONFIGS[name], seed=3).eval()
+    for table in model.sparse_parameters().values():
+        table.data.normal_(generator=torch.Generator().manual_seed(4))
+    exported = write_graph(model, tmp_path / GRAPH)
+    graph, plain = OnnxStepper(open_session(tmp_path / GRAPH), exported), TorchStepper(model)
+    assert exported.parts == model.in_parts()[1]
+    inputs = np.random.default_rng(0).integers(0, model.config.vocab_size, (3, 16))
+    ids, tries = np.zeros(3, np.int64), np.array([0, 2, 1])
+    mine, theirs = graph.start(inputs, ids, tries), plain.start(inputs, ids, tries)
+    for _ in range(2):
+        (mine, draft), (theirs, wanted) = graph.step(mine), plain.step(theirs)
+        np.testing.assert_allclose(graph.logits(mine), plain.logits(theirs), rtol=2e-3, atol=2e-3)
+        np.testing.assert_allclose(draft.halt_logit, wanted.halt_logit, rtol=2e-3, atol=2e-3)
+        assert (draft.continue_logit is None) == (wanted.continue_logit is None)
+        mine, theirs = (each.select(state, np.array([1, 0])) for each, state in ((graph, mine), (plain, theirs)))
+    few, parts = graph.in_parts()
+    assert parts == exported.parts
+    for _ in range(parts):
+        mine, draft = few.step(mine)
+    np.testing.assert_allclose(draft.halt_logit, plain.step(theirs)[1].halt_logit, rtol=5e-3, atol=5e-3)
+
+
+def test_puzzles_join_before_and_after_their_first_step(shipped: tuple[Path, Made]) -> None:
+    stepper = open_stepper(shipped[0]).stepper
+    task = get_task("sudoku-6x6")
+    inputs, ids = task.encode(task.make(3, 5).questions), np.zeros(3, np.int64)
+    first, draft = stepper.step(stepper.start(inputs[:1], ids[:1]))
+    both = stepper.join(first, stepper.start(inputs[1:], ids[1:]))
+    np.testing.assert_array_equal(stepper.logits(both)[:1], stepper.logits(first))
+    state, _ = stepper.step(both)
+    again, _ = stepper.step(stepper.step(stepper.start(inputs[:1], ids[:1]))[0])
+    np.testing.assert_allclose(stepper.logits(state)[:1], stepper.logits(again), rtol=1e-3, atol=1e-3)
+    assert draft.tokens.dtype == np.int16
+
+
+def test_weights_are_stored_once_and_nothing_is_told_of_this_machine(shipped: tuple[Path, Made]) -> None:
+    content = (shipped[0] / GRAPH).read_bytes()
+    assert len(content) == shipped[1].bytes
+    model = open_weights("sudoku-6x6-eq").model
+    weights = 4 * sum(p.numel() for p in model.parameters())
+    assert len(content) < 1.5 * weights + 100_000
+    assert str(Path(__file__).parents[2]).encode() not in content and b"stack_trace" not in content
+    onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
+
+
+def test_what_is_written_beside_the_graph(shipped: tuple[Path, Made]) -> None:
+    folder, made = shipped
+    told = json.loads((folder / "config.json").read_text())
+    assert told["task"] == "sudoku-6x6" and told["onnx"]["parts"] == 2 and not told["onnx"]["int8"]
+    assert told["export"]["redraft"] == __version__ and told["export"]["weights"] == "sudoku-6x6-eq"
+    assert told["export"]["solved"] == told["export"]["model_solved"] == made.agreement.solved
+    assert made.agreement.tokens == 1 and made.agreement.logits < 0.01
+    assert {file.name for file in folder.iterdir()} == {GRAPH, "config.json"}
+
+
+def test_it_solves_without_torch(shipped: tuple[Path, Made]) -> None:
+    program = (
+        "import sys, redraft; a = redraft.load(sys.argv[1]).solve(sys.argv[2]); "
+        "assert a.solved, a; assert 'torch' not in sys.modules; print(a.steps)"
+    )
+    puzzle = "6.......14..........4.1.1....2..3.5."
+    done = subprocess.run([sys.executable, "-c", program, shipped[0], puzzle], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    wanted = load("sudoku-6x6-eq", backend="torch").solve(puzzle)
+    assert int(done.stdout) == wanted.steps
+
+
+def test_its_habits_are_those_of_the_card(tmp_path: Path) -> None:
+    made = export(weights_of(build_model(TINY)), tmp_path / "x", name="x", int8=True, count=4, seed=0, tell=str)
+    opened = open_stepper(tmp_path / "x")
+    assert opened.habits("rules").max_steps == 5 and opened.device == "cpu" and task_of(tmp_path / "x") == "sudoku-4x4"
+    assert json.loads((tmp_path / "x" / "config.json").read_text())["onnx"]["int8"] == made.int8
+
+
+def test_eight_bits_are_smaller_and_solve_as_many(tmp_path: Path) -> None:
+    weights = open_weights("sudoku-6x6")
+    exported = write_graph(weights.model, tmp_path / "float32.onnx")
+    write_int8(tmp_path / "float32.onnx", tmp_path / "int8.onnx")
+    assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * (tmp_path / "float32.onnx").stat().st_size
+    trial = Trial.of(get_task("sudoku-6x6"), vocab_size=8, count=32, seed=1)
+    found = trial.run(OnnxStepper(open_session(tmp_path / "int8.onnx"), exported))
+    assert found.solved == trial.run(TorchStepper(weights.model)).solved == 1
+
+
+def drafts(solved: float | None, *, tokens: int = 0) -> check.Drafts:
+    return check.Drafts(logits=np.zeros((2, 3, 4), np.float32), tokens=np.full((2, 3), tokens, np.int16), solved=solved)
+
+
+def test_eight_bits_that_solve_too_few_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = iter([drafts(1.0), drafts(0.9), drafts(1.0)])  # the model, 8 bits, float32
+    monkeypatch.setattr(Trial, "run", lambda self, stepper: next(results))
+    made = export(weights_of(build_model(TINY)), tmp_path / "x", name="x", int8=True, count=2, seed=0, tell=str)
+    assert not made.int8 and made.rejected is not None and made.rejected.loss == pytest.approx(0.1)
+    assert not json.loads((tmp_path / "x" / "config.json").read_text())["onnx"]["int8"]
+
+
+def test_a_graph_that_does_something_else_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = iter([drafts(None), drafts(None, tokens=1)])
+    monkeypatch.setattr(Trial, "run", lambda self, stepper: next(results))
+    with pytest.raises(ExportError, match=r"x: its graph does not do what .* does: it 0.00% of the tokens alike"):
+        export(weights_of(build_model(TINY)), tmp_path / "x", name="x", int8=False, count=2, seed=0, tell=str)
+    assert not (tmp_path / "x").exists()
+
+
+def test_agreements_in_words_and_numbers() -> None:
+    judged = Agreement.of(drafts(0.5), drafts(0.75))
+    assert judged.loss == 0.25 and str(judged).startswith("solves 50.0% of 2 new puzzles, the model 75.0%; 100.00%")
+    random = Agreement.of(drafts(None), drafts(None))
+    assert random.loss == 0 and str(random).endswith("on 2 random inputs")
+
+
+def test_a_task_that_cannot_make_puzzles_is_tried_on_random_tokens() -> None:
+    task = get_task("arc")
+    trial = Trial.of(task, vocab_size=12, count=2, seed=0)
+    assert trial.questions is None and trial.inputs.shape == (2, task.seq_len)
+
+
+class Untraceable(torch.nn.Module):
+    """A network whose path depends on what goes through it."""
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        return h if float(h.sum()) > 0 else -h
+
+
+def test_what_is_no_graph_is_named(tmp_path: Path) -> None:
+    model = build_model(TINY)
+    model.net = Untraceable()
+    with pytest.raises(ExportError, match="a step of TRM is no ONNX graph"):
+        write_graph(model, tmp_path / GRAPH)
+    with pytest.raises(ExportError, match="expected states of float32 that begin alike"):
+        write_graph(build_model(replace(TINY, dtype="bfloat16")), tmp_path / GRAPH)
+    with pytest.raises(ExportError, match="DirectPrediction: has no states"):
+        write_graph(
+            build_model(DirectConfig(**SHAPE, num_heads=4, puzzle_positions=2, puzzle_dim=32)), tmp_path / GRAPH
+        )
+    assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+def test_mistakes_with_exported_folders_are_named(shipped: tuple[Path, Made], tmp_path: Path) -> None:
+    folder = shipped[0]
+    with pytest.raises(WeightsError, match=r"holds model.onnx alone, which only the backend onnx runs"):
+        open_weights(folder)
+    with pytest.raises(WeightsError, match=r"holds model.onnx alone"):
+        open_stepper(folder, backend="torch")
+    with pytest.raises(ConfigError, match="backend onnx: expected dtype float32"):
+        open_stepper(folder, dtype="int8")
+    with pytest.raises(ConfigError, match=r"holds no model.onnx for the backend onnx; redraft export writes one"):
+        open_stepper("sudoku-6x6", backend="onnx")
+    for change, message in (
+        ({"onnx": None}, "onnx: expected an object"),
+        ({"onnx": {"parts": 2}}, "onnx"),
+    ):
+        broken = tmp_path / f"broken-{len(change['onnx'] or {})}"
+        broken.mkdir()
+        (broken / GRAPH).write_bytes((folder / GRAPH).read_bytes())
+        told = json.loads((folder / "config.json").read_text())
+        (broken / "config.json").write_text(json.dumps({**told, **change}))
+        with pytest.raises(WeightsError, match=message):
+            open_stepper(broken)
+    (broken / "config.json").write_text((folder / "config.json").read_text())
+    (broken / GRAPH).write_bytes(b"not a graph")
+    with pytest.raises(WeightsError, match="ONNX Runtime cannot read it"):
+        open_stepper(broken)
+
+
+def test_without_the_packages_it_says_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("redraft.export.graph.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"onnx and onnxscript and onnxruntime: pip install 'redraft\[export\]'"):
+        exporting.export(weights_of(build_model(TINY)), tmp_path, name="x", int8=False, count=1, seed=0, tell=str)
