@@ -43,14 +43,22 @@ def test_training_and_solving(tmp_path: Path) -> None:
     assert fill(text, tmp_path) == text
 
 
-def test_int8_and_halting(tmp_path: Path) -> None:
-    with_int8 = {"solve": contest("redraft", "reference", "redraft, int8")}
-    write(tmp_path, **dict.fromkeys(TABLES["int-eight"][0], with_int8))
-    assert fill(page("int-eight"), tmp_path).count("| a-recipe | 2 (1–3) | 2 (1–3) |") == 3
+def test_other_ways_to_solve_and_halting(tmp_path: Path) -> None:
+    ways = {"solve": contest("redraft", "reference", "redraft, int8", "redraft, onnx", "redraft, onnx, int8")}
+    write(tmp_path, **dict.fromkeys(TABLES["ways"][0], ways))
+    assert fill(page("ways"), tmp_path).count("| a-recipe | 2 (1–3) | 2 (1–3) | 2 (1–3) | 2 (1–3) |") == 3
     write(tmp_path, **{"solve-6x6": {"solve": contest("redraft, halt=never", "reference", "redraft, halt=rules")}})
     text = fill(page("halting"), tmp_path)
     assert "| reference | 20 | 4.00 | 50.0% |  |" in text
     assert "| redraft, halt=rules | 30 | 4.00 | 50.0% | 2 (1–3) |" in text
+
+
+def test_exported_models(tmp_path: Path) -> None:
+    graph = {"rate": SPREAD, "ratio": SPREAD, "bytes": 1_234_000, "load_ms": SPREAD}
+    model = {"name": "a-model", "export_seconds": 5.5, "sides": [{"rate": SPREAD}, graph, graph]}
+    write(tmp_path, export={"export": {"models": [model]}})
+    row = "| a-model | 5.5 | 1.23 | 1.23 | 2 | 2 | 2 | 2 (1–3) | 2 (1–3) |"
+    assert row in fill(page("export"), tmp_path)
 
 
 def test_growth(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_what_is_no_graph_is_named(tmp_path: Path) -> None:
         write_graph(model, tmp_path / GRAPH)
     with pytest.raises(ExportError, match="expected states of float32 that begin alike"):
         write_graph(build_model(replace(TINY, dtype="bfloat16")), tmp_path / GRAPH)
-    with pytest.raises(ExportError, match="DirectPrediction: has no states"):
+    with pytest.raises(ExportError, match="Direct: has no state that a step would renew"):
         write_graph(
             build_model(DirectConfig(**SHAPE, num_heads=4, puzzle_positions=2, puzzle_dim=32)), tmp_path / GRAPH
         )

@@ -24,6 +24,7 @@ from redraft.data.build import open_source
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError
+from redraft.export.graph import require_export
 from redraft.models import TRM, Model, ModelConfig, build_model
 from redraft.models.base import DTYPES, DType
 from redraft.models.io import save_weights
@@ -54,6 +55,7 @@ class Settings:
     seed: int = 0
     compile: bool = False
     int8: bool = False
+    onnx: bool = False
     reference: Path | None = None
     weights: str | None = None
     steps: int = 16
@@ -66,6 +68,10 @@ class Settings:
                 raise ConfigError(f"--{name.replace('_', '-')}: expected at least 1, got {value}")
         if self.int8 and self.device != "cpu":
             raise ConfigError(f"--int8: runs on the CPU alone, not on {self.device}")
+        if self.onnx and (self.device != "cpu" or self.dtype == "bfloat16"):
+            raise ConfigError(f"--onnx: graphs run on the CPU in float32 or int8, not {self.device} or {self.dtype}")
+        if self.onnx:
+            require_export()
         if self.warmup < 0:
             raise ConfigError(f"--warmup: expected at least 0, got {self.warmup}")
         if self.reference is not None:
@@ -231,6 +237,10 @@ def _entrants(kind: str, task: str, settings: Settings, folder: Path, *, modes: 
     twins = [e for e in entrants if e.mode in ("", "never")]
     if settings.int8:
         entrants.append(Entrant(name="redraft, int8", job=replace(job, int8=True), mode=modes[0]))
+    if settings.onnx:
+        graph = replace(job, graph=True)
+        entrants.append(Entrant(name="redraft, onnx", job=graph, mode=modes[0]))
+        entrants.append(Entrant(name="redraft, onnx, int8", job=replace(graph, int8=True), mode=modes[0]))
     if settings.compile:
         entrants += [replace(e, name=f"{e.name}, compiled", job=replace(e.job, compile=True)) for e in twins]
     return entrants

@@ -19,6 +19,7 @@ from redraft.files import write_text
 Result = dict[str, Any]
 
 OURS, THEIRS, INT8 = "redraft", "reference", "redraft, int8"
+GRAPH, GRAPH_INT8 = "redraft, onnx", "redraft, onnx, int8"
 _TABLE = re.compile(r"(<!-- table: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -58,13 +59,31 @@ def solve(results: Sequence[Result]) -> str:
     return _markdown(head, (_beside(result["solve"]) for result in results))
 
 
-def int8(results: Sequence[Result]) -> str:
+def ways(results: Sequence[Result]) -> str:
+    """The ways to solve beside float32 in torch, each to the published code."""
+    rows = [
+        (found["recipe"], *(_ratio(found, name, THEIRS) for name in (_ours(found), INT8, GRAPH, GRAPH_INT8)))
+        for found in (result["solve"] for result in results)
+    ]
+    return _markdown(("model", "torch", "torch, int8", "graph", "graph, int8"), rows)
+
+
+def export(results: Sequence[Result]) -> str:
     rows = []
-    for found in (result["solve"] for result in results):
-        if INT8 not in _runs(found):
-            continue
-        rows.append((found["recipe"], *(_ratio(found, INT8, other) for other in (_ours(found), THEIRS))))
-    return _markdown(("model", "to float32", "to published"), rows)
+    for model in results[0]["export"]["models"]:
+        torch, graph, rounded = model["sides"]
+        rows.append(
+            (
+                model["name"],
+                figure_words(model["export_seconds"]),
+                *(f"{side['bytes'] / 1e6:.2f}" for side in (graph, rounded)),
+                *(figure_words(side["load_ms"]["median"]) for side in (graph, rounded)),
+                figure_words(torch["rate"]["median"]),
+                *(spread_words(side["ratio"]) for side in (graph, rounded)),
+            )
+        )
+    head = ("model", "s to export", "MB", "int8", "ms to open", "int8", "puzzle steps/s in torch", "graph", "int8")
+    return _markdown(head, rows)
 
 
 def halting(results: Sequence[Result]) -> str:
@@ -130,7 +149,10 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Sequence[Result]], str]]] = {
     "machine": (("train",), machine),
     "train": (("train", "train-att", "train-maze", "train-6x6"), train),
     "solve": (("solve", "solve-att", "solve-maze", "solve-6x6"), solve),
-    "int-eight": (("solve", "solve-att", "solve-maze"), int8),
+    "solve-half": (("solve-bfloat16",), solve),
+    "train-half": (("train-bfloat16", "train-att-bfloat16", "train-maze-bfloat16", "train-6x6-bfloat16"), train),
+    "ways": (("solve", "solve-att", "solve-maze"), ways),
+    "export": (("export",), export),
     "halting": (("solve-6x6",), halting),
     "data": (("data",), data),
     "start": (("start",), start),

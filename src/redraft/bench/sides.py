@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -14,9 +15,13 @@ from redraft.bench.machine import clock_of
 from redraft.bench.timing import seconds_on_end
 from redraft.core.int8 import quantised
 from redraft.data.store import Store
+from redraft.export.graph import write_graph
+from redraft.export.quantize import write_int8
 from redraft.models import Model
 from redraft.models.io import load_weights, read_json
+from redraft.solve.onnx_stepper import OnnxStepper, open_session
 from redraft.solve.solver import HaltRule, Solver
+from redraft.solve.stepper import Stepper
 from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import Task, get_task
 from redraft.train.config import run_from_dict
@@ -38,6 +43,7 @@ class Job:
         steps: supervision steps a puzzle gets in solving.
         compile: whether torch.compile is used.
         int8: whether linear maps are in 8-bit integers; for our side in solving.
+        graph: whether the model is exported, and its graph solves; likewise.
         reference: checkout of the published code, empty where it is not needed.
     """
 
@@ -50,6 +56,7 @@ class Job:
     steps: int = 16
     compile: bool = False
     int8: bool = False
+    graph: bool = False
     reference: str = ""
 
 
@@ -89,24 +96,31 @@ class Solve:
     def __init__(self, job: Job) -> None:
         folder = Path(job.folder)
         self.job, self.task = job, get_task(job.task)
+        self.stepper: Stepper
         self.store = Store.open(folder / STORE, task=self.task.name)
         self.questions = self.task.decode(self.store.inputs)
         dtype = run_from_dict(read_json(folder / RUN), where=RUN).model.dtype
-        self.model = load_weights(folder / WEIGHTS, dtype=dtype).model.to(job.device)
+        model = load_weights(folder / WEIGHTS, dtype=dtype).model.to(job.device)
         self.clock = clock_of(torch.device(job.device))
+        if job.graph:
+            self.stepper = _exported(model, job)
+            return
         if job.int8:
-            self.model = quantised(self.model)
-        self.model.cast_networks()
+            model = quantised(model)
+        model.cast_networks()
         if job.compile:
-            self.model.compile_network()
+            model.compile_network()
+        self.stepper = TorchStepper(model, device=job.device)
 
     def first_logits(self) -> NDArray[np.float32]:
-        return first_logits(self.model, self.store, self.job.batch_size)
+        rows = slice(self.job.batch_size)
+        state, _ = self.stepper.step(self.stepper.start(self.store.inputs[rows], self.store.puzzle_ids[rows]))
+        return self.stepper.logits(state)
 
     def run(self, mode: str) -> dict[str, Any]:
         job = self.job
         solver = Solver(
-            TorchStepper(self.model, device=job.device),
+            self.stepper,
             self.task,
             max_steps=job.steps,
             halt=cast(HaltRule, mode),
@@ -121,6 +135,15 @@ class Solve:
             "solved": sum(answer.solved for answer in answers) / len(answers),
             "steps": sum(answer.steps for answer in answers) / len(answers),
         }
+
+
+def _exported(model: Model, job: Job) -> Stepper:
+    with TemporaryDirectory(prefix="redraft-bench-") as name:
+        plain, rounded = Path(name) / "float32.onnx", Path(name) / "int8.onnx"
+        exported = write_graph(model, plain)
+        if job.int8:
+            write_int8(plain, rounded)
+        return OnnxStepper(open_session(rounded if job.int8 else plain, threads=job.threads), exported)
 
 
 def first_logits(model: Model, store: Store, batch_size: int) -> NDArray[np.float32]:

@@ -68,6 +68,8 @@ class Solve(Train):
     """Supervision steps a puzzle gets at most."""
     int8: bool = False
     """Also measures solving with linear maps in 8-bit integers."""
+    onnx: bool = False
+    """Also measures exported graphs, in float32 and in 8-bit integers. Needs redraft[export]."""
 
 
 @dataclass(frozen=True, kw_only=True)
