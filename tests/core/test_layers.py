@@ -1,9 +1,13 @@
-"""Layers: what the grid mixer hears, and that it treats every cell alike."""
+"""Layers: what the grid mixer hears; weights that are cast once; how states lie in memory."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 
-from redraft.core.layers import Neighbours
+from redraft.core import fused
+from redraft.core.blocks import MixerBlock, Stack
+from redraft.core.fused import positions_first
+from redraft.core.layers import Linear, Neighbours, cast_once
 
 
 def test_a_cell_hears_its_neighbours_and_the_mean() -> None:
@@ -33,3 +37,47 @@ def test_it_is_a_convolution_over_the_grid() -> None:
 def test_it_runs_in_bfloat16() -> None:
     mix = Neighbours(features=4, width=3)
     assert mix(torch.randn(1, 9, 4).bfloat16()).dtype == torch.bfloat16
+
+
+def stack(dtype: torch.dtype) -> tuple[Stack, torch.Tensor]:
+    torch.manual_seed(0)
+    blocks = [MixerBlock(8, positions=5, expansion=2.0, multiple=4, eps=1e-5) for _ in range(2)]
+    return Stack(blocks), torch.randn(3, 5, 8).to(dtype)
+
+
+def test_weights_cast_once_give_the_same_results_and_gradients_to_the_bit() -> None:
+    """Also where a weight is used again and again: gradients of all uses are summed in float32."""
+    net, h = stack(torch.bfloat16)
+
+    def run() -> list[torch.Tensor]:
+        result = net(net(net(h)))
+        return [result.detach(), *torch.autograd.grad(result.float().square().sum(), [*net.parameters()])]
+
+    wanted = run()
+    with cast_once(net, torch.bfloat16):
+        got = run()
+        with torch.no_grad():
+            assert torch.equal(net(net(net(h))), wanted[0])
+            net.blocks[0].mlp.down.weight.zero_()
+            assert torch.equal(net(net(net(h))), wanted[0]), "what changes meanwhile is not seen"
+    assert all(torch.equal(a, b) for a, b in zip(got, wanted, strict=True))
+    assert all(gradient.dtype == torch.float32 for gradient in got[1:])
+    assert not torch.equal(net(net(net(h))), wanted[0]), "afterwards weights are what they are"
+    with cast_once(net, torch.float32):
+        assert all(module._cast is None for module in net.modules() if isinstance(module, Linear))
+
+
+def test_states_stay_positions_first_and_are_the_same() -> None:
+    net, h = stack(torch.float32)
+    turned = positions_first(h)
+    assert torch.equal(turned, h) and turned.transpose(0, 1).is_contiguous()
+    with torch.no_grad():
+        result = net(turned + 1)
+        assert result.transpose(0, 1).is_contiguous()
+        torch.testing.assert_close(result, net(h + 1))
+
+
+def test_layouts_are_left_alone_where_kernels_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, h = stack(torch.float32)
+    monkeypatch.setattr(fused, "applies", lambda h: False)
+    assert positions_first(h) is h
