@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "tasks",
         "data",
         "core.carry",
+        "core.fused",
         "core.threads",
         "models",
         "device",

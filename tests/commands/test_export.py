@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from redraft.commands.export import _name
+
 for package in ("onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(package)
 
@@ -21,7 +23,7 @@ def test_export_solve_and_evaluate(run: Run, tmp_path: Path, monkeypatch: pytest
     status, out, _ = run("eval", "sudoku-6x6-onnx", "make:8@3", "--json")
     assert status == 0 and '"exact": 1.0' in out
     status, _, err = run("export", "sudoku-6x6")
-    assert status == 2 and "sudoku-6x6-onnx: holds a model already; name another folder with -o" in err
+    assert status == 2 and "sudoku-6x6-onnx: holds a model or a run already; name another folder with -o" in err
     status, _, err = run("export", "sudoku-6x6-onnx", "-o", "again")
     assert status == 2 and "holds model.onnx alone" in err and not Path("again").exists()
 
@@ -31,7 +33,10 @@ def test_export_solve_and_evaluate(run: Run, tmp_path: Path, monkeypatch: pytest
     [
         (["sudoku-7x7"], "sudoku-7x7: no such folder, and no weights of that name ship"),
         (["sudoku-6x6", "--check", "0"], "--check: expected at least 1, got 0"),
-        (["sudoku-6x6", "-o", "file"], "file: is a file; name another folder with -o"),
+        (["sudoku-6x6", "--seed", "-1"], "--seed: expected at least 0, got -1"),
+        (["sudoku-6x6", "-o", "file"], "file: no place for a folder; name another with -o"),
+        (["sudoku-6x6", "-o", "nowhere/there"], "nowhere/there: no place for a folder"),
+        (["sudoku-6x6", "-o", "run"], "run: holds a model or a run already"),
     ],
 )
 def test_mistakes_are_named(
@@ -39,5 +44,12 @@ def test_mistakes_are_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text("{}")
     status, out, err = run("export", *arguments)
     assert (status, out) == (2, "") and message in err
+
+
+def test_a_folder_is_called_after_the_run(tmp_path: Path) -> None:
+    for path in ("runs/mine/best", "runs/mine", "mine"):
+        assert _name(tmp_path / path) == "mine"

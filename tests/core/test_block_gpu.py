@@ -27,7 +27,7 @@ def block_of(config: EquivariantConfig) -> EquivariantBlock:
 
 def layers(block: EquivariantBlock, h: Tensor) -> Tensor:
     """The block, its layers one after the other."""
-    h = rms_norm(h + block.mix(h) + block.symbols(h), eps=EPS)
+    h = rms_norm(h + torch.stack([pool(h) for pool in block.mix.pools]).sum(0) + block.symbols(h), eps=EPS)
     return rms_norm(h + block.mlp(h), eps=EPS)
 
 

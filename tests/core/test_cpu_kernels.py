@@ -123,3 +123,26 @@ def test_neither_state_nor_gradient_need_lie_on_end(name: str) -> None:
             torch.testing.assert_close(function(state), result)
     torch.testing.assert_close(found[0], found[1])
     assert torch.equal(h, strided), "what goes in is not the function's own to change"
+
+
+@pytest.mark.parametrize("name", HALVES)
+def test_no_puzzles_and_autocast_go_the_way_of_the_layers(name: str) -> None:
+    function, module, shape = half(name)
+    assert function(torch.ones(0, *shape[1:])).shape == (0, *shape[1:])
+    h = torch.randn(shape)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not fused.applies(h)
+        torch.autograd.grad(function(h).float().sum(), [*module.parameters()])
+
+
+def test_what_is_added_may_be_smaller() -> None:
+    h, row = torch.randn(2, 5, 8), torch.randn(1, 5, 8)
+    torch.testing.assert_close(fused.residual(h, row, eps=EPS), fused.residual(h, row.repeat(2, 1, 1), eps=EPS))
+
+
+def test_a_numba_that_is_told_not_to_compile_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    numba = pytest.importorskip("numba")
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
+    fused.kernels.cache_clear()
+    assert not fused.applies(torch.ones(1, 2, 3))
+    fused.kernels.cache_clear()

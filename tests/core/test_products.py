@@ -80,3 +80,29 @@ def test_a_torch_that_has_it_under_another_name_keeps_its_own(
     products.onednn_is_faster.cache_clear()
     assert not products.onednn_is_faster()
     products.onednn_is_faster.cache_clear()
+
+
+@pytest.mark.usefixtures("library")
+def test_no_rows_at_all() -> None:
+    weight = torch.ones(5, 6, requires_grad=True)
+    assert products.linear(torch.ones(2, 0, 6), weight).shape == (2, 0, 5)
+    with torch.no_grad():
+        assert products.linear(torch.ones(2, 0, 6), weight).shape == (2, 0, 5)
+
+
+def test_transformed_functions_and_autocast_keep_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "onednn_is_faster", lambda: True)
+    x, weight = torch.randn(3, 6), torch.randn(5, 6)
+    gradient = torch.func.grad(lambda w: products.linear(x, w).square().sum())(weight)
+    torch.testing.assert_close(gradient, 2 * (x @ weight.t()).t() @ x)
+    assert products.by_onednn(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not products.by_onednn(x) and products.linear(x, weight).dtype == torch.bfloat16
+
+
+def test_a_gradient_of_a_gradient_is_an_error_not_a_wrong_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "onednn_is_faster", lambda: True)
+    x = torch.randn(3, 6, requires_grad=True)
+    (first,) = torch.autograd.grad(products.linear(x, torch.ones(5, 6)).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match=r"once_differentiable|not have been used"):
+        torch.autograd.grad(first.sum(), x)

@@ -169,6 +169,7 @@ def test_a_graph_that_does_something_else_is_not_written(tmp_path: Path, monkeyp
 def test_agreements_in_words_and_numbers() -> None:
     judged = Agreement.of(drafts(0.5), drafts(0.75))
     assert judged.loss == 0.25 and str(judged).startswith("solves 50.0% of 2 new puzzles, the model 75.0%; 100.00%")
+    assert Agreement.of(drafts(0.0, tokens=1), drafts(0.0)).loss == 1, "two that solve nothing need not be alike"
     random = Agreement.of(drafts(None), drafts(None))
     assert random.loss == 0 and str(random).endswith("on 2 random inputs")
 
@@ -213,9 +214,11 @@ def test_mistakes_with_exported_folders_are_named(shipped: tuple[Path, Made], tm
     for change, message in (
         ({"onnx": None}, "onnx: expected an object"),
         ({"onnx": {"parts": 2}}, "onnx"),
+        ({"onnx": {"parts": 0, "positions": [36], "y": [1.0], "z": [1.0]}}, "expected parts and two vectors"),
+        ({"onnx": {"parts": 1, "positions": [36], "y": [1.0], "z": [1.0, 2.0]}}, "expected parts and two vectors"),
     ):
-        broken = tmp_path / f"broken-{len(change['onnx'] or {})}"
-        broken.mkdir()
+        broken = tmp_path / "broken"
+        broken.mkdir(exist_ok=True)
         (broken / GRAPH).write_bytes((folder / GRAPH).read_bytes())
         told = json.loads((folder / "config.json").read_text())
         (broken / "config.json").write_text(json.dumps({**told, **change}))
@@ -225,6 +228,19 @@ def test_mistakes_with_exported_folders_are_named(shipped: tuple[Path, Made], tm
     (broken / GRAPH).write_bytes(b"not a graph")
     with pytest.raises(WeightsError, match="ONNX Runtime cannot read it"):
         open_stepper(broken)
+
+
+def test_another_graph_is_refused_and_threads_are_read_with_care(
+    shipped: tuple[Path, Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = onnx.load(shipped[0] / GRAPH)
+    onnx.compose.add_prefix(other, "other_", inplace=True)
+    onnx.save(other, tmp_path / GRAPH)
+    with pytest.raises(WeightsError, match="not a graph of redraft's: halt_logit, logits, other_puzzle_ids"):
+        open_session(tmp_path / GRAPH)
+    for asked in ("", "2,1", "many"):
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+        assert open_session(shipped[0] / GRAPH)
 
 
 def test_without_the_packages_it_says_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

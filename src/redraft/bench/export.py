@@ -20,7 +20,7 @@ from redraft.export.quantize import write_int8
 from redraft.models import build_model
 from redraft.models.io import Weights
 from redraft.recipes import RECIPES, get_recipe
-from redraft.solve.load import open_weights
+from redraft.solve.load import find_weights, open_weights
 from redraft.solve.onnx_stepper import OnnxStepper, open_session
 from redraft.solve.stepper import Stepper
 from redraft.solve.torch_stepper import TorchStepper
@@ -36,9 +36,9 @@ def bench_export(
 
     `models` are weights, or recipes, whose weights are random. The sides take turns in one process.
     """
-    for name, value in (("batch-size", batch_size), ("repeats", repeats)):
-        if value < 1:
-            raise ConfigError(f"--{name}: expected at least 1, got {value}")
+    for name, value, least in (("batch-size", batch_size, 1), ("repeats", repeats, 1), ("warmup", warmup, 0)):
+        if value < least:
+            raise ConfigError(f"--{name}: expected at least {least}, got {value}")
     require_export()
     opened = {name: _opened(name, seed) for name in models}
     found = []
@@ -51,6 +51,14 @@ def bench_export(
             figures = _measure(weights, trial, Path(folder), threads=threads, warmup=warmup, repeats=repeats, tell=tell)
         found.append({"name": name, **figures})
     return {"batch_size": batch_size, "models": found}
+
+
+def require_models(models: Sequence[str]) -> None:
+    """Raises RedraftError where a package is missing, or one of the models is none."""
+    require_export()
+    for name in models:
+        if name not in RECIPES:
+            find_weights(name)
 
 
 def _opened(name: str, seed: int) -> Weights:

@@ -59,6 +59,8 @@ def clock_of(device: torch.device) -> Callable[[], float]:
     def clock() -> float:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
+        elif device.type == "mps":
+            torch.mps.synchronize()
         return perf_counter()
 
     return clock

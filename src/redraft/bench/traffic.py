@@ -110,10 +110,7 @@ def _backward(config: RecursiveConfig, batch: int) -> list[Pass]:
         # of a gate: 3 read, 3 written; of its norm: 2 read for a mean, 2 again to write 1, and a sum 3
         passes.append(Pass(name=f"{name}.gate", elements=inner, words=6, times=layers))
         passes.append(Pass(name=f"{name}.norm", elements=state, words=8, times=layers))
-    if config.mixer == "mlp":  # a gradient for each puzzle, then their sum
-        weights = 3 * batch * config.sequence * _width(config.sequence, config)
-        passes.append(Pass(name="mix.weights", elements=weights, words=2, times=layers))
-    else:
+    if config.mixer == "attention":
         turning = 20 if config.positions == "rope" else 0
         # of the norm 8; query, key and value put together 6
         passes.append(Pass(name="mix.rotate_norm", elements=state, words=turning + 14, times=layers))

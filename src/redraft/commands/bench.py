@@ -61,6 +61,10 @@ def measure(name: str, args: Common) -> dict[str, Any]:
     from redraft.device import choose_device
 
     threads, device = _threads(name, args), choose_device(getattr(args, "device", "cpu"))
+    if name == ALL:
+        from redraft.bench.export import require_models
+
+        require_models(getattr(args, "models", ()))  # not after all else has been measured
     values = {field.name: getattr(args, field.name) for field in fields(args)}
     plain = {key: value.name if isinstance(value, Path) else value for key, value in values.items()}
     result = {"benchmark": name, **context(threads, device), "arguments": plain}

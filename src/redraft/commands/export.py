@@ -35,14 +35,16 @@ def run(arguments: list[str]) -> int:
 
     if args.check < 1:
         raise ConfigError(f"--check: expected at least 1, got {args.check}")
+    if args.seed < 0:
+        raise ConfigError(f"--seed: expected at least 0, got {args.seed}")
     require_export()
     given = find_weights(args.weights)
-    folder = args.output or Path(f"{Path(args.weights).name}-onnx")
-    for file in ("model.onnx", "model.safetensors"):
+    folder = args.output or Path(f"{_name(given)}-onnx")
+    for file in ("model.onnx", "model.safetensors", "config.json"):
         if (folder / file).exists():
-            raise ConfigError(f"{folder}: holds a model already; name another folder with -o")
-    if folder.is_file():
-        raise ConfigError(f"{folder}: is a file; name another folder with -o")
+            raise ConfigError(f"{folder}: holds a model or a run already; name another folder with -o")
+    if folder.is_file() or not folder.resolve().parent.is_dir():
+        raise ConfigError(f"{folder}: no place for a folder; name another with -o")
     weights = open_weights(given)
     from redraft.export.export import export
 
@@ -61,3 +63,9 @@ def run(arguments: list[str]) -> int:
     kind = "int8" if made.int8 else "float32"
     print(f"wrote {folder}: {kind}, {made.bytes / 1e6:.1f} MB; {made.agreement}")
     return 0
+
+
+def _name(weights: Path) -> str:
+    """What a folder of weights is called: of a run's best or last, the run."""
+    weights = weights.resolve()
+    return weights.parent.name if weights.name in ("best", "last") else weights.name

@@ -229,10 +229,13 @@ def _solve(weights: str, task: Task, entries: Sequence[Entry], args: Arguments) 
     sound = [entry.question for entry in entries if isinstance(entry, Puzzle)]
     opened = open_stepper(weights, device=args.device, dtype=args.dtype, backend=args.backend, puzzles=len(sound))
     halt: HaltRule = "never" if args.no_halt else args.halt
+    habits = opened.habits(halt).but(max_steps=args.max_steps, restart=args.restart, guess=args.guess)
+    if args.guess and not (halt == "rules" and habits["restart"]):
+        raise ConfigError("--guess True: a guess begins a puzzle again, which takes --halt rules and --restart STEPS")
     solver = Solver(
         opened.stepper,
         task,
-        **opened.habits(halt).but(max_steps=args.max_steps, restart=args.restart, guess=args.guess),
+        **habits,
         halt=halt,
         sure=args.sure,
         batch_size=args.batch_size,

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from redraft.core import products
 from redraft.core.layers import Linear, SwiGLU, rms_norm
@@ -21,23 +22,26 @@ _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
 
 def applies(h: Tensor) -> bool:
-    """Whether a state like this one goes through the kernels: on a CPU, but not in what a compiler fuses by itself."""
-    on_cpu = h.device.type == "cpu" and not torch.compiler.is_compiling()
-    return on_cpu and h.dtype in _DTYPES and kernels() is not None
+    """Whether a state like this one goes through the kernels: on a CPU, but not in what a compiler fuses by itself, nor
+    where products come out in another dtype than their factors."""
+    eager = h.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.is_autocast_enabled("cpu")
+    return eager and h.dtype in _DTYPES and h.numel() > 0 and kernels() is not None
 
 
 @cache
 def kernels() -> Any:
-    """The module of kernels; None without Numba. Loaded late, for that takes a quarter of a second."""
+    """The module of kernels; None where Numba is not there or told not to compile. Loaded late, for that takes a
+    quarter of a second."""
     try:
-        return import_module("redraft.core.cpu_kernels")
+        able = not import_module("numba").config.DISABLE_JIT
+        return import_module("redraft.core.cpu_kernels") if able else None
     except ImportError:
         return None
 
 
 def gated_residual(h: Tensor, gated: SwiGLU, *, axis: int, eps: float) -> Tensor:
     """`rms_norm(h + gated(h))` over channels (axis -1) or positions (axis 1) of h (B, S, D), the fast way if there is
-    one."""
+    one. The result is not to be changed in place where a gradient is taken: it may be a view."""
     if not (applies(h) and isinstance(gated.gate_up, Linear)):  # maps of integers have weights of their own kind
         return _plain(h, gated, axis, eps)
     weights = gated.gate_up.weight_as(h.dtype), gated.down.weight_as(h.dtype)
@@ -49,7 +53,7 @@ def gated_residual(h: Tensor, gated: SwiGLU, *, axis: int, eps: float) -> Tensor
 
 def residual(h: Tensor, added: Tensor, *, eps: float) -> Tensor:
     """`rms_norm(h + added)` over channels of h (B, S, D), the fast way if there is one; `added` may be written over."""
-    if not applies(h):
+    if not (applies(h) and added.dtype == h.dtype and added.shape == h.shape):
         return rms_norm(h + added, eps=eps)
     if torch.is_grad_enabled():
         return _Residual.apply(h, added, eps)  # type: ignore[no-untyped-call]
@@ -112,6 +116,7 @@ class _GatedResidual(torch.autograd.Function):
         return layout.state(result)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         h, gate_up, down, both, result, scale = ctx.saved_tensors
         layout, dim = ctx.layout, ctx.layout.dim
@@ -130,6 +135,7 @@ class _Residual(torch.autograd.Function):
         return result
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         result, scale = ctx.saved_tensors
         d_total = normed_sum_gradient(grad.contiguous(), result, scale, -1)

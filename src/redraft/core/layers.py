@@ -64,9 +64,9 @@ def cast_once(module: nn.Module, dtype: torch.dtype) -> Iterator[None]:
     Results and gradients stay the same to the bit: those of many uses are summed in float32, not in `dtype`.
     """
     maps = [m for m in module.modules() if isinstance(m, Linear) and m.weight.dtype != dtype]
-    for each in maps:
-        each._cast = each.weight.detach().to(dtype)
     try:
+        for each in maps:
+            each._cast = each.weight.detach().to(dtype)
         yield
     finally:
         for each in maps:

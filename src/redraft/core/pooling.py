@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from redraft.core import fused, products
 from redraft.core.layers import Linear, rms_norm
@@ -92,7 +93,7 @@ def pooled_residual(h: Tensor, parts: Sequence[nn.Module], *, eps: float) -> Ten
     # maps of integers have weights of their own kind
     pools = [part for part in parts if isinstance(part, AxesPool) and isinstance(part.out, Linear)]
     if not (pools and fused.applies(h)):
-        return rms_norm(sum((part(h) for part in parts), h), eps=eps)
+        return rms_norm(h + torch.stack([part(h) for part in parts]).sum(0), eps=eps)
     others = [part(h) for part in parts if part not in pools]
     also = torch.stack(others).sum(0) if others else None
     groups = _groups(tuple(pool.over for pool in pools), h.shape[2])
@@ -164,6 +165,7 @@ class _PooledResidual(torch.autograd.Function):
         return result
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         h, result, scale, pooled, *weights = ctx.saved_tensors
         kernels, kind, told = _kernels(), fused.kernels().KINDS[h.dtype], ctx.groups.told(h)

@@ -14,12 +14,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 def by_onednn(a: Tensor) -> bool:
     """Whether products with this factor go to oneDNN rather than to where torch sends them."""
-    eager_on_cpu = a.device.type == "cpu" and not torch.compiler.is_compiling()
-    return eager_on_cpu and a.dtype == torch.float32 and onednn_is_faster()
+    eager = a.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.is_autocast_enabled("cpu")
+    return eager and not _transformed() and a.dtype == torch.float32 and onednn_is_faster()
 
 
 @cache
@@ -51,7 +52,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if torch.is_grad_enabled():
         product: Tensor = _Linear.apply(x, weight)  # type: ignore[no-untyped-call]
     else:
-        product = mm(x.reshape(-1, x.shape[-1]), weight.t()).reshape(*x.shape[:-1], -1)
+        product = mm(x.reshape(-1, x.shape[-1]), weight.t()).reshape(*x.shape[:-1], len(weight))
     return product if bias is None else product + bias
 
 
@@ -62,6 +63,7 @@ class _Linear(torch.autograd.Function):
         return mm(x.reshape(-1, x.shape[-1]), weight.t()).reshape(*x.shape[:-1], len(weight))
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
         d_rows = grad.reshape(-1, grad.shape[-1])
@@ -77,6 +79,11 @@ def _onednn(a: Tensor, b: Tensor) -> Tensor:
     first, second = (b.t(), a) if swapped else (a, b.t())
     product: Tensor = torch.ops.mkldnn._linear_pointwise(first, second, None, "none", [], "")
     return product.t() if swapped else product
+
+
+def _transformed() -> bool:
+    """Whether a function is being transformed (`torch.func`), to which only torch's own operations are known."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def _made_by_amd() -> bool:

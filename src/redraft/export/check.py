@@ -84,8 +84,9 @@ class Agreement:
 
     @property
     def loss(self) -> float:
-        """How much less the graph solves, as a share of the puzzles; where nobody can tell, of tokens that differ."""
-        if self.solved is None or self.model_solved is None:
+        """How much less the graph solves, as a share of the puzzles; where that tells little, of tokens that differ:
+        where nobody knows, or the model solves less than half."""
+        if self.solved is None or self.model_solved is None or self.model_solved < 0.5:
             return 1 - self.tokens
         return self.model_solved - self.solved
 

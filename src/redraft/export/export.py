@@ -85,8 +85,6 @@ def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, told
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RedraftError(f"{folder}: cannot be made a folder: {error.strerror or error}") from error
-    with replacing(folder / GRAPH) as partial:
-        partial.write_bytes(graph.read_bytes())
     config = weights.model.config
     described = {
         "format": FORMAT,
@@ -97,3 +95,5 @@ def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, told
         "export": told,
     }
     write_text(folder / "config.json", json.dumps(described, indent=2) + "\n")
+    with replacing(folder / GRAPH) as partial:  # the last: without it the folder is none to solve with
+        partial.write_bytes(graph.read_bytes())

@@ -56,13 +56,14 @@ def write_graph(model: Model, file: Path) -> Exported:
                 external_data=False,
                 verbose=False,
             )
+            assert program is not None
+            graph = program.model_proto
+            tidy(graph)
+            content = graph.SerializeToString()
         except Exception as error:  # whatever a tracer trips over in a model of one's own
             reason = str(error).strip().splitlines() or [""]
             raise ExportError(f"a step of {type(model).__name__} is no ONNX graph: {reason[0]}") from error
-        assert program is not None
-        graph = program.model_proto
-        tidy(graph)
-        partial.write_bytes(graph.SerializeToString())
+        partial.write_bytes(content)
     return exported
 
 

@@ -14,8 +14,9 @@ def tidy(model: Any) -> None:
     large one to be computed in each, and notes at every node where in which source file it came from.
     """
     graph = model.graph
-    _fold_transposes(graph)
-    _merge_equal(graph)
+    if not any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):  # loops read as well
+        _fold_transposes(graph)
+        _merge_equal(graph)
     for each in (model, graph, *graph.node, *graph.initializer, *graph.value_info, *graph.input, *graph.output):
         del each.metadata_props[:]
         each.doc_string = ""
@@ -44,7 +45,7 @@ def _merge_equal(graph: Any) -> None:
     for node in graph.node:
         for place, name in enumerate(node.input):
             node.input[place] = renamed.get(name, name)
-    read = {name for node in graph.node for name in node.input}
+    read = {name for node in graph.node for name in node.input} | {each.name for each in graph.output}
     needed = [each for each in graph.initializer if each.name in read]
     del graph.initializer[:]
     graph.initializer.extend(needed)

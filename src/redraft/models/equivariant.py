@@ -224,7 +224,7 @@ class EquivariantBlock(nn.Module):
 
 
 class ScopesMix(nn.Module):
-    """Cells of a field hear the scopes they are in."""
+    """Cells of a field hear the scopes they are in: pools, for the block to sum up with that of the symbols."""
 
     def __init__(self, config: EquivariantConfig) -> None:
         super().__init__()
@@ -232,9 +232,6 @@ class ScopesMix(nn.Module):
         self.pools = nn.ModuleList(
             scope_pool(config.hidden_size, name, height=height, width=width) for name in config.scopes
         )
-
-    def forward(self, h: Tensor) -> Tensor:
-        return torch.stack([pool(h) for pool in self.pools]).sum(0)
 
 
 class CellsMix(nn.Module):

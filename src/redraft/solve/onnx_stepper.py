@@ -46,6 +46,11 @@ class Exported:
     z: tuple[float, ...]
     int8: bool = False
 
+    def __post_init__(self) -> None:
+        if self.parts < 1 or not self.y or len(self.y) != len(self.z):
+            widths = f"{len(self.y)}, {len(self.z)}"
+            raise ConfigError(f"expected parts and two vectors of one width, got {self.parts} and {widths}")
+
 
 class OnnxState(NamedTuple):
     """Puzzles and how far their answers have come; `logits` are those of the last step, `_NONE` before the first."""
@@ -136,11 +141,17 @@ def open_session(file: Path, *, threads: int | None = None) -> Any:
         raise ConfigError(f"{file}: needs ONNX Runtime: pip install onnxruntime") from None
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # errors
-    options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS", 0))  # 0: as many as there are cores
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    options.intra_op_num_threads = threads or (int(asked) if asked.isdigit() else 0)  # 0: as many as there are cores
     try:
         session = runtime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
     except OSError as error:
         raise WeightsError(f"{file}: {error.strerror or error}") from error
     except Exception as error:  # its own kinds of exception have no common name that can be imported
-        raise WeightsError(f"{file}: ONNX Runtime cannot read it ({str(error).splitlines()[0]})") from error
+        reason = str(error).splitlines() or [type(error).__name__]
+        raise WeightsError(f"{file}: ONNX Runtime cannot read it ({reason[0]})") from error
+    missing = {*OUTPUTS[:4]} - {each.name for each in session.get_outputs()}
+    unknown = {each.name for each in session.get_inputs()} - {*INPUTS}
+    if missing or unknown:
+        raise WeightsError(f"{file}: not a graph of redraft's: {', '.join(sorted(missing | unknown))}")
     return session

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 
 import torch
 
+from redraft.core import fused
 from redraft.device import fast_bfloat16
 from redraft.models import ModelConfig
 from redraft.train.compiled import missing_compiler
@@ -46,7 +46,7 @@ class Facts:
             threads=torch.get_num_threads(),
             bfloat16=fast_bfloat16(device),
             compiler=missing_compiler(device) is None,
-            numba=find_spec("numba") is not None,
+            numba=fused.kernels() is not None,
             free=free_bytes(device),
         )
 

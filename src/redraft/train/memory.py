@@ -129,7 +129,7 @@ def too_little(config: RunConfig, device: torch.device, *, slots: int) -> OutOfM
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        return OutOfMemory(f"{asked} do not fit, nor does a single one; {_smaller(config)}")
+        return OutOfMemory(f"{asked} do not fit, nor do two; {_smaller(config)}")
     asked += f" take about {_gib(wanted.total(slots, at_a_time))}"
     free = free_bytes(device)
     # what ran out may have been a limit that nobody tells of: suggest less than was tried in any case
