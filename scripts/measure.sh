@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes every figure and picture of docs/performance.md: about twenty minutes on two cores that do nothing else.
+# Makes every figure and picture of docs/performance.md: a quarter of an hour on two cores that do nothing else.
 #   bash scripts/measure.sh REFERENCE [KIND ...]
 # REFERENCE is a checkout of SamsungSAILMontreal/TinyRecursiveModels, which needs the packages einops and pydantic.
-# KINDs (train, half, solve, export, data, start, scale; default all) measure a part again. REDRAFT_PYTHON names another Python
-# than that of .venv; REPEATS=1 tries it all in less time. One command runs at a time: start nothing beside it.
+# KINDs (train, half, solve, export, data, start, scale; default all) measure a part again. REDRAFT_PYTHON names another
+# Python than that of .venv; REPEATS=1 tries it all in less time. One command runs at a time: start nothing beside it.
 set -euo pipefail
 reference="$(cd "${1:?name a checkout of the published code}" && pwd)"
 shift

@@ -9,6 +9,7 @@ import pytest
 from redraft.cli import main
 from redraft.commands import bench
 from redraft.commands.bench_kinds import ALIASES, KINDS, All, Data, Scale, Solve, part_of
+from redraft.errors import ConfigError
 
 
 def test_usage_lists_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,3 +57,26 @@ def test_all_measures_every_kind_but_those_that_stand_aside(monkeypatch: pytest.
     assert [kind for kind, _ in seen] == [kind.arguments for kind in wanted.values()]
     assert [threads for _, threads in seen] == [1 if kind.one_thread else 2 for kind in wanted.values()]
     assert "aside" not in result and set(wanted) <= set(result)
+
+
+def test_all_leaves_out_what_lacks_a_package_and_checks_options_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[str] = []
+
+    def measure(args: Any, threads: int, tell: Any) -> dict[str, Any]:
+        seen.append(type(args).__name__)
+        return {}
+
+    def check(args: Any) -> None:
+        assert not seen, "too late"
+        raise ConfigError("not meant")
+
+    kinds = {name: replace(kind, measure=measure) for name, kind in KINDS.items()}
+    monkeypatch.setattr(bench, "KINDS", {**kinds, "export": replace(kinds["export"], needs=("no_such_package",))})
+    assert "export" not in bench.measure("all", All(threads=1)) and seen
+    assert "export was left out: it needs no_such_package" in capsys.readouterr().err
+    seen.clear()
+    monkeypatch.setattr(bench, "KINDS", {**kinds, "scale": replace(kinds["scale"], check=check)})
+    with pytest.raises(ConfigError, match="not meant"):
+        bench.measure("all", All(threads=1))

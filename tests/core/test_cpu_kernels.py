@@ -146,3 +146,11 @@ def test_a_numba_that_is_told_not_to_compile_is_none_at_all(monkeypatch: pytest.
     fused.kernels.cache_clear()
     assert not fused.applies(torch.ones(1, 2, 3))
     fused.kernels.cache_clear()
+
+
+def test_transformed_functions_go_the_way_of_the_layers() -> None:
+    function, _, shape = half("channels")
+    h = torch.randn(shape)
+    wanted = torch.autograd.grad(function(h.requires_grad_()).square().sum(), h)[0]
+    got = torch.func.grad(lambda state: function(state).square().sum())(h.detach())
+    torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)

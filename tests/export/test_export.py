@@ -244,6 +244,6 @@ def test_another_graph_is_refused_and_threads_are_read_with_care(
 
 
 def test_without_the_packages_it_says_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("redraft.export.graph.find_spec", lambda name: None)
+    monkeypatch.setattr("redraft.export.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"onnx and onnxscript and onnxruntime: pip install 'redraft\[export\]'"):
         exporting.export(weights_of(build_model(TINY)), tmp_path, name="x", int8=False, count=1, seed=0, tell=str)

@@ -14,8 +14,9 @@ import redraft.weights
 from redraft.bench.contest import Tell
 from redraft.bench.timing import rate, ratio, seconds_on_end, spread
 from redraft.errors import ConfigError
+from redraft.export import require_export
 from redraft.export.check import Agreement, Trial
-from redraft.export.graph import require_export, write_graph
+from redraft.export.graph import write_graph
 from redraft.export.quantize import write_int8
 from redraft.models import build_model
 from redraft.models.io import Weights

@@ -24,7 +24,7 @@ from redraft.data.build import open_source
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError
-from redraft.export.graph import require_export
+from redraft.export import require_export
 from redraft.models import TRM, Model, ModelConfig, build_model
 from redraft.models.base import DTYPES, DType
 from redraft.models.io import save_weights

@@ -84,7 +84,11 @@ class Train:
         self.batch_size, self.clock = job.batch_size, clock_of(device)
 
     def first_logits(self) -> NDArray[np.float32]:
-        return first_logits(self.trainer.learner.model, self.store, self.batch_size)
+        model = self.trainer.learner.model
+        training = model.training
+        found = first_logits(TorchStepper(model, device=self.trainer.device), self.store, self.batch_size)
+        model.train(training)
+        return found
 
     def run(self, mode: str) -> dict[str, Any]:
         return {"seconds": seconds_on_end(self.trainer.train_step, clock=self.clock)}
@@ -96,26 +100,15 @@ class Solve:
     def __init__(self, job: Job) -> None:
         folder = Path(job.folder)
         self.job, self.task = job, get_task(job.task)
-        self.stepper: Stepper
         self.store = Store.open(folder / STORE, task=self.task.name)
         self.questions = self.task.decode(self.store.inputs)
         dtype = run_from_dict(read_json(folder / RUN), where=RUN).model.dtype
         model = load_weights(folder / WEIGHTS, dtype=dtype).model.to(job.device)
         self.clock = clock_of(torch.device(job.device))
-        if job.graph:
-            self.stepper = _exported(model, job)
-            return
-        if job.int8:
-            model = quantised(model)
-        model.cast_networks()
-        if job.compile:
-            model.compile_network()
-        self.stepper = TorchStepper(model, device=job.device)
+        self.stepper = _exported(model, job) if job.graph else _in_torch(model, job)
 
     def first_logits(self) -> NDArray[np.float32]:
-        rows = slice(self.job.batch_size)
-        state, _ = self.stepper.step(self.stepper.start(self.store.inputs[rows], self.store.puzzle_ids[rows]))
-        return self.stepper.logits(state)
+        return first_logits(self.stepper, self.store, self.job.batch_size)
 
     def run(self, mode: str) -> dict[str, Any]:
         job = self.job
@@ -146,17 +139,19 @@ def _exported(model: Model, job: Job) -> Stepper:
         return OnnxStepper(open_session(rounded if job.int8 else plain, threads=job.threads), exported)
 
 
-def first_logits(model: Model, store: Store, batch_size: int) -> NDArray[np.float32]:
-    """See `Side.first_logits`; leaves the model's mode as it was."""
-    device = next(model.parameters()).device
-    tokens = torch.from_numpy(store.inputs[:batch_size]).to(device, torch.int64)
-    ids = torch.from_numpy(store.puzzle_ids[:batch_size]).to(device, torch.int64)
-    training = model.training
-    with torch.no_grad():
-        logits = model.eval()(tokens, ids, model.initial_carry(len(tokens))).logits
-    model.train(training)
-    found: NDArray[np.float32] = logits.cpu().numpy()
-    return found
+def _in_torch(model: Model, job: Job) -> Stepper:
+    if job.int8:
+        model = quantised(model)
+    model.cast_networks()
+    if job.compile:
+        model.compile_network()
+    return TorchStepper(model, device=job.device)
+
+
+def first_logits(stepper: Stepper, store: Store, batch_size: int) -> NDArray[np.float32]:
+    """See `Side.first_logits`."""
+    state, _ = stepper.step(stepper.start(store.inputs[:batch_size], store.puzzle_ids[:batch_size]))
+    return stepper.logits(state)
 
 
 def share_solved(task: Task, store: Store, predictions: NDArray[np.integer]) -> float:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -61,22 +62,22 @@ def measure(name: str, args: Common) -> dict[str, Any]:
     from redraft.device import choose_device
 
     threads, device = _threads(name, args), choose_device(getattr(args, "device", "cpu"))
-    if name == ALL:
-        from redraft.bench.export import require_models
-
-        require_models(getattr(args, "models", ()))  # not after all else has been measured
     values = {field.name: getattr(args, field.name) for field in fields(args)}
     plain = {key: value.name if isinstance(value, Path) else value for key, value in values.items()}
     result = {"benchmark": name, **context(threads, device), "arguments": plain}
     console = Console(stderr=True)
     with console.status("starting") as status:
         tell: Callable[[str], None] = status.update if console.is_terminal else _plain
-        for each in _kinds(name):
-            kind = KINDS[each]
-            options = part_of(args, kind) if isinstance(args, All) else args
-            count = 1 if kind.one_thread else threads
+        options = {each: part_of(args, KINDS[each]) if isinstance(args, All) else args for each in _kinds(name)}
+        for each, given in options.items():
+            KINDS[each].check(given)
+        for each, given in options.items():
+            count = 1 if KINDS[each].one_thread else threads
             with _so_many_threads(count):
-                result[each] = kind.measure(options, count, tell)
+                result[each] = KINDS[each].measure(given, count, tell)
+    left_out = [each for each, kind in KINDS.items() if name == ALL and kind.in_all and each not in options]
+    for each in left_out:
+        _plain(f"{each} was left out: it needs {', '.join(KINDS[each].needs)}")
     return result
 
 
@@ -106,7 +107,10 @@ def _so_many_threads(threads: int) -> Iterator[None]:
 
 
 def _kinds(name: str) -> list[str]:
-    return [name for name, kind in KINDS.items() if kind.in_all] if name == ALL else [name]
+    """What is measured under that name; all that can be, for `all`."""
+    if name != ALL:
+        return [name]
+    return [name for name, kind in KINDS.items() if kind.in_all and all(map(find_spec, kind.needs))]
 
 
 def _plain(text: str) -> None:

@@ -13,6 +13,7 @@ from redraft.bench import show
 from redraft.bench.effort_show import show_effort
 from redraft.commands.bench_common import Common
 from redraft.commands.bench_effort import Effort, measure_effort
+from redraft.export import PACKAGES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -111,6 +112,8 @@ class Kind:
         show: prints what `measure` gave.
         one_thread: whether it runs on one thread whatever the machine has.
         in_all: whether `all` runs it too.
+        needs: packages without which `all` leaves it out.
+        check: raises RedraftError for options that cannot be meant, before anything at all is measured.
     """
 
     what: str
@@ -119,6 +122,8 @@ class Kind:
     show: Callable[[dict[str, Any], Console], None]
     one_thread: bool = False
     in_all: bool = True
+    needs: tuple[str, ...] = ()
+    check: Callable[[Any], None] = lambda options: None
 
 
 def _train(args: Train, threads: int, tell: Tell) -> dict[str, Any]:
@@ -163,6 +168,12 @@ def _scale(args: Scale, threads: int, tell: Tell) -> dict[str, Any]:
     if args.pictures is not None:
         draw_pictures(found, args.pictures)
     return found
+
+
+def _check_export(args: Export) -> None:
+    from redraft.bench.export import require_models
+
+    require_models(args.models)
 
 
 def _export(args: Export, threads: int, tell: Tell) -> dict[str, Any]:
@@ -218,6 +229,8 @@ KINDS: dict[str, Kind] = {
         arguments=Export,
         measure=_export,
         show=show.show_export,
+        needs=PACKAGES,
+        check=_check_export,
     ),
     "scale": Kind(
         what="how the cost of a step grows with its shape, beside a formula; its place under the machine's roof",

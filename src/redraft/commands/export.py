@@ -12,6 +12,7 @@ from rich.console import Console
 
 from redraft.commands.arguments import parse
 from redraft.errors import ConfigError
+from redraft.export import require_export
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,6 @@ class Arguments:
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="export", description="Makes an ONNX graph that solves without PyTorch.")
-    from redraft.export.graph import require_export
     from redraft.solve.load import find_weights, open_weights
 
     if args.check < 1:

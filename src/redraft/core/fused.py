@@ -1,8 +1,8 @@
 """The halves of a block as one function each, with gradients written by hand, for eager execution on a CPU.
 
 They are `norm(h + down(silu(gate(h)) * up(h)))` and `norm(h + added)`, the same as `SwiGLU` and `rms_norm` compute one
-after the other. Between two matrix products lies one pass over memory (`cpu_kernels`), mixing positions makes no
-transposed copies, and only what the gradient needs is kept.
+after the other. Between two matrix products lies one pass over memory (`cpu_kernels`), mixing positions is one product
+for all puzzles where a state lies in memory as `positions_first` has it, and only what the gradient needs is kept.
 """
 
 from __future__ import annotations
@@ -22,10 +22,8 @@ _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
 
 def applies(h: Tensor) -> bool:
-    """Whether a state like this one goes through the kernels: on a CPU, but not in what a compiler fuses by itself, nor
-    where products come out in another dtype than their factors."""
-    eager = h.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.is_autocast_enabled("cpu")
-    return eager and h.dtype in _DTYPES and h.numel() > 0 and kernels() is not None
+    """Whether a state like this one goes through the kernels."""
+    return products.eager_on_cpu(h) and h.dtype in _DTYPES and h.numel() > 0 and kernels() is not None
 
 
 @cache

@@ -1,7 +1,8 @@
 """Pooling: cells hear what is in their scopes, and the symbols of a cell hear one another.
 
 `pooled_residual` is the half of a block that does it all, for eager execution on a CPU: one pass over memory before and
-one after the linear maps (`cpu_kernels`), and a gradient written by hand that keeps little more than input and result.
+one after the linear maps (`pooling_kernels`), and a gradient written by hand, for which little more than input and
+result is kept.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def pooled_residual(h: Tensor, parts: Sequence[nn.Module], *, eps: float) -> Ten
 
 
 class _Groups(NamedTuple):
-    """Which places, symbols of cells, are pooled together: see `cpu_kernels` for `homes` and `firsts`."""
+    """Which places, symbols of cells, are pooled together: see `pooling_kernels` for `homes` and `firsts`."""
 
     homes: Tensor  # (pools, places) int32
     firsts: Tensor  # (pools + 1,) int32

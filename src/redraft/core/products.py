@@ -19,8 +19,15 @@ from torch.autograd.function import once_differentiable
 
 def by_onednn(a: Tensor) -> bool:
     """Whether products with this factor go to oneDNN rather than to where torch sends them."""
-    eager = a.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.is_autocast_enabled("cpu")
-    return eager and not _transformed() and a.dtype == torch.float32 and onednn_is_faster()
+    return eager_on_cpu(a) and a.dtype == torch.float32 and onednn_is_faster()
+
+
+def eager_on_cpu(a: Tensor) -> bool:
+    """Whether operations on this tensor run one by one on a CPU, so that others may take their place: not in what is
+    compiled or transformed (`torch.func`), nor where products come out in another dtype than their factors."""
+    if a.device.type != "cpu" or torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
+        return False
+    return torch._C._functorch.peek_interpreter_stack() is None
 
 
 @cache
@@ -52,7 +59,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if torch.is_grad_enabled():
         product: Tensor = _Linear.apply(x, weight)  # type: ignore[no-untyped-call]
     else:
-        product = mm(x.reshape(-1, x.shape[-1]), weight.t()).reshape(*x.shape[:-1], len(weight))
+        product = _rows_times(x, weight)
     return product if bias is None else product + bias
 
 
@@ -60,7 +67,7 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return mm(x.reshape(-1, x.shape[-1]), weight.t()).reshape(*x.shape[:-1], len(weight))
+        return _rows_times(x, weight)
 
     @staticmethod
     @once_differentiable
@@ -72,6 +79,11 @@ class _Linear(torch.autograd.Function):
         return d_x, d_weight
 
 
+def _rows_times(x: Tensor, weight: Tensor) -> Tensor:
+    """x (..., K) times the transpose of weight (N, K)."""
+    return mm(x.reshape(-1, x.shape[-1]), weight.t()).reshape(*x.shape[:-1], len(weight))
+
+
 def _onednn(a: Tensor, b: Tensor) -> Tensor:
     """The product; its first factor is copied where its rows do not lie on end, so the better one, maybe of the
     transposes, comes first."""
@@ -79,11 +91,6 @@ def _onednn(a: Tensor, b: Tensor) -> Tensor:
     first, second = (b.t(), a) if swapped else (a, b.t())
     product: Tensor = torch.ops.mkldnn._linear_pointwise(first, second, None, "none", [], "")
     return product.t() if swapped else product
-
-
-def _transformed() -> bool:
-    """Whether a function is being transformed (`torch.func`), to which only torch's own operations are known."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def _made_by_amd() -> bool:

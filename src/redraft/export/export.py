@@ -12,8 +12,9 @@ from typing import Any
 from redraft import __version__
 from redraft.config import to_dict
 from redraft.errors import RedraftError
+from redraft.export import require_export
 from redraft.export.check import Agreement, Trial
-from redraft.export.graph import ExportError, require_export, write_graph
+from redraft.export.graph import ExportError, write_graph
 from redraft.export.quantize import write_int8
 from redraft.files import replacing, write_text
 from redraft.models import model_kind

@@ -6,14 +6,13 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from redraft.core.carry import Carry
-from redraft.errors import ConfigError, RedraftError
+from redraft.errors import RedraftError
 from redraft.export.tidy import tidy
 from redraft.files import replacing
 from redraft.models import Model
@@ -24,13 +23,6 @@ OPSET = 18  # the newest for which ONNX Runtime turns products into 8-bit intege
 
 class ExportError(RedraftError):
     """A model that cannot be exported."""
-
-
-def require_export() -> None:
-    """Raises ConfigError where a package is missing."""
-    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
-    if missing:
-        raise ConfigError(f"export needs {' and '.join(missing)}: pip install 'redraft[export]'")
 
 
 def write_graph(model: Model, file: Path) -> Exported:
