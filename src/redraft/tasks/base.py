@@ -33,12 +33,16 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Puzzle:
-    """One puzzle as read: `question` and, where known, its `answer` (H, W) and difficulty `rating`."""
+    """One puzzle as read: `question` and, where known, its `answer` (H, W) and difficulty `rating`.
+
+    `drawn` says whether it was drawn in rows, rather than written in a line.
+    """
 
     question: Grid
     answer: Grid | None = None
     rating: float | None = None
     place: str = ""
+    drawn: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +157,10 @@ class Task(ABC):
     @abstractmethod
     def format(self, grid: Grid) -> str:
         """The grid as one line that `parse` reads back."""
+
+    def draw(self, grid: Grid) -> str:
+        """The grid as plain text, a line for each row, which `parse` reads back where it reads drawings."""
+        return "\n".join("".join(row) for row in self.symbols(grid)).replace("·", ".")
 
     @abstractmethod
     def read(self, lines: Iterable[str], name: str) -> Iterable[Puzzle | PuzzleError]:

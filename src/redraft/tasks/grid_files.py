@@ -137,7 +137,8 @@ class GridText:
 
 
 def _drawn(block: Sequence[Numbered], name: str) -> Record:
-    return Record(f"{name}, line {block[0][0]}", "\n".join(line for _, line in block))
+    text = "\n".join(line for _, line in block)
+    return Record(f"{name}, line {block[0][0]}", text, drawn=len(block) > 1)
 
 
 def _length(line: str) -> int:

@@ -138,7 +138,7 @@ class Grids(Task):
     def board(self, value: object) -> Grid:
         """The grid (H, W) int8 of a board: text or lists of symbols, None for a blank, or an array of places in the
         alphabet; raises PuzzleError."""
-        if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
+        if puzzles.is_array_of_symbols(value):
             return super().board(value)
         if self.about.blank is not None and isinstance(value, list | tuple):
             blank = self.about.blank
@@ -179,6 +179,12 @@ class Grids(Task):
         line = text_of(cells)
         lone = len(cells) == 1 < self.height and not line.startswith("[")
         return line + "/" if lone else line  # tells a grid of one row from a line of a drawing
+
+    def draw(self, grid: Grid) -> str:
+        """The grid as plain text, a line for each row."""
+        cells = self.cells(grid)
+        between = "" if all(len(cell) == 1 for row in cells for cell in row) else " "
+        return "\n".join(between.join(row) for row in cells)
 
     def read(self, lines: Iterable[str], name: str) -> Iterator[Puzzle | PuzzleError]:
         """The puzzles of a text: a line each, drawn with blank lines between, JSONL, JSON, or a CSV with a header."""

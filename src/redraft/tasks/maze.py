@@ -53,13 +53,11 @@ class Maze(Task):
     # text
     def board(self, value: object) -> Grid:
         """The maze (H, W) int8 of a board: text in any form, rows of characters, or an array of symbols 0 to 4."""
-        if (grid := puzzles.grid_of_symbols(value, len(SYMBOLS), (self.height, self.width))) is not None:
-            return grid
-        return self.notation.grid(value)
+        return super().board(value) if puzzles.is_array_of_symbols(value) else self.notation.grid(value)
 
     def parse(self, text: str) -> Grid:
         """The maze (H, W) int8 in `text`: one line of cells, or a line for each row; raises PuzzleError."""
-        return self.board(text)
+        return self.notation.grid(text)
 
     def format(self, grid: Grid) -> str:
         """The grid as one line, as the published CSV files hold it: free cells are spaces."""

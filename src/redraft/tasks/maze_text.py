@@ -187,7 +187,7 @@ class MazeText:
         place = f"{name}, line {numbers[0]}"
         if len(lines) == 1 and self.size is None and not _ends(lines[0]):
             return  # a line of walls or of a title
-        yield Record(place, "\n".join(lines) if len(lines) > 1 or self.size is None else lines[0])
+        yield Record(place, "\n".join(lines), drawn=len(lines) > 1)
 
     # rows
     def _numbers(self, rows: list[str]) -> Grid:

@@ -69,13 +69,11 @@ class Sudoku(Task):
     # text
     def board(self, value: object) -> Grid:
         """The grid (size, size) int8 of a board: text in any form, lists of cells (digits, None, …), or an array."""
-        if (grid := puzzles.grid_of_symbols(value, self.size + 1, (self.size, self.size))) is not None:
-            return grid
-        return self.notation.grid(value)
+        return super().board(value) if puzzles.is_array_of_symbols(value) else self.notation.grid(value)
 
     def parse(self, text: str) -> Grid:
         """The grid (size, size) int8 in a text: in one line or drawn, with any blanks; raises PuzzleError."""
-        return self.board(text)
+        return self.notation.grid(text)
 
     def format(self, grid: Grid) -> str:
         """The grid as one line, blanks as dots."""

@@ -172,8 +172,8 @@ class SudokuText:
     def _in_a_line(self, line: str) -> Written | None:
         """The puzzle that a line holds, and its answer where that stands behind it; None where it holds none."""
         text = line.strip()
-        if text.startswith(":"):  # HoDoKu: + marks a cell that was filled in
-            text = re.sub(r"\+(?=\d)", "", text)
+        if text.startswith(":"):  # HoDoKu: + marks a digit that is no given, but was filled in
+            text = re.sub(r"\+\d", ".", text)
         runs = list(_RUN.finditer(text))
         for run in runs:
             if (size := self.squares.get(len(run[0]))) and (question := with_dots(run[0], size)):
@@ -236,7 +236,8 @@ class SudokuText:
                 if all(found):
                     for i, written in enumerate(found):
                         assert written is not None
-                        yield Record(f"{name}, line {numbers[i * size]}", written.question, written.answer)
+                        place = f"{name}, line {numbers[i * size]}"
+                        yield Record(place, written.question, written.answer, drawn=True)
                     return
         yield Record(place, "\n".join(lines), error=self._wrong(lines))
 

@@ -72,17 +72,27 @@ def puzzle_of(task: Task, record: Record) -> Puzzle | PuzzleError:
             raise PuzzleError(record.error)
         if record.question is None:
             raise PuzzleError("the question is missing")
-        question, answer = task.board(record.question), None
+        question, answer = _board(task, record.question), None
         if record.answer is not None:
             what = "answer: "
-            answer = task.board(record.answer)
+            answer = _board(task, record.answer)
             if task.judges and (reason := task.check(question, answer).reason):
                 raise PuzzleError(reason)
         what = ""
         rating = rating_of(record)
     except PuzzleError as error:
         return PuzzleError(what + error.message, record.place)
-    return Puzzle(question=question, answer=answer, rating=None if math.isnan(rating) else rating, place=record.place)
+    return Puzzle(
+        question=question,
+        answer=answer,
+        rating=None if math.isnan(rating) else rating,
+        place=record.place,
+        drawn=record.drawn,
+    )
+
+
+def _board(task: Task, value: Any) -> Grid:
+    return task.parse(value) if isinstance(value, str) else task.board(value)
 
 
 def rating_of(record: Record) -> float:
@@ -182,7 +192,7 @@ def _grids(
         plain[np.flatnonzero(plain)[(values < 0).any(1)]] = False
     for row in np.flatnonzero(~plain).tolist():
         try:
-            grids[row] = task.board(written[row])
+            grids[row] = _board(task, written[row])
         except PuzzleError as error:
             raise DataError(f"{batch[row].place}: {what}{error.message}") from None
     return grids
@@ -225,14 +235,8 @@ def _download(name: str, split: str) -> Path:
         raise DataError(f"hf:{name}: cannot be downloaded ({first}); {instead}") from None
 
 
-def grid_of_symbols(values: object, symbols: int, shape: tuple[int, int]) -> Grid | None:
-    """An array of whole numbers as a grid in the task's own symbols; None where it is none."""
-    if isinstance(values, str):
-        return None
-    try:
-        array = np.asarray(values)
-    except ValueError:  # rows of different lengths
-        return None
-    if array.dtype.kind not in "iub" or array.shape != shape or array.min() < 0 or array.max() >= symbols:
-        return None
-    return array.astype(np.int8)
+def is_array_of_symbols(value: object) -> bool:
+    """Whether a board is an array (H, W) of whole numbers from 0: a grid in the task's own symbols."""
+    if not isinstance(value, np.ndarray) or value.ndim != 2 or value.dtype.kind not in "iubf":
+        return False
+    return bool((value >= 0).all() and (value == np.floor(value)).all())

@@ -33,7 +33,7 @@ _XML_DATA = re.compile(r"""\bdata\s*=\s*["']([^"']*)["']""")  # OpenSudoku
 class Record(NamedTuple):
     """An entry as it stands: text or nested lists, not read yet; None for what it does not have.
 
-    `error` is what keeps the entry from being read at all.
+    `error` is what keeps the entry from being read at all; `drawn` says that a bare puzzle is drawn in rows.
     """
 
     place: str
@@ -42,6 +42,7 @@ class Record(NamedTuple):
     group: Any = None
     rating: Any = None
     error: str = ""
+    drawn: bool = False
 
 
 Numbered = tuple[int, str]  # a line, and its number from 1
