@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +14,9 @@ from redraft.tasks.reading import literals
 
 BLANKS = ".0_·"  # always a blank; any other sign may be, where it is the only blank in a puzzle
 OTHER_BLANKS = "-xX*?"  # the usual ones
-BARS = dict.fromkeys([*map(ord, "|!¦"), *range(0x2500, 0x2580)], " ")  # stand between cells
+BARS = dict.fromkeys([*map(ord, "|!¦/"), *range(0x2500, 0x2580)], " ")  # stand between cells
 _NOTHING = {"", "-1", "none", "null", "nan", "na"}
+_WHOLE = re.compile(r"(\d)\.0+")  # a digit as tables write it where others are missing
 _VALUES = np.full(256, -1, np.int8)  # of characters in Latin-1
 _VALUES[[ord(blank) for blank in BLANKS]] = 0
 _VALUES[ord("1") : ord("9") + 1] = np.arange(1, 10)
@@ -36,7 +38,7 @@ def cells_of(line: str, count: int) -> list[str] | None:
     They are fields between commas, semicolons or tabs; or characters, with white space and bars between; or words, of
     which -1 and None are blanks, and several digits the candidates of one.
     """
-    line = line.strip().strip("\"'")
+    line = line.strip(" \r\n\"'")  # a tab may stand before a cell or after one
     for delimiter in ",;\t":
         if line.count(delimiter) >= count - 1:
             fields = [field.strip().strip("\"'") for field in line.split(delimiter)]
@@ -65,6 +67,8 @@ def sign_of(field: str) -> str | None:
         return field if field in "123456789" else "." if field in BLANKS + OTHER_BLANKS else None
     if field.lower() in _NOTHING:
         return "."
+    if (whole := _WHOLE.fullmatch(field)) is not None:
+        return "." if whole[1] == "0" else whole[1]
     candidates = field.isascii() and field.isdigit() and "0" not in field and list(field) == sorted(set(field))
     return "." if candidates else None
 

@@ -30,14 +30,23 @@ from redraft.tasks.sudoku_cells import (
     with_dots,
 )
 from redraft.tasks.sudoku_columns import by_columns
+from redraft.tasks.sudoku_lines import (
+    NUMBER,
+    RULED,
+    SECTION,
+    VALUE,
+    WORD,
+    band,
+    blocks_of,
+    fields_in,
+    halves,
+    is_damaged,
+    last_block,
+    texts_of,
+)
 
 SIZES = (4, 6, 9)
 _RUN = re.compile(rf"[1-9{re.escape(BLANKS + OTHER_BLANKS)}]{{10,}}")
-_WORD = re.compile(r"[^\W\d_]{2,}")
-_VALUE = re.compile(r"none|null|nan|na", re.IGNORECASE)  # a word that stands for a blank
-_RULED = re.compile(r"(?=.*[-=─━═]{3})[-=+*.:'`,|!─-╿\s]+")
-_SECTION = re.compile(r"\[\s*([A-Za-z][\w ]*)\]")  # of SadMan's files
-_NUMBER = re.compile(r"[\d.#)(:]{1,4}")  # numbers the puzzle that comes next
 _LONGEST = 60  # lines of nested lists that are waited for
 
 
@@ -95,7 +104,7 @@ class SudokuText:
         if text.startswith(self.comment) or not text:
             return False
         digits = sum(text.count(digit) for digit in "23456789")
-        return self._in_a_line(line) is not None or (digits > 0 and not _WORD.search(text) and len(packed(text)) > 3)
+        return self._in_a_line(line) is not None or (digits > 0 and not WORD.search(text) and len(packed(text)) > 3)
 
     def of_lists(self, value: Any) -> str:
         """Nested lists or an array as one string, see `signs_of_lists`; raises PuzzleError."""
@@ -111,14 +120,19 @@ class SudokuText:
         skipping = False
         for number, line in lines:
             text = line.strip()
-            if section := _SECTION.fullmatch(text):
+            if section := SECTION.fullmatch(text):
                 yield from self._drawn(drawing, name)
                 skipping = section[1].lower() not in ("puzzle", "sudoku")
+            elif skipping:
                 continue
-            if skipping or (drawing and not text and self._is_row_of_spaces(line, drawing)):
-                drawing += [] if skipping else [(number, line)]
-                continue
-            if not text or text.startswith(self.comment):
+            elif not text:
+                if drawing and self._is_row_of_spaces(line, drawing):
+                    drawing.append((number, line))
+                elif drawing and self._may_go_on(drawing):
+                    drawing.append((number, ""))
+                else:
+                    yield from self._drawn(drawing, name)
+            elif text.startswith(self.comment) and len(text) not in self.squares:
                 yield from self._drawn(drawing, name)
             elif literals.begins(text):
                 yield from self._drawn(drawing, name)
@@ -126,15 +140,17 @@ class SudokuText:
             elif written := self._in_a_line(line):
                 yield from self._drawn(drawing, name)
                 yield Record(f"{name}, line {number}", written.question, written.answer)
-            elif _RULED.fullmatch(line) and not self._is_blank_row(text, drawing):
+            elif RULED.fullmatch(line) and not self._is_blank_row(text, drawing):
                 continue
             elif self._is_row(line, drawing):
+                if drawing and last_block(drawing) >= max(map(band, self.sizes)) and "" in texts_of(drawing):
+                    yield from self._drawn(drawing, name)  # not divided into bands after all
                 drawing.append((number, line))
                 if self._is_complete(drawing):
                     yield from self._drawn(drawing, name)
             else:
                 yield from self._drawn(drawing, name)
-                if _is_damaged(text):
+                if is_damaged(text):
                     yield Record(f"{name}, line {number}", text, error=self._expected(text))
         yield from self._drawn(drawing, name)
 
@@ -193,16 +209,16 @@ class SudokuText:
     def _is_row(self, line: str, drawing: Sequence[Numbered]) -> bool:
         text = line.strip()
         cells = len(packed(text))
-        if any(not _VALUE.fullmatch(word[0]) for word in _WORD.finditer(text)):
+        if any(not VALUE.fullmatch(word[0]) for word in WORD.finditer(text)):
             known = sum(text.count(sign) for sign in "123456789" + BLANKS)
             return bool(drawing) and 2 * known >= cells and cells == len(packed(drawing[0][1]))
-        if not drawing and _NUMBER.fullmatch(text) and len(text) < min(self.sizes) and len(line) < min(self.sizes):
+        if not drawing and NUMBER.fullmatch(text) and len(text) < min(self.sizes) and len(line) < min(self.sizes):
             return False
         signs = set(text) - set(" |")
         if len(signs) == 1 and cells < min(self.sizes) and not signs & set("123456789" + BLANKS):
             return False  # ``` and the like
         most = 2 * self.sizes[0]
-        return cells <= most or 1 < len(text.translate(BARS).split()) <= most or 1 < _fields(text) <= most
+        return cells <= most or 1 < len(text.translate(BARS).split()) <= most or 1 < fields_in(text) <= most
 
     def _is_blank_row(self, text: str, drawing: Sequence[Numbered]) -> bool:
         """Whether a line of dashes or dots is a row of blank cells rather than a ruled line."""
@@ -216,20 +232,34 @@ class SudokuText:
         return len(line) >= min(self.sizes) and any(cells_of(row, len(row.strip())) is None for _, row in drawing)
 
     def _is_complete(self, drawing: Sequence[Numbered]) -> bool:
-        size = len(drawing)
-        if size not in self.sizes or any("  " in line.strip().translate(BARS).strip() for _, line in drawing):
+        rows = [line for line in texts_of(drawing) if line]
+        size = len(rows)
+        if size not in self.sizes or any("  " in line.strip().translate(BARS).strip() for line in rows):
             return False
-        return all(cells_of(line, size) is not None for _, line in drawing)
+        return all(cells_of(line, size) is not None for line in rows)
+
+    def _may_go_on(self, drawing: Sequence[Numbered]) -> bool:
+        """Whether the puzzle may go on after an empty line, which divides the bands of one."""
+        last = next((line for line in reversed(texts_of(drawing)) if line), "")
+        sizes = [size for size in self.sizes if cells_of(last, size) is not None]
+        return bool(sizes) and last_block(drawing) == band(sizes[0])
 
     # drawings
     def _drawn(self, drawing: list[Numbered], name: str) -> Iterator[Record]:
         """The puzzles of the lines of a drawing, which is emptied: one, several below one another, or an error."""
+        while drawing and not drawing[-1][1]:
+            drawing.pop()
         if not drawing:
             return
-        lines = [line for _, line in drawing]
-        place = f"{name}, line {drawing[0][0]}"
-        numbers = [number for number, _ in drawing]
+        blocks = blocks_of(drawing)
+        rows = [row for block in blocks for row in block]
         drawing.clear()
+        if len(blocks) > 1 and not (len(rows) in self.sizes and {len(block) for block in blocks} == {band(len(rows))}):
+            for block in blocks:
+                yield from self._drawn(block, name)
+            return
+        lines, numbers = texts_of(rows), [number for number, _ in rows]
+        place = f"{name}, line {numbers[0]}"
         for size in sorted(self.sizes, key=lambda size: (size != len(lines), -size)):
             if len(lines) % size == 0:
                 found = [self._board(lines[start : start + size], size) for start in range(0, len(lines), size)]
@@ -247,12 +277,14 @@ class SudokuText:
             return Written("".join("".join(row) for row in good))
         pairs = complete([cells_of(line, 2 * size) for line in lines])
         if pairs:  # question and answer side by side, as `redraft solve` shows them
-            question, answer = ("".join("".join(row[half]) for row in pairs) for half in _halves(size))
+            question, answer = ("".join("".join(row[half]) for row in pairs) for half in halves(size))
             return Written(question, None if "." in answer else answer)
         together = "".join(packed(line) for line in lines)
         if len(together) == size * size and all(len(packed(line)) == size for line in lines):
             signs = with_dots(together, size)
             return Written(signs) if signs else None
+        if any(blank in line for line in lines for blank in BLANKS):
+            return None  # then spaces are no blanks
         columns = by_columns(lines, size)
         return Written("".join(columns)) if columns is not None else None
 
@@ -307,20 +339,3 @@ class SudokuText:
             return bad_character(together[i], i, usual)
         drawn = f" ({usual} rows of {usual}; got {len(lines)} rows)" if len(lines) > 1 else ""
         return f"expected {usual * usual} characters, got {sum(map(len, cells))}{drawn}"
-
-
-def _halves(size: int) -> tuple[slice, slice]:
-    return slice(None, size), slice(size, None)
-
-
-def _fields(text: str) -> int:
-    return max(map(text.count, ",;\t")) + 1
-
-
-def _is_damaged(text: str) -> bool:
-    """Whether a line that is no puzzle, row or ruled line was meant as one, rather than as a remark."""
-    longest = max(text.split(), key=len)
-    signs = sum(longest.count(sign) for sign in "123456789" + BLANKS)
-    if len(longest) >= 10 and 2 * signs > len(longest):
-        return True
-    return not _WORD.search(text) and len(bare(text)) > 10

@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 OPENING, CLOSING = "[(", "])"
-BEGINNING = re.compile(r"\s*(?:[A-Za-z_][\w.]*\s*\(\s*)?[\[(]")
+_NAME = r"\s*(?:[A-Za-z_]\w*\s*=\s*)?"  # of what the lists are assigned to
+BEGINNING = re.compile(_NAME + r"(?:[A-Za-z_][\w.]*\s*\(\s*)?[\[(]")
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<word>[A-Za-z_][\w.]*)\s*(?P<call>\()?        # None, true, array(
@@ -27,7 +28,7 @@ class LiteralError(ValueError):
 
 
 def begins(text: str) -> bool:
-    """Whether text begins as nested lists do: with a bracket, or as `array([` does."""
+    """Whether text begins as nested lists do: with a bracket, as `array([` does, or as `name = [`."""
     return BEGINNING.match(text) is not None
 
 
@@ -43,7 +44,7 @@ def nested(text: str) -> list[Any]:
     Commas are optional, as in what NumPy prints; tuples are lists; `array(…, dtype=int8)` is what stands in it.
     Raises LiteralError.
     """
-    items = _Items(text)
+    items = _Items(re.sub(r"^" + _NAME, "", text))
     found = items.value()
     items.end()
     if not isinstance(found, list):

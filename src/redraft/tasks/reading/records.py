@@ -88,11 +88,13 @@ def records(lines: Iterable[str], name: str, notation: Notation | None) -> Itera
             yield from _json(rest, name)
         elif text[0] == "<" and notation is not None:
             yield from _xml(rest, name)
-        elif (table := _table(rest, name, comment, named=notation is None)) is not None:
+        elif (table := _table(rest, name, notation)) is not None:
             yield from table
         elif notation is not None:
             yield from notation.bare(chain(passed, rest), name)
         return
+    if notation is not None:
+        yield from notation.bare(iter(passed), name)  # for what looked like comments
 
 
 def _is_comment(text: str, comment: str) -> bool:
@@ -130,10 +132,10 @@ def column_error(header: Sequence[str]) -> str:
 
 
 # CSV
-def _table(lines: _Lines, name: str, comment: str, *, named: bool) -> Iterator[Record] | None:
+def _table(lines: _Lines, name: str, notation: Notation | None) -> Iterator[Record] | None:
     """The rows of a CSV, where its header comes next; None, with nothing taken away, where there is none.
 
-    Raises DataError for a line of names none of which is a question's; with `named`, for any other line, too.
+    Raises DataError for a header that names an answer or a rating, but no question; without a notation, for any other line, too.
     """
     number, head = lines.seen[0]
     delimiters: Sequence[str] = DELIMITERS
@@ -146,9 +148,10 @@ def _table(lines: _Lines, name: str, comment: str, *, named: bool) -> Iterator[R
         header = _split(head, delimiter)
         if columns_of(header):
             next(lines)
-            return _rows(header, delimiter, number, lines, name, comment)
+            return _rows(header, delimiter, number, lines, name, "" if notation is None else notation.comment)
     header = _split(head, ",")
-    if named or (len(header) > 1 and all(re.fullmatch(r"[^\W\d]\w*", field) for field in header)):
+    others = {each for column, names in COLUMNS.items() for each in names if column != "question"}
+    if notation is None or (len(header) > 1 and any(field.lower() in others for field in header)):
         got = ", ".join(header) if len(header) > 1 else repr(head.strip()[:60])
         raise DataError(f"{name}, line {number}: no column named question, puzzle or input; got {got[:80]}")
     return None
