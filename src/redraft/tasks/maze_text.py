@@ -18,6 +18,7 @@ SYMBOLS = "# SGo"  # wall, free, start, goal, path: 0..4 are written so
 FREE_TOO = "."  # a free cell for those whose editor drops spaces
 COMMENT = ";"  # not #, which is a wall
 SIDES = 4, 64  # least and most rows or columns
+WALLS = "#█▓▒■"
 CHARACTERS = "# (wall), space or . (free), S (start), G or E (goal), o (path)"
 # What other programs write; 0 and 1, and * for a wall, only where no # is.
 ALWAYS = {
@@ -155,27 +156,20 @@ class MazeText:
     def _is_row(self, text: str, drawing: Sequence[Numbered]) -> bool:
         width = self.size[1] if self.size else len(drawing[0][1]) if drawing else 0
         known = sum(sign in _KNOWN for sign in text)
+        cells = len(text.strip())
         if known == len(text):
-            walls = any(sign in "#█▓▒■" for sign in text)
-            return (
-                bool(drawing)
-                or len(text.strip()) > (2 if walls else 3)
-                or (len(text) > 3 and not _LETTERS.search(text))
-            )
-        walls = sum(sign in "#█▓▒■. " for sign in text)
-        if (
-            not _LETTERS.search(text)
-            and all(sign in _KNOWN for sign in text if sign.isalnum())
-            and len(text.strip()) > 3
-        ):
+            least = 3 if any(sign in WALLS for sign in text) else 4
+            return bool(drawing) or cells >= least or (len(text) > 3 and not _LETTERS.search(text))
+        if cells > 3 and not _LETTERS.search(text) and all(sign in _KNOWN for sign in text if sign.isalnum()):
             return True  # signs of another kind: reading will say which is none
-        return 4 * known >= 3 * len(text) and 2 * walls > len(text) and (len(text) in (width, width + 1) or not width)
+        usual = sum(sign in WALLS + ". " for sign in text)
+        return 4 * known >= 3 * len(text) and 2 * usual > len(text) and (len(text) in (width, width + 1) or not width)
 
     def _waits(self, drawing: Sequence[Numbered]) -> bool:
         """Whether a drawing before an empty line has but one of S and G, so that it may go on after it."""
         text = "".join(line for _, line in drawing)
         ends = ("S" in text or "s" in text, any(goal in text for goal in "GgEe"))
-        return sum(ends) == 1 and " " in text and bool(drawing[-1][1])
+        return sum(ends) == 1 and FREE_TOO not in text and bool(drawing[-1][1])
 
     def _is_damaged(self, text: str) -> bool:
         """Whether a line that is no maze was meant as one, rather than as a remark."""
@@ -268,7 +262,7 @@ def is_maze_line(line: str) -> bool:
     """Whether a line is plainly of a maze: signs of mazes alone, a wall or a start or goal among them."""
     text = line.strip()
     signs = set(text)
-    return len(text) > 3 and signs <= _KNOWN and bool(signs & set("#█▓▒■Ss")) and len(signs) > 1
+    return len(text) > 3 and signs <= _KNOWN and bool(signs & set(WALLS + "Ss")) and len(signs) > 1
 
 
 def bad_character(character: str, i: int, width: int) -> str:
@@ -279,7 +273,7 @@ def bad_character(character: str, i: int, width: int) -> str:
 
 def _translated(cells: str, height: int, width: int) -> str:
     """The cells in SYMBOLS; raises PuzzleError naming the first that is none."""
-    signs: Mapping[str, str] = ALWAYS if any(wall in cells for wall in "#█▓▒■") else {**ALWAYS, **WITHOUT_WALLS}
+    signs: Mapping[str, str] = ALWAYS if any(wall in cells for wall in WALLS) else {**ALWAYS, **WITHOUT_WALLS}
     found = "".join(signs.get(cell, cell) for cell in cells)
     for i, sign in enumerate(found):
         if sign not in SYMBOLS:
