@@ -105,15 +105,13 @@ def is_live(file: str) -> bool:
 
 def require_reader() -> None:
     """Raises BrokenPipeError where standard output is a pipe that nobody reads any more."""
-    if not hasattr(select, "poll"):
-        return
-    with suppress(OSError, ValueError, AttributeError):
+    gone = False
+    with suppress(OSError, ValueError, AttributeError):  # no poll on this system, or no file behind standard output
         poll = select.poll()
         poll.register(sys.stdout.fileno(), 0)  # errors are always reported
         gone = any(event & select.POLLERR for _, event in poll.poll(0))
-        if gone:
-            raise BrokenPipeError
-    return
+    if gone:
+        raise BrokenPipeError
 
 
 # out

@@ -78,7 +78,7 @@ def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="solve", description=description, gather="inputs")
     _require_sense(args)
     meant = resolve(args.inputs, args.file, args.weights)
-    live = args.file is not None and not args.inputs and is_live(args.file)
+    live = args.file is not None and is_live(args.file)
     first, entries = ([], meant.entries) if live else first_of(meant.entries, LOOKED_AT)
     if not live and not first:
         raise ConfigError(f"{name_of(args.file or '')}: no puzzles")

@@ -105,5 +105,5 @@ def _no_size(passed: Sequence[Record], name: str, family: str) -> PuzzleError:
     try:
         FAMILIES[family].notation.grid("")
     except PuzzleError as error:
-        return PuzzleError(f"no puzzles; {error.message}", name)
+        return PuzzleError(f"no puzzles; {error.message.removesuffix(', got 0')}", name)
     raise AssertionError("an empty text is no puzzle")

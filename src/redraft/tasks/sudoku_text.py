@@ -269,7 +269,8 @@ class SudokuText:
                         place = f"{name}, line {numbers[i * size]}"
                         yield Record(place, written.question, written.answer, drawn=True)
                     return
-        yield Record(place, "\n".join(lines), error=self._wrong(lines))
+        error = self._wrong(lines) if len(lines) > 1 else self._expected(lines[0])
+        yield Record(place, "\n".join(lines), error=error)
 
     def _board(self, lines: Sequence[str], size: int) -> Written | None:
         rows = [cells_of(line, size) for line in lines]

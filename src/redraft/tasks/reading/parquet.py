@@ -15,9 +15,11 @@ MARK = b"PAR1"
 
 
 def is_parquet(file: Path) -> bool:
-    """Whether a file begins as Parquet does; False where it cannot be read, which its reader reports."""
-    with suppress(OSError), file.open("rb") as opened:
-        return opened.read(len(MARK)) == MARK
+    """Whether a file begins as Parquet does; False for a pipe, and where its reader will report that it has failed."""
+    with suppress(OSError):
+        if file.is_file():
+            with file.open("rb") as opened:
+                return opened.read(len(MARK)) == MARK
     return False
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import os
 import sys
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -58,8 +60,11 @@ def _of_stdin(name: str) -> Iterator[str]:
     raw = getattr(sys.stdin, "buffer", None)
     if raw is None:  # replaced by a stream of text
         yield from clean(sys.stdin)
-    else:
-        yield from _decoded(raw, name)
+        return
+    # A reader of its own: where a thread still waits in that of sys.stdin, the interpreter cannot end.
+    with suppress(OSError, ValueError):
+        raw = io.BufferedReader(io.FileIO(os.dup(raw.fileno())))
+    yield from _decoded(raw, name)
 
 
 def _decoded(stream: BinaryIO, name: str) -> Iterator[str]:
