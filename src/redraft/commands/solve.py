@@ -228,6 +228,8 @@ def _solve(weights: str, task: Task, entries: Sequence[Entry], args: Arguments) 
 
     sound = [entry.question for entry in entries if isinstance(entry, Puzzle)]
     opened = open_stepper(weights, device=args.device, dtype=args.dtype, backend=args.backend, puzzles=len(sound))
+    if (remark := opened.table.alone(weights)) is not None:
+        print(f"redraft solve: {remark}", file=sys.stderr)
     halt: HaltRule = "never" if args.no_halt else args.halt
     habits = opened.habits(halt).but(max_steps=args.max_steps, restart=args.restart, guess=args.guess)
     if args.guess and not (halt == "rules" and habits["restart"]):

@@ -167,10 +167,17 @@ def _json(line: str) -> Any:
 
 # files
 def files_of(source: Path) -> list[Path]:
-    """The file, or the files of a folder that may hold pairs, by name; raises DataError where there are none."""
+    """The file, or the files of a folder that may hold pairs, by name, hidden ones passed over.
+
+    Raises DataError where there are none.
+    """
     if not source.is_dir():
         return [source]
-    files = sorted(each for each in source.iterdir() if each.suffix.lower() in ENDINGS and each.is_file())
+    files = sorted(
+        each
+        for each in source.iterdir()
+        if each.suffix.lower() in ENDINGS and not each.name.startswith(".") and each.is_file()
+    )
     if not files:
         raise DataError(f"{source}: no file in this folder ends in {', '.join(ENDINGS)}; {EXPECTED}")
     return files
