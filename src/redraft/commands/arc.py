@@ -218,9 +218,7 @@ def open_data(source: str) -> tuple[Store, list[ArcTask]]:
 
 def require_fit(weights: Weights, store: Store, *, name: str, data: str) -> list[str]:
     """Remarks of `evaluate.ids.require_ids`; raises WeightsError where the embeddings are of other puzzles."""
-    table = PuzzleTable.of(to_dict(weights.model.config), weights.card)
-    learn = f"learn those of {data} with: redraft arc adapt {name} {data}"
-    return require_ids(table, store, name=name, data=data, remedy=learn if store.views is not None else "")
+    return require_ids(PuzzleTable.of(to_dict(weights.model.config), weights.card), store, name=name, data=data)
 
 
 def _shard(text: str) -> tuple[int, int]:

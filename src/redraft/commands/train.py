@@ -15,7 +15,7 @@ from rich.console import Console
 
 from redraft.commands.arguments import parse
 from redraft.data.build import open_source, store_folder, task_of
-from redraft.data.store import Store
+from redraft.data.store import VIEWS, Store
 from redraft.device import choose_device, own_device
 from redraft.errors import ConfigError
 from redraft.evaluate.judge import in_brief, judge, require_rows, unseen
@@ -265,8 +265,11 @@ def _conclude(outcome: Outcome, config: RunConfig, task: Task, console: Console)
 
 def _hint(task: Task, folder: Path, config: RunConfig) -> str:
     """What to do with the weights in the folder of a run."""
-    if isinstance(task, Arc):
+    test = store_folder(config.data.test, "test")
+    if test is not None and (test / VIEWS).is_file():
         return f"let them vote: redraft arc eval {folder} {config.data.test}"
+    if isinstance(task, Arc):
+        return f"try them: redraft eval {folder} {config.data.test}"
     if isinstance(task, Grids):
         return f"try them: redraft eval {folder} {config.data.test}, or redraft solve --weights {folder} -f PUZZLES"
     return f"try them: redraft make {task.name} 3 --seed 99 | redraft solve --weights {folder} -f -"

@@ -84,7 +84,10 @@ def arc_data(source: str, *, concept: str | None = None) -> tuple[list[ArcTask],
     training, evaluation = [*halves[0], *(read_tasks(concept) if concept else [])], halves[1]
     names = {task.name for task in training}
     if both := [task.name for task in evaluation if task.name in names]:
-        raise DataError(f"{some(both)}: {len(both)} of the evaluation tasks are called as training tasks are")
+        raise DataError(
+            f"{some(both)}: {len(both)} of the evaluation tasks are called as training tasks are; expected other tasks "
+            "(a competition's test set as downloaded mostly stands in for the hidden one with copies of such tasks)"
+        )
     return training, evaluation
 
 

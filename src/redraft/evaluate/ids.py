@@ -7,13 +7,14 @@ from redraft.errors import WeightsError
 from redraft.solve.puzzle_table import PuzzleTable
 
 
-def require_ids(table: PuzzleTable, store: Store, *, name: str, data: str, remedy: str = "") -> list[str]:
+def require_ids(table: PuzzleTable, store: Store, *, name: str, data: str, remedy: str | None = None) -> list[str]:
     """Remarks on what cannot be known of whether the ids of `data` are rows of the table of `name`; mostly none.
 
     Raises WeightsError where they are not: more ids than rows, other puzzles, another order, or no ids at all.
-    `remedy` is what to do about it.
+    `remedy` is what to do about it, by default for trained weights.
     """
-    end = f"; {remedy}" if remedy else ""
+    learn = f"learn those of {data} with: redraft arc adapt {name} {data}" if store.views is not None else ""
+    end = f"; {learn if remedy is None else remedy}".removesuffix("; ")
     ids = store.identifiers
     if not table.rows:
         return []

@@ -64,14 +64,10 @@ def read_tasks(source: str) -> list[ArcTask]:
     `./arc1`.)
     """
     name, _, subset = source.rstrip("/").partition("/")
-    path = Path(source)
     if name in NAMED:
         entries = _named(name, subset)
-    elif path.is_dir():
-        halves = halves_of(source)
-        entries = [entry for half in halves for entry in _entries(half)] if halves else _of_folder(path)
     else:
-        entries = _entries(source)
+        entries = [entry for each in halves_of(source) or [source] for entry in _entries(each)]
     if not entries:
         raise DataError(f"{source}: no tasks; {FORMS}")
     places: dict[str, str] = {}

@@ -35,13 +35,11 @@ def task_files(folder: Path) -> list[Path]:
 
 def left_out(source: str) -> list[Path]:
     """What of a source is not read though it holds tasks: the competition's test set beside sets with answers."""
-    path = Path(source)
-    if not path.is_dir():
-        return []
-    files = [file for file in _files(path) if _is_left_out(file)]
-    halves = halves_of(source)
-    folder = Path(halves[0]).parent / UNSOLVED if halves and not _is_prefix(halves[0]) else None
-    return files + ([folder] if folder is not None and folder.is_dir() else [])
+    path, halves = Path(source), halves_of(source)
+    beside = Path(halves[0]).parent / UNSOLVED if halves else None
+    folders = [beside] if beside is not None and beside.is_dir() and not _is_prefix(halves[0]) else []
+    files = list(_files(path)) if path.is_dir() else [Path(f"{source}_{UNSOLVED}{CHALLENGES}")] if halves else []
+    return [file for file in files if file.is_file() and _is_left_out(file)] + folders
 
 
 def halves_of(source: str) -> list[str]:
