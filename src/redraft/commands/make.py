@@ -19,7 +19,7 @@ from redraft.tasks import Examples, Task, get_task
 from redraft.tasks.maze import Maze
 from redraft.tasks.sudoku import Sudoku
 
-FAMILIES = {"sudoku": "sudoku-9x9", "maze": "maze-8x8"}  # the size that is made where none is named
+USUAL = {"sudoku": "sudoku-9x9", "maze": "maze-8x8"}  # the size that is made where none is named
 FRESH = 1_000_000  # seeds that are drawn lie below, for they are typed again by hand
 
 
@@ -49,7 +49,7 @@ def run(arguments: list[str]) -> int:
     to_file = args.output is not None and str(args.output) != "-"
     if args.output is not None and to_file:
         require_place(args.output)
-    task = get_task(FAMILIES.get(args.task, args.task))
+    task = get_task(USUAL.get(args.task, args.task))
     shown = args.output is None and on_terminal()
     seed = args.seed if args.seed is not None else secrets.randbelow(FRESH) if shown else 0
     examples = _made(task, args, seed)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import DataError, PuzzleError
-from redraft.formats import HEAD, describe_format
 from redraft.tasks.arc_folders import CHALLENGES, SOLUTIONS, SUBSETS, halves_of, task_files
+from redraft.tasks.reading.source import lines_of
 
 SIDE = 30  # of the largest grid
 COLOURS = 10
@@ -137,22 +137,22 @@ def _of_file(file: Path) -> list[Entry]:
 
 def _in_file(file: Path) -> Iterator[Entry]:
     """The tasks that stand in a file: one, many by name, a list, or one a line."""
-    text = _text(file)
+    text, name = _text(file), Path(file.name.removesuffix(".gz")).stem
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         if not _is_lines(text):
             raise _not_json(str(file), error) from error
     else:
-        if _is_task(content) and file.suffix.lower() == ".json":  # called like its file, whatever else it says
-            yield Entry(file.stem, content, str(file))
+        if _is_task(content) and file.name.removesuffix(".gz").lower().endswith(".json"):
+            yield Entry(name, content, str(file))  # called like its file, whatever else it says
         else:
-            yield from _tasks_in(content, str(file), file.stem)
+            yield from _tasks_in(content, str(file), name)
         return
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             place = f"{file}, line {number}"
-            yield from _tasks_in(_parsed(line, place), place, f"{file.stem}-{number}")
+            yield from _tasks_in(_parsed(line, place), place, f"{name}-{number}")
 
 
 def _is_lines(text: str) -> bool:
@@ -218,22 +218,10 @@ def _with(pair: Any, output: Any) -> Any:
 
 
 def _text(file: Path) -> str:
-    """The text of a file of JSON; raises DataError that names what it is instead."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read: {error.strerror or error}") from error
-    if not content.strip():
+    """The text of a file of JSON; raises DataError."""
+    text = "\n".join(lines_of(file))
+    if not text.strip():
         raise DataError(f"{file}: the file is empty; expected an ARC task as JSON")
-    kind = describe_format(content[:HEAD])
-    if kind is not None and not content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[")):
-        raise DataError(f"{file}: {kind}; expected ARC tasks as JSON")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file}: byte {error.start + 1} is not UTF-8 text; save the file as UTF-8") from error
-    if "\0" in text:
-        raise DataError(f"{file}: not UTF-8 text but UTF-16 or damaged; save the file as UTF-8")
     return text
 
 

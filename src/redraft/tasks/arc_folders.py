@@ -11,7 +11,7 @@ from pathlib import Path
 
 from redraft.errors import DataError
 
-ENDINGS = (".json", ".jsonl", ".ndjson")
+ENDINGS = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz")
 CHALLENGES, SOLUTIONS, SUBMISSION = "_challenges.json", "_solutions.json", "sample_submission.json"
 SUBSETS = ("training", "evaluation")
 UNSOLVED = "test"  # the competition's own set, without outputs
@@ -29,7 +29,7 @@ def task_files(folder: Path) -> list[Path]:
     Of Kaggle's download these are the `_challenges.json` alone, and its test set only where no other set stands beside
     it (see `left_out`).
     """
-    files = [file for file in _files(folder) if file.suffix.lower() in ENDINGS]
+    files = [file for file in _files(folder) if file.name.lower().endswith(ENDINGS)]
     return [file for file in files if not _is_beside_tasks(file) and not _is_left_out(file)]
 
 
