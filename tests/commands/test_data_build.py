@@ -132,6 +132,16 @@ def test_kaggles_folder_as_downloaded(
         data_build.run(["ARC Prize/arc-agi_test", "--concept", "ARC Prize/arc-agi_test", *options, "other"])
 
 
+@pytest.mark.parametrize("name", ["tasks.json", "tasks.jsonl"])
+def test_tasks_taken_for_pairs(tmp_path: Path, name: str) -> None:
+    tasks = [{"id": each, "train": [swap(1, 2)], "test": [swap(3, 4)]} for each in "ab"]
+    text = json.dumps(tasks) if name.endswith("json") else "\n".join(map(json.dumps, tasks))
+    (tmp_path / name).write_text(text)
+    with pytest.raises(RedraftError, match=r"holds ARC tasks, not pairs; build them with --kind arc"):
+        data_build.run([str(tmp_path / name), "-o", str(tmp_path / "out")])
+    assert data_build.run([str(tmp_path / name), "--kind", "arc", "--views", "2", "-o", str(tmp_path / "out")]) == 0
+
+
 def test_a_folder_that_is_called_like_a_recipe(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert data_build.run(["pairs.csv", "-o", "sudoku-4x4"]) == 0
     assert capsys.readouterr().out.endswith("redraft train ./sudoku-4x4\n")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from redraft.commands.arguments import parse
-from redraft.errors import ConfigError
+from redraft.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from redraft.data.store import Store
@@ -86,7 +86,12 @@ def run(arguments: list[str]) -> int:
         )
     if args.seed < 0:
         raise ConfigError(f"--seed: expected at least 0, got {args.seed}")
-    lines = _arc(args) if kind == "arc" else _grids(args)
+    try:
+        lines = _arc(args) if kind == "arc" else _grids(args)
+    except DataError as error:
+        if args.kind == "auto" and kind == "grids" and _holds_tasks(args.source):
+            raise DataError(f"{args.source}: holds ARC tasks, not pairs; build them with --kind arc") from error
+        raise
     print("\n".join([*lines, f"wrote {args.output}; train on it with: redraft train {_training(args)}"]))
     return 0
 
@@ -95,6 +100,16 @@ def _is_arc(source: str) -> bool:
     from redraft.tasks.arc_folders import looks_like_tasks
 
     return source.split("/")[0] in NAMED or looks_like_tasks(source)
+
+
+def _holds_tasks(source: str) -> bool:
+    """Whether a source that cannot be read as pairs can be as tasks."""
+    from redraft.tasks.arc_files import read_tasks
+
+    try:
+        return bool(read_tasks(source))
+    except DataError:
+        return False
 
 
 def _training(args: Arguments) -> str:
