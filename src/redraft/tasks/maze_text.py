@@ -18,6 +18,7 @@ SYMBOLS = "# SGo"  # wall, free, start, goal, path: 0..4 are written so
 FREE_TOO = "."  # a free cell for those whose editor drops spaces
 COMMENT = ";"  # not #, which is a wall
 SIDES = 4, 64  # least and most rows or columns
+WALLS = "#█▓▒■"
 CHARACTERS = "# (wall), space or . (free), S (start), G or E (goal), o (path)"
 # What other programs write; 0 and 1, and * for a wall, only where no # is.
 ALWAYS = {
@@ -36,9 +37,9 @@ ALWAYS = {
 }
 WITHOUT_WALLS = {"1": "#", "0": " ", "*": "#"}
 _KNOWN = {*SYMBOLS, *ALWAYS, *WITHOUT_WALLS}
-_FRAME = re.compile(r"\s*[┌├└╔╠╚+][─═┬┼┴┐┤┘╗╣╝╦╬╩+ -]*\s*")
-_FRAMED = re.compile(r"\s*[│║](.*)[│║]\s*")
-_SPLIT = re.compile(r"\s*[│║]\s{2,}[│║]\s*")
+_FRAME = re.compile(r"\s*[┌├└╔╠╚+][─═┬┼┴┐┤┘╗╣╝╦╬╩┌├└╔╠╚+ -]*\s*")
+_FRAMED = re.compile(r"\s*[│║|](.*)[│║|]\s*")
+_SPLIT = re.compile(r"\s*[│║|]\s{2,}[│║|]\s*")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _LONGEST = 70  # lines of nested lists that are waited for
 
@@ -67,7 +68,7 @@ class MazeText:
             found = list(self.bare(iter(enumerate(rows, 1)), ""))
             if len(found) == 1 and not found[0].error:
                 return self._numbers(str(found[0].question).split("\n"))
-        return self._numbers([row for row in rows if row] if len(rows) != (self.size or (0,))[0] else rows)
+        return self._numbers(rows)
 
     def size_of(self, value: Any) -> tuple[int, int] | None:
         """Rows and columns of a maze; None where it is none."""
@@ -95,6 +96,7 @@ class MazeText:
             if (framed := _FRAMED.fullmatch(text)) is not None:
                 parts = _SPLIT.split(framed[1])
                 text = parts[0] if len(parts) <= 2 else text
+            text = _joined(text)
             if text.lstrip().startswith(self.comment):
                 yield from self._drawn(drawing, name)
             elif not text.strip():
@@ -147,23 +149,27 @@ class MazeText:
                     return first.ljust(height * width), (fields[1].strip('"') or None) if len(fields) > 1 else None
                 if len(fields) > 1 and len(first) > 2 * width:
                     return first, fields[1].strip('"') or None
-            elif _is_square(first) and not drawing:
+            elif not drawing and (_is_square(first) or _is_square(first := _squared(first))):
                 return first, (fields[1].strip('"') or None) if len(fields) > 1 else None
         return None
 
     def _is_row(self, text: str, drawing: Sequence[Numbered]) -> bool:
         width = self.size[1] if self.size else len(drawing[0][1]) if drawing else 0
         known = sum(sign in _KNOWN for sign in text)
+        cells = len(text.strip())
         if known == len(text):
-            return len(text.strip()) > 3 or bool(drawing) or (len(text) > 3 and not _LETTERS.search(text))
-        walls = sum(sign in "#█▓▒■. " for sign in text)
-        return 4 * known >= 3 * len(text) and 2 * walls > len(text) and (len(text) in (width, width + 1) or not width)
+            least = 3 if any(sign in WALLS for sign in text) else 4
+            return bool(drawing) or cells >= least or (len(text) > 3 and not _LETTERS.search(text))
+        if cells > 3 and not _LETTERS.search(text) and all(sign in _KNOWN for sign in text if sign.isalnum()):
+            return True  # signs of another kind: reading will say which is none
+        usual = sum(sign in WALLS + ". " for sign in text)
+        return 4 * known >= 3 * len(text) and 2 * usual > len(text) and (len(text) in (width, width + 1) or not width)
 
     def _waits(self, drawing: Sequence[Numbered]) -> bool:
         """Whether a drawing before an empty line has but one of S and G, so that it may go on after it."""
         text = "".join(line for _, line in drawing)
         ends = ("S" in text or "s" in text, any(goal in text for goal in "GgEe"))
-        return sum(ends) == 1 and " " in text and bool(drawing[-1][1])
+        return sum(ends) == 1 and FREE_TOO not in text and bool(drawing[-1][1])
 
     def _is_damaged(self, text: str) -> bool:
         """Whether a line that is no maze was meant as one, rather than as a remark."""
@@ -175,6 +181,7 @@ class MazeText:
         drawing.clear()
         while lines and not lines[-1]:
             lines.pop()
+            numbers.pop()
         if not lines:
             return
         together = "".join(lines)
@@ -255,7 +262,7 @@ def is_maze_line(line: str) -> bool:
     """Whether a line is plainly of a maze: signs of mazes alone, a wall or a start or goal among them."""
     text = line.strip()
     signs = set(text)
-    return len(text) > 3 and signs <= _KNOWN and bool(signs & set("#█▓▒■Ss")) and len(signs) > 1
+    return len(text) > 3 and signs <= _KNOWN and bool(signs & set(WALLS + "Ss")) and len(signs) > 1
 
 
 def bad_character(character: str, i: int, width: int) -> str:
@@ -266,7 +273,7 @@ def bad_character(character: str, i: int, width: int) -> str:
 
 def _translated(cells: str, height: int, width: int) -> str:
     """The cells in SYMBOLS; raises PuzzleError naming the first that is none."""
-    signs: Mapping[str, str] = ALWAYS if any(wall in cells for wall in "#█▓▒■") else {**ALWAYS, **WITHOUT_WALLS}
+    signs: Mapping[str, str] = ALWAYS if any(wall in cells for wall in WALLS) else {**ALWAYS, **WITHOUT_WALLS}
     found = "".join(signs.get(cell, cell) for cell in cells)
     for i, sign in enumerate(found):
         if sign not in SYMBOLS:
@@ -279,6 +286,21 @@ def _is_square(text: str) -> bool:
     return isqrt(len(text)) ** 2 == len(text) >= SIDES[0] ** 2 and _ends(text) and set(text) <= _KNOWN
 
 
+def _squared(text: str) -> str:
+    """A maze in a line with the spaces that were cut off at its end, as many as it lacks of a square."""
+    side = isqrt(max(len(text) - 1, 0)) + 1
+    return text.ljust(side * side) if " " in text and side * side - len(text) < side else text
+
+
+def _joined(text: str) -> str:
+    """The line without commas, semicolons or tabs, where each of its signs stands between such."""
+    for delimiter in ",;\t":
+        fields = text.strip().split(delimiter)
+        if len(fields) >= SIDES[0] and all(len(field.strip()) <= 1 for field in fields):
+            return "".join(field.strip() or " " for field in fields)
+    return text
+
+
 def _ends(text: str) -> bool:
     """Whether one start and one goal stand in the text."""
     starts = text.count("S") + text.count("s")
@@ -286,22 +308,30 @@ def _ends(text: str) -> bool:
 
 
 def _undented(rows: list[str], size: tuple[int, int] | None) -> list[str]:
-    """The rows without spaces that all of them begin with, where they are too long by those."""
-    if size is None or len(rows) != size[0] or min(map(len, rows), default=0) == 0:
+    """The rows without spaces that all of them begin with, where they are too long by those, or no square for them."""
+    height, width = size or (len(rows), len(rows))
+    if len(rows) != height or height < SIDES[0] or min(map(len, rows), default=0) == 0:
         return rows
     margin = min(len(row) - len(row.lstrip(" ")) for row in rows)
-    excess = max(len(row.rstrip(" ")) for row in rows) - size[1]
+    excess = max(len(row.rstrip(" ")) for row in rows) - width
     return [row[excess:] for row in rows] if 0 < excess <= margin else rows
 
 
 def _close(rows: list[str], size: tuple[int, int] | None) -> list[str]:
-    """The rows without the spaces between their cells, where every cell has one behind it, as in our own boards."""
+    """The rows with one sign for each cell, where every cell has a space behind it, as in our own boards, or is two
+    signs wide."""
     if size is not None and rows and max(map(len, rows)) <= size[1]:
         return rows
     stripped = [row.strip() for row in rows]
     spread = len(rows) > 1 and all(len(row) > 6 and len(row) % 2 and not row[1::2].strip() for row in stripped)
     spread = spread and all(" " not in row[::2] for row in stripped) and len(set(map(len, stripped))) == 1
-    return [row[::2] for row in stripped] if spread else rows
+    if spread:
+        return [row[::2] for row in stripped]
+    wide = [row.ljust(len(row) + len(row) % 2) for row in rows]
+    doubled = len(rows) > 3 and all(
+        row[i] == row[i + 1] or (row[i].isalpha() and row[i + 1] in " .") for row in wide for i in range(0, len(row), 2)
+    )
+    return [row[::2] for row in wide] if doubled else rows
 
 
 def _filled(rows: Sequence[str], width: int, *, pad: bool) -> list[str]:

@@ -113,7 +113,7 @@ def signs_of_lists(rows: Sequence[Any], sizes: Sequence[int]) -> str:
     signs = [sign_of(cell) for cell in cells]
     if None in signs:  # one other sign may stand for all blanks
         odd = {cell for cell, sign in zip(cells, signs, strict=True) if sign is None}
-        if len(odd) > 1 or "." in signs:
+        if len(odd) > 1 or "." in signs or any(map(str.isdigit, odd.pop())):
             i = signs.index(None)
             raise PuzzleError(bad_character(cells[i], i, len(rows) if len(cells) == len(rows) ** 2 else max(sizes)))
     return "".join(sign or "." for sign in signs)

@@ -84,7 +84,8 @@ class _Items:
             whole = token["number"].removesuffix(".")
             return int(whole) if whole.lstrip("+-").isdigit() else float(whole)
         if token["text"]:
-            return _ESCAPED.sub(_unescaped, token["text"][1:-1])
+            text = _ESCAPED.sub(_unescaped, token["text"][1:-1])
+            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # halves of a character joined
         if token["sign"] in ("[", "("):
             return self._list("]" if token["sign"] == "[" else ")")
         if token["sign"] == "...":

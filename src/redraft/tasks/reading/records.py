@@ -135,7 +135,8 @@ def column_error(header: Sequence[str]) -> str:
 def _table(lines: _Lines, name: str, notation: Notation | None) -> Iterator[Record] | None:
     """The rows of a CSV, where its header comes next; None, with nothing taken away, where there is none.
 
-    Raises DataError for a header that names an answer or a rating, but no question; without a notation, for any other line, too.
+    Raises DataError for a header that names an answer or a rating, but no question; without a notation, for any other
+    line, too.
     """
     number, head = lines.seen[0]
     delimiters: Sequence[str] = DELIMITERS
@@ -175,8 +176,8 @@ def _rows(
         except csv.Error as error:
             raise DataError(f"{place}: not CSV ({error})") from None
         begun = start + reader.line_num + 1
-        if not any(map(str.strip, row)) and len(row) < max(2, len(header)):
-            continue
+        if not any(map(str.strip, row)) or [field.strip() for field in row] == header:
+            continue  # an empty row, or the header of another table below
         if len(row) != len(header):
             if comment and row[0].lstrip().startswith(comment):
                 continue

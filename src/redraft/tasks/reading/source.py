@@ -122,9 +122,9 @@ def _wide(head: bytes) -> str | None:
     pairs = len(head) // 2
     if pairs >= 2:
         first, second = head[0 : 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
-        if not first and second > 0.7 * pairs:
+        if 10 * first <= pairs < 2 * second:
             return "utf-16-le"
-        if not second and first > 0.7 * pairs:
+        if 10 * second <= pairs < 2 * first:
             return "utf-16-be"
     return None
 
