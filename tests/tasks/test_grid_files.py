@@ -11,7 +11,7 @@ import pytest
 from redraft.errors import DataError, PuzzleError
 from redraft.tasks import Puzzle
 from redraft.tasks.base import OUTSIDE
-from redraft.tasks.grid_files import Pair, pairs
+from redraft.tasks.grid_files import Pair, files_of, pairs
 from redraft.tasks.grid_survey import Survey, encode, place_of, sorted_symbols
 from redraft.tasks.grids import Grids, GridSpec
 
@@ -135,6 +135,16 @@ def test_symbols_outside_a_stated_alphabet(write: Write) -> None:
     with pytest.raises(DataError) as error:
         Survey(alphabet=("a", "b")).add(file)
     assert str(error.value) == f"{file}, line 3: input: row 2, column 2: 'x' is not in the alphabet a b"
+
+
+def test_hidden_files_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("input,output\nab,ba\n")
+    for name in ("._a.csv", ".DS_Store", ".hidden.json"):
+        (tmp_path / name).write_bytes(b"\0\5\x16\7")
+    assert files_of(tmp_path) == [tmp_path / "a.csv"]
+    (tmp_path / "a.csv").unlink()
+    with pytest.raises(DataError, match="no file in this folder ends in"):
+        files_of(tmp_path)
 
 
 def test_places_without_pairs(tmp_path: Path) -> None:

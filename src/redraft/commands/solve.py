@@ -130,6 +130,8 @@ def _solve(meant: Meant, entries: Entries, first: Sequence[Entry], args: Argumen
     opened = open_stepper(
         meant.weights, device=args.device, dtype=args.dtype, backend=args.backend, puzzles=max(1, len(first))
     )
+    if (remark := opened.table.alone(meant.weights)) is not None:
+        print(f"redraft solve: {remark}", file=sys.stderr)
     halt: HaltRule = "never" if args.no_halt else args.halt
     habits = opened.habits(halt).but(max_steps=args.max_steps, restart=args.restart, guess=args.guess)
     if args.guess and not (halt == "rules" and habits["restart"]):
