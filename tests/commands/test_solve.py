@@ -90,7 +90,7 @@ class TestOutput:
         assert status == 1 and err.startswith("1 of 2 solved")
         answer, other = out.splitlines()
         assert answer == ANSWERS[0]
-        assert other.startswith(f"# not solved: {NEVER} (after 16 steps, row 1 has")
+        assert other.startswith(f"# not solved: {NEVER} (after 16 steps, changes the given")
 
     def test_too_few_steps(self, run: Run, weights: Path) -> None:
         assert run("solve", QUESTIONS[2], "--weights", weights, "--max-steps", 2)[0] == 1
@@ -117,13 +117,13 @@ class TestOutput:
             "halt_probability": 0.952574,
             "message": "",
             "trace": [
-                {"draft": QUESTIONS[1].replace(".", "1"), "halt_probability": 0.047426},
+                {"draft": "1" * 16, "halt_probability": 0.047426},
                 {"draft": ANSWERS[1], "halt_probability": 0.952574},
             ],
         }
         assert (unsolved["status"], unsolved["draft"], "answer" in unsolved) == (
             "unsolved",
-            NEVER.replace(".", "1"),
+            "1" * 16,
             False,
         )
         assert unsolved["message"] and len(unsolved["trace"]) == 4
@@ -136,7 +136,7 @@ class TestOutput:
         assert err.rstrip().endswith(f", 1 cannot be solved, answers in {file}")
         solved, unsolved, error = csv.DictReader(io.StringIO(file.read_text()))
         assert (solved["status"], solved["answer"], solved["draft"], solved["steps"]) == ("solved", ANSWERS[1], "", "2")
-        assert (unsolved["status"], unsolved["answer"], unsolved["draft"]) == ("unsolved", "", NEVER.replace(".", "1"))
+        assert (unsolved["status"], unsolved["answer"], unsolved["draft"]) == ("unsolved", "", "1" * 16)
         assert (error["status"], error["answer"], error["message"]) == ("error", "", "expected 16 characters, got 2")
         assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.csv", "weights"]
 
@@ -165,7 +165,7 @@ class TestOutput:
         assert out.count("┌") == 4
         assert out.rstrip().endswith("solved in 3 steps, checked by the rules")
         status, out, _ = run("solve", NEVER, "--weights", weights, "--watch", "--max-steps", "1")
-        assert status == 1 and "not solved in 1 step; the last draft: row 1 has" in out
+        assert status == 1 and "not solved in 1 step; the last draft: changes the given" in out
 
     def test_on_a_terminal_few_puzzles_are_drawn(
         self, run: Run, weights: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from dataclasses import dataclass
@@ -48,6 +49,10 @@ class Arguments:
     answer is right."""
     alphabet: Annotated[str | None, tyro.conf.arg(metavar="SYMBOLS")] = None
     """Grids: the symbols there are, together or divided by commas; those found in the pairs if not given."""
+    blank: Annotated[str | None, tyro.conf.arg(metavar="SYMBOL")] = None
+    """Grids: the symbol of cells to fill in; found without it where answers never hold it and keep all other cells."""
+    shape: Annotated[str | None, tyro.conf.arg(metavar="HxW")] = None
+    """Grids: rows and columns that grids written in a single row are folded into, such as 3x3."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Grids: at most so many pairs of SOURCE (the first ones)."""
     allow_contradictions: bool = False
@@ -69,7 +74,7 @@ NAMED = ("arc1", "arc2")
 ONLY = {
     "grids": (
         *("name", "test", "test_share", "symmetries", "scopes", "checker"),
-        *("alphabet", "limit", "allow_contradictions"),
+        *("alphabet", "blank", "shape", "limit", "allow_contradictions"),
     ),
     "arc": ("concept", "views", "canvas", "allow_leaks"),
 }
@@ -137,11 +142,20 @@ def _grids(args: Arguments) -> list[str]:
         symmetries=args.symmetries,
         scopes=args.scopes,
         checker=args.checker,
+        blank=args.blank,
+        shape=None if args.shape is None else _shape(args.shape),
         limit=args.limit,
         allow_contradictions=args.allow_contradictions,
         tell=lambda doing: print(f"{doing} …", file=sys.stderr, flush=True),
     )
     return built.lines()
+
+
+def _shape(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9]\d*)[x,]([1-9]\d*)", text.replace(" ", "").replace("×", "x"))
+    if found is None:
+        raise ConfigError(f"--shape: expected rows and columns such as 3x3, got {text!r}")
+    return int(found[1]), int(found[2])
 
 
 def _symbols(text: str) -> tuple[str, ...]:

@@ -52,8 +52,8 @@ class Built:
         found = [
             f"{spec.name}: {self.rows:,} pairs of grids of {size}",
             f"alphabet: {' '.join(spec.alphabet)} ({len(spec.alphabet)} symbols)",
-            f"blank: {spec.blank or 'none'}; symmetries: {', '.join(spec.symmetries) or 'none'}; "
-            f"checker: {spec.checker or 'none'}",
+            f"symmetries: {', '.join(spec.symmetries) or 'none'}; checker: {spec.checker or 'none'}"
+            + (f"; cells to fill: {spec.blank}" if spec.blank else ""),
             f"train: {self.train:,} pairs, test: {self.test:,}, split by {self.groups:,} groups",
         ]
         if self.duplicates:

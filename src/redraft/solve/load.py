@@ -63,12 +63,14 @@ class Opened:
         Raises WeightsError where the card makes no sense.
         """
         told = self.card.get("solve", {})
-        usual = Habits()._asdict()
+        # Puzzles of one's own that a checker judges: restarts find more of them, sooner (docs/own-puzzles.md).
+        own = isinstance(self.task, dict) and self.task.get("checker") is not None
+        usual = (Habits(max_steps=64, restart=4) if own else Habits())._asdict()
         if not isinstance(told, dict) or any(
             type(told.get(name, value)) is not type(value) for name, value in usual.items()
         ):
             raise WeightsError(f"card: solve: expected values like {usual}, got {told!r}")
-        return Habits(**{name: told[name] for name in usual if name in told}) if halt == "rules" else Habits()
+        return Habits(**(usual | {name: told[name] for name in usual if name in told})) if halt == "rules" else Habits()
 
 
 def load(

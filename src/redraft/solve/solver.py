@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, Literal, get_args
 
@@ -65,7 +65,7 @@ class _Slot:
 
     number: int
     question: Grid
-    given: NDArray[np.bool_] | None  # cells (H, W) that the question fills in, where there are others to be filled
+    given: NDArray[np.bool_]  # cells (H, W) that the question fills in, where others are to be filled
     parts: int = 0  # of steps, spent in all
     given_up: int = 0  # tries
     guesses: list[Guess] = field(default_factory=list)  # for tries to come, in the order of need
@@ -174,7 +174,7 @@ class Solver:
             started_at = perf_counter()
             state, draft = self.stepper.step(state)
             batch.took(len(slots), perf_counter() - started_at)
-            grids = self._with_givens(self.task.decode(draft.tokens), slots)
+            grids = self.task.decode(draft.tokens)
             done, failed = self._advance(slots, grids, draft)
             for row in np.flatnonzero(done):
                 yield slots[row].number, self._answer(slots[row], grids[row], draft.halt_logit[row])
@@ -188,15 +188,17 @@ class Solver:
 
     def _slot(self, number: int, question: Grid) -> _Slot:
         token = self.task.open_token
-        given = None if token is None else (self.task.encode(question) != token).reshape(question.shape)
+        given = np.zeros(question.shape, bool)
+        if token is not None:
+            given = (self.task.encode(question) != token).reshape(question.shape)
         return _Slot(number=number, question=question, given=given)
 
-    def _with_givens(self, grids: NDArray[np.int8], slots: list[_Slot]) -> NDArray[np.int8]:
+    def _with_givens(self, slots: Sequence[_Slot], grids: NDArray[np.int8]) -> NDArray[np.int8]:
         """Drafts (B, H, W) with the givens as the question has them, where it has such: they are known, after all."""
-        for grid, slot in zip(grids, slots, strict=True):
-            if slot.given is not None:
-                np.copyto(grid, slot.question, where=slot.given)
-        return grids
+        if self.task.open_token is None:
+            return grids
+        pairs = zip(slots, grids, strict=True)
+        return np.stack([np.where(slot.given, slot.question, grid) for slot, grid in pairs])
 
     def _start(self, slots: list[_Slot]) -> State:
         """The state of puzzles that are begun, or begun again."""
@@ -229,7 +231,8 @@ class Solver:
         if self.halt == "head":
             done |= draft.margin > self.enough
         elif self.halt == "rules":
-            done |= self.task.check_many(np.stack([slot.question for slot in slots]), grids)
+            questions = np.stack([slot.question for slot in slots])
+            done |= self.task.check_many(questions, self._with_givens(slots, grids))
         failed = ~done & (spent % (self.restart * self.parts) == 0) if self.restart else np.zeros_like(done)
         for row in np.flatnonzero(failed):
             slots[row].given_up += 1
@@ -239,11 +242,18 @@ class Solver:
                 slots[row].trace.append(TraceStep(grid=grids[row], halt_probability=probability))
         return done, failed
 
-    def _answer(self, slot: _Slot, grid: Grid, logit: float) -> Answer:
+    def _answer(self, slot: _Slot, draft: Grid, logit: float) -> Answer:
+        """The answer that the last draft is, its givens put right where that makes it one."""
+        grid = self._with_givens([slot], draft[None])[0]
+        verdict = self.task.check(slot.question, grid)
+        if self.task.judges and not verdict:
+            grid, verdict = draft, self.task.check(slot.question, draft)
+        if slot.trace and grid is not draft:
+            slot.trace[-1] = replace(slot.trace[-1], grid=grid)
         return Answer(
             question=slot.question,
             grid=grid,
-            verdict=self.task.check(slot.question, grid),
+            verdict=verdict,
             steps=-(-slot.parts // self.parts),
             tries=slot.given_up + 1,
             halt_probability=_sigmoid(logit),
