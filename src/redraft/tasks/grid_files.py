@@ -15,6 +15,7 @@ from redraft.tasks.grid_text import LIST, Rows, rows_of
 from redraft.tasks.reading import literals
 from redraft.tasks.reading.puzzles import nothing_in, rating_of, records_of
 from redraft.tasks.reading.records import Numbered, Record
+from redraft.tasks.reading.source import STDIN
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".csv.gz", ".jsonl.gz", ".json.gz", ".parquet")
 EXPECTED = "expected pairs of grids in a CSV, JSONL or JSON file with input and output, or a folder of such files"
@@ -35,6 +36,8 @@ class Pair(NamedTuple):
 
 def files_of(source: Path) -> list[Path]:
     """The file, or the files of a folder that may hold pairs, by name; raises DataError where there are none."""
+    if str(source) == STDIN or (source.exists() and not source.is_file() and not source.is_dir()):
+        raise DataError(f"{source}: pairs are read twice, which a pipe cannot be; save them to a file first")
     if not source.is_dir():
         return [source]
     files = sorted(each for each in source.iterdir() if each.name.lower().endswith(ENDINGS) and each.is_file())
