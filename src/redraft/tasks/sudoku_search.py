@@ -304,7 +304,7 @@ def solve(grid: NDArray[np.integer], limit: int = 2) -> tuple[int, NDArray[np.in
 
 
 class Counter:
-    """Counts the solutions of one grid after another, from any thread: interpreted at first, compiled where many come."""
+    """Counts the solutions of one grid after another, in any thread: interpreted at first, compiled where many come."""
 
     MANY = 256  # grids whose searches take as long as loading the compiled kernel does
 
