@@ -14,8 +14,10 @@ MOST_LINES = 360
 FOUNDATION: dict[str, tuple[str, ...]] = {
     "errors": (),
     "config": ("errors",),
+    "contents": ("errors",),
     "files": ("errors",),
     "naming": ("errors",),
+    "trust": ("contents", "errors", "files", "naming"),
     "scopes": ("errors",),
     "memory": (),
 }
@@ -67,7 +69,10 @@ NEVER = {
     "data": ("torch", "safetensors", "tyro"),
     "errors": ("torch", "numpy", "tyro", "rich"),
     "config": ("torch", "numpy", "tyro", "rich"),
+    "contents": ("torch", "numpy", "tyro", "rich"),
     "files": ("torch", "numpy", "tyro", "rich"),
+    "naming": ("torch", "numpy", "tyro", "rich"),
+    "trust": ("torch", "numpy", "tyro", "rich"),
     "weights": ("torch", "numpy", "tyro", "rich"),
     "cli": ("torch", "numpy", "tyro", "rich"),
     "core": ("numpy", "tyro", "rich", "safetensors"),

@@ -9,6 +9,7 @@ from importlib import import_module
 
 from redraft import __version__
 from redraft.errors import RedraftError
+from redraft.trust import asked_for, trusting
 
 # name: (module with a function `run(arguments) -> exit status`, what it does)
 COMMANDS = {
@@ -67,7 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"redraft: unknown command {name!r}; known: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     try:
-        status = int(import_module(COMMANDS[name][0]).run(rest))
+        with trusting(asked_for(rest)):
+            status = int(import_module(COMMANDS[name][0]).run(rest))
         sys.stdout.flush()  # here, where a reader who has gone away is expected
         return status
     except RedraftError as error:

@@ -29,3 +29,7 @@ class ConfigError(RedraftError):
 
 class WeightsError(RedraftError):
     """Weights that are missing, damaged, or do not fit their configuration."""
+
+
+class TrustError(RedraftError):
+    """A file that would have code run which nobody has consented to."""

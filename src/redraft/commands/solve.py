@@ -15,7 +15,7 @@ import tyro
 from rich.console import Console
 
 from redraft.commands.answers import NOT_JUDGED, done, draw, plain, print_results, to_csv
-from redraft.commands.arguments import parse
+from redraft.commands.arguments import Trusted, parse
 from redraft.commands.progress import progress
 from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
 from redraft.files import require_place, write_text
@@ -79,6 +79,7 @@ class Arguments:
     redraft export wrote), or what fits."""
     json: bool = False
     """Prints one JSON object a puzzle, drafts included."""
+    trust: Trusted = False
 
 
 def run(arguments: list[str]) -> int:

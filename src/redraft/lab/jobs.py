@@ -14,6 +14,7 @@ from redraft.lab.pool import Pool
 from redraft.lab.transfer import require_movable
 from redraft.tasks import get_task
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
+from redraft.trust import given, names_in
 
 TEST = "test"  # in a result: the run's own test data
 
@@ -41,6 +42,7 @@ class Job:
     seconds: float | None = None
     threads: int = 1
     device: str = "auto"
+    trust: bool | Sequence[str] = ()  # what its process may run of the code that files name, as in `redraft.trust`
 
     def to_json(self) -> str:
         """The job on one line."""
@@ -77,7 +79,7 @@ def make_jobs(plan: Plan, pool: Pool, runs: Sequence[Run], *, threads: int, devi
 
     Raises ConfigError where a folder holds another run, or where a model does not fit the grids it is to be judged on.
     """
-    found = []
+    found, consent = [], given()
     for run in runs:
         pool.require_same(run)
         for exam in exams(plan, run.row).values():
@@ -96,6 +98,7 @@ def make_jobs(plan: Plan, pool: Pool, runs: Sequence[Run], *, threads: int, devi
                         seconds=run.seconds,
                         threads=threads,
                         device=device,
+                        trust=consent if consent is True else sorted(consent | names_in(run_to_dict(run.config))),
                     ),
                 )
             )

@@ -16,7 +16,8 @@ from redraft.lab.plot import plot_rows
 from redraft.lab.pool import LOCK, Pool, locked
 from redraft.lab.table import markdown
 from redraft.models.io import read_json
-from redraft.train.config import run_from_dict
+from redraft.train.config import run_from_dict, run_to_dict
+from redraft.trust import names_in, require_consent
 
 RESULTS, TABLE, PLOTS = "results.json", "table.md", ("plot.svg", "plot.png")
 
@@ -31,6 +32,7 @@ def earlier_seeds(plan: Plan, pool: Pool) -> tuple[int, ...]:
         return ()
     found = read_json(folder / RESULTS)
     try:
+        require_consent(folder / RESULTS, found["base"], trust=names_in(run_to_dict(plan.base)))
         seeds, rows, base = tuple(found["seeds"]), dict(found["rows"]), run_from_dict(found["base"], where="base")
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{folder / RESULTS}: damaged ({error!r}); move {folder} away") from error

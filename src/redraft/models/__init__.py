@@ -70,5 +70,5 @@ def model_class(kind: str) -> type[ModelConfig]:
         return MODELS[kind]
     found = named(kind, what="a model's configuration")
     if not (isinstance(found, type) and issubclass(found, ModelConfig)):
-        raise ConfigError(f"{kind}: expected a subclass of redraft.models.ModelConfig")
+        raise ConfigError(f"{kind}: expected a subclass of redraft.models.ModelConfig, got {type(found).__name__}")
     return found

@@ -18,6 +18,7 @@ from redraft.solve.onnx_stepper import GRAPH, OnnxStepper, open_session, read_ex
 from redraft.solve.solver import SURE, HaltRule, Solver
 from redraft.solve.stepper import Stepper
 from redraft.tasks import get_task
+from redraft.trust import trusting
 
 if TYPE_CHECKING:
     from redraft.models import Model
@@ -80,6 +81,7 @@ def load(
     guess: bool | None = None,
     batch_size: BatchSize = "auto",
     trace: bool = True,
+    trust: bool = False,
 ) -> Solver:
     """A solver with the named weights (`sudoku-6x6`) or with those in a folder; see `Solver` for the options.
 
@@ -87,9 +89,10 @@ def load(
 
     `device`, `dtype` and `backend` are those of `open_stepper`; it is not known here how many puzzles will come, so for
     thousands of them name the backend `torch`. Raises WeightsError naming the weights that ship, where there are none
-    of that name.
+    of that name, and TrustError where they name code (`module:NAME`): `trust=True` has it imported and run, with all
+    it may do to this machine (docs/trust.md).
     """
-    opened = open_stepper(weights, device=device, dtype=dtype, backend=backend)
+    opened = open_stepper(weights, device=device, dtype=dtype, backend=backend, trust=trust)
     return Solver(
         opened.stepper,
         get_task(opened.task),
@@ -102,7 +105,13 @@ def load(
 
 
 def open_stepper(
-    weights: str | Path, *, device: str = "auto", dtype: str = "auto", backend: str = "auto", puzzles: int = 1
+    weights: str | Path,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    backend: str = "auto",
+    puzzles: int = 1,
+    trust: bool = False,
 ) -> Opened:
     """Weights ready to run.
 
@@ -115,7 +124,13 @@ def open_stepper(
             which runs what `redraft export` wrote, by ONNX Runtime on the CPU; or `auto`, which takes what there is,
             and NumPy where it can, torch is not in use already, and the work is small.
         puzzles: about how many will be solved.
+        trust: whether code that the weights name may be run; see `trust.py`.
     """
+    with trusting(trust):
+        return _open(weights, device, dtype, backend, puzzles)
+
+
+def _open(weights: str | Path, device: str, dtype: str, backend: str, puzzles: int) -> Opened:
     for name, value, known in (("dtype", dtype, Precision), ("backend", backend, Backend)):
         if value not in get_args(known):
             raise ConfigError(f"{name}: expected one of {', '.join(get_args(known))}, got {value!r}")
@@ -218,13 +233,13 @@ def task_of(weights: str | Path) -> str | dict[str, Any]:
         return open_weights(folder).task  # tells more of what is wrong
 
 
-def open_weights(weights: str | Path, *, dtype: str = "float32") -> Weights:
-    """The weights as a PyTorch model; see `find_weights` for their name."""
+def open_weights(weights: str | Path, *, dtype: str = "float32", trust: bool = False) -> Weights:
+    """The weights as a PyTorch model; see `find_weights` for their name, and `trust.py` for `trust`."""
     from redraft.models.io import load_weights
 
     folder = find_weights(weights)
     require_weights(folder)
-    return load_weights(folder, dtype=dtype)
+    return load_weights(folder, dtype=dtype, trust=trust)
 
 
 def find_weights(weights: str | Path) -> Path:

@@ -5,7 +5,6 @@ What this does not know, or finds damaged, is an error here, and then a matter f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.config import from_dict
+from redraft.contents import parse_json, read_object
 from redraft.errors import ConfigError, WeightsError
 from redraft.solve.numpy_equivariant import EquivariantShape, NumpyEquivariant
 from redraft.solve.numpy_model import NumpyModel, NumpyTRM, Shape
+from redraft.trust import require_consent
 
 KINDS: dict[str, tuple[type[Any], Callable[[Any, Mapping[str, NDArray[np.generic]]], NumpyModel]]] = {
     "trm": (Shape, NumpyTRM),
@@ -45,17 +46,19 @@ class Description:
 
 
 def describe(folder: Path) -> Description:
-    """Reads `config.json`; raises WeightsError where it is not one that `save_weights` writes."""
+    """Reads `config.json`; raises WeightsError where it is not one that `save_weights` writes.
+
+    Raises TrustError where it names code that nobody has consented to, see `trust.py`.
+    """
     file = folder / "config.json"
-    try:
-        meta = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{file}: cannot be read ({error})") from error
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+    meta = read_object(file, WeightsError)
+    if meta.get("format") != FORMAT:
         raise WeightsError(f"{file}: expected an object of format {FORMAT}")
     if not isinstance(meta.get("task"), str | dict) or not isinstance(meta.get("model"), dict):
         raise WeightsError(f"{file}: expected a task and a model")
-    card = dict(meta.get("card") or {})
+    if not isinstance(card := meta.get("card") or {}, dict):
+        raise WeightsError(f"{file}: card: expected an object")
+    require_consent(file, meta)
     return Description(task=meta["task"], card=card, model=meta["model"], onnx=meta.get("onnx"))
 
 
@@ -89,7 +92,7 @@ def read_tensors(file: Path) -> dict[str, NDArray[np.generic]]:
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > len(content) - 8:
         raise ValueError("the header is cut off")
-    header, data = json.loads(content[8 : 8 + length]), memoryview(content)[8 + length :]
+    header, data = parse_json(content[8 : 8 + length]), memoryview(content)[8 + length :]
     if not isinstance(header, dict):
         raise ValueError("the header is no object")
     return {name: _tensor(name, entry, data) for name, entry in header.items() if name != "__metadata__"}
