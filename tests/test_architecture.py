@@ -13,6 +13,7 @@ MOST_LINES = 360
 # What everyone may import, and what these may import of one another.
 FOUNDATION: dict[str, tuple[str, ...]] = {
     "errors": (),
+    "arrays": ("errors",),
     "config": ("errors",),
     "contents": ("errors",),
     "files": ("errors",),

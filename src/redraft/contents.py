@@ -34,15 +34,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_json(file: Path, error: type[RedraftError], *, expected: str = "") -> Any:
-    """What a JSON file holds; raises `error`, which says what was `expected` where there is no such file."""
+    """What a JSON file holds; raises `error`, which says what was `expected` where there is none to read."""
     try:
         with file.open("rb") as opened:
             text = opened.read(MOST + 1)
         if len(text) > MOST:
             raise ValueError(f"more than {MOST >> 20} MB")
         return parse_json(text)
-    except FileNotFoundError:
-        raise error(f"{file}: no such file" + (f"; expected {expected}" if expected else "")) from None
     except OSError as problem:
         hint = f"; expected {expected}" if expected else ""
         raise error(f"{file}: {problem.strerror or problem}{hint}") from problem

@@ -91,15 +91,13 @@ def function(path: str, *parameters: str, what: str) -> Callable[..., Any]:
 
 
 def origin(path: str) -> str | None:
-    """The file or folder that the module of `module:NAME` would come from; None where there is none. Runs nothing."""
+    """Where the module of `module:NAME` would come from, a file or folders; None where there is none. Runs nothing."""
     top = path.partition(":")[0].partition(".")[0]
-    found = None
+    places: list[str] = []
     with _current_folder(), suppress(ImportError, ValueError, AttributeError):
-        found = importlib.util.find_spec(top)
-    if found is None:
-        return None
-    places = [place for place in (found.origin, *(found.submodule_search_locations or ())) if place]
-    return os.path.realpath(places[0]) if places else None
+        if found := importlib.util.find_spec(top):  # of a namespace package all folders, which it looks up anew here
+            places = [found.origin] if found.origin else list(found.submodule_search_locations or ())
+    return os.pathsep.join(map(os.path.realpath, places)) or None
 
 
 @contextmanager

@@ -76,19 +76,25 @@ def names_in(values: Any) -> set[str]:
 
 def require_consent(file: Path, values: Any, *, trust: Trust = ()) -> None:
     """Raises TrustError where the values of a file name code that nobody has consented to; `trust` adds to consent."""
+    wanted = code_named(values)
     with trusting(trust):
         known = given()
-    if known is True:
+    if known is True or not wanted:
         return
     known = known.union(remembered_names(file))
-    if unknown := [(what, name) for what, name in code_named(values) if name not in known]:
-        wanted = " and ".join(f"{what} {name}" for what, name in unknown)
+    if unknown := [(what, name) for what, name in wanted if name not in known]:
+        named = " and ".join(f"{what} {_shown(name)}" for what, name in unknown)
         moved = "".join(
-            f"; when this was written, {name} came from {there}, now it would from {now}"
+            f"; when this was written, {_shown(name)} came from {there}, now it would from {now}"
             for _, name in unknown
             if (there := _note(file).get(name)) and (now := origin(name))
         )
-        raise TrustError(f"{file} wants to run {wanted}{moved}; if you trust it, add --trust (in Python: trust=True)")
+        raise TrustError(f"{file} wants to run {named}{moved}; if you trust it, add --trust (in Python: trust=True)")
+
+
+def _shown(name: str) -> str:
+    """A name as it is; what is none may hold anything, as control characters or pages of text, and is quoted."""
+    return name if NAME.fullmatch(name) and len(name) <= 200 else repr(name[:80])
 
 
 def remember(file: Path, *values: Any) -> None:

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.arrays import read_array
 from redraft.contents import read_object
 from redraft.errors import DataError
 from redraft.tasks.views import Views
@@ -149,16 +149,8 @@ def _task(file: Path, meta: dict[str, Any], *, trust: bool = False) -> str | dic
 
 
 def _read_array(file: Path, mmap: bool | None) -> NDArray[Any]:
-    try:
-        mapped = file.stat().st_size >= MAPPED if mmap is None else mmap
-        array = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror or error}") from error
-    except (ValueError, EOFError, BadZipFile) as error:
-        raise DataError(f"{file}: damaged or not an array ({error})") from error
-    if not isinstance(array, np.ndarray):
-        raise DataError(f"{file}: expected one array, got several")
-    return array
+    mapped = (file.is_file() and file.stat().st_size >= MAPPED) if mmap is None else mmap
+    return read_array(file, DataError, mapped=mapped)
 
 
 @contextmanager

@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from redraft.data.build import task_of
 from redraft.errors import RedraftError
 from redraft.lab.plan import Plan, Run
 from redraft.lab.pool import Pool
 from redraft.lab.transfer import require_movable
+from redraft.solve import load
 from redraft.tasks import get_task
+from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
 from redraft.trust import given, names_in
 
@@ -88,6 +91,7 @@ def make_jobs(plan: Plan, pool: Pool, runs: Sequence[Run], *, threads: int, devi
             except RedraftError as error:
                 raise type(error)(f"suite {plan.suite.name}, row {run.row!r}: {error}") from error
         if not is_done(run, plan, pool.result(run)):
+            _require_consent(run, pool)
             found.append(
                 (
                     run,
@@ -103,3 +107,10 @@ def make_jobs(plan: Plan, pool: Pool, runs: Sequence[Run], *, threads: int, devi
                 )
             )
     return found
+
+
+def _require_consent(run: Run, pool: Pool) -> None:
+    """Raises TrustError where the data or the weights that a run begins with name code without consent."""
+    task_of(run.config.task, run.config.data.train)
+    if run.config.init is not None and not (pool.of(run) / STATE).exists():
+        load.task_of(run.config.init)

@@ -130,7 +130,10 @@ def require_fit(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor
 
 def read_json(file: Path) -> dict[str, Any]:
     """The JSON object in a file; raises WeightsError where there is none."""
-    return read_object(file, WeightsError, expected="a folder with config.json and model.safetensors")
+    expected = "a folder with config.json and model.safetensors"
+    if not file.exists():
+        raise WeightsError(f"{file}: no such file; expected {expected}")
+    return read_object(file, WeightsError, expected=expected)
 
 
 def digest(model: Model, *, about: str = "") -> str:

@@ -63,10 +63,9 @@ class Shape:
         values = read_yaml(file, WeightsError) if file.is_file() else {}
         if not isinstance(values, dict):
             raise WeightsError(f"{file}: expected the keys of a configuration, as the published trainer writes them")
-        arch = values.get("arch", values)
 
         def number(name: str, least: int = 1) -> int | None:
-            value = within(arch, name)
+            value = within(values, "arch", name) or within(values, name)
             if value in (None, "", "~", "null"):
                 return None
             if not (isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value) and int(value) >= least):

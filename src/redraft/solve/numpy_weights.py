@@ -76,7 +76,7 @@ def read_model(folder: Path, description: Description) -> NumpyModel:
     file = folder / "model.safetensors"
     try:
         return model_class(shape, whole_tables(read_tensors(file)))
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, MemoryError) as error:
         raise WeightsError(f"{file}: cannot be read ({error})") from error
     except WeightsError as error:
         raise WeightsError(f"{file}: {error}") from error
