@@ -17,7 +17,7 @@ from redraft.config import from_dict, to_dict
 from redraft.contents import read_object
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.files import replacing, write_text
-from redraft.models import Model, ModelConfig, build_model, model_class, model_kind
+from redraft.models import MODELS, Model, ModelConfig, build_model, model_class, model_kind
 from redraft.models.base import DTYPES
 from redraft.models.tables import pack_tables, unpack_tables
 from redraft.trust import remember, require_consent
@@ -95,10 +95,25 @@ def load_weights(folder: str | Path, *, dtype: str = "float32", trust: bool = Fa
         raise WeightsError(f"{file}: no such file") from None
     except (SafetensorError, OSError, ValueError, KeyError, IndexError) as error:
         raise WeightsError(f"{file}: damaged or not a safetensors file ({error})") from error
-    model = build_model(config)
-    require_fit(model.state_dict(), tensors, f"{file}: ")
+    model = _built(config, tensors, file)
     model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     return Weights(model=model.eval(), task=meta["task"], card=card)
+
+
+def _built(config: ModelConfig, tensors: dict[str, torch.Tensor], file: Path) -> Model:
+    """The model that these tensors of a file are for; raises WeightsError where they are of another shape.
+
+    Of a model of this package that is known before memory is taken, however large the configuration says it is.
+    """
+    try:
+        if type(config) in MODELS.values():
+            with torch.device("meta"):
+                require_fit(build_model(config).state_dict(), tensors, f"{file}: ")
+        model = build_model(config)
+    except ConfigError as error:
+        raise ConfigError(f"{file.parent / 'config.json'}: {error}") from error
+    require_fit(model.state_dict(), tensors, f"{file}: ")
+    return model
 
 
 def model_config(values: Any, *, where: str) -> ModelConfig:

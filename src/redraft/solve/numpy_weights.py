@@ -76,7 +76,7 @@ def read_model(folder: Path, description: Description) -> NumpyModel:
     file = folder / "model.safetensors"
     try:
         return model_class(shape, whole_tables(read_tensors(file)))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, MemoryError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise WeightsError(f"{file}: cannot be read ({error})") from error
     except WeightsError as error:
         raise WeightsError(f"{file}: {error}") from error
@@ -99,6 +99,8 @@ def read_tensors(file: Path) -> dict[str, NDArray[np.generic]]:
 
 
 def _tensor(name: str, entry: Mapping[str, Any], data: memoryview) -> NDArray[np.generic]:
+    if not isinstance(entry, dict):
+        raise ValueError(f"tensor {name} is not described")
     dtype, shape, (start, stop) = entry["dtype"], entry["shape"], entry["data_offsets"]
     if dtype not in DTYPES:
         raise ValueError(f"tensor {name} is of dtype {dtype}, expected one of {', '.join(DTYPES)}")
@@ -111,10 +113,13 @@ def _tensor(name: str, entry: Mapping[str, Any], data: memoryview) -> NDArray[np
 
 
 def whole_tables(tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-    """The same tensors with every packed puzzle table whole again; see `models.tables`."""
+    """The same tensors with every packed puzzle table whole again, see `models.tables`; raises as `read_tensors`."""
     whole = {name: tensor for name, tensor in tensors.items() if "@" not in name}
     for name in (key.removesuffix("@length") for key in tensors if key.endswith("@length")):
         rows, values = tensors[f"{name}@rows"], tensors[f"{name}@values"]
-        whole[name] = np.zeros((int(tensors[f"{name}@length"]), values.shape[1]), values.dtype)
+        try:
+            whole[name] = np.zeros((int(tensors[f"{name}@length"]), values.shape[1]), values.dtype)
+        except (MemoryError, OverflowError) as error:
+            raise ValueError(f"table {name} is too large ({error})") from error
         whole[name][rows] = values
     return whole
