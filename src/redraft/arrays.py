@@ -40,8 +40,12 @@ def unpack(content: bytes, names: Collection[str]) -> dict[str, NDArray[Any]]:
         if size > MOST:
             raise ValueError(f"it would unpack to {size / 2**30:.1f} GiB")
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in names}
+            found = {name: arrays[name] for name in names}
     except ValueError:
         raise
     except Exception as problem:  # of a dozen kinds, as above
         raise ValueError(f"{problem}" or type(problem).__name__) from problem
+    for name, array in found.items():
+        if not isinstance(array, np.ndarray):  # a file of another kind, of which numpy gives the bytes
+            raise ValueError(f"{name} is no array")
+    return found

@@ -33,14 +33,19 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def content_of(file: Path, most: int = MOST) -> bytes:
+    """What a file holds; raises OSError where it cannot be read, ValueError where it is longer than `most` bytes."""
+    with file.open("rb") as opened:
+        content = opened.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"more than {most >> 10:,} kB")
+    return content
+
+
 def read_json(file: Path, error: type[RedraftError], *, expected: str = "") -> Any:
     """What a JSON file holds; raises `error`, which says what was `expected` where there is none to read."""
     try:
-        with file.open("rb") as opened:
-            text = opened.read(MOST + 1)
-        if len(text) > MOST:
-            raise ValueError(f"more than {MOST >> 20} MB")
-        return parse_json(text)
+        return parse_json(content_of(file, MOST))
     except OSError as problem:
         hint = f"; expected {expected}" if expected else ""
         raise error(f"{file}: {problem.strerror or problem}{hint}") from problem
@@ -71,11 +76,7 @@ def read_yaml(file: Path, error: type[RedraftError]) -> Any:
     import yaml
 
     try:
-        with file.open("rb") as opened:
-            text = opened.read(MOST_YAML + 1)
-        if len(text) > MOST_YAML:
-            raise ValueError(f"more than {MOST_YAML >> 10} kB")
-        return yaml.load(text, Loader=yaml.BaseLoader)
+        return yaml.load(content_of(file, MOST_YAML), Loader=yaml.BaseLoader)
     except OSError as problem:
         raise error(f"{file}: {problem.strerror or problem}") from problem
     except RecursionError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 # either way on one thread, and importing torch 2.5 s, so two threads make up for it after about 1,300 puzzles, and many
 # after 800: this is 390 of them. One puzzle of a full-size model (1e10) is for torch, which shares a product out.
 MOST_WORK = 10**10
+
+MOST_PARTS = 10_000  # runs of a graph that make a step
 
 Backend = Literal["auto", "torch", "numpy", "onnx"]
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
@@ -169,7 +172,13 @@ def _open_onnx(folder: Path) -> Opened:
         raise ConfigError(f"{folder}: holds no {GRAPH} for the backend onnx; redraft export writes one")
     described = describe(folder)
     exported = read_exported(folder, described.onnx)
-    stepper = OnnxStepper(open_session(folder / GRAPH), exported)
+    session = open_session(folder / GRAPH)
+    told = [*exported.positions, len(exported.y)]
+    shapes = [list(each.shape[1:]) for each in session.get_inputs() if each.name in ("y", "z")]
+    if exported.parts > MOST_PARTS or any(shape != told for shape in shapes):
+        found = f"{exported.parts} parts and states of {told}"
+        raise WeightsError(f"{folder / 'config.json'}: onnx: {reprlib.repr(found)} are not those of {folder / GRAPH}")
+    stepper = OnnxStepper(session, exported)
     return Opened(stepper=stepper, device="cpu", task=described.task, card=described.card)
 
 

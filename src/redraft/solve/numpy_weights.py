@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.config import from_dict
-from redraft.contents import parse_json, read_object
+from redraft.contents import content_of, parse_json
 from redraft.errors import ConfigError, WeightsError
 from redraft.solve.numpy_equivariant import EquivariantShape, NumpyEquivariant
 from redraft.solve.numpy_model import NumpyModel, NumpyTRM, Shape
@@ -51,8 +51,11 @@ def describe(folder: Path) -> Description:
     Raises TrustError where it names code that nobody has consented to, see `trust.py`.
     """
     file = folder / "config.json"
-    meta = read_object(file, WeightsError)
-    if meta.get("format") != FORMAT:
+    try:
+        meta = parse_json(content_of(file))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{file}: cannot be read ({error})") from error
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise WeightsError(f"{file}: expected an object of format {FORMAT}")
     if not isinstance(meta.get("task"), str | dict) or not isinstance(meta.get("model"), dict):
         raise WeightsError(f"{file}: expected a task and a model")
