@@ -27,6 +27,7 @@ def test_json_in_any_of_its_encodings(tmp_path: Path, encoding: str) -> None:
         ('{"ä": 1}'.encode("latin-1"), "can't decode"),
         (b"[" * 10**6, "nested too deep"),
         (b'{"a":' * 10**5, "nested too deep"),
+        (b'["\\ud800"]', "surrogates not allowed"),
         (b"[" + b"1" * 5000 + b"]", "4300 digits"),
         (b'{"a": {"b": 1, "b": 2}}', "the key 'b' is there twice"),
     ],

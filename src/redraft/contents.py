@@ -15,11 +15,16 @@ MOST_YAML = 256 << 10  # bytes; PyYAML takes seconds for more
 def parse_json(text: str | bytes) -> Any:
     """The value of a JSON text, in any of its encodings, with or without a byte-order mark.
 
-    Raises ValueError, and nothing else, for what is none: also for values nested too deep, and for objects that have a
-    key twice, which two readers may understand differently.
+    Raises ValueError, and nothing else, for what is none: also for values nested too deep, for halves of characters,
+    which cannot be written again, and for objects with a key twice, which two readers may understand differently.
     """
     try:
-        return json.loads(text, object_pairs_hook=_object)
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text))
+        value = json.loads(text, object_pairs_hook=_object)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # raises UnicodeEncodeError, a ValueError
+        return value
     except RecursionError:
         raise ValueError("nested too deep") from None
 

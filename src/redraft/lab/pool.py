@@ -71,7 +71,12 @@ def require_same(folder: Path, config: RunConfig) -> None:
 
 def read_result(folder: Path) -> dict[str, Any] | None:
     """What the finished run in a folder came to; None before that."""
-    return read_json(folder / RESULT) if (folder / RESULT).exists() else None
+    if not (folder / RESULT).exists():
+        return None
+    result = read_json(folder / RESULT)
+    if not isinstance(result.get("tests"), dict):
+        raise ConfigError(f"{folder / RESULT}: damaged; remove it and its run")
+    return result
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:
