@@ -17,6 +17,7 @@ FOUNDATION: dict[str, tuple[str, ...]] = {
     "config": ("errors",),
     "contents": ("errors",),
     "files": ("errors",),
+    "formats": (),
     "naming": ("errors",),
     "trust": ("contents", "errors", "files", "naming"),
     "scopes": ("errors",),

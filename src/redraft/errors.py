@@ -33,3 +33,7 @@ class WeightsError(RedraftError):
 
 class TrustError(RedraftError):
     """A file that would have code run which nobody has consented to."""
+
+
+class DataWarning(UserWarning):
+    """Input that was read, but may not have been meant as it was: the command prints it and goes on."""
