@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from redraft.commands.arguments import parse
+from redraft.commands.arguments import Trusted, parse
 from redraft.errors import ConfigError
 from redraft.export import require_export
 
@@ -27,6 +27,7 @@ class Arguments:
     """New puzzles on which graph and model are compared before anything is written."""
     seed: int = 20261127
     """Of these puzzles."""
+    trust: Trusted = False
 
 
 def run(arguments: list[str]) -> int:

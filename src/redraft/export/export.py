@@ -22,6 +22,7 @@ from redraft.models.io import FORMAT, Weights
 from redraft.solve.onnx_stepper import GRAPH, Exported, OnnxStepper, open_session
 from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
+from redraft.trust import remember
 
 MOST_LOSS = 0.005  # share of the puzzles that a graph may solve less than its model
 
@@ -96,5 +97,6 @@ def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, told
         "export": told,
     }
     write_text(folder / "config.json", json.dumps(described, indent=2) + "\n")
+    remember(folder / "config.json", described)
     with replacing(folder / GRAPH) as partial:  # the last: without it the folder is none to solve with
         partial.write_bytes(graph.read_bytes())
