@@ -8,7 +8,8 @@ import pytest
 
 from redraft.errors import ConfigError, RedraftError
 from redraft.lab.plan import Plan
-from redraft.lab.pool import MARK, Pool, locked, note_failure, write_result
+from redraft.lab.pool import MARK, Pool, note_failure, write_result
+from redraft.locks import locked
 from redraft.train.config import run_to_dict
 
 

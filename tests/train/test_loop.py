@@ -197,7 +197,7 @@ def test_a_run_is_not_resumed_on_other_examples(
 
 
 def test_a_run_is_not_started_over_another(trainer: MakeTrainer) -> None:
-    trainer("run")
+    trainer("run").save()
     with pytest.raises(ConfigError, match="holds a run already; resume it with --resume"):
         trainer("run")
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import DataError
+from redraft.files import partial_of
 from redraft.tasks.views import Views
 
 VIEWS = "views.npz"
@@ -155,12 +156,17 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists():
         raise DataError(f"{folder}: already exists; name another folder")
-    partial = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_of(folder)
+    partial.mkdir()
     try:
         yield partial
-        partial.rename(folder)
+        try:
+            partial.rename(folder)
+        except OSError:
+            if folder.exists():  # made by another process meanwhile
+                raise DataError(f"{folder}: already exists; name another folder") from None
+            raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -1,0 +1,60 @@
+"""What asks a run to stop with a checkpoint: Ctrl-C, `kill`, a terminal that is closed, a queue whose time is up."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+# The second of one of these acts as usual. They are heeded even where they are ignored, as a shell has background jobs
+# ignore SIGINT: who sends one means it.
+_REPEATED = ("SIGINT", "SIGTERM")
+# These come from queues and terminals, often twice, and are only ever asked for once. Ignored ones stay so (`nohup`).
+_NOTICES = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGBREAK")
+
+
+@contextmanager
+def stop_on_signal(at_once: Callable[[], bool] = lambda: False) -> Iterator[Callable[[], bool]]:
+    """Within it, a signal only asks to stop after the step; a second Ctrl-C or SIGTERM acts as usual.
+
+    Yields whether one has come. `at_once` is asked when one comes whether what is being done can be given up, which
+    KeyboardInterrupt then does.
+    """
+    asked = False
+    before: dict[int, Any] = {}
+
+    def ask(number: int, frame: Any) -> None:
+        nonlocal asked
+        asked = True
+        name = signal.Signals(number).name
+        if name in _REPEATED:
+            signal.signal(number, _usual(number, before[number]))
+        how = "stopping after this step"
+        how = f"{how}; press Ctrl-C again to stop now" if name == "SIGINT" else f"{name}: {how}"
+        with suppress(OSError, RuntimeError):  # nobody reads it, or it has come in the middle of another line
+            print(how, file=sys.stderr, flush=True)
+        if at_once():
+            raise KeyboardInterrupt
+
+    try:
+        for name in (*_REPEATED, *_NOTICES):
+            number = getattr(signal, name, None)  # Windows has few of them
+            if number is not None and (name in _REPEATED or signal.getsignal(number) is not signal.SIG_IGN):
+                before[number] = signal.signal(number, ask)
+    except ValueError:  # not in the main thread: signals go elsewhere
+        yield lambda: False
+        return
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def _usual(number: int, handler: Any) -> Any:
+    """What a signal does that is not waited for, whose handler was this one."""
+    if callable(handler):
+        return handler
+    return signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
