@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, TextIO
 
 from redraft.errors import RedraftError
 
@@ -23,8 +23,8 @@ def prepare() -> None:
             with suppress(OSError):
                 _redirect(number)
     sys.stdin = sys.stdin or _Closed()
-    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (as long as the process)
-    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -47,6 +47,11 @@ def settle(status: int) -> int:
             with suppress(OSError):
                 _redirect(stream.fileno())  # so that the interpreter can write the rest as it ends
     return status
+
+
+def _nowhere() -> TextIO:
+    # not to be closed: it lives as long as the process, whose end would otherwise be the time for a warning
+    return open(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8", closefd=False)
 
 
 def _redirect(number: int) -> None:

@@ -65,8 +65,9 @@ def _fit(table: Table, to: Console) -> bool:
     if spare < 0:
         return False
     if spare < sum(most - least for least, most in ranges):
-        for column, (least, most) in zip(table.columns, ranges, strict=True):
-            column.width = least + min(spare, most - least)
+        wanting = sorted(zip(table.columns, ranges, strict=True), key=lambda each: each[1][1] - each[1][0])
+        for left, (column, (least, most)) in zip(range(len(wanting), 0, -1), wanting, strict=True):
+            column.width = least + min(spare // left, most - least)
             spare -= column.width - least
     return True
 

@@ -19,7 +19,7 @@ from redraft.commands.arguments import parse
 from redraft.data.build import open_source, store_folder, task_of
 from redraft.data.store import Store
 from redraft.device import choose_device, own_device
-from redraft.errors import ConfigError, DataError
+from redraft.errors import ConfigError
 from redraft.evaluate.judge import in_brief, judge, unseen
 from redraft.models.io import count_parameters
 from redraft.recipes import RECIPES, get_recipe, shrunk
@@ -31,7 +31,7 @@ from redraft.tasks.grids import Grids
 from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_to_dict, with_table
 from redraft.train.fast import Facts, fast_choices
-from redraft.train.folder import BEST, LAST, data_of, find_run, own_run, path_from
+from redraft.train.folder import BEST, LAST, data_in, find_run, own_run, path_from
 from redraft.train.log import Display, MetricsFile, Reporter, open_tracker, require_tracker
 from redraft.train.loop import Evaluate, Outcome, Trainer, open_run
 from redraft.train.memory import need_of
@@ -104,7 +104,7 @@ def run(arguments: list[str]) -> int:
     name, *rest = [argument for argument in arguments if argument != "--tiny"] or ["-"]
     if name.startswith("-"):
         raise ConfigError(f"the recipe comes first: redraft train RECIPE [options]; known: {', '.join(RECIPES)}")
-    size, rest = _taken(rest, "--size", what="nano, tiny or paper")
+    size, rest = _taken(rest, "--size", what="a value")
     recipe = _recipe(name, size=size, tiny="--tiny" in arguments)
 
     def parsed(config: RunConfig) -> Arguments:
@@ -201,7 +201,7 @@ def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> i
     device = own_device(choose_device(args.device))
     with processes(device) as group, own_run(folder, group):
         console = terminal.console(stderr=True, quiet=not group.first)
-        task, data, test = _read(config, folder, console) if resume else _read(config, None, console)
+        task, data, test = _read(config, folder if resume else None, console)
         config = with_table(config, data.num_puzzle_ids)
         trainer = Trainer(
             config,
@@ -220,25 +220,18 @@ def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> i
         return _conclude(outcome, config, task, console)
 
 
-def _read(config: RunConfig, folder: Path | None, console: Console) -> tuple[Task, Store, Store]:
-    """A run's task, and what it is trained on and judged by; of a run that is resumed from a folder, wherever it lies.
+def _read(config: RunConfig, run: Path | None, console: Console) -> tuple[Task, Store, Store]:
+    """A run's task, and what it is trained on and judged by; `run` is the folder of one that is resumed.
 
     Raises DataError.
     """
     train, test = config.data.train, config.data.test
-    if folder is not None:
-        train, test = data_of(folder, train), data_of(folder, test)
+    if run is not None:
+        train, test = data_in(run, train, flag="--data.train"), data_in(run, test, flag="--data.test")
     console.print(f"reading {train} and {test} …", highlight=False, soft_wrap=True)
-    doing = "train"
-    try:
-        task = task_of(config.task, train)
-        data = open_source(task, train, split="train", limit=config.data.train_limit)
-        doing = "test"
-        return task, data, unseen(task, test, trained_on=data, limit=config.data.test_limit)
-    except DataError as error:
-        if folder is None:
-            raise
-        raise DataError(f"{error}; if it was moved, name its place with --data.{doing} PATH") from error
+    task = task_of(config.task, train)
+    data = open_source(task, train, split="train", limit=config.data.train_limit)
+    return task, data, unseen(task, test, trained_on=data, limit=config.data.test_limit)
 
 
 def _announce(trainer: Trainer, test: Store, console: Console, *, resumed: bool) -> None:

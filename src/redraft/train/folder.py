@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from redraft.errors import ConfigError, WeightsError
+from redraft.errors import ConfigError, DataError, WeightsError
 from redraft.files import OURS, SAFETENSORS, sweep, write_text
 from redraft.locks import holder, locked
 from redraft.models.io import read_json
@@ -77,21 +78,30 @@ def run_values(folder: Path) -> dict[str, Any]:
     return {name: value for name, value in read_json(folder / CONFIG).items() if name != STARTED}
 
 
-def data_of(folder: Path, source: str) -> str:
-    """Where a run's data lies: as its path says from here, or from where the run was started, or else as it says."""
+def data_in(folder: Path, source: str, *, flag: str) -> str:
+    """Where a run's data lies: as its path says from here, or from where the run was started.
+
+    Raises DataError naming the flag that says where it lies otherwise.
+    """
+    if _exists(source):
+        return source
     started = read_json(folder / CONFIG).get(STARTED)
-    if not Path(source).exists() and isinstance(started, str):
-        there = Path(os.path.relpath(folder.resolve() / started)) / source
-        return str(there) if there.exists() else source
-    return source
+    there = Path(os.path.normpath(folder.resolve() / started / source)) if isinstance(started, str) else Path(source)
+    if not there.exists():
+        raise DataError(f"{source}: no such file or folder; if it was moved, name its place with {flag} PATH")
+    return str(there)
 
 
 def path_from(folder: Path, source: str) -> str:
     """A path named here as the run in a folder is to keep it: so that it means the same from where it was started."""
     started = read_json(folder / CONFIG).get(STARTED)
-    if not Path(source).exists() or (isinstance(started, str) and (folder / started).resolve() == Path.cwd().resolve()):
-        return source
-    return str(Path(source).resolve())
+    here = isinstance(started, str) and (folder.resolve() / started).resolve() == Path.cwd().resolve()
+    return str(Path(source).resolve()) if Path(source).exists() and not here else source
+
+
+def _exists(source: str) -> bool:
+    """Whether there is such a file or folder, or none is meant, as by `make:100@1`."""
+    return Path(source).exists() or re.match(r"[a-z]{2,}:", source) is not None
 
 
 def find_run(path: Path) -> Path:
