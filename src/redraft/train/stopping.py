@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -32,9 +33,7 @@ def stop_on_signal(at_once: Callable[[], bool] = lambda: False) -> Iterator[Call
         if name in _REPEATED:
             signal.signal(number, _usual(number, before[number]))
         how = "stopping after this step"
-        how = f"{how}; press Ctrl-C again to stop now" if name == "SIGINT" else f"{name}: {how}"
-        with suppress(OSError, RuntimeError):  # nobody reads it, or it has come in the middle of another line
-            print(how, file=sys.stderr, flush=True)
+        _say(f"{how}; press Ctrl-C again to stop now" if name == "SIGINT" else f"{name}: {how}")
         if at_once():
             raise KeyboardInterrupt
 
@@ -51,6 +50,15 @@ def stop_on_signal(at_once: Callable[[], bool] = lambda: False) -> Iterator[Call
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def _say(line: str) -> None:
+    """Prints a line to standard error from within a signal handler, if there is anybody to read it."""
+    with suppress(OSError, ValueError):
+        try:
+            print(line, file=sys.stderr, flush=True)
+        except RuntimeError:  # the signal has come while another line was being written
+            os.write(sys.stderr.fileno(), f"{line}\n".encode())
 
 
 def _usual(number: int, handler: Any) -> Any:
