@@ -49,6 +49,19 @@ def test_one_process_at_a_time(tmp_path: Path, tiny: RunConfig) -> None:
     assert names(tmp_path / "run") == {CONFIG}
 
 
+def test_all_processes_of_a_run_are_refused_alike(tmp_path: Path) -> None:
+    """Only the first asks for the lock; the others hear from it what has come of that."""
+
+    class Second(Processes):
+        def from_first(self, value: object) -> object:
+            return "process 5"
+
+    refused = pytest.raises(ConfigError, match="is being trained by process 5")
+    with refused, own_run(tmp_path / "run", Second(rank=1, world=2)):
+        raise AssertionError
+    assert not names(tmp_path)
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, ConfigError])
 def test_a_new_run_that_fails_before_a_checkpoint_leaves_nothing(
     tmp_path: Path, tiny: RunConfig, error: type[BaseException]

@@ -250,6 +250,12 @@ def _announce(trainer: Trainer, test: Store, console: Console, *, resumed: bool)
         if not (trainer.folder / STATE).exists():
             begins = "no checkpoint yet: starting at step 0"
         console.print(begins, highlight=False)
+    console.print(
+        "exact: puzzles that are right in every cell, in training of those that have halted since the last line; "
+        "halts after: supervision steps",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def conduct(
