@@ -41,14 +41,14 @@ class _Cache:
     def load_overload(self, signature: Any, target: Any) -> Any:
         try:
             return self._numba.load_overload(signature, target)
-        except Exception:  # of a damaged file anything can come
+        except Exception:  # a damaged file can raise anything
             return None
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
         with suppress(Exception):
             try:
                 self._numba.save_overload(signature, compiled)
-            except Exception:  # of a damaged index too, which is then begun afresh
+            except Exception:  # for instance a damaged index: start a new one
                 self._numba.flush()
                 self._numba.save_overload(signature, compiled)
 
@@ -58,9 +58,9 @@ def _checked_file() -> type[Any]:
     caching = import_module("numba.core.caching")
 
     class CheckedFile(caching.IndexDataCacheFile):  # type: ignore[misc, name-defined]
-        """A cache whose files say for which code and arguments they are, and show when they are damaged.
+        """A cache whose files name the code and arguments they are for, and carry a checksum.
 
-        Numba's index and the files it names are written one after the other: those of two processes may be mixed up.
+        Numba writes its index and the files named there one after the other, so those of two processes may be mixed up.
         """
 
         def save(self, key: Any, data: Any) -> None:

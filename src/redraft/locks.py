@@ -42,7 +42,7 @@ def locked(file: Path, *, wait: bool = False) -> Iterator[bool]:
 
 
 def holder(file: Path) -> str:
-    """The process that has the lock, `process 123 on HOST`; `another process` where the file does not say."""
+    """The process that has the lock, as `process 123 on HOST`; `another process` where the file does not name it."""
     with suppress(OSError, ValueError):
         process, host = file.read_text(encoding="utf-8").split()
         return f"process {int(process)}" + ("" if host == socket.gethostname() else f" on {host}")

@@ -12,11 +12,11 @@ from redraft.errors import RedraftError
 
 
 def prepare() -> None:
-    """Gives the place of a closed stream to one that loses what is written to it, or says that it cannot be read.
+    """Replaces closed streams: output by one that discards what is written, input by one that raises RedraftError.
 
-    What standard error cannot show is lost, for it is only for show; letters that a terminal has not become `?`.
+    Standard error discards what it cannot write, as it is only for show. Characters that a terminal lacks become `?`.
     """
-    for number in range(3):  # else the next file that is opened gets the number, and what others write to a stream
+    for number in range(3):  # or else the next file to be opened gets the number, and what libraries write there
         try:
             os.fstat(number)
         except OSError:
@@ -38,24 +38,24 @@ def prepare() -> None:
 
 
 def settle(status: int) -> int:
-    """Writes what the streams still hold, and returns the exit status: as given, or 141 or 2 where that fails."""
+    """Flushes the streams; the exit status, which is 141 or 2 where that fails."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError as error:
             status = 141 if isinstance(error, BrokenPipeError) else status or 2
             with suppress(OSError):
-                _redirect(stream.fileno())  # so that the interpreter can write the rest as it ends
+                _redirect(stream.fileno())  # so that the interpreter's own flush at its end succeeds
     return status
 
 
 def _nowhere() -> TextIO:
-    # not to be closed: it lives as long as the process, whose end would otherwise be the time for a warning
+    # the descriptor stays open as long as the process: closing it at the end would raise a ResourceWarning
     return open(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8", closefd=False)
 
 
 def _redirect(number: int) -> None:
-    """Has a descriptor lead to nowhere."""
+    """Connects a descriptor to the null device."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     if nowhere != number:
         os.dup2(nowhere, number)
@@ -63,8 +63,10 @@ def _redirect(number: int) -> None:
 
 
 class _Lossy(io.FileIO):
-    """A file that loses what cannot be written, as on a full disk or a terminal that is gone; not so a pipe without
-    a reader, who wants no more."""
+    """A file that discards what cannot be written, as on a full disk or a terminal that is gone.
+
+    A pipe without a reader is an error all the same: nobody wants the rest.
+    """
 
     def write(self, data: Any) -> int:
         try:

@@ -11,17 +11,17 @@ from rich.progress import Progress, ProgressColumn
 from rich.table import Column, Table
 from rich.text import Text
 
-WIDE = 100_000  # columns, where there is no terminal: a program may read it
-LEAST = 20  # columns below which a terminal is left to break lines by itself
+WIDE = 100_000  # columns where there is no terminal
+LEAST = 20  # columns; a narrower terminal wraps lines by itself
 USUAL = 80
-COMPACT = (0, 1, 0, 0)  # padding of a table without lines
+COMPACT = (0, 1, 0, 0)  # padding of a table without rules
 
 
 class _Console(Console):
-    """One that leaves it to the command what to do where the reader of its output has gone away."""
+    """A console that raises BrokenPipeError where the reader of its output has gone away, instead of exiting."""
 
     def on_broken_pipe(self) -> None:
-        raise  # it is called while a BrokenPipeError is handled
+        raise  # called while a BrokenPipeError is handled
 
 
 def console(*, stderr: bool = False, quiet: bool = False) -> Console:
@@ -38,9 +38,9 @@ def console(*, stderr: bool = False, quiet: bool = False) -> Console:
 
 
 def print_table(table: Table, to: Console) -> None:
-    """Prints a table, its title above it: whole, without lines where it is too wide, or else a line a cell.
+    """Prints a table below its title: as it is, without rules where that is too wide, or else one line per cell.
 
-    Words may be broken off at spaces, but for columns with `no_wrap`.
+    Cells wrap at spaces, except in columns with `no_wrap`.
     """
     if table.title is not None:
         to.print(table.title, style="italic", highlight=False, markup=False, soft_wrap=True)
@@ -57,7 +57,7 @@ def print_table(table: Table, to: Console) -> None:
 
 
 def _fit(table: Table, to: Console) -> bool:
-    """Gives columns the widths at which all words are whole; False where there is no room for that."""
+    """Sets the widths of columns so that no word is broken; False where there is no room for that."""
     ranges = [_range(column, to) for column in table.columns]
     wide = to.options.update(max_width=WIDE)
     around = Measurement.get(to, wide, table).maximum - sum(most for _, most in ranges)
@@ -73,7 +73,7 @@ def _fit(table: Table, to: Console) -> bool:
 
 
 def _range(column: Column, to: Console) -> tuple[int, int]:
-    """The widths of a column's longest word and of its longest line; the latter twice where it may not be broken."""
+    """The least and the greatest useful width of a column: its longest word and its longest line."""
     wide = to.options.update(max_width=WIDE)
     sizes = [Measurement.get(to, wide, cell) for cell in (column.header, *column.cells)]
     most = max(size.maximum for size in sizes)
@@ -81,12 +81,12 @@ def _range(column: Column, to: Console) -> tuple[int, int]:
 
 
 def _stacked(table: Table, to: Console) -> Iterator[Text]:
-    """Each row as its first cell that says something, and below it a line for each other cell."""
+    """Each row as its first cell that is not empty, and below it a line per other cell."""
     names = [_line(column.header, to) for column in table.columns]
     width = max(len(name) for name in names)
     for cells in zip(*(column.cells for column in table.columns), strict=True):
-        said = [(name, line) for name, line in zip(names, (_line(cell, to) for cell in cells), strict=True) if line]
-        for number, (name, line) in enumerate(said):
+        filled = [(name, line) for name, line in zip(names, (_line(cell, to) for cell in cells), strict=True) if line]
+        for number, (name, line) in enumerate(filled):
             yield Text(f"{name} {line}".strip(), "bold") if number == 0 else Text(f"  {name:<{width}} {line}")
 
 
@@ -96,12 +96,12 @@ def _line(cell: RenderableType, to: Console) -> str:
 
 
 class Fitting(Progress):
-    """A display of progress that leaves out columns, the least needed first, where they do not all fit."""
+    """A progress display that leaves out columns, the least important first, where they do not all fit."""
 
     def __init__(
         self, *columns: ProgressColumn, spare: Sequence[ProgressColumn], to: Console, disable: bool = False
     ) -> None:
-        """`spare`: those of the columns that may be left out, in this order."""
+        """`spare`: the columns that may be left out, in this order."""
         self._all, self._spare, self._to = columns, tuple(spare), to
         super().__init__(*columns, console=to, transient=True, disable=disable)
 

@@ -119,7 +119,7 @@ def test_a_tracker_that_fails_is_left_out() -> None:
         tracker.report("train", step, {"loss": 1.0})
     tracker.close()
     assert seen == [1, 2]
-    assert out.getvalue() == "the tracker wandb fails, and is left out from here on: ConnectionError: offline\n"
+    assert out.getvalue() == "the tracker wandb failed and is no longer used: ConnectionError: offline\n"
 
 
 def test_one_that_fails_as_it_is_closed() -> None:

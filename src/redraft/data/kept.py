@@ -60,7 +60,7 @@ def _read(file: Path) -> Examples | None:
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             return Examples(**{name: arrays[name] for name in arrays.files})
-    except Exception:  # of a damaged file anything can come
+    except Exception:  # a damaged file can raise anything
         return None
 
 

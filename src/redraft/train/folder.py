@@ -1,4 +1,4 @@
-"""The folder of a run: found, kept from other processes, begun, and cleared away where nothing came of it."""
+"""The folder of a run: finding it, locking it, starting a run there, and cleaning up after a start that failed."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from redraft.train.processes import Processes
 
 CONFIG, LOCK = "config.json", "lock"
 BEST, LAST = "best", "last"
-STARTED = "started_in"  # what config.json says besides: the folder that relative paths start from, seen from the run's
+STARTED = "started_in"  # key of config.json beside the run's: the folder of relative paths, relative to the run's
 
 
 @contextmanager
 def own_run(folder: Path, group: Processes) -> Iterator[None]:
-    """Within it nobody else may train the run in a folder, which is made where there is none.
+    """Within it no other process may train the run in a folder, which is made where there is none.
 
-    Raises ConfigError where another process does. What a new run leaves when it fails before its first checkpoint is
-    deleted; that of one which was killed may be written over (`begin_run`).
+    Raises ConfigError where another process trains it. A new run that fails before its first checkpoint leaves nothing
+    behind; what is left of one that was killed may be overwritten (`begin_run`).
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()] if group.first else []
     new = not (folder / CONFIG).exists()
@@ -44,7 +44,7 @@ def own_run(folder: Path, group: Processes) -> Iterator[None]:
                     sweep(place, OURS, SAFETENSORS, older_than=0)
             try:
                 yield
-            except BrokenPipeError:  # the reader of our output went away: no fault of the run
+            except BrokenPipeError:  # no fault of the run, which can be resumed
                 raise
             except BaseException:
                 if group.first and new and not has_weights(folder):
@@ -57,7 +57,7 @@ def own_run(folder: Path, group: Processes) -> Iterator[None]:
 
 
 def begin_run(folder: Path, config: RunConfig) -> None:
-    """Writes a new run into a folder; raises ConfigError where it holds another that has come to a checkpoint."""
+    """Writes the configuration of a new run; raises ConfigError where the folder holds one with a checkpoint."""
     if (folder / CONFIG).exists() and (has_weights(folder) or not _is_start(read_json(folder / CONFIG))):
         raise ConfigError(f"{folder}: holds a run already; resume it with --resume, or choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,19 +69,20 @@ def begin_run(folder: Path, config: RunConfig) -> None:
 
 
 def change_run(folder: Path, config: RunConfig) -> None:
-    """Writes what a run has become, by values that may change as it is resumed."""
-    _write(folder, config, read_json(folder / CONFIG).get(STARTED))
+    """Writes the configuration of a run that is resumed, if its values have changed."""
+    if json.loads(json.dumps(run_to_dict(config))) != run_values(folder):
+        _write(folder, config, read_json(folder / CONFIG).get(STARTED))
 
 
 def run_values(folder: Path) -> dict[str, Any]:
-    """The run in a folder as `run_to_dict` gave it."""
+    """The run in a folder as plain values, as of `run_to_dict`."""
     return {name: value for name, value in read_json(folder / CONFIG).items() if name != STARTED}
 
 
 def data_in(folder: Path, source: str, *, flag: str) -> str:
-    """Where a run's data lies: as its path says from here, or from where the run was started.
+    """The path of a run's data, relative to the current folder or else to the one in which the run was started.
 
-    Raises DataError naming the flag that says where it lies otherwise.
+    Raises DataError naming the flag for a new path where there is nothing in either place.
     """
     if _exists(source):
         return source
@@ -93,14 +94,14 @@ def data_in(folder: Path, source: str, *, flag: str) -> str:
 
 
 def path_from(folder: Path, source: str) -> str:
-    """A path named here as the run in a folder is to keep it: so that it means the same from where it was started."""
+    """A path given now as `config.json` is to keep it: absolute, unless the run was started in the current folder."""
     started = read_json(folder / CONFIG).get(STARTED)
     here = isinstance(started, str) and (folder.resolve() / started).resolve() == Path.cwd().resolve()
     return str(Path(source).resolve()) if Path(source).exists() and not here else source
 
 
 def _exists(source: str) -> bool:
-    """Whether there is such a file or folder, or none is meant, as by `make:100@1`."""
+    """Whether there is such a file or folder, or the source is none, such as `make:100@1`."""
     return Path(source).exists() or re.match(r"[a-z]{2,}:", source) is not None
 
 
@@ -125,12 +126,12 @@ def find_run(path: Path) -> Path:
 
 
 def has_weights(folder: Path) -> bool:
-    """Whether a run has come to a checkpoint, or to weights worth keeping."""
+    """Whether there is a checkpoint, or weights worth keeping."""
     return any((folder / name).exists() for name in (STATE, BEST, LAST))
 
 
 def _holds_run(folder: Path) -> bool:
-    """Whether there is the configuration of a run, be it damaged; that of weights says in which format they are."""
+    """Whether there is the configuration of a run, even a damaged one; that of weights has the key `format`."""
     try:
         return "format" not in read_json(folder / CONFIG)
     except WeightsError:
@@ -147,7 +148,7 @@ def _write(folder: Path, config: RunConfig, started: Any) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Deletes what a run writes before its first checkpoint."""
+    """Deletes the files that a run writes before its first checkpoint."""
     for name in (CONFIG, METRICS):
         with suppress(OSError):
             (folder / name).unlink(missing_ok=True)

@@ -36,10 +36,10 @@ class Reporter(Protocol):
 
 
 class MetricsFile:
-    """Appends one JSON object a report; on resuming, reports from after the checkpoint are dropped.
+    """Appends one JSON object per report; on resuming, reports from after the checkpoint are dropped.
 
-    What cannot be written, as on a full disk, waits for the next report; `close` raises RedraftError where it could not
-    be written even then.
+    Lines that cannot be written, as on a full disk, wait for the next report; `close` raises RedraftError if they still
+    cannot be written.
     """
 
     def __init__(self, folder: Path, *, resumed_at: int) -> None:
@@ -113,11 +113,11 @@ class Display:
             figures = _figures(metrics)
             self._progress.update(self._task, completed=step, what=f"step {step}", **figures)
             if not self.console.is_terminal:
-                said, left = "  ".join(filter(None, figures.values())), _clock(metrics["seconds_left"])
-                self._print(f"step {step}/{self.total}  {said}  {left} left")
+                words, left = "  ".join(filter(None, figures.values())), _clock(metrics["seconds_left"])
+                self._print(f"step {step}/{self.total}  {words}  {left} left")
         else:
-            said = "  ".join(_EVALUATED.get(name, name + " {:.4g}").format(value) for name, value in metrics.items())
-            self._print(f"step {step}  evaluation  {said}")
+            words = "  ".join(_EVALUATED.get(name, name + " {:.4g}").format(value) for name, value in metrics.items())
+            self._print(f"step {step}  evaluation  {words}")
 
     def close(self) -> None:
         self._progress.stop()
@@ -154,7 +154,7 @@ def _clock(seconds: float) -> str:
 
 
 class Tracker:
-    """Passes reports on to an experiment tracker through its one logging call; once that fails, it is left out."""
+    """Passes reports on to an experiment tracker, until that fails once."""
 
     def __init__(
         self, log: Callable[[dict[str, float], int], Any], close: Callable[[], Any], *, name: str, console: Console
@@ -176,9 +176,9 @@ class Tracker:
             return
         try:
             call()
-        except Exception as error:  # whatever goes wrong there, the training does not depend on it
+        except Exception as error:  # whatever it is, training does not depend on it
             self._failed = True
-            line = f"the tracker {self._name} fails, and is left out from here on: {type(error).__name__}: {error}"
+            line = f"the tracker {self._name} failed and is no longer used: {type(error).__name__}: {error}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -198,7 +198,7 @@ def require_tracker(name: str) -> ModuleType:
 def open_tracker(name: str, folder: Path, config: dict[str, Any], console: Console) -> Tracker:
     """The tracker called `tensorboard`, `wandb` or `trackio`; raises ConfigError where it is missing or does not start.
 
-    What goes wrong later is a line on the console.
+    A later failure is printed to the console.
     """
     module = require_tracker(name)
     try:

@@ -120,10 +120,7 @@ class Trainer:
         self._reader_gone: BrokenPipeError | None = None
         self._evaluating = False
         if self.processes.first:
-            if not resume:
-                begin_run(folder, config)
-            elif open_run(folder) != config:
-                change_run(folder, config)
+            (change_run if resume else begin_run)(folder, config)
 
     def run(self, evaluate: Evaluate, reporters: list[Reporter], *, stop_after: float | None = None) -> Outcome:
         """Trains to the last step, or until interrupted or `stop_after` seconds; leaves a checkpoint in each case.
@@ -222,7 +219,7 @@ class Trainer:
         self._pass_on(reporters, lambda reporter: reporter.report("train", step, metrics))
 
     def _pass_on(self, reporters: list[Reporter], call: Callable[[Reporter], None]) -> None:
-        """Calls all reporters; that the reader of what one prints has gone away is kept in mind."""
+        """Calls all reporters, and notes where the reader of one's output has gone away."""
         for reporter in reporters:
             try:
                 call(reporter)
@@ -263,7 +260,7 @@ class Trainer:
         return True
 
     def _give_up_evaluation(self) -> bool:
-        """Whether an evaluation is going on; only once, so that what comes after it is not given up too."""
+        """Whether an evaluation is running; true only once, so that what follows is not given up too."""
         evaluating, self._evaluating = self._evaluating, False
         return evaluating
 

@@ -1,4 +1,4 @@
-"""What asks a run to stop with a checkpoint: Ctrl-C, `kill`, a terminal that is closed, a queue whose time is up."""
+"""Signals that ask a run to stop with a checkpoint: Ctrl-C, `kill`, a closed terminal, a queue whose time is up."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-# The second of one of these acts as usual. They are heeded even where they are ignored, as a shell has background jobs
-# ignore SIGINT: who sends one means it.
+# The second of these acts as usual. They count even where they are ignored: shells start background jobs with SIGINT
+# ignored, and `kill -INT` is meant all the same.
 _REPEATED = ("SIGINT", "SIGTERM")
-# These come from queues and terminals, often twice, and are only ever asked for once. Ignored ones stay so (`nohup`).
+# These come from queues and terminals, often twice, so a second one changes nothing. Ignored ones stay so (`nohup`).
 _NOTICES = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGBREAK")
 
 
@@ -20,8 +20,8 @@ _NOTICES = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGBREAK")
 def stop_on_signal(at_once: Callable[[], bool] = lambda: False) -> Iterator[Callable[[], bool]]:
     """Within it, a signal only asks to stop after the step; a second Ctrl-C or SIGTERM acts as usual.
 
-    Yields whether one has come. `at_once` is asked when one comes whether what is being done can be given up, which
-    KeyboardInterrupt then does.
+    Yields a function that returns whether one has come. `at_once` returns whether the work at hand can be given up, in
+    which case the signal also raises KeyboardInterrupt.
     """
     asked = False
     before: dict[int, Any] = {}
@@ -33,7 +33,7 @@ def stop_on_signal(at_once: Callable[[], bool] = lambda: False) -> Iterator[Call
         if name in _REPEATED:
             signal.signal(number, _usual(number, before[number]))
         how = "stopping after this step"
-        _say(f"{how}; press Ctrl-C again to stop now" if name == "SIGINT" else f"{name}: {how}")
+        _print(f"{how}; press Ctrl-C again to stop now" if name == "SIGINT" else f"{name}: {how}")
         if at_once():
             raise KeyboardInterrupt
 
@@ -52,17 +52,17 @@ def stop_on_signal(at_once: Callable[[], bool] = lambda: False) -> Iterator[Call
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-def _say(line: str) -> None:
-    """Prints a line to standard error from within a signal handler, if there is anybody to read it."""
+def _print(line: str) -> None:
+    """Prints a line to standard error from a signal handler, if that is possible."""
     with suppress(OSError, ValueError):
         try:
             print(line, file=sys.stderr, flush=True)
-        except RuntimeError:  # the signal has come while another line was being written
+        except RuntimeError:  # the signal came while another line was being written
             os.write(sys.stderr.fileno(), f"{line}\n".encode())
 
 
 def _usual(number: int, handler: Any) -> Any:
-    """What a signal does that is not waited for, whose handler was this one."""
+    """The handler of a signal before this one, or else Python's."""
     if callable(handler):
         return handler
     return signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
