@@ -76,20 +76,20 @@ class Arguments(Machine):
 
 @dataclass(frozen=True, kw_only=True)
 class Moved:
-    """Where a run's data lies now; it must be the same examples."""
+    """New places of a run's data; the examples must be the same."""
 
     train: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None
-    """Where what it is trained on has been moved to."""
+    """New place of the training data, where it has been moved."""
     test: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None
-    """Where what it is judged by has been moved to."""
+    """New place of the test data; that of --data.train if one folder holds both."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resumed(Machine):
-    """What may change about a run as it is resumed."""
+    """Values of a run that may change when it is resumed."""
 
     steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Steps in all, to train for longer or shorter than was planned; at least those it has come to."""
+    """Steps in all, more or fewer than planned, but no fewer than are done."""
     data: Moved = Moved()
 
 
@@ -185,11 +185,13 @@ def _resume(path: str, arguments: list[str]) -> int:
     folder = find_run(Path(path))
     args = parse(Resumed, arguments, command="train --resume FOLDER", description="Goes on with a run.")
     config = open_run(folder)
-    data = config.data
-    if args.data.train is not None:
-        data = replace(data, train=path_from(folder, args.data.train))
-    if args.data.test is not None:
-        data = replace(data, test=path_from(folder, args.data.test))
+    data, moved = config.data, args.data
+    if moved.test is None and data.test == data.train:  # a folder with both
+        moved = replace(moved, test=moved.train)
+    if moved.train is not None:
+        data = replace(data, train=path_from(folder, moved.train))
+    if moved.test is not None:
+        data = replace(data, test=path_from(folder, moved.test))
     steps = config.steps if args.steps is None else args.steps
     return _train(replace(config, data=data, steps=steps), folder, args, resume=True)
 
