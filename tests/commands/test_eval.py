@@ -25,6 +25,17 @@ def test_figures(run: Run, weights: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("foreseen")
+@pytest.mark.parametrize("columns", ["40", "0", None])
+def test_whole_figures(run: Run, weights: Path, monkeypatch: pytest.MonkeyPatch, columns: str | None) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    status, out, _ = run("eval", weights, "make:5@0", "--steps", 5)
+    assert status == 0 and "…" not in out and out.count("100.00%") >= 4
+    assert (max(map(len, out.splitlines())) <= 40) == (columns == "40")
+
+
+@pytest.mark.usefixtures("foreseen")
 def test_table(run: Run, weights: Path) -> None:
     status, out, _ = run("eval", weights, "make:6@0", "--steps", 5)
     assert status == 0

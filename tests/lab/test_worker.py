@@ -15,9 +15,11 @@ from safetensors.torch import load_file
 from redraft.errors import ConfigError
 from redraft.lab.jobs import Exam, Job
 from redraft.lab.plan import FOREVER
-from redraft.lab.pool import LOCK, locked, read_result
+from redraft.lab.pool import read_result
 from redraft.lab.worker import Meter, work
+from redraft.locks import locked
 from redraft.train import loop
+from redraft.train.folder import LOCK
 from redraft.train.loop import Trainer
 
 
@@ -68,6 +70,9 @@ def test_stopped_and_gone_on_with(job: Job, monkeypatch: pytest.MonkeyPatch, tmp
     looks = count(1)  # one after every step, and one more when it stops
 
     class Stopping:
+        def __init__(self, at_once: object) -> None:
+            pass
+
         def __enter__(self) -> Any:
             return lambda: next(looks) >= 4
 

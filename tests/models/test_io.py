@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from redraft.errors import ConfigError, RedraftError, WeightsError
-from redraft.models import Model, TRMConfig, build_model
+from redraft.models import Model, TRMConfig, build_model, io
 from redraft.models.io import count_parameters, load_weights, save_weights
 
 TINY = TRMConfig(
@@ -62,6 +63,18 @@ def test_saving_again_replaces(folder: Path) -> None:
     other = build_model(TINY, seed=3)
     save_weights(folder, other, task="sudoku-4x4", card={})
     assert torch.equal(load_weights(folder).model.state_dict()["y_init"], other.state_dict()["y_init"])
+
+
+def test_a_full_disk_is_no_fault_of_ours(folder: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(io, "save_file", full)
+    before = (folder / "model.safetensors").read_bytes()
+    with pytest.raises(WeightsError, match=r"model\.safetensors: cannot be written: .* No space left on device"):
+        save_weights(folder, model, task="sudoku-4x4", card={})
+    assert (folder / "model.safetensors").read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
 
 
 def test_others_may_read_the_files(folder: Path) -> None:

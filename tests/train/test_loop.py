@@ -197,7 +197,7 @@ def test_a_run_is_not_resumed_on_other_examples(
 
 
 def test_a_run_is_not_started_over_another(trainer: MakeTrainer) -> None:
-    trainer("run")
+    trainer("run").save()
     with pytest.raises(ConfigError, match="holds a run already; resume it with --resume"):
         trainer("run")
 
@@ -295,3 +295,46 @@ def test_a_resumed_run_keeps_its_threads(trainer: MakeTrainer) -> None:
         assert trainer("run", resume=True).learner.threads.threads == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_going_on_beyond_the_end(trainer: MakeTrainer, tiny: RunConfig, tmp_path: Path) -> None:
+    """With a rate that does not depend on them, more steps make the run that was meant to have as many, to the bit."""
+    shorter = replace(tiny, optim=replace(tiny.optim, min_ratio=1.0))
+    longer = replace(shorter, steps=12)
+    trainer("whole", config=longer).run(no_figures, [])
+    trainer("longer", config=shorter).run(no_figures, [])
+    outcome = trainer("longer", config=longer, resume=True).run(no_figures, [])
+    assert outcome.finished and outcome.progress.step == 12
+    assert_same_state(tmp_path / "whole", tmp_path / "longer")
+    assert open_run(tmp_path / "longer") == longer
+    assert load_weights(tmp_path / "longer/last").card["run"]["steps"] == 12
+
+
+def test_ending_earlier(trainer: MakeTrainer, tiny: RunConfig) -> None:
+    first = trainer("run")
+    for _ in range(5):
+        first.train_step()
+    first.save()
+    with pytest.raises(ConfigError, match="has been trained for 5 already, got 4"):
+        trainer("run", config=replace(tiny, steps=4), resume=True)
+    assert open_run(first.folder) == tiny
+    outcome = trainer("run", config=replace(tiny, steps=5), resume=True).run(no_figures, [])
+    assert outcome.finished and (outcome.progress.step, outcome.progress.best_step) == (5, 5)
+
+
+def test_the_test_data_of_a_resumed_run_stays_the_same_too(
+    trainer: MakeTrainer, tiny: RunConfig, data: Store, tmp_path: Path
+) -> None:
+    task, cpu = get_task(tiny.task), torch.device("cpu")
+
+    def resumed(test: Store | None, config: RunConfig = tiny) -> Trainer:
+        return Trainer(config, tmp_path / "run", task=task, data=data, device=cpu, test=test, resume=True)
+
+    trainer("run").run(no_figures, [])
+    resumed(data.rows(slice(4))).save()  # it was not known until now
+    resumed(data.rows(slice(4)))
+    resumed(None)
+    moved = replace(tiny, data=replace(tiny.data, test="moved.csv"))
+    with pytest.raises(WeightsError, match=r"judged on other examples than moved\.csv holds: on those that make:8@2"):
+        resumed(data.rows(slice(5)), moved)
+    assert open_run(tmp_path / "run") == tiny

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from rich.console import Console
 
+from redraft import terminal
 from redraft.commands.watch import NOT_JUDGED, done, print_answer, watch
 from redraft.errors import PuzzleError
 from redraft.files import write_bytes, write_text
@@ -159,7 +159,7 @@ def shown(task: Task, modes: Modes, *, count: Callable[[], int], max_steps: int)
         with _to_csv(task, None if str(modes.output) == STDIN else modes.output) as show:
             yield _with_picture(task, modes, show)
         return
-    console = Console()
+    console = terminal.console()
 
     def as_json(entry: Entry, result: Answer | PuzzleError) -> None:
         print(json.dumps(plain(task, entry, result), allow_nan=False), flush=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
+from redraft import terminal
 from redraft.commands.arguments import Trusted, parse
 from redraft.commands.progress import progress
 from redraft.config import to_dict
@@ -276,13 +276,13 @@ def conclude(votes: Votes, tasks: list[ArcTask], args: Result, context: dict[str
 
 def _show(result: Score, votes: Votes) -> None:
     figures = result.figures()
-    table = Table("candidates", "tasks", "test inputs", title_justify="left")
+    table = Table("candidates", "tasks", "test inputs")
     table.title = f"Solved of {figures['tasks']:,} tasks with {figures['tests']:,} test inputs, by {len(votes):,} votes"
     for column in table.columns:
         column.justify = "right"
     for k in result.ks:
         table.add_row(f"{k:,}", f"{result.pass_at(k):.2%}", f"{result.pairs_at(k):.2%}")
-    Console().print(table)
+    terminal.print_table(table, terminal.console())
 
 
 def _usage() -> str:

@@ -11,6 +11,7 @@ import torch
 import tyro
 from rich.console import Console
 
+from redraft import terminal
 from redraft.commands.arc import Voting, conclude, open_data, vote
 from redraft.commands.arguments import parse
 from redraft.commands.train import conduct, evaluator
@@ -28,7 +29,9 @@ from redraft.tasks import get_task
 from redraft.tasks.arc import Arc
 from redraft.tasks.arc_files import read_tasks
 from redraft.train.config import RunConfig
-from redraft.train.loop import CONFIG, Outcome, Trainer, open_run
+from redraft.train.folder import CONFIG, own_run
+from redraft.train.loop import Outcome, Trainer, open_run
+from redraft.train.processes import Processes
 from redraft.trust import require_consent
 
 DATA, RUN, VOTES = "data", "run", "votes.npz"
@@ -72,10 +75,10 @@ def run(arguments: list[str]) -> int:
         raise WeightsError(f"{args.weights}: made for {task.name}, expected weights for ARC")
     if not weights.model.config.puzzle_positions and args.learn == "embeddings":
         raise WeightsError(f"{args.weights}: has no puzzle embeddings to learn; add --learn all")
-    console = Console(stderr=True)
-    data = _data(args, task)
+    console = terminal.console(stderr=True)
     device = choose_device(args.device)
-    outcome, model = _learn(args, weights, task, data, device, console)
+    with own_run(args.out / RUN, Processes()):
+        outcome, model = _learn(args, weights, task, _data(args, task), device, console)
     if not outcome.finished:
         console.print("stopped; the same command goes on from here", highlight=False)
         return 130

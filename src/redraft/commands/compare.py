@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
-from rich.console import Console
 
+from redraft import terminal
 from redraft.commands.arguments import Trusted, parse
 from redraft.commands.compare_llm import Llm, ask_models, make_folder, open_endpoints
 from redraft.commands.progress import progress
@@ -118,7 +118,7 @@ def run(arguments: list[str]) -> int:
         write_text(args.markdown, markdown(found))
     if args.plot is not None:
         plot_shares(found, args.plot)
-    show(found, Console())
+    show(found, terminal.console())
     for error in errors:
         print(f"redraft compare: {error}", file=sys.stderr)
     return 2 if errors else 0

@@ -82,16 +82,15 @@ def run(arguments: list[str]) -> int:
 
 
 def _list(args: List) -> None:
-    from rich.console import Console
-
+    from redraft import terminal
     from redraft.data.known import KNOWN
 
     if args.json:
         print(json.dumps([asdict(known) for known in KNOWN], indent=2))
         return
-    console = Console()
+    console = terminal.console()
     if console.is_terminal:
-        console.print(_table(KNOWN))
+        terminal.print_table(_table(KNOWN), console)
         return
     for row in (("name", *_COLUMNS, "source", "recipes"), *_rows(KNOWN)):
         print("\t".join(row))
@@ -113,9 +112,8 @@ def _table(known: Sequence[Known]) -> Table:
     from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("data", min_width=max(len(each.source) for each in known), overflow="fold")
-    for title in _COLUMNS:
-        table.add_column(title, max_width=13)
+    for title in ("data", *_COLUMNS):
+        table.add_column(title)
     for name, *columns, source, recipes in _rows(known):
         below = f"\n{source}" + (f"\nrecipes: {recipes}" if recipes else "")
         table.add_row(Text.assemble((name, "bold"), (below, "dim")), *columns)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
+from redraft import terminal
 from redraft.commands.arguments import Trusted, parse
 from redraft.commands.progress import progress
 
@@ -86,5 +86,5 @@ def run(arguments: list[str]) -> int:
     if args.json:
         print(json.dumps({**context, **figures}, allow_nan=False))
     else:
-        show(figures, Console())
+        show(figures, terminal.console())
     return 0

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
+from redraft import terminal
 from redraft.commands.arguments import Trusted, parse
 from redraft.errors import ConfigError
 from redraft.export import require_export
@@ -49,7 +49,7 @@ def run(arguments: list[str]) -> int:
     weights = open_weights(given)
     from redraft.export.export import export
 
-    with Console(stderr=True).status("starting") as status:
+    with terminal.console(stderr=True).status("starting") as status:
         made = export(
             weights,
             folder,

@@ -14,6 +14,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from redraft import terminal
 from redraft.commands.arguments import Trusted, parse
 from redraft.commands.progress import progress
 from redraft.config import to_dict
@@ -107,7 +108,7 @@ def run(arguments: list[str]) -> int:
         write("animation", args.animation, redrafting(found))
     if args.picture is not None:
         write("picture", args.picture, (drafts_svg if args.picture.suffix.lower() == ".svg" else drafts_png)(found))
-    _show(found, Console())
+    _show(found, terminal.console())
     for note in found.notes:
         print(f"redraft inspect: {note}", file=sys.stderr)
     for what, file in written:
@@ -219,5 +220,5 @@ def _show(found: Inspection, console: Console) -> None:
         sure = (f"{step.halt_probability:.0%}", f"{draft.confidence:.1%}")
         style = "green" if draft.right else ""
         table.add_row(str(number), str(draft.changed), str(int(wrong.sum())), *sure, *moved, style=style)
-    console.print(table)
+    terminal.print_table(table, console)
     console.print(found.verdict, highlight=False, soft_wrap=True)

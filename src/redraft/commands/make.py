@@ -75,11 +75,10 @@ def on_terminal() -> bool:
 
 def _show(task: Task, examples: Examples) -> None:
     """Draws the questions as boards, a blank line after each."""
-    from rich.console import Console
-
+    from redraft import terminal
     from redraft.commands.watch import board, has_colours
 
-    console = Console()
+    console = terminal.console()
     for question in examples.questions:
         console.print(board(task, question, question, colours=has_colours(console)), soft_wrap=True)
         console.print()

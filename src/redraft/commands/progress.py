@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+from redraft.terminal import Fitting, console
 
 
 class _Speed(ProgressColumn):
@@ -18,8 +19,9 @@ class _Speed(ProgressColumn):
 @contextmanager
 def progress(what: str, total: int | None, *, shown: bool = True) -> Iterator[Callable[[int], None]]:
     """Within it, call what is given with the number of puzzles done; the bar goes to standard error and vanishes."""
-    console = Console(stderr=True)
-    columns = (TextColumn(what), BarColumn(bar_width=24), MofNCompleteColumn(), _Speed(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
+    to = console(stderr=True)
+    line, count, speed = BarColumn(bar_width=24), MofNCompleteColumn(), _Speed()
+    columns = (TextColumn(what), line, count, speed, TimeRemainingColumn())
+    with Fitting(*columns, spare=(speed, line, count), to=to, disable=not (shown and to.is_terminal)) as bar:
         row = bar.add_task("", total=total)
         yield lambda done: bar.update(row, completed=done)

@@ -127,7 +127,7 @@ def print_answer(task: Task, answer: Answer, console: Console) -> None:
         table.add_row(*boards)
         console.print(table, verdict_line(task, answer), "", sep="\n")
     else:
-        console.print(*boards, verdict_line(task, answer), "", sep="\n\n")
+        console.print(*boards, verdict_line(task, answer), "", sep="\n\n", soft_wrap=True)
 
 
 def watch(task: Task, answer: Answer, console: Console, *, delay: float, max_steps: int) -> None:
@@ -142,8 +142,8 @@ def watch(task: Task, answer: Answer, console: Console, *, delay: float, max_ste
                 time.sleep(delay)
     else:
         for frame in frames:
-            console.print(frame, "", sep="\n")
-    console.print(verdict_line(task, answer), "", sep="\n")
+            console.print(frame, "", sep="\n", soft_wrap=True)
+    console.print(verdict_line(task, answer), "", sep="\n", soft_wrap=True)
 
 
 def _frames(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from redraft.arrays import read_array
 from redraft.contents import read_object
 from redraft.errors import DataError
+from redraft.files import partial_of
 from redraft.tasks.views import Views
 from redraft.trust import remember, require_consent
 
@@ -198,12 +199,17 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists():
         raise DataError(f"{folder}: already exists; name another folder")
-    partial = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_of(folder)
+    partial.mkdir()
     try:
         yield partial
-        partial.rename(folder)
+        try:
+            partial.rename(folder)
+        except OSError:
+            if folder.exists():  # made by another process meanwhile
+                raise DataError(f"{folder}: already exists; name another folder") from None
+            raise
         for file in folder.glob("**/store.json"):
             remember(file, _read_meta(file))
     finally:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +11,13 @@ from redraft.files import write_text
 from redraft.lab.plan import Run
 from redraft.models.io import read_json
 from redraft.train.config import RunConfig, run_to_dict, with_table
-from redraft.train.loop import CONFIG, open_run
+from redraft.train.folder import CONFIG
+from redraft.train.loop import open_run
 from redraft.trust import names_in, trusting
 
 MARK = "ablations.json"  # what tells such a folder from others
 FORMAT = 1
-RESULT, FAILED, LOCK, LOG = "result.json", "failed.json", "lock", "log.txt"
+RESULT, FAILED, LOG = "result.json", "failed.json", "log.txt"
 
 
 class Pool:
@@ -92,27 +89,3 @@ def note_failure(folder: Path, reason: str | None) -> None:
     else:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / FAILED, json.dumps({"reason": reason}) + "\n")
-
-
-@contextmanager
-def locked(file: Path, *, wait: bool = False) -> Iterator[bool]:
-    """Within it no other process has the lock of that file; yields whether it could be had, sooner or later.
-
-    The system frees it when the process ends, however it ends. Windows has no such locks; there it is always had.
-    """
-    if sys.platform == "win32":
-        yield True
-        return
-    import fcntl
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(file, os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(handle)

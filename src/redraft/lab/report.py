@@ -13,10 +13,12 @@ from redraft.files import write_text
 from redraft.lab.findings import findings
 from redraft.lab.plan import Plan, Run
 from redraft.lab.plot import plot_rows
-from redraft.lab.pool import LOCK, Pool, locked
+from redraft.lab.pool import Pool
 from redraft.lab.table import markdown
+from redraft.locks import locked
 from redraft.models.io import read_json
 from redraft.train.config import run_from_dict, run_to_dict
+from redraft.train.folder import LOCK
 from redraft.trust import names_in, require_consent
 
 RESULTS, TABLE, PLOTS = "results.json", "table.md", ("plot.svg", "plot.png")

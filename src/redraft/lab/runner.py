@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 from redraft.lab.jobs import Job
 from redraft.lab.pool import LOG, note_failure
-from redraft.train.loop import stop_on_signal
+from redraft.train.stopping import stop_on_signal
 
 End = Literal["done", "stopped", "busy", "failed"]
 LISTEN = 0.2  # seconds between looks at whether to stop

@@ -25,16 +25,18 @@ from redraft.device import choose_device, describe_device
 from redraft.errors import RedraftError
 from redraft.evaluate.judge import in_brief, judge, require_rows, unseen
 from redraft.lab.jobs import TEST, Exam, Job
-from redraft.lab.pool import LOCK, locked, note_failure, read_result, require_same, write_result
+from redraft.lab.pool import note_failure, read_result, require_same, write_result
 from redraft.lab.transfer import moved
+from redraft.locks import locked
 from redraft.models import Model
 from redraft.models.io import count_parameters, load_weights
 from redraft.solve.load import open_weights
 from redraft.tasks import Task, get_task
 from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, with_table
+from redraft.train.folder import CONFIG, LAST, LOCK
 from redraft.train.log import METRICS, MetricsFile
-from redraft.train.loop import CONFIG, LAST, Trainer
+from redraft.train.loop import Trainer
 from redraft.trust import trusting
 
 TELL_EVERY = 1.0  # seconds

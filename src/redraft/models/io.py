@@ -56,14 +56,20 @@ def _stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 def write_tensors(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Writes a safetensors file whole or not at all, without a second copy of it in memory."""
+    """Writes a safetensors file whole or not at all, without a second copy of it in memory.
+
+    Raises RedraftError where it cannot.
+    """
     ready = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
     shared = [name for name, tensor in ready.items() if tensor.untyped_storage().nbytes() != tensor.nbytes]
     with replacing(file) as partial:
         partial.touch()
         mode = partial.stat().st_mode
-        # a view of a larger buffer would be taken for shared memory
-        save_file(ready | {name: ready[name].clone() for name in shared}, partial, metadata)
+        try:
+            # a view of a larger buffer would be taken for shared memory
+            save_file(ready | {name: ready[name].clone() for name in shared}, partial, metadata)
+        except SafetensorError as error:  # which a full disk is, too
+            raise WeightsError(f"{file}: cannot be written: {error}") from error
         partial.chmod(mode)  # save_file's files only their owner may read
 
 

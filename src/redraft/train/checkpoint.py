@@ -38,6 +38,7 @@ class Progress:
     threads: int = 1  # of the CPU: they decide how sums are rounded, so a resumed run keeps them
     world: int = 1  # processes that train it
     data: int = 0  # fingerprint of the training data
+    test: int = 0  # fingerprint of the examples it is judged by; 0 where it was not known yet
 
 
 def fingerprint(store: Store) -> int:

@@ -10,7 +10,6 @@ import sys
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -62,9 +61,13 @@ def _of_stdin(name: str) -> Iterator[str]:
         yield from clean(sys.stdin)
         return
     # A reader of its own: where a thread still waits in that of sys.stdin, the interpreter cannot end.
-    with suppress(OSError, ValueError):
-        raw = io.BufferedReader(io.FileIO(os.dup(raw.fileno())))
-    yield from _decoded(raw, name)
+    try:
+        own = io.BufferedReader(io.FileIO(os.dup(raw.fileno())))
+    except (OSError, ValueError):  # replaced by one without a file behind it
+        yield from _decoded(raw, name)
+        return
+    with own:
+        yield from _decoded(cast(BinaryIO, own), name)
 
 
 def _decoded(stream: BinaryIO, name: str) -> Iterator[str]:
