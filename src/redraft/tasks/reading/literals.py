@@ -18,8 +18,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _NOTHING = {"None", "null", "nan", "NaN", "NA"}
-_ESCAPED = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+_ESCAPED = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 MOST_DEPTH = 4  # of a list of boards, each a list of rows, whose cells may be lists by mistake
 
 
