@@ -15,6 +15,7 @@ FOUNDATION: dict[str, tuple[str, ...]] = {
     "errors": (),
     "config": ("errors",),
     "files": ("errors",),
+    "finite": ("errors",),
     "formats": (),
     "naming": ("errors",),
     "scopes": ("errors",),

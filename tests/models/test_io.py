@@ -103,9 +103,9 @@ def _truncate(folder: Path) -> None:
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], type[RedraftError], str]] = {
-    "truncated weights": (_truncate, WeightsError, r"model\.safetensors: damaged or not a safetensors file"),
+    "truncated weights": (_truncate, WeightsError, r"model\.safetensors: is cut off$"),
     "empty weights": (
-        lambda f: (f / "model.safetensors").write_bytes(b""), WeightsError, r"model\.safetensors: damaged or not",
+        lambda f: (f / "model.safetensors").write_bytes(b""), WeightsError, r"model\.safetensors: is an empty file",
     ),
     "no weights": (
         lambda f: (f / "model.safetensors").unlink(), WeightsError, r"model\.safetensors: no such file$",

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 
@@ -23,3 +35,29 @@ def progress(what: str, total: int, *, shown: bool = True) -> Iterator[Callable[
     with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
         row = bar.add_task("", total=total)
         yield lambda done: bar.update(row, completed=done)
+
+
+@contextmanager
+def stages(command: str) -> Iterator[Callable[[str], None]]:
+    """Within it, call what is given with what begins, of work that has no number of things to do.
+
+    It goes to standard error with the seconds since the start: on a terminal in one line; elsewhere in a line each, at
+    most one a second where the words before the colon are the same.
+    """
+    console, started = Console(stderr=True), monotonic()
+    last, printed = "", started
+
+    def line(what: str) -> None:
+        nonlocal last, printed
+        kind, now = what.partition(":")[0], monotonic()
+        if kind != last or now - printed >= 1:
+            last, printed = kind, now
+            print(f"redraft {command}: {now - started:5.1f} s  {what}", file=sys.stderr, flush=True)
+
+    if not console.is_terminal:
+        yield line
+        return
+    with Progress(SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}"), console=console) as shown:
+        row = shown.add_task("")
+        yield lambda what: shown.update(row, description=what)
+        shown.update(row, visible=False)
