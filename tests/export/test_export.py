@@ -1,5 +1,6 @@
 """Exported models: the graph does what the model does, is small and says nothing of this machine, and solves alone."""
 
+import copy
 import json
 import subprocess
 import sys
@@ -50,17 +51,29 @@ def weights_of(model: Model, task: str = "sudoku-4x4") -> Weights:
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Made]:
+def shipped(exports: Callable[[str], tuple[Path, Made]]) -> tuple[Path, Made]:
     """The smallest weights that ship, exported."""
-    folder = tmp_path_factory.mktemp("exported") / "sudoku-6x6-eq"
-    told: list[str] = []
-    made = export(open_weights("sudoku-6x6-eq"), folder, name="sudoku-6x6-eq", count=16, seed=1, tell=told.append)
-    assert told[:3] == [
-        "tracing a step",
-        "making 16 puzzles",
-        "comparing graph and model: step 1 of at most 16, 16 of 16 new puzzles left",
-    ]
-    return folder, made
+    return exports("sudoku-6x6-eq")
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Exported, bytes]:
+    """A model with random weights, of a kind that amplifies any difference, and its graph."""
+    model = build_model(CONFIGS["mlp"], seed=1).eval()
+    file = tmp_path_factory.mktemp("traced") / GRAPH
+    return model, write_graph(model, file), file.read_bytes()
+
+
+@pytest.fixture
+def model(traced: tuple[Model, Exported, bytes], monkeypatch: pytest.MonkeyPatch) -> Model:
+    """A copy of that model, which gets that graph when it is exported, whatever becomes of its weights."""
+
+    def write(model: Model, file: Path) -> Exported:
+        file.write_bytes(traced[2])
+        return traced[1]
+
+    monkeypatch.setattr(exporting, "write_graph", write)
+    return copy.deepcopy(traced[0])
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -133,45 +146,47 @@ def test_it_solves_without_torch(shipped: tuple[Path, Made]) -> None:
     assert int(done.stdout) == wanted.steps
 
 
-def test_its_habits_are_those_of_the_card(tmp_path: Path) -> None:
-    made = export(weights_of(build_model(TINY)), tmp_path / "x", name="x", int8=True, count=4)
+def test_its_habits_are_those_of_the_card(model: Model, tmp_path: Path) -> None:
+    made = export(weights_of(model), tmp_path / "x", name="x", int8=True, count=4)
     opened = open_stepper(tmp_path / "x")
     assert opened.habits("rules").max_steps == 5 and opened.device == "cpu" and task_of(tmp_path / "x") == "sudoku-4x4"
     assert json.loads((tmp_path / "x" / "config.json").read_text())["onnx"]["int8"] == made.int8
 
 
-def test_eight_bits_are_smaller_and_solve_as_many(tmp_path: Path) -> None:
-    weights = open_weights("sudoku-6x6")
-    exported = write_graph(weights.model, tmp_path / "float32.onnx")
-    write_int8(tmp_path / "float32.onnx", tmp_path / "int8.onnx")
-    assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * (tmp_path / "float32.onnx").stat().st_size
+def test_what_is_under_way_is_told(model: Model, tmp_path: Path) -> None:
+    told: list[str] = []
+    export(weights_of(model), tmp_path / "x", name="x", int8=True, count=4, tell=told.append)
+    assert told[:3] == [
+        "tracing a step",
+        "making 4 puzzles",
+        "comparing graph and model: step 1 of at most 16, 4 of 4 new puzzles left",
+    ]
+    assert told[18:20] == [
+        "rounding to 8-bit integers",
+        "solving with the graph: step 1 of at most 16, 4 of 4 new puzzles left",
+    ]
+
+
+def test_eight_bits_are_smaller_and_solve_as_many(exports: Callable[[str], tuple[Path, Made]], tmp_path: Path) -> None:
+    folder, made = exports("sudoku-6x6")
+    model = TorchStepper(open_weights("sudoku-6x6").model)
+    exported = open_stepper(folder).stepper.exported
+    write_int8(folder / GRAPH, tmp_path / "int8.onnx")
+    assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * made.bytes
+    rounded = OnnxStepper(open_session(tmp_path / "int8.onnx"), exported)
     trial = Trial.of(get_task("sudoku-6x6"), vocab_size=8, count=32, seed=1)
-    found = trial.run(OnnxStepper(open_session(tmp_path / "int8.onnx"), exported))
-    assert found.solved == trial.run(TorchStepper(weights.model)).solved == 1
-    _, agreement = trial.follow(
-        TorchStepper(weights.model), OnnxStepper(open_session(tmp_path / "int8.onnx"), exported)
-    )
-    assert not agreement.holds, "eight bits are no rounding of float32"
+    assert trial.run(rounded).solved == trial.run(model).solved == 1
+    assert not trial.follow(model, rounded)[1].holds, "eight bits are no rounding of float32"
 
 
-def test_eight_bits_that_solve_too_few_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = check.Drafts(tokens=np.zeros((2, 16), np.int16), solved=0.0)
+def test_eight_bits_that_solve_too_few_are_not_written(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = check.Drafts(tokens=np.full((2, 16), 99, np.int16), solved=0.0)
     monkeypatch.setattr(Trial, "run", lambda self, stepper, tell: wrong)
-    made = export(weights_of(build_model(TINY)), tmp_path / "x", name="x", int8=True, count=2)
-    assert not made.int8 and made.rejected is not None and made.rejected.loss > 0.9
+    made = export(weights_of(model), tmp_path / "x", name="x", int8=True, count=2)
+    assert not made.int8 and made.rejected is not None and made.rejected.loss == 1
     assert not json.loads((tmp_path / "x" / "config.json").read_text())["onnx"]["int8"]
-
-
-def off_by(change: Callable[[Any], object]) -> Callable[[Model, Path], Exported]:
-    """`write_graph` for a model that is not the one asked for."""
-
-    def write(model: Model, file: Path) -> Exported:
-        other = build_model(model.config, seed=0)
-        other.load_state_dict(model.state_dict())
-        change(other)
-        return write_graph(other.eval(), file)
-
-    return write
 
 
 @pytest.mark.parametrize(
@@ -183,34 +198,32 @@ def off_by(change: Callable[[Any], object]) -> Callable[[Model, Path], Exported]
     ],
 )
 def test_a_graph_that_does_something_else_is_not_written(
-    change: Callable[[Any], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    change: Callable[[Any], object], model: Model, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(exporting, "write_graph", off_by(change))
+    change(model)
     with pytest.raises(ExportError, match=r"x: its graph does not do what the model does: .*alike, numbers within"):
-        export(weights_of(build_model(TINY)), tmp_path / "x", name="x", count=2)
+        export(weights_of(model), tmp_path / "x", name="x", count=2)
     assert not (tmp_path / "x").exists()
 
 
-def test_a_model_that_makes_another_answer_of_the_last_digits_is_exported(tmp_path: Path) -> None:
-    """An untrained mixer: graph and model part within a few steps, but not where they start from the same state."""
-    weights = weights_of(build_model(CONFIGS["mlp"], seed=1))
-    made = export(weights, tmp_path / "x", name="x", count=8)
-    assert made.agreement.holds and made.agreement.apart is not None and made.agreement.apart < 1e-4
-    assert made.agreement.model_solved == 0
+def test_a_model_that_makes_another_answer_of_the_last_digits_is_exported(model: Model, tmp_path: Path) -> None:
+    """Graph and model of an untrained mixer part within a few steps, but not where they start from the same state."""
+    found = export(weights_of(model), tmp_path / "x", name="x", count=8).agreement
+    assert found.holds and found.apart is not None and found.apart < 1e-4
+    assert (found.solved, found.model_solved, found.source) == (0, 0, "new puzzles")
 
 
-def test_a_run_is_compared_on_its_own_rows(tmp_path: Path) -> None:
+def test_a_run_is_compared_on_its_own_rows(model: Model, tmp_path: Path) -> None:
     task = get_task("sudoku-4x4")
     made = task.make(3, 0)
     trial = Trial(
         task=task, inputs=task.encode(made.questions), puzzle_ids=np.zeros(3, np.int64), source="rows", judged=True
     )
-    found = export(weights_of(build_model(TINY)), tmp_path / "x", name="x", trial=trial).agreement
+    found = export(weights_of(model), tmp_path / "x", name="x", trial=trial).agreement
     assert (found.puzzles, found.source, found.solved) == (3, "rows", 0)
 
 
-def test_nothing_is_exported_that_is_not_finite(tmp_path: Path) -> None:
-    model = build_model(TINY)
+def test_nothing_is_exported_that_is_not_finite(model: Any, tmp_path: Path) -> None:
     model.answer_head.weight.data[0, 0] = float("nan")
     with pytest.raises(WeightsError, match=r"x: NaN or infinite numbers in tensor answer_head.weight"):
         export(weights_of(model), tmp_path / "x", name="x", count=2)
