@@ -57,7 +57,7 @@ def stages(command: str) -> Iterator[Callable[[str], None]]:
     if not console.is_terminal:
         yield line
         return
-    with Progress(SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}"), console=console) as shown:
+    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True) as shown:
         row = shown.add_task("")
-        yield lambda what: shown.update(row, description=what)
-        shown.update(row, visible=False)
+        yield lambda what: shown.update(row, description=what, refresh=True)
