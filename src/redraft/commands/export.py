@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,7 +66,7 @@ def run(arguments: list[str]) -> int:
             folder,
             name=args.weights,
             int8=args.int8,
-            trial=_trial(weights, args.data, count),
+            trial=_trial(weights, args.data, count, tell),
             count=count,
             seed=args.seed,
             tell=tell,
@@ -77,7 +78,7 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _trial(weights: Weights, source: str | None, count: int) -> Trial | None:
+def _trial(weights: Weights, source: str | None, count: int, tell: Callable[[str], None]) -> Trial | None:
     """At most `count` rows to compare on: of the source, else of the test data of the run that made the weights.
 
     None where neither is there. Raises RedraftError where a source that was asked for cannot be opened.
@@ -89,6 +90,7 @@ def _trial(weights: Weights, source: str | None, count: int) -> Trial | None:
     own = None if source is not None else _test_data(weights.card)
     if source is None and own is None:
         return None
+    tell(f"reading {source or own}")
     try:
         store = open_source(task, source or str(own), split="test", limit=count)
     except RedraftError as error:

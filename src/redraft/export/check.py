@@ -179,7 +179,9 @@ class Agreement:
 
     def __str__(self) -> str:
         drafts = f"{self.tokens:.2%} of the tokens alike"
-        if self.apart is not None:
+        if self.apart is not None and not np.isfinite(self.apart):
+            drafts += ", with numbers that are not finite"
+        elif self.apart is not None:
             drafts += f", numbers within {self.apart:.1e} of the model's from the same states"
         if self.solved is None:
             return f"{drafts}, on {self.puzzles} {self.source}"
@@ -207,6 +209,7 @@ class _Beside:
         self.graph_part, graph_parts = self.graph.in_parts()
         assert self.parts == graph_parts
 
+    @np.errstate(all="ignore")  # what is not a number is what this looks for
     def step(self, state: Any) -> tuple[Any, Sequence[Tokens]]:
         part = self.part
         for _ in range(self.parts):

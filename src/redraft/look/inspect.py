@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -11,12 +12,12 @@ import numpy as np
 
 from redraft.data.build import open_source
 from redraft.data.store import Store
-from redraft.errors import RedraftError
+from redraft.errors import RedraftError, WeightsError
 from redraft.look.drafts import drafts
 from redraft.look.influence import Influence, blank_of, givens, occlusion
 from redraft.look.inspection import Inspection, Landscape
 from redraft.look.pca import projection, ways
-from redraft.look.trace import Probability, trace
+from redraft.look.trace import Probability, Trace, trace
 from redraft.models import Model, model_kind
 from redraft.models.cost import work
 from redraft.models.io import Weights, count_parameters
@@ -73,6 +74,7 @@ def inspect(
         attention=True,
         probability=probability,
     )
+    _require_numbers(traced, name)
     store = look.made() if others == "auto" else None if others == "none" else others
     return Inspection(
         weights=name,
@@ -151,10 +153,13 @@ class _Look:
             self.notes.append(f"the ways of {count} puzzles are shown, as each takes long ({more} shows more)")
         return store
 
-    def landscape(self, store: Store) -> Landscape:
-        """The ways of the puzzles in the store, and of this one among them."""
+    def landscape(self, store: Store) -> Landscape | None:
+        """The ways of the puzzles in the store, and of this one among them; None where there is nothing to see."""
         with self.progress("following many puzzles", len(store)) as tell:
             found = ways(self.model, store.inputs, store.puzzle_ids, steps=self.steps, progress=tell)
+        if not np.isfinite(found.y).all():
+            self.notes.append(f"the ways of {store.source} are left out, as some of their states are not finite")
+            return None
         own = ways(self.model, self.tokens[None], np.array([self.puzzle_id]), steps=self.steps)
         if self.task.judges:
             right = self.task.check_many(self.task.decode(store.inputs), self.task.decode(found.tokens))
@@ -166,6 +171,13 @@ class _Look:
             z=projection(found.z, own.z[0]) if found.z is not None and own.z is not None else None,
             right=right,
         )
+
+
+def _require_numbers(traced: Trace, name: str) -> None:
+    """Raises WeightsError where a model's numbers overflow: there is nothing to see in it then."""
+    for number, step in enumerate(traced.steps, 1):
+        if not (math.isfinite(step.halt_logit) and np.isfinite(step.y.probabilities).all()):
+            raise WeightsError(f"{name}: its numbers are not finite in step {number}: the weights are too large")
 
 
 def training_run(card: dict[str, Any]) -> dict[str, Any]:
