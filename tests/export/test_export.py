@@ -131,6 +131,9 @@ def test_what_is_written_beside_the_graph(shipped: tuple[Path, Made]) -> None:
     assert told["export"]["solved"] == told["export"]["model_solved"] == made.agreement.solved == 1
     assert made.agreement.tokens == 1 and made.agreement.apart is not None and made.agreement.apart < 1e-4
     assert set(told["card"]) == {"summary"}, "how it was trained stands with the weights"
+    assert told["onnx"]["tokens"] == ["<pad>", ".", "1", "2", "3", "4", "5", "6"]
+    assert [told["onnx"][key] for key in ("halt_every", "halt_above", "height", "width")] == [2, 2.0, 6, 6]
+    assert (folder / "config.json").stat().st_size < 4000
     assert {file.name for file in folder.iterdir()} == {GRAPH, "config.json"}
 
 
@@ -304,6 +307,17 @@ def test_mistakes_with_exported_folders_are_named(shipped: tuple[Path, Made], tm
         (broken / GRAPH).write_bytes(content)
         with pytest.raises(WeightsError, match=message):
             open_stepper(broken)
+
+
+def test_folders_of_before_open(shipped: tuple[Path, Made], tmp_path: Path) -> None:
+    """Those without what other programs are told of halting and tokens."""
+    told = json.loads((shipped[0] / "config.json").read_text())
+    old = {"parts", "positions", "y", "z", "int8"}
+    assert set(told["onnx"]) - old == {"halt_every", "halt_above", "tokens", "height", "width"}
+    told["onnx"] = {key: value for key, value in told["onnx"].items() if key in old}
+    (tmp_path / "config.json").write_text(json.dumps(told))
+    (tmp_path / GRAPH).write_bytes((shipped[0] / GRAPH).read_bytes())
+    assert load(tmp_path).solve("6.......14..........4.1.1....2..3.5.").solved
 
 
 def test_another_graph_is_refused_and_threads_are_read_with_care(

@@ -86,14 +86,15 @@ def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
     config = replace(model_config(meta.get("model"), where=f"{folder / 'config.json'}: model"), dtype=dtype)
     file = folder / "model.safetensors"
     tensors = read_safetensors(file, where=f"{file}: ")
-    require_finite(tensors, str(file))
     try:
         tensors = unpack_tables(tensors)
     except (KeyError, IndexError, ValueError) as error:
         raise WeightsError(f"{file}: damaged: a puzzle table lacks a part ({error})") from error
     model = build_model(config)
     require_fit(model.state_dict(), tensors, f"{file}: ")
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    tensors = {name: tensor.float() for name, tensor in tensors.items()}
+    require_finite(tensors, str(file))
+    model.load_state_dict(tensors)
     return Weights(model=model.eval(), task=meta["task"], card=dict(meta.get("card") or {}))
 
 
