@@ -106,6 +106,8 @@ def test_import_prints_what_it_took(tmp_path: Path, capsys: pytest.CaptureFixtur
         ({"state_dict": tensors("model.") | tensors("ema_model.module.", of=AVERAGE)}, "ema_model", AVERAGE),
         ({"model": {"state_dict": tensors()}, "ema": {"state_dict": tensors(of=AVERAGE)}}, "ema", AVERAGE),
         ({"model": tensors(), "model_ema": tensors(of=AVERAGE)}, "model", PLAIN),
+        ({"model": tensors(), "model_ema": tensors(of=AVERAGE)}, "ema", AVERAGE),
+        ({"ema_model": {"shadow": tensors(of=AVERAGE)}, "net": tensors()}, None, PLAIN),
         (tensors() | {"ema": tensors(of=AVERAGE)}, None, PLAIN),
         (tensors() | {"ema": tensors(of=AVERAGE)}, "ema", AVERAGE),
     ],

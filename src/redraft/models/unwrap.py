@@ -53,8 +53,8 @@ class Checkpoint:
 def read_checkpoint(file: Path, key: str | None = None) -> Checkpoint:
     """The published state dict in a file of torch.save or safetensors.
 
-    Where there are several, `key` names one, in full or by a part (`ema`); unless it is given, averages are left for
-    the weights themselves. Raises WeightsError.
+    Where there are several, `key` names one, in full or by a part (`ema` of `ema_model`); unless it is given, the
+    weights themselves are taken rather than averages of them. Raises WeightsError.
     """
     try:
         found = candidates(_read(file))
@@ -116,7 +116,7 @@ def _groups(
 
 
 def _is_called(place: str, key: str) -> bool:
-    return key == place or key in place.split(".")
+    return key == place or key in place.split(".") or key in re.split("[._]", place)
 
 
 def _read(file: Path) -> Any:
