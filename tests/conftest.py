@@ -117,7 +117,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeModel]:
 
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
-    """Weights that ship, by their name: the folder they are exported into, and what came of it; each but once."""
+    """Bundled weights by their name: the folder they are exported into, and what came of it; each but once."""
     for package in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package)
     from redraft.export.export import export

@@ -1,8 +1,9 @@
-"""Every code block of the README and the pages under docs/ does what it says there.
+"""Every code block of the README and the pages under docs/ does what it shows.
 
 Blocks are run in order, page by page, in a folder of their own with stand-ins for files that a page takes to be there.
-What takes long, or needs what a test must not have, stands behind `<!-- not run: reason -->`: then commands are looked
-up and their arguments parsed, no more, and Python is compiled. What follows `$ command` is compared with what comes.
+A block that takes long, or needs what a test must not have, stands behind `<!-- not run: reason -->`: then commands are
+looked up and their arguments parsed, no more, and Python is compiled. Lines behind `$ command` are its output, and must
+be.
 """
 
 import importlib
@@ -103,7 +104,7 @@ class Page:
         )
 
     def shell(self, line: str) -> str:
-        """What a command line prints; it must end well."""
+        """The output of a command line, which must end well."""
         if line.startswith("cd "):
             self.cwd = self.root / line.removeprefix("cd ")
             return ""
@@ -134,18 +135,18 @@ def prepare(name: str, page: Page, exports: Callable[[str], tuple[Path, Any]]) -
 
 
 def commands_of(code: str) -> Iterator[tuple[str, list[str] | None]]:
-    """The command lines of a block with what is said to come of them, None where that is not told."""
+    """The command lines of a block with their output, None where it is not shown."""
     lines = code.replace("\\\n", " ").splitlines()
     session = any(line.startswith("$ ") for line in lines)
-    told: list[tuple[str, list[str] | None]] = []
+    found: list[tuple[str, list[str] | None]] = []
     for line in lines:
         if not session or line.startswith("$ "):
-            told.append((line.removeprefix("$ "), [] if session else None))
+            found.append((line.removeprefix("$ "), [] if session else None))
         else:
-            output = told[-1][1]
+            output = found[-1][1]
             assert output is not None
             output.append(line)
-    return ((line, output or None) for line, output in told if line.strip())
+    return ((line, output or None) for line, output in found if line.strip())
 
 
 def require_known(line: str, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from redraft.errors import WeightsError
 def require_finite(tensors: Mapping[str, Any], where: str) -> None:
     """Raises WeightsError naming the tensors, PyTorch's or NumPy's, that hold NaN or an infinite number.
 
-    A minimum and a maximum tell: NaN goes through both. `where` begins the message.
+    A minimum and a maximum are enough: NaN goes through both. `where` begins the message.
     """
     bad = [name for name, tensor in tensors.items() if not _finite(tensor)]
     if bad:

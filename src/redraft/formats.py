@@ -13,7 +13,7 @@ TORCH = "a PyTorch file (torch.save)"
 SAFETENSORS = "a safetensors file"
 ONNX = "an ONNX model"
 
-# What a file begins with, byte for byte; none of these can begin a text that people write.
+# First bytes of files; no text that people write begins so.
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"\x93NUMPY", "a NumPy array (.npy)"),
     (b"PAR1", "a Parquet table"),
@@ -138,7 +138,7 @@ def _begins(head: bytes, most: int = 40) -> str:
 
 
 def _is_cut_off(file: Path) -> bool:
-    """Whether a safetensors file is shorter than its header tells."""
+    """Whether a safetensors file is shorter than its header states."""
     with file.open("rb") as opened:
         length = int.from_bytes(opened.read(8), "little")
         header = opened.read(length)

@@ -1,4 +1,4 @@
-"""The loop of docs/export.md, as people copy it, over puzzles of all weights that ship."""
+"""The loop of docs/export.md, as people copy it, over puzzles of all bundled weights."""
 
 import re
 from collections.abc import Callable

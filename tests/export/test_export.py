@@ -52,7 +52,7 @@ def weights_of(model: Model, task: str = "sudoku-4x4") -> Weights:
 
 @pytest.fixture(scope="module")
 def shipped(exports: Callable[[str], tuple[Path, Made]]) -> tuple[Path, Made]:
-    """The smallest weights that ship, exported."""
+    """The smallest bundled weights, exported."""
     return exports("sudoku-6x6-eq")
 
 
@@ -156,7 +156,7 @@ def test_its_habits_are_those_of_the_card(model: Model, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "x" / "config.json").read_text())["onnx"]["int8"] == made.int8
 
 
-def test_what_is_under_way_is_told(model: Model, tmp_path: Path) -> None:
+def test_what_is_under_way_is_reported(model: Model, tmp_path: Path) -> None:
     told: list[str] = []
     export(weights_of(model), tmp_path / "x", name="x", int8=True, count=4, tell=told.append)
     assert told[:3] == [
@@ -310,7 +310,7 @@ def test_mistakes_with_exported_folders_are_named(shipped: tuple[Path, Made], tm
 
 
 def test_folders_of_before_open(shipped: tuple[Path, Made], tmp_path: Path) -> None:
-    """Those without what other programs are told of halting and tokens."""
+    """Those without the values that other programs need of halting and tokens."""
     told = json.loads((shipped[0] / "config.json").read_text())
     old = {"parts", "positions", "y", "z", "int8"}
     assert set(told["onnx"]) - old == {"halt_every", "halt_above", "tokens", "height", "width"}

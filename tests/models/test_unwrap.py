@@ -165,7 +165,7 @@ def _cut(file: Path) -> None:
 
 def _damage(file: Path) -> None:
     data = bytearray(file.read_bytes())
-    start = data.index(b"PK", 8)  # behind the first member, whose name tells that torch wrote the file
+    start = data.index(b"PK", 8)  # behind the first member, whose name shows that torch wrote the file
     data[start : start + 400] = bytes(400)
     file.write_bytes(data)
 

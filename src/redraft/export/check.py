@@ -2,7 +2,7 @@
 
 Two programs round differently, and an untrained model makes of the last digits another answer within a few steps. So a
 graph in float32 is given the model's own state before every part of a step, and what comes of it must be equal but for
-rounding. Eight bits round by so much that only the puzzles solved in the end tell whether that does any harm.
+rounding. Eight bits round by so much that only the puzzles solved in the end show whether that does any harm.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from redraft.tasks.base import IGNORE, Tokens
 
 STEPS = 16
 # How far apart graph and model may lie after a part of a step, relative to the model's numbers. Measured: at most 3e-6,
-# with weights that ship and with random ones of all kinds, mixers that make anything of it in 16 steps among them.
+# with the bundled weights and with random ones of all kinds, mixers that amplify any difference among them.
 BOUND = 1e-3
 MOST_LOSS = 0.005  # share of the puzzles that a graph may solve less than its model
 MUCH = 1e11  # multiplications of one step of all puzzles tried unasked: a few seconds
@@ -35,12 +35,12 @@ Tell = Callable[[str], None]
 
 
 def silent(what: str) -> None:
-    """A `Tell` for those who do not want to know."""
+    """A `Tell` that shows nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drafts:
-    """The last answers to N puzzles: tokens (N, L), and the share solved, None where nobody can tell."""
+    """The last answers to N puzzles: tokens (N, L), and the share solved, None where that is not known."""
 
     tokens: Tokens
     solved: float | None
@@ -122,7 +122,7 @@ class Trial:
         return [Drafts(tokens=tokens, solved=share) for tokens, share in zip(last, shares, strict=True)]
 
     def _solved(self, rows: NDArray[np.integer], tokens: Tokens) -> NDArray[np.bool_]:
-        """Which of the puzzles the tokens (n, L) solve (n,); none where nobody can tell."""
+        """Which of the puzzles the tokens (n, L) solve (n,); none where that is not known."""
         if self.judged and self.task.judges:
             return self.task.check_many(self.task.decode(self.inputs[rows]), self.task.decode(tokens))
         if self.judged and self.labels is not None:
@@ -138,7 +138,7 @@ class Agreement:
     Attributes:
         puzzles, source: how many they were compared on, and what these are.
         tokens: share of those drafted that are the same.
-        solved, model_solved: shares that graph and model solve; None where nobody can tell.
+        solved, model_solved: shares that graph and model solve; None where that is not known.
         apart: greatest difference of states, logits and halting logits, relative to their size, after a part of a step
             from the same state; None where each went its own way.
     """
@@ -171,8 +171,8 @@ class Agreement:
 
     @property
     def loss(self) -> float:
-        """How much less the graph solves, as a share of the puzzles; where that tells little, of tokens that differ:
-        where nobody knows, or the model solves less than half."""
+        """How much less the graph solves, as a share of the puzzles; where that shows little, of tokens that differ:
+        where it is not known, or the model solves less than half."""
         if self.solved is None or self.model_solved is None or self.model_solved < 0.5:
             return 1 - self.tokens
         return self.model_solved - self.solved

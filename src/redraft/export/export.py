@@ -120,7 +120,7 @@ def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, told
 
 
 def _short(card: dict[str, Any]) -> dict[str, Any]:
-    """What a card says of solving, and the data learnt from; how the weights came about stands with them."""
+    """The part of a card that solving needs, and the data trained on; how the weights came about stands with them."""
     kept: dict[str, Any] = {key: card[key] for key in ("summary", "solve", "views") if key in card}
     run = card.get("run")
     return kept | {"run": {"data": run["data"]}} if isinstance(run, dict) and "data" in run else kept

@@ -1,8 +1,8 @@
 """Finds the state dict of the published TRM or HRM in a file, however it is wrapped; nothing but tensors is unpickled.
 
 People's training loops put the weights under keys of their own beside an optimiser, keep an average of them, and leave
-the names of their wrappers (`module.`, `_orig_mod.`) in those of the tensors. What holds a tensor of a published name
-is a candidate; what stands before that name is taken off.
+the names of their wrappers (`module.`, `_orig_mod.`) in those of the tensors. A dictionary
+with a tensor of a published name is a candidate; what stands before that name is taken off.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def candidates(values: Any) -> dict[str, dict[str, Tensor]]:
         return found
     if any(name.startswith(("net.blocks.", "model/net.blocks.")) for name in names):
         raise WeightsError("holds weights of redraft itself: their folder is used as it is")
-    told = f"its tensors are called {', '.join(names[:3])}{', …' if len(names) > 3 else ''}" if names else "no tensors"
-    raise WeightsError(f"holds no state dict of a published TRM or HRM: {told}")
+    named = f"its tensors are called {', '.join(names[:3])}{', …' if len(names) > 3 else ''}" if names else "no tensors"
+    raise WeightsError(f"holds no state dict of a published TRM or HRM: {named}")
 
 
 def _groups(
@@ -120,7 +120,7 @@ def _is_called(place: str, key: str) -> bool:
 
 
 def _read(file: Path) -> Any:
-    """What a file holds; raises OSError, or WeightsError with the reason alone."""
+    """The content of a file; raises OSError, or WeightsError with the reason alone."""
     if file.is_dir():
         inside = sorted(each.name for each in file.iterdir() if each.suffix in (".safetensors", ".pt", ".pth", ".bin"))
         raise WeightsError(f"is a folder; expected a file{f', such as {inside[0]} in it' if inside else ''}")
@@ -135,11 +135,11 @@ def _read(file: Path) -> Any:
 
 def _unpickle(file: Path) -> Any:
     try:
-        # warnings tell of formats; a file that is none of ours is an error below
+        # warnings are about formats; a file that is none of ours is an error below
         with warnings.catch_warnings(action="ignore"), torch.serialization.safe_globals(HARMLESS), file.open("rb") as f:
             return torch.load(f, map_location="cpu", weights_only=True)
     except Exception as error:  # of a dozen kinds: a damaged file drives the unpickler into any of them
-        # torch's own message is left out: it tells how to run the code that a file of unknown origin may hold
+        # torch's own message is left out: it explains how to run the code that a file of unknown origin may hold
         raise WeightsError(_why_not(file)) from error
 
 

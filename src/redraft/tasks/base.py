@@ -152,7 +152,7 @@ class Task(ABC):
 
     @property
     def token_names(self) -> tuple[str, ...]:
-        """What each token (V,) stands for, as a cell is written; `<pad>` for the first, `<3>` where it is no symbol."""
+        """The symbol of each token (V,), as a cell is written; `<pad>` for the first, `<3>` where it has none."""
         names = ["<pad>"]
         for token in range(1, self.vocab_size):
             grid = self.decode(np.full(self.seq_len, token, np.int16))
