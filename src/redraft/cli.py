@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
+from functools import partial
 from importlib import import_module
+from typing import Any
 
 from redraft import __version__
-from redraft.errors import RedraftError
+from redraft.errors import DataWarning, RedraftError
 
 # name: (module with a function `run(arguments) -> exit status`, what it does)
 COMMANDS = {
@@ -67,7 +70,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"redraft: unknown command {name!r}; known: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     try:
-        status = int(import_module(COMMANDS[name][0]).run(rest))
+        with warnings.catch_warnings():
+            warnings.showwarning = partial(_show_warning, name, warnings.showwarning)
+            warnings.simplefilter("always", DataWarning)
+            status = int(import_module(COMMANDS[name][0]).run(rest))
         sys.stdout.flush()  # here, where a reader who has gone away is expected
         return status
     except RedraftError as error:
@@ -85,6 +91,14 @@ def main(arguments: list[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename is not None else ""
         print(f"redraft {name}: {where}{error.strerror or error}", file=sys.stderr)
         return 2
+
+
+def _show_warning(name: str, usual: Any, message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """Prints a DataWarning as the command's own words; any other as usual."""
+    if issubclass(category, DataWarning):
+        print(f"redraft {name}: warning: {message}", file=sys.stderr)
+    else:
+        usual(message, category, *where)
 
 
 if __name__ == "__main__":

@@ -29,3 +29,7 @@ class ConfigError(RedraftError):
 
 class WeightsError(RedraftError):
     """Weights that are missing, damaged, or do not fit their configuration."""
+
+
+class DataWarning(UserWarning):
+    """Input that was read, but may not have been meant as it was: the command prints it and goes on."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from redraft.core import int8
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.models import DirectConfig, Model, TRMConfig, build_model
 from redraft.models.io import save_weights
-from redraft.solve.load import load, open_stepper, open_weights, task_of
+from redraft.solve.load import Habits, Opened, load, open_stepper, open_weights, task_of
 from redraft.solve.numpy_stepper import NumpyStepper
 from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
@@ -237,3 +238,12 @@ def test_weights_that_are_cast_once_draft_to_the_bit_alike(name: str) -> None:
     assert {parameter.dtype for name, parameter in network.named_parameters() if "around" not in name} == {
         torch.bfloat16
     }
+
+
+def test_puzzles_of_ones_own_are_restarted_where_a_checker_judges_them() -> None:
+    for checker, habits in ((None, Habits()), ("rules:check", Habits(max_steps=64, restart=4))):
+        task = {"kind": "grids", "checker": checker}
+        opened = Opened(stepper=None, device="cpu", task=task, card={}, table=None)  # type: ignore[arg-type]
+        assert opened.habits("rules") == habits and opened.habits("head") == Habits()
+        told = replace(opened, card={"solve": {"restart": 2}})
+        assert told.habits("rules") == habits._replace(restart=2), "the card says more"

@@ -15,6 +15,7 @@ from redraft.commands.arc import Voting, conclude, open_data, vote
 from redraft.commands.arguments import parse
 from redraft.commands.train import conduct, evaluator
 from redraft.data.arc import TASKS, write_arc
+from redraft.data.arc_leaks import OWN_LEAKS, refuse_leaks
 from redraft.data.store import Store, is_store
 from redraft.device import choose_device
 from redraft.errors import ConfigError, DataError, WeightsError
@@ -54,6 +55,8 @@ class Adapt(Voting):
     """Slots in training."""
     seed: int = 0
     """Of views, order and exploration."""
+    allow_leaks: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TASK …")] = ()
+    """Tasks whose test pairs may stand among the demonstrations; all for all of them."""
 
 
 def run(arguments: list[str]) -> int:
@@ -101,8 +104,8 @@ def _data(args: Adapt, task: Arc) -> Store:
     beside = Path(args.tasks) / TASKS  # of a folder of ARC data
     source = str(beside) if beside.is_file() else args.tasks
     if not is_store(folder / "train"):
-        args.out.mkdir(parents=True, exist_ok=True)
         tasks, side = read_tasks(source), task.height
+        refuse_leaks([], tasks, (*OWN_LEAKS, *args.allow_leaks))
         return write_arc([], tasks, folder, count=args.views, seed=args.seed, source=source, side=side)["train"]
     store = Store.open(folder / "train", task=task.spec)
     if not store.source.startswith(f"{source}, ") or f"up to {args.views} a task, seed {args.seed}" not in store.source:

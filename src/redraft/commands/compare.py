@@ -70,6 +70,7 @@ class Arguments:
 def run(arguments: list[str]) -> int:
     description = "Compares weights, and language models if you like, on the same unseen rows."
     args = parse(Arguments, arguments, command="compare", description=description, gather="entrants")
+    from redraft.commands.arc import require_fit
     from redraft.commands.compare_data import open_rows
     from redraft.evaluate.compare import figures
     from redraft.evaluate.compare_show import markdown, plot_shares, show
@@ -90,6 +91,7 @@ def run(arguments: list[str]) -> int:
         if name in votes:
             outcomes.append(_of_votes(name, rows, args, notes))
         else:
+            notes += require_fit(opened[name][0], rows.store, name=name, data=args.data)
             outcomes.append(_of_weights(name, *opened[name], rows, args))
     if examples is not None:
         asked = ask_models(args.asked, rows, examples, args.save)
@@ -182,7 +184,6 @@ def _task(args: Arguments, entrants: Mapping[str, Weights]) -> Task:
 
 def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, args: Arguments) -> Outcome:
     """What weights do, from the folder --save names if it was kept there."""
-    from redraft.commands.arc import require_fit
     from redraft.device import choose_device
     from redraft.evaluate.compare import Outcome, fingerprint
     from redraft.evaluate.evaluate import evaluate
@@ -190,8 +191,6 @@ def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, args: Argum
     from redraft.models.io import count_parameters
     from redraft.solve.torch_stepper import TorchStepper
 
-    if rows.store.views is not None:
-        require_fit(weights, rows.store, name=name, data=args.data)
     identity = _identity(weights.model)
     key = hashlib.blake2b(repr((identity, fingerprint(rows.store), steps, args.dtype)).encode(), digest_size=8)
     kept = None if args.save is None else args.save / f"{key.hexdigest()}.npz"

@@ -28,7 +28,7 @@ class _Speed(ProgressColumn):
 
 
 @contextmanager
-def progress(what: str, total: int, *, shown: bool = True) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int | None, *, shown: bool = True) -> Iterator[Callable[[int], None]]:
     """Within it, call what is given with the number of puzzles done; the bar goes to standard error and vanishes."""
     console = Console(stderr=True)
     columns = (TextColumn(what), BarColumn(bar_width=24), MofNCompleteColumn(), _Speed(), TimeRemainingColumn())

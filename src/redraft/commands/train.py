@@ -15,10 +15,10 @@ from rich.console import Console
 
 from redraft.commands.arguments import parse
 from redraft.data.build import open_source, store_folder, task_of
-from redraft.data.store import Store
+from redraft.data.store import VIEWS, Store
 from redraft.device import choose_device, own_device
 from redraft.errors import ConfigError
-from redraft.evaluate.judge import in_brief, judge, unseen
+from redraft.evaluate.judge import in_brief, judge, require_rows, unseen
 from redraft.models.io import count_parameters
 from redraft.recipes import RECIPES, get_recipe, shrunk
 from redraft.recipes.own import Size, recipe_for
@@ -176,8 +176,16 @@ def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> i
         task = task_of(config.task, config.data.train)
         console.print(f"reading {config.data.train} and {config.data.test} …", highlight=False)
         data = open_source(task, config.data.train, split="train", limit=config.data.train_limit)
-        test = unseen(task, config.data.test, trained_on=data, limit=config.data.test_limit)
+        test = unseen(task, config.data.test, trained_on=data, limit=config.data.test_limit, needed=False)
         config = with_table(config, data.num_puzzle_ids)
+        require_rows(config, data, test)
+        if not len(test):
+            console.print(
+                f"no test input of {config.data.test} has a known output that is not trained on: training without "
+                "figures; the last weights count as the best",
+                highlight=False,
+                soft_wrap=True,
+            )
         trainer = Trainer(
             config,
             folder,
@@ -242,10 +250,13 @@ def _conclude(outcome: Outcome, config: RunConfig, task: Task, console: Console)
             soft_wrap=True,
         )
         return 130 if outcome.interrupted else 0
+    judged = progress.best >= 0
+    best = f"best evaluation {progress.best:.2%} exact at step {progress.best_step}" if judged else "not evaluated"
     console.print(
-        f"done: {config.steps} steps in {progress.seconds:.0f} s; best evaluation {progress.best:.2%} exact "
-        f"at step {progress.best_step}\nweights: {folder / BEST} (best), {folder / LAST}\n"
-        + _hint(task, folder, config),
+        f"done: {config.steps} steps in {progress.seconds:.0f} s; {best}\n"
+        f"weights: {folder / BEST} (best), {folder / LAST}\n"
+        + _hint(task, folder, config)
+        + ("" if judged else " --submission submission.json"),
         highlight=False,
         soft_wrap=True,
     )
@@ -254,15 +265,20 @@ def _conclude(outcome: Outcome, config: RunConfig, task: Task, console: Console)
 
 def _hint(task: Task, folder: Path, config: RunConfig) -> str:
     """What to do with the weights in the folder of a run."""
-    if isinstance(task, Arc):
+    test = store_folder(config.data.test, "test")
+    if test is not None and (test / VIEWS).is_file():
         return f"let them vote: redraft arc eval {folder} {config.data.test}"
+    if isinstance(task, Arc):
+        return f"try them: redraft eval {folder} {config.data.test}"
     if isinstance(task, Grids):
         return f"try them: redraft eval {folder} {config.data.test}, or redraft solve --weights {folder} -f PUZZLES"
     return f"try them: redraft make {task.name} 3 --seed 99 | redraft solve --weights {folder} -f -"
 
 
 def evaluator(task: Task, test: Store, config: RunConfig) -> Evaluate:
-    """What training calls to judge a model: the figures of a full evaluation that are worth a line."""
+    """What training calls to judge a model: figures of a full evaluation that are worth a line, if any."""
+    if not len(test):
+        return lambda model: {}
     return lambda model: in_brief(judge(model, task, test, steps=config.eval_steps, batch_size=config.batch_size))
 
 

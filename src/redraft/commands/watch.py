@@ -12,7 +12,6 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from redraft.commands.answers import NOT_JUDGED, done
 from redraft.solve.solver import Answer
 from redraft.tasks import Grid, Task
 from redraft.tasks.render import BLANK, Size, board_segments, cell_styles, ink_on, used
@@ -25,8 +24,14 @@ STYLES = {
     "changed": "black on yellow",
     "wrong": "white on red",
 }
+NOT_JUDGED = "not judged: no rules"
 HALF_WRONG = "#ff00ff"  # a colour that no other cell has
 MARKS = {"changed": "∙", "wrong": "×"}  # on cells that are known by their colour
+
+
+def done(task: Task, answer: Answer) -> bool:
+    """Whether an answer is right, or, where nothing can judge it, whether the model takes it to be."""
+    return answer.solved if task.judges else answer.halt_probability > 0.5
 
 
 def board(

@@ -13,6 +13,7 @@ The only set there is today is called `all`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,10 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from redraft.data.store import Store, new_folder
+from redraft.data.store import Identifiers, Store, new_folder
 from redraft.errors import DataError
 from redraft.tasks import get_task
 from redraft.tasks.base import IGNORE
+from redraft.tasks.views import Views
 
 SPLITS = ("train", "test")
 META, IDENTIFIERS, TEST_PUZZLES = "dataset.json", "identifiers.json", "test_puzzles.json"
@@ -106,8 +108,11 @@ class Split:
         for each in self.sets:
             yield from each.blocks()
 
-    def store(self, inputs: NDArray[np.int16], labels: NDArray[np.int16]) -> Store:
-        """The store of these tokens (N, L): a puzzle id, a puzzle and a group for each row as the indices say."""
+    def store(self, inputs: NDArray[np.int16], labels: NDArray[np.int16], names: Sequence[str] | None = None) -> Store:
+        """The store of these tokens (N, L): a puzzle id, a puzzle and a group for each row as the indices say.
+
+        `names`: of all puzzle ids, where they are known.
+        """
         sizes = np.concatenate([np.diff(each.puzzle_indices) for each in self.sets])
         ids = np.concatenate([each.puzzle_identifiers for each in self.sets])
         counts = np.concatenate([np.diff(each.group_indices) for each in self.sets])
@@ -121,6 +126,7 @@ class Split:
             ratings=np.full(len(inputs), np.nan, np.float32),
             groups=np.repeat(groups, sizes),
             puzzles=np.repeat(puzzles, sizes),
+            named=Identifiers(self.meta.num_puzzle_identifiers, "" if names is None else _fingerprint(names)),
             source=str(self.folder),
         )
 
@@ -133,7 +139,7 @@ def import_published(folder: Path, split: str, *, task: Spec | None = None) -> S
     for block in found.blocks():
         rows = slice(done, done := done + len(block[0]))
         inputs[rows], labels[rows] = block
-    return found.store(inputs, labels)
+    return found.store(inputs, labels, read_identifiers(folder))
 
 
 def import_to(
@@ -162,7 +168,7 @@ def import_to(
             blocks = counted(found.blocks(), before, tell)
             write_arrays(files, (len(found), found.meta.seq_len), np.int16, blocks)
             inputs, labels = (np.load(file, mmap_mode="r") for file in files)
-            found.store(inputs, labels).write(place, there=("inputs", "labels"))
+            found.store(inputs, labels, names).write(place, there=("inputs", "labels"))
             before += len(found)
         for name in (IDENTIFIERS, TEST_PUZZLES):
             if (folder / name).exists():
@@ -200,6 +206,14 @@ def read_identifiers(folder: Path) -> list[str] | None:
     if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         raise DataError(f"{file}: expected a JSON list of names")
     return names
+
+
+def _fingerprint(names: Sequence[str]) -> str:
+    """What puzzle ids of these names stand for: of ARC's, what views built here under the same ids have, too."""
+    try:
+        return Views.from_identifiers(names).fingerprint()
+    except DataError:  # names of another kind
+        return hashlib.blake2b("\n".join(names).encode(), digest_size=8).hexdigest()
 
 
 def read_json(file: Path) -> Any:

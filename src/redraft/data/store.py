@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -30,6 +30,13 @@ _ARRAYS: dict[str, tuple[type, int]] = {  # dtype and number of axes
 }
 
 
+class Identifiers(NamedTuple):
+    """The puzzle ids of a data set: the `rows` of a table for all of them, and what they stand for, "" if unknown."""
+
+    rows: int
+    fingerprint: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Store:
     """Examples of one task.
@@ -45,6 +52,7 @@ class Store:
         ratings: (N,) float32 difficulty, NaN where unknown.
         groups, puzzles: (N,) int32, never decreasing from 0 in steps of 0 or 1.
         views: where every puzzle has views of its own with a puzzle id each (ARC), what they are.
+        named: of published data, the puzzle ids of the whole set; see `identifiers`.
         source: where the examples came from, in words.
     """
 
@@ -56,15 +64,29 @@ class Store:
     groups: NDArray[np.int32]
     puzzles: NDArray[np.int32]
     views: Views | None = None
+    named: Identifiers | None = None
     source: str = ""
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     @property
+    def identifiers(self) -> Identifiers | None:
+        """The puzzle ids of the data set, None where all examples share id 0, which stands for no puzzle.
+
+        Equal fingerprints: a row of a puzzle-embedding table means the same in both.
+        """
+        if self.views is not None:
+            return Identifiers(len(self.views) + 1, self.views.fingerprint())
+        most = int(self.puzzle_ids.max(initial=0)) + 1
+        if self.named is not None:
+            return self.named._replace(rows=max(self.named.rows, most))
+        return Identifiers(most, "") if most > 1 else None
+
+    @property
     def num_puzzle_ids(self) -> int:
         """Rows a puzzle-embedding table needs for these examples, under all their views."""
-        return len(self.views) + 1 if self.views is not None else int(self.puzzle_ids.max(initial=0)) + 1
+        return 1 if self.identifiers is None else self.identifiers.rows
 
     def rows(self, index: NDArray[np.integer] | slice) -> Store:
         """The store of the rows named by `index`, in that order; groups and puzzles are counted anew."""
@@ -85,7 +107,14 @@ class Store:
                 np.save(folder / f"{name}.npy", getattr(self, name))
         if self.views is not None:
             self.views.save(folder / VIEWS)
-        meta = {"format": FORMAT, "task": self.task, "source": self.source, "examples": len(self)}
+        meta: dict[str, Any] = {
+            "format": FORMAT,
+            "task": self.task,
+            "source": self.source,
+            "examples": len(self),
+        }
+        if self.named is not None:
+            meta["identifiers"] = self.named._asdict()
         (folder / "store.json").write_text(json.dumps(meta, indent=2) + "\n")
 
     @classmethod
@@ -119,7 +148,16 @@ class Store:
             if not _steps_by_one(arrays[name]):
                 raise DataError(f"{folder / name}.npy: expected numbers from 0 that never fall and grow by 1")
         views = Views.open(folder / VIEWS) if (folder / VIEWS).exists() else None
-        return cls(task=meta["task"], source=str(meta.get("source", "")), views=views, **arrays)
+        named = None
+        if "identifiers" in meta:
+            try:
+                named = Identifiers(int(meta["identifiers"]["rows"]), str(meta["identifiers"]["fingerprint"]))
+            except (KeyError, TypeError, ValueError):
+                raise DataError(
+                    f"{folder / 'store.json'}: identifiers: expected their rows and fingerprint, "
+                    f"got {meta['identifiers']!r}"
+                ) from None
+        return cls(task=meta["task"], source=str(meta.get("source", "")), views=views, named=named, **arrays)
 
 
 def _read_meta(file: Path) -> dict[str, Any]:

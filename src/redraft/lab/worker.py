@@ -23,7 +23,7 @@ from redraft.data.build import open_source, task_of
 from redraft.data.store import Store
 from redraft.device import choose_device, describe_device
 from redraft.errors import RedraftError
-from redraft.evaluate.judge import in_brief, judge, unseen
+from redraft.evaluate.judge import in_brief, judge, require_rows, unseen
 from redraft.lab.jobs import TEST, Exam, Job
 from redraft.lab.pool import LOCK, locked, note_failure, read_result, require_same, write_result
 from redraft.lab.transfer import moved
@@ -113,6 +113,7 @@ def _train(job: Job, task: Task, data: Store, device: torch.device, tell: Tell) 
     """Trains to the end of the budget; what the run came to and its model, None where it was interrupted."""
     config, folder = with_table(job.config, data.num_puzzle_ids), job.folder
     test = unseen(task, config.data.test, trained_on=data, limit=config.data.test_limit)
+    require_rows(config, data, test)
     resume = (folder / CONFIG).exists()
     if resume:
         require_same(folder, job.config)

@@ -60,6 +60,8 @@ def occlusion(
 
 def blank_of(task: Task, question: Grid) -> int:
     """The token of a blank cell; of the most frequent symbol where the task knows none (ARC's background, say)."""
+    if task.open_token is not None:
+        return task.open_token
     blank = task.decode(np.zeros(task.seq_len, np.int16))
     tokens = task.encode(question)
     if (blank != OUTSIDE).all():
@@ -74,6 +76,9 @@ def givens(task: Task, question: Grid) -> NDArray[np.intp]:
 
 def asked(task: Task, question: Grid) -> NDArray[np.bool_]:
     """The cells (L,) that are to be filled in: the blank ones; all, where answers are not written into the question."""
+    if task.open_token is not None:
+        found: NDArray[np.bool_] = task.encode(question) == task.open_token
+        return found
     blank = task.decode(np.zeros(task.seq_len, np.int16))
     open_cells = (np.asarray(question) == blank) & (blank != OUTSIDE)
     return open_cells.ravel() if open_cells.any() else np.ones(task.seq_len, bool)

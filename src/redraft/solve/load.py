@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import redraft.weights
+from redraft.config import to_dict
 from redraft.errors import ConfigError, WeightsError
 from redraft.solve.batch import BatchSize
 from redraft.solve.numpy_stepper import NumpyStepper
 from redraft.solve.numpy_weights import describe, read_model
 from redraft.solve.onnx_stepper import GRAPH, OnnxStepper, open_session, read_exported
+from redraft.solve.puzzle_table import PuzzleTable
 from redraft.solve.solver import SURE, HaltRule, Solver
 from redraft.solve.stepper import Stepper
 from redraft.tasks import get_task
@@ -46,12 +49,13 @@ class Habits(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """Weights ready to run: on which device, the task they are for as in `Task.spec`, and their card."""
+    """Weights ready to run: on which device, the task they are for as in `Task.spec`, their card and puzzle table."""
 
     stepper: Stepper
     device: str
     task: str | dict[str, Any]
     card: dict[str, Any]
+    table: PuzzleTable
 
     def habits(self, halt: HaltRule) -> Habits:
         """How the card has puzzles solved by the rules, for how long a model needs is its own; the usual otherwise.
@@ -59,12 +63,14 @@ class Opened:
         Raises WeightsError where the card makes no sense.
         """
         told = self.card.get("solve", {})
-        usual = Habits()._asdict()
+        # Puzzles of one's own that a checker judges: restarts find more of them, sooner (docs/own-puzzles.md).
+        own = isinstance(self.task, dict) and self.task.get("checker") is not None
+        usual = (Habits(max_steps=64, restart=4) if own else Habits())._asdict()
         if not isinstance(told, dict) or any(
             type(told.get(name, value)) is not type(value) for name, value in usual.items()
         ):
             raise WeightsError(f"card: solve: expected values like {usual}, got {told!r}")
-        return Habits(**{name: told[name] for name in usual if name in told}) if halt == "rules" else Habits()
+        return Habits(**(usual | {name: told[name] for name in usual if name in told})) if halt == "rules" else Habits()
 
 
 def load(
@@ -87,9 +93,11 @@ def load(
 
     `device`, `dtype` and `backend` are those of `open_stepper`; it is not known here how many puzzles will come, so for
     thousands of them name the backend `torch`. Raises WeightsError naming the weights that ship, where there are none
-    of that name.
+    of that name, and for weights that know a puzzle by its id (ARC's), which a puzzle given alone has not.
     """
     opened = open_stepper(weights, device=device, dtype=dtype, backend=backend)
+    if (remark := opened.table.alone(str(weights))) is not None:
+        warnings.warn(remark, stacklevel=2)
     return Solver(
         opened.stepper,
         get_task(opened.task),
@@ -146,7 +154,8 @@ def _open_numpy(folder: Path, *, most_work: int | None = None) -> Opened:
     model = read_model(folder, described)
     if most_work is not None and model.work > most_work:
         raise WeightsError(f"{folder}: too much work for the backend numpy")
-    return Opened(stepper=NumpyStepper(model), device="cpu", task=described.task, card=described.card)
+    table = PuzzleTable.of(described.model, described.card)
+    return Opened(stepper=NumpyStepper(model), device="cpu", task=described.task, card=described.card, table=table)
 
 
 def _open_onnx(folder: Path) -> Opened:
@@ -155,7 +164,8 @@ def _open_onnx(folder: Path) -> Opened:
     described = describe(folder)
     exported = read_exported(folder, described.onnx)
     stepper = OnnxStepper(open_session(folder / GRAPH), exported)
-    return Opened(stepper=stepper, device="cpu", task=described.task, card=described.card)
+    table = PuzzleTable.of(described.model, described.card)
+    return Opened(stepper=stepper, device="cpu", task=described.task, card=described.card, table=table)
 
 
 def is_exported(folder: Path) -> bool:
@@ -184,7 +194,9 @@ def _open_torch(folder: Path, device: str, dtype: str) -> Opened:
         opened = load_weights(folder, dtype="bfloat16")
     model = _rounded(opened.model) if dtype == "int8" else opened.model
     model.cast_networks()
-    return Opened(stepper=TorchStepper(model, device=chosen), device=str(chosen), task=opened.task, card=opened.card)
+    table = PuzzleTable.of(to_dict(model.config), opened.card)
+    stepper = TorchStepper(model, device=chosen)
+    return Opened(stepper=stepper, device=str(chosen), task=opened.task, card=opened.card, table=table)
 
 
 def _trained_in(card: Mapping[str, Any]) -> str:

@@ -47,7 +47,7 @@ CONFIG = "config.json"
 BEST, LAST = "best", "last"
 AGREE_EVERY = 10  # steps after which several processes ask one another whether to stop
 
-# Figures of a model on puzzles it has not seen; `exact` decides which weights are the best.
+# Figures of a model on puzzles it has not seen; `exact` decides which weights are the best. None where there are none.
 Evaluate = Callable[[Model], dict[str, float]]
 
 
@@ -225,11 +225,12 @@ class Trainer:
         if metrics is None:
             return False
         self.progress.evaluated = self.progress.step
-        if metrics["exact"] >= self.progress.best:  # of equals the later, trained for longer
-            self.progress.best, self.progress.best_step = metrics["exact"], self.progress.step
+        exact = metrics.get("exact", self.progress.best)  # where nothing can be judged, the last weights are the best
+        if exact >= self.progress.best:  # of equals the later, trained for longer
+            self.progress.best, self.progress.best_step = exact, self.progress.step
             if self.processes.first:
                 self._save_weights(BEST, metrics)
-        for reporter in reporters:
+        for reporter in reporters if metrics else ():
             reporter.report("eval", self.progress.step, metrics)
         self.tally.restart_clock()
         return True
@@ -243,7 +244,7 @@ class Trainer:
             "processes": self.processes.world,
             "torch": torch.__version__,
             "data": self.progress.data,
-            **({"views": self.data.views.fingerprint()} if self.data.views is not None else {}),
+            **({"views": self.data.identifiers.fingerprint} if self.data.identifiers is not None else {}),
             **({"evaluation": metrics} if metrics else {}),
             "run": run_to_dict(self.config),
         }
