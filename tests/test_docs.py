@@ -68,19 +68,18 @@ def parse_only(monkeypatch: pytest.MonkeyPatch) -> None:
         whole(*args, **options)
         raise Parsed
 
-    for each in pkgutil.iter_modules(redraft.commands.__path__, "redraft.commands."):
-        module = importlib.import_module(each.name)
+    names = [each.name for each in pkgutil.iter_modules(redraft.commands.__path__, "redraft.commands.")]
+    for module in [importlib.import_module(name) for name in names]:  # all of them before the first is changed
         if getattr(module, "parse", None) is whole:
             monkeypatch.setattr(module, "parse", parse)
 
 
 @pytest.fixture
-def modules() -> Iterator[None]:
+def modules(tmp_path: Path) -> Iterator[None]:
     """Forgets what a page's commands import from its folder."""
-    before = set(sys.modules)
     yield
-    for name in set(sys.modules) - before:
-        if not str(getattr(sys.modules[name], "__file__", None) or "").startswith((str(ROOT), sys.prefix)):
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
             del sys.modules[name]
 
 
@@ -124,6 +123,8 @@ def prepare(name: str, page: Page, exports: Callable[[str], tuple[Path, Any]]) -
     if name == "README.md":
         page.shell("redraft make sudoku-6x6 2 > puzzles.txt")
         build_pairs(page, "mine")
+    elif name == "arc.md":
+        page.shell("redraft data build make:6 --kind arc --views 8 -o data/submit")
     elif name == "own-puzzles.md":
         shutil.copytree(ROOT / "examples", page.root / "examples", ignore=shutil.ignore_patterns("__pycache__"))
         squares = ["/".join(f"{word}{word}"[i : i + 5] for i in range(5)) for word in ("12345", "21345", "54321")]
