@@ -13,11 +13,14 @@ MOST_LINES = 360
 # What everyone may import, and what these may import of one another.
 FOUNDATION: dict[str, tuple[str, ...]] = {
     "errors": (),
+    "arrays": ("errors",),
     "config": ("errors",),
+    "contents": ("errors",),
     "files": ("errors",),
     "finite": ("errors",),
     "formats": (),
     "naming": ("errors",),
+    "trust": ("contents", "errors", "files", "naming"),
     "scopes": ("errors",),
     "memory": (),
 }
@@ -69,7 +72,10 @@ NEVER = {
     "data": ("torch", "safetensors", "tyro"),
     "errors": ("torch", "numpy", "tyro", "rich"),
     "config": ("torch", "numpy", "tyro", "rich"),
+    "contents": ("torch", "numpy", "tyro", "rich"),
     "files": ("torch", "numpy", "tyro", "rich"),
+    "naming": ("torch", "numpy", "tyro", "rich"),
+    "trust": ("torch", "numpy", "tyro", "rich"),
     "weights": ("torch", "numpy", "tyro", "rich"),
     "cli": ("torch", "numpy", "tyro", "rich"),
     "core": ("numpy", "tyro", "rich", "safetensors"),

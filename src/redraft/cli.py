@@ -12,6 +12,7 @@ from typing import Any
 
 from redraft import __version__
 from redraft.errors import DataWarning, RedraftError
+from redraft.trust import asked_for, trusting
 
 # name: (module with a function `run(arguments) -> exit status`, what it does)
 COMMANDS = {
@@ -70,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"redraft: unknown command {name!r}; known: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), trusting(asked_for(rest)):
             warnings.showwarning = partial(_show_warning, name, warnings.showwarning)
             warnings.simplefilter("always", DataWarning)
             status = int(import_module(COMMANDS[name][0]).run(rest))

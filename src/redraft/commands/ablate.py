@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 from rich.console import Console
 
-from redraft.commands.arguments import parse
+from redraft.commands.arguments import Trusted, parse
 from redraft.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Arguments:
     """Only makes the table of what is finished."""
     list: bool = False
     """Lists the suites, or the rows of the one named."""
+    trust: Trusted = False
 
 
 def run(arguments: list[str]) -> int:

@@ -15,7 +15,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from redraft.commands.arguments import parse
+from redraft.commands.arguments import Trusted, parse
 from redraft.commands.progress import progress
 from redraft.config import to_dict
 from redraft.data.arc import TASKS
@@ -49,6 +49,7 @@ class Result:
     """Writes the two best answers to every test input, as Kaggle's ARC Prize wants them."""
     json: bool = False
     """Prints all figures as JSON, with the rank of the right answer to every test input."""
+    trust: Trusted = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from rich.console import Console
 from redraft.commands.arc import Voting, conclude, open_data, vote
 from redraft.commands.arguments import parse
 from redraft.commands.train import conduct, evaluator
+from redraft.contents import within
 from redraft.data.arc import TASKS, write_arc
 from redraft.data.arc_leaks import OWN_LEAKS, refuse_leaks
 from redraft.data.store import Store, is_store
@@ -22,12 +23,13 @@ from redraft.errors import ConfigError, DataError, WeightsError
 from redraft.models import Model
 from redraft.models.io import Weights, count_parameters
 from redraft.recipes.arc import adaptation
-from redraft.solve.load import open_weights
+from redraft.solve.load import find_weights, open_weights
 from redraft.tasks import get_task
 from redraft.tasks.arc import Arc
 from redraft.tasks.arc_files import read_tasks
 from redraft.train.config import RunConfig
 from redraft.train.loop import CONFIG, Outcome, Trainer, open_run
+from redraft.trust import require_consent
 
 DATA, RUN, VOTES = "data", "run", "votes.npz"
 JUDGED = 256  # demonstrations that tell at the end how well they were learnt
@@ -147,6 +149,15 @@ def _recipe(args: Adapt, weights: Weights, data: Store) -> RunConfig:
         learn=args.learn,
         lr=args.lr,
         puzzle_lr=args.puzzle_lr,
-        loss=weights.card.get("run", {}).get("loss", "stablemax"),
+        loss=_loss(args, weights),
         seed=args.seed,
     )
+
+
+def _loss(args: Adapt, weights: Weights) -> str:
+    """The loss that the weights were trained with, as their card has it."""
+    loss = within(weights.card, "run", "loss")
+    if not isinstance(loss, str):
+        return "stablemax"
+    require_consent(find_weights(args.weights) / CONFIG, {"loss": loss})
+    return loss

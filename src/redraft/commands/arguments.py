@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
 T = TypeVar("T")
+
+# The field `trust` of every command that opens weights, runs or data. `cli.main` reads it off the command line, since a
+# command may open files before it knows its arguments.
+_RUNS = "Runs code (module:NAME) that opened files name, with all it may do to this machine; see docs/trust.md."
+Trusted = Annotated[bool, tyro.conf.arg(help=_RUNS)]
 
 
 def parse(

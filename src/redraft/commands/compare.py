@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 from rich.console import Console
 
-from redraft.commands.arguments import parse
+from redraft.commands.arguments import Trusted, parse
 from redraft.commands.compare_llm import Llm, ask_models, make_folder, open_endpoints
 from redraft.commands.progress import progress
 
@@ -64,6 +64,7 @@ class Arguments:
     """Draws the shares with their intervals into a .png or .svg file."""
     reported: bool = False
     """Shows what papers report on public sets of any task; by default those of this task alone."""
+    trust: Trusted = False
     asked: Annotated[Llm, tyro.conf.arg(name="")] = field(default_factory=Llm)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from redraft.commands.arguments import parse
+from redraft.commands.arguments import Trusted, parse
 from redraft.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Show:
     """A folder with a store for each split, or one store."""
     json: bool = False
     """Prints JSON."""
+    trust: Trusted = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,7 @@ class Export:
     """Of each ARC task at most so many views, the task as it is first; by default all."""
     seed: int = 0
     """Of the places on the canvas that pairs of ARC tasks are moved to."""
+    trust: Trusted = False
 
 
 def run(arguments: list[str]) -> int:

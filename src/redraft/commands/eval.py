@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 
-from redraft.commands.arguments import parse
+from redraft.commands.arguments import Trusted, parse
 from redraft.commands.progress import progress
 
 
@@ -38,10 +38,12 @@ class Arguments:
     """Prints all figures as JSON."""
     plot: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Draws accuracy against steps into a .png or .svg file."""
+    trust: Trusted = False
 
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="eval", description="Measures weights on puzzles they have not seen.")
+    from redraft.contents import within
     from redraft.data.build import answered, open_source, store_folder
     from redraft.errors import ConfigError, DataError
     from redraft.evaluate.evaluate import evaluate
@@ -59,7 +61,7 @@ def run(arguments: list[str]) -> int:
     backend = "onnx" if is_exported(find_weights(args.weights)) else "torch"
     weights = open_stepper(args.weights, device=args.device, dtype=args.dtype, backend=backend)
     task = get_task(weights.task)
-    trained_on = args.data == weights.card.get("run", {}).get("data", {}).get("train")
+    trained_on = args.data == within(weights.card, "run", "data", "train")
     if trained_on and (args.split == "train" or store_folder(args.data, "test") is None):
         print(f"redraft eval: {args.data} is what these weights were trained on", file=sys.stderr)
     store = open_source(task, args.data, split=args.split, limit=args.limit)

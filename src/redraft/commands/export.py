@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from redraft.commands.arguments import parse
+from redraft.commands.arguments import Trusted, parse
 from redraft.commands.progress import stages
 from redraft.errors import ConfigError, RedraftError
 from redraft.export import require_export
@@ -37,6 +37,7 @@ class Arguments:
     """Where they come from: a file, a folder or make:COUNT@SEED; else a run's own test data, or new puzzles."""
     seed: int = 20261127
     """Of new puzzles."""
+    trust: Trusted = False
 
 
 def run(arguments: list[str]) -> int:

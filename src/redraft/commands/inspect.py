@@ -14,7 +14,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from redraft.commands.arguments import parse
+from redraft.commands.arguments import Trusted, parse
 from redraft.commands.progress import progress
 from redraft.config import to_dict
 from redraft.errors import ConfigError, PuzzleError
@@ -65,6 +65,7 @@ class Arguments:
     """auto, cpu, cuda or mps."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the activations."""
+    trust: Trusted = False
 
 
 def run(arguments: list[str]) -> int:

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import tyro
 
 from redraft.commands.answers import Entries, Questions, Results, is_live, shown
-from redraft.commands.arguments import parse
+from redraft.commands.arguments import Trusted, parse
 from redraft.commands.progress import progress
 from redraft.commands.watch import NOT_JUDGED
 from redraft.errors import ConfigError
@@ -71,6 +71,7 @@ class Arguments:
     redraft export wrote), or what fits."""
     json: bool = False
     """Prints one JSON object a puzzle, drafts included."""
+    trust: Trusted = False
 
 
 def run(arguments: list[str]) -> int:

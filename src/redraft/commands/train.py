@@ -13,7 +13,7 @@ import torch
 import tyro
 from rich.console import Console
 
-from redraft.commands.arguments import parse
+from redraft.commands.arguments import Trusted, parse
 from redraft.data.build import open_source, store_folder, task_of
 from redraft.data.store import VIEWS, Store
 from redraft.device import choose_device, own_device
@@ -30,9 +30,10 @@ from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_to_dict, with_table
 from redraft.train.fast import Facts, fast_choices
 from redraft.train.log import Display, MetricsFile, Reporter, open_tracker, require_tracker
-from redraft.train.loop import BEST, LAST, Evaluate, Outcome, Trainer, open_run
+from redraft.train.loop import BEST, CONFIG, LAST, Evaluate, Outcome, Trainer, open_run
 from redraft.train.memory import need_of
 from redraft.train.processes import processes
+from redraft.trust import remembered_names, trusting
 
 DESCRIPTION = "Trains a model by a recipe ({}); every value of the recipe is a flag."
 USAGE = """usage: redraft train RECIPE [--tiny] [options]
@@ -59,6 +60,7 @@ class Machine:
     """Also reports to tensorboard, wandb or trackio."""
     prefetch: Annotated[int | None, tyro.conf.arg(metavar="BATCHES")] = None
     """Batches sampled in advance by a thread; by default 2 where the device is no CPU or a core is idle, else 0."""
+    trust: Trusted = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +165,8 @@ def _resume(arguments: list[str]) -> int:
         raise ConfigError("--resume: expected the folder of a run")
     folder = Path(arguments[0])
     args = parse(Machine, arguments[1:], command="train --resume FOLDER", description="Goes on with a run.")
-    return _train(open_run(folder), folder, args, resume=True)
+    with trusting(remembered_names(folder / CONFIG)):  # of the user's own run, also for the data that it names
+        return _train(open_run(folder), folder, args, resume=True)
 
 
 def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> int:

@@ -14,7 +14,6 @@ The only set there is today is called `all`.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from redraft import contents
+from redraft.arrays import read_array
 from redraft.data.store import Identifiers, Store, new_folder
 from redraft.errors import DataError
 from redraft.tasks import get_task
@@ -167,13 +168,13 @@ def import_to(
             files = (place / "inputs.npy", place / "labels.npy")
             blocks = counted(found.blocks(), before, tell)
             write_arrays(files, (len(found), found.meta.seq_len), np.int16, blocks)
-            inputs, labels = (np.load(file, mmap_mode="r") for file in files)
+            inputs, labels = (read_array(file, DataError, mapped=True) for file in files)
             found.store(inputs, labels, names).write(place, there=("inputs", "labels"))
             before += len(found)
         for name in (IDENTIFIERS, TEST_PUZZLES):
             if (folder / name).exists():
                 shutil.copyfile(folder / name, partial / name)
-    return {split: Store.open(out / split, mmap=True) for split in splits}
+    return {split: Store.open(out / split, mmap=True, trust=True) for split in splits}
 
 
 def open_splits(folder: Path, *, task: Spec | None = None) -> dict[str, Split]:
@@ -218,12 +219,7 @@ def _fingerprint(names: Sequence[str]) -> str:
 
 def read_json(file: Path) -> Any:
     """What a JSON file holds; raises DataError."""
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise DataError(f"{file}: damaged or not JSON ({error})") from error
+    return contents.read_json(file, DataError)
 
 
 def counted(blocks: Iterable[Pair], done: int, tell: Callable[[int], None] | None) -> Iterator[Pair]:
@@ -325,13 +321,7 @@ def _require_bounds(file: str, bounds: NDArray[np.integer], end: int, what: str)
 
 
 def _read_array(file: str, *, axes: int, mapped: bool = False) -> NDArray[np.integer]:
-    try:
-        array = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{file}: damaged or not an array ({error})") from error
-    if not isinstance(array, np.ndarray) or array.ndim != axes or array.dtype.kind not in "iu":
-        got = f"{array.dtype} with {array.ndim}" if isinstance(array, np.ndarray) else "several"
-        raise DataError(f"{file}: expected whole numbers with {axes} axes, got {got}")
+    array = read_array(Path(file), DataError, mapped=mapped)
+    if array.ndim != axes or array.dtype.kind not in "iu":
+        raise DataError(f"{file}: expected whole numbers with {axes} axes, got {array.dtype} with {array.ndim}")
     return array

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import reprlib
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.arrays import read_array
+from redraft.contents import read_object
 from redraft.errors import DataError
 from redraft.tasks.views import Views
+from redraft.trust import remember, require_consent
 
 VIEWS = "views.npz"
 FORMAT = 2
@@ -118,16 +121,24 @@ class Store:
         (folder / "store.json").write_text(json.dumps(meta, indent=2) + "\n")
 
     @classmethod
-    def open(cls, folder: Path, *, task: str | dict[str, Any] | None = None, mmap: bool | None = None) -> Store:
+    def open(
+        cls, folder: Path, *, task: str | dict[str, Any] | None = None, mmap: bool | None = None, trust: bool = False
+    ) -> Store:
         """Opens a folder written by `save`; raises DataError where it is damaged or of another task than `task`.
 
         With `mmap` the arrays stay in their files, read-only, and only what is looked at is read; by default the
-        large ones do (`MAPPED`).
+        large ones do (`MAPPED`). Where no `task` is expected, and the store's names code that is not to be trusted,
+        it raises TrustError, see `trust.py`.
         """
-        meta = _read_meta(folder / "store.json")
+        file = folder / "store.json"
+        meta = _read_meta(file)
         if meta.get("format") != FORMAT:
-            raise DataError(f"{folder}: store format {meta.get('format')}, expected {FORMAT}; build it anew")
-        if task is not None and meta.get("task") != task:
+            raise DataError(
+                f"{folder}: store format {reprlib.repr(meta.get('format'))}, expected {FORMAT}; build it anew"
+            )
+        if task is None:
+            task = _task(file, meta, trust=trust)
+        elif meta.get("task") != task:
             raise DataError(f"{folder}: holds examples of {_called(meta.get('task'))}, expected {_called(task)}")
         arrays = {name: _read_array(folder / f"{name}.npy", mmap) for name in _ARRAYS}
         for name, array in arrays.items():
@@ -138,8 +149,10 @@ class Store:
                     f"got {array.dtype} with {array.ndim}"
                 )
         sizes = {name: len(array) for name, array in arrays.items()}
-        if set(sizes.values()) != {meta.get("examples")}:
-            raise DataError(f"{folder}: expected {meta.get('examples')} examples in every array, got {sizes}")
+        if any(size != meta.get("examples") for size in sizes.values()):
+            raise DataError(
+                f"{folder}: expected {reprlib.repr(meta.get('examples'))} examples in every array, got {sizes}"
+            )
         if arrays["inputs"].shape != arrays["labels"].shape:
             raise DataError(
                 f"{folder}: inputs {arrays['inputs'].shape} and labels {arrays['labels'].shape} differ in shape"
@@ -152,37 +165,29 @@ class Store:
         if "identifiers" in meta:
             try:
                 named = Identifiers(int(meta["identifiers"]["rows"]), str(meta["identifiers"]["fingerprint"]))
-            except (KeyError, TypeError, ValueError):
+            except (KeyError, TypeError, ValueError, OverflowError):
                 raise DataError(
-                    f"{folder / 'store.json'}: identifiers: expected their rows and fingerprint, "
-                    f"got {meta['identifiers']!r}"
+                    f"{file}: identifiers: expected their rows and fingerprint, got {reprlib.repr(meta['identifiers'])}"
                 ) from None
-        return cls(task=meta["task"], source=str(meta.get("source", "")), views=views, named=named, **arrays)
+        return cls(task=task, source=str(meta.get("source", "")), views=views, named=named, **arrays)
 
 
 def _read_meta(file: Path) -> dict[str, Any]:
-    try:
-        meta = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror or error}; expected the folder of a store") from error
-    except ValueError as error:
-        raise DataError(f"{file}: damaged or not JSON ({error})") from error
-    if not isinstance(meta, dict):
-        raise DataError(f"{file}: expected a JSON object")
-    return meta
+    return read_object(file, DataError, expected="the folder of a store")
+
+
+def _task(file: Path, meta: dict[str, Any], *, trust: bool = False) -> str | dict[str, Any]:
+    """The task of a store, if there is consent to the code it names."""
+    spec = meta.get("task")
+    if not isinstance(spec, str | dict):
+        raise DataError(f"{file}: expected the name of a task, got {reprlib.repr(spec)}")
+    require_consent(file, meta, trust=trust)
+    return spec
 
 
 def _read_array(file: Path, mmap: bool | None) -> NDArray[Any]:
-    try:
-        mapped = file.stat().st_size >= MAPPED if mmap is None else mmap
-        array = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror or error}") from error
-    except (ValueError, EOFError, BadZipFile) as error:
-        raise DataError(f"{file}: damaged or not an array ({error})") from error
-    if not isinstance(array, np.ndarray):
-        raise DataError(f"{file}: expected one array, got several")
-    return array
+    mapped = (file.is_file() and file.stat().st_size >= MAPPED) if mmap is None else mmap
+    return read_array(file, DataError, mapped=mapped)
 
 
 @contextmanager
@@ -199,6 +204,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
     try:
         yield partial
         partial.rename(folder)
+        for file in folder.glob("**/store.json"):
+            remember(file, _read_meta(file))
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -217,11 +224,11 @@ def _called(spec: object) -> object:
 
 
 def task_in(folder: Path) -> str | dict[str, Any]:
-    """What the task of a store is, as in `Task.spec`, without reading more than that; raises DataError."""
-    spec = _read_meta(folder / "store.json").get("task")
-    if not isinstance(spec, str | dict):
-        raise DataError(f"{folder / 'store.json'}: expected the name of a task, got {spec!r}")
-    return spec
+    """What the task of a store is, as in `Task.spec`, without reading more than that.
+
+    Raises DataError, and TrustError where the task names code without consent.
+    """
+    return _task(folder / "store.json", _read_meta(folder / "store.json"))
 
 
 def is_store(folder: Path) -> bool:

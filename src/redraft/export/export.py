@@ -22,6 +22,7 @@ from redraft.models.io import FORMAT, Weights
 from redraft.solve.onnx_stepper import GRAPH, Exported, OnnxStepper, open_session
 from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
+from redraft.trust import remember
 
 SEED = 20261127  # of puzzles to compare on
 
@@ -115,6 +116,7 @@ def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, told
     }
     lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in described.items())
     write_text(folder / "config.json", f"{{\n{lines}\n}}\n")
+    remember(folder / "config.json", described)
     with replacing(folder / GRAPH) as partial:  # the last: without it the folder is none to solve with
         partial.write_bytes(graph.read_bytes())
 

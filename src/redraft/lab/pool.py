@@ -14,8 +14,9 @@ from redraft.errors import ConfigError
 from redraft.files import write_text
 from redraft.lab.plan import Run
 from redraft.models.io import read_json
-from redraft.train.config import RunConfig, with_table
+from redraft.train.config import RunConfig, run_to_dict, with_table
 from redraft.train.loop import CONFIG, open_run
+from redraft.trust import names_in, trusting
 
 MARK = "ablations.json"  # what tells such a folder from others
 FORMAT = 1
@@ -62,14 +63,20 @@ class Pool:
 
 def require_same(folder: Path, config: RunConfig) -> None:
     """Raises ConfigError where the run in a folder is another one; its puzzle table may have been made larger."""
-    found = open_run(folder)
+    with trusting(names_in(run_to_dict(config))):
+        found = open_run(folder)
     if with_table(config, found.model.num_puzzles) != found:
         raise ConfigError(f"{folder}: holds another run than its name says; move it away, or name another --out")
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
     """What the finished run in a folder came to; None before that."""
-    return read_json(folder / RESULT) if (folder / RESULT).exists() else None
+    if not (folder / RESULT).exists():
+        return None
+    result = read_json(folder / RESULT)
+    if not isinstance(result.get("tests"), dict):
+        raise ConfigError(f"{folder / RESULT}: damaged; remove it and its run")
+    return result
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:

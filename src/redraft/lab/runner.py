@@ -58,7 +58,7 @@ class Workers:
         last: dict[str, Any] = {}
         with (job.folder / LOG).open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "redraft.lab.worker"],
+                [sys.executable, "-P", "-m", "redraft.lab.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -35,6 +35,7 @@ from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, with_table
 from redraft.train.log import METRICS, MetricsFile
 from redraft.train.loop import CONFIG, LAST, Trainer
+from redraft.trust import trusting
 
 TELL_EVERY = 1.0  # seconds
 
@@ -83,7 +84,7 @@ def work(job: Job, tell: Tell = lambda message: None) -> bool | None:
     False where it was asked to stop before the end (the next call goes on), None where another process is at it.
     Raises RedraftError where the run fails.
     """
-    with locked(job.folder / LOCK) as ours:
+    with trusting(job.trust), locked(job.folder / LOCK) as ours:
         if not ours:
             return None
         note_failure(job.folder, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from redraft.config import from_dict, to_dict
+from redraft.contents import read_object
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.files import replacing, write_text
 from redraft.finite import require_finite
 from redraft.formats import SAFETENSORS, what_else
-from redraft.models import Model, ModelConfig, build_model, model_class, model_kind
+from redraft.models import MODELS, Model, ModelConfig, build_model, model_class, model_kind
 from redraft.models.base import DTYPES
 from redraft.models.tables import pack_tables, unpack_tables
+from redraft.trust import remember, require_consent
 
 FORMAT = 1
 
@@ -45,10 +48,9 @@ def save_weights(
     named = {name: tensor for name, tensor in model.state_dict().items() if name not in sparse} | pack_tables(model)
     write_tensors(folder / "model.safetensors", {name: _stored(tensor, dtype) for name, tensor in named.items()})
     config = {"kind": model_kind(model.config), **to_dict(model.config)}
-    write_text(
-        folder / "config.json",
-        json.dumps({"format": FORMAT, "task": task, "model": config, "card": card}, indent=2) + "\n",
-    )
+    described = {"format": FORMAT, "task": task, "model": config, "card": card}
+    write_text(folder / "config.json", json.dumps(described, indent=2) + "\n")
+    remember(folder / "config.json", described)
 
 
 def _stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -67,10 +69,11 @@ def write_tensors(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
         partial.chmod(mode)  # save_file's files only their owner may read
 
 
-def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
+def load_weights(folder: str | Path, *, dtype: str = "float32", trust: bool = False) -> Weights:
     """Opens a folder written by `save_weights` (or its `model.safetensors`); activations will be in `dtype`.
 
-    Raises WeightsError or ConfigError naming the file and what is wrong with it.
+    Raises WeightsError or ConfigError naming the file and what is wrong with it, TrustError where it names code that
+    nobody has consented to (`trust`, see `trust.py`).
     """
     folder = Path(folder)
     folder = folder.parent if folder.name == "model.safetensors" else folder
@@ -83,6 +86,9 @@ def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
         raise WeightsError(f"{folder / 'config.json'}: format {meta.get('format')!r}, expected {FORMAT}")
     if not isinstance(meta.get("task"), str | dict):
         raise WeightsError(f"{folder / 'config.json'}: expected the name of a task, got {meta.get('task')!r}")
+    if not isinstance(card := meta.get("card") or {}, dict):
+        raise WeightsError(f"{folder / 'config.json'}: card: expected an object, got {reprlib.repr(card)}")
+    require_consent(folder / "config.json", meta, trust=trust)
     config = replace(model_config(meta.get("model"), where=f"{folder / 'config.json'}: model"), dtype=dtype)
     file = folder / "model.safetensors"
     tensors = read_safetensors(file, where=f"{file}: ")
@@ -90,12 +96,27 @@ def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
         tensors = unpack_tables(tensors)
     except (KeyError, IndexError, ValueError) as error:
         raise WeightsError(f"{file}: damaged: a puzzle table lacks a part ({error})") from error
-    model = build_model(config)
-    require_fit(model.state_dict(), tensors, f"{file}: ")
+    model = _built(config, tensors, file)
     tensors = {name: tensor.float() for name, tensor in tensors.items()}
     require_finite(tensors, str(file))
     model.load_state_dict(tensors)
-    return Weights(model=model.eval(), task=meta["task"], card=dict(meta.get("card") or {}))
+    return Weights(model=model.eval(), task=meta["task"], card=card)
+
+
+def _built(config: ModelConfig, tensors: dict[str, torch.Tensor], file: Path) -> Model:
+    """The model that these tensors of a file are for; raises WeightsError where they are of another shape.
+
+    Of a model of this package that is known before memory is taken, however large the configuration says it is.
+    """
+    try:
+        if type(config) in MODELS.values():
+            with torch.device("meta"):
+                require_fit(build_model(config).state_dict(), tensors, f"{file}: ")
+        model = build_model(config)
+    except ConfigError as error:
+        raise ConfigError(f"{file.parent / 'config.json'}: {error}") from error
+    require_fit(model.state_dict(), tensors, f"{file}: ")
+    return model
 
 
 def read_safetensors(file: Path, *, where: str) -> dict[str, torch.Tensor]:
@@ -141,17 +162,10 @@ def require_fit(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor
 
 def read_json(file: Path) -> dict[str, Any]:
     """The JSON object in a file; raises WeightsError where there is none."""
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise WeightsError(f"{file}: no such file; expected a folder with config.json and model.safetensors") from None
-    except OSError as error:
-        raise WeightsError(f"{file}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise WeightsError(f"{file}: damaged or not JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise WeightsError(f"{file}: expected a JSON object")
-    return values
+    expected = "a folder with config.json and model.safetensors"
+    if not file.exists():
+        raise WeightsError(f"{file}: no such file; expected {expected}")
+    return read_object(file, WeightsError, expected=expected)
 
 
 def digest(model: Model, *, about: str = "") -> str:

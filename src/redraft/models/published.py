@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
+from redraft.contents import read_yaml, within
 from redraft.core.layers import swiglu_width
 from redraft.errors import WeightsError
 from redraft.finite import require_finite
@@ -57,15 +59,29 @@ class Shape:
 
     @classmethod
     def beside(cls, checkpoint: Path) -> Shape:
-        """Read from the `all_config.yaml` that the published trainer writes beside its checkpoints, if there."""
+        """Read from the `all_config.yaml` that the published trainer writes beside its checkpoints, if there.
+
+        Raises WeightsError where that cannot be read, or has something else in the place of these numbers.
+        """
         file = checkpoint.parent / "all_config.yaml"
-        text = file.read_text() if file.is_file() else ""
-        found = {key: int(value) for key, value in re.findall(r"^\s*(\w+):\s*(\d+)\s*$", text, re.MULTILINE)}
+        values = read_yaml(file, WeightsError) if file.is_file() else {}
+        if not isinstance(values, dict):
+            raise WeightsError(f"{file}: expected the keys of a configuration, as the published trainer writes them")
+
+        def number(name: str, least: int = 1) -> int | None:
+            value = within(values, "arch", name) or within(values, name)
+            if value in (None, "", "~", "null"):
+                return None
+            if not (isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value) and int(value) >= least):
+                shown = reprlib.repr(value)
+                raise WeightsError(f"{file}: {name}: expected a whole number from {least} to 999999, got {shown}")
+            return int(value)
+
         return cls(
-            T=found.get("H_cycles"),
-            n=found.get("L_cycles"),
-            num_heads=found.get("num_heads"),
-            puzzle_positions=found.get("puzzle_emb_len"),
+            T=number("H_cycles"),
+            n=number("L_cycles"),
+            num_heads=number("num_heads"),
+            puzzle_positions=number("puzzle_emb_len", least=0),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
 import warnings
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from redraft.solve.puzzle_table import PuzzleTable
 from redraft.solve.solver import SURE, HaltRule, Solver
 from redraft.solve.stepper import Stepper
 from redraft.tasks import get_task
+from redraft.trust import trusting
 
 if TYPE_CHECKING:
     from redraft.models import Model
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 # either way on one thread, and importing torch 2.5 s, so two threads make up for it after about 1,300 puzzles, and many
 # after 800: this is 390 of them. One puzzle of a full-size model (1e10) is for torch, which shares a product out.
 MOST_WORK = 10**10
+
+MOST_PARTS = 10_000  # runs of a graph that make a step
 
 Backend = Literal["auto", "torch", "numpy", "onnx"]
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
@@ -86,6 +90,7 @@ def load(
     guess: bool | None = None,
     batch_size: BatchSize = "auto",
     trace: bool = True,
+    trust: bool = False,
 ) -> Solver:
     """A solver with the named weights (`sudoku-6x6`) or with those in a folder; see `Solver` for the options.
 
@@ -93,9 +98,11 @@ def load(
 
     `device`, `dtype` and `backend` are those of `open_stepper`; it is not known here how many puzzles will come, so for
     thousands of them name the backend `torch`. Raises WeightsError naming the weights that ship, where there are none
-    of that name, and for weights that know a puzzle by its id (ARC's), which a puzzle given alone has not.
+    of that name, and for weights that know a puzzle by its id (ARC's), which a puzzle given alone has not. Raises
+    TrustError where they name code (`module:NAME`): `trust=True` has it imported and run, with all it may do to this
+    machine (docs/trust.md).
     """
-    opened = open_stepper(weights, device=device, dtype=dtype, backend=backend)
+    opened = open_stepper(weights, device=device, dtype=dtype, backend=backend, trust=trust)
     if (remark := opened.table.alone(str(weights))) is not None:
         warnings.warn(remark, stacklevel=2)
     return Solver(
@@ -110,7 +117,13 @@ def load(
 
 
 def open_stepper(
-    weights: str | Path, *, device: str = "auto", dtype: str = "auto", backend: str = "auto", puzzles: int = 1
+    weights: str | Path,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    backend: str = "auto",
+    puzzles: int = 1,
+    trust: bool = False,
 ) -> Opened:
     """Weights ready to run.
 
@@ -123,7 +136,13 @@ def open_stepper(
             which runs what `redraft export` wrote, by ONNX Runtime on the CPU; or `auto`, which takes what there is,
             and NumPy where it can, torch is not in use already, and the work is small.
         puzzles: about how many will be solved.
+        trust: whether code that the weights name may be run; see `trust.py`.
     """
+    with trusting(trust):
+        return _open(weights, device, dtype, backend, puzzles)
+
+
+def _open(weights: str | Path, device: str, dtype: str, backend: str, puzzles: int) -> Opened:
     for name, value, known in (("dtype", dtype, Precision), ("backend", backend, Backend)):
         if value not in get_args(known):
             raise ConfigError(f"{name}: expected one of {', '.join(get_args(known))}, got {value!r}")
@@ -163,7 +182,13 @@ def _open_onnx(folder: Path) -> Opened:
         raise ConfigError(f"{folder}: holds no {GRAPH} for the backend onnx; redraft export writes one")
     described = describe(folder)
     exported = read_exported(folder, described.onnx)
-    stepper = OnnxStepper(open_session(folder / GRAPH), exported)
+    session = open_session(folder / GRAPH)
+    told = [*exported.positions, len(exported.y)]
+    shapes = [list(each.shape[1:]) for each in session.get_inputs() if each.name in ("y", "z")]
+    if exported.parts > MOST_PARTS or any(shape != told for shape in shapes):
+        found = f"{exported.parts} parts and states of {told}"
+        raise WeightsError(f"{folder / 'config.json'}: onnx: {reprlib.repr(found)} are not those of {folder / GRAPH}")
+    stepper = OnnxStepper(session, exported)
     table = PuzzleTable.of(described.model, described.card)
     return Opened(stepper=stepper, device="cpu", task=described.task, card=described.card, table=table)
 
@@ -230,13 +255,13 @@ def task_of(weights: str | Path) -> str | dict[str, Any]:
         return open_weights(folder).task  # tells more of what is wrong
 
 
-def open_weights(weights: str | Path, *, dtype: str = "float32") -> Weights:
-    """The weights as a PyTorch model; see `find_weights` for their name."""
+def open_weights(weights: str | Path, *, dtype: str = "float32", trust: bool = False) -> Weights:
+    """The weights as a PyTorch model; see `find_weights` for their name, and `trust.py` for `trust`."""
     from redraft.models.io import load_weights
 
     folder = find_weights(weights)
     require_weights(folder)
-    return load_weights(folder, dtype=dtype)
+    return load_weights(folder, dtype=dtype, trust=trust)
 
 
 def find_weights(weights: str | Path) -> Path:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import ConfigError, DataError, PuzzleError, RedraftError
-from redraft.naming import named
+from redraft.naming import function
 from redraft.scopes import scope_members
 from redraft.tasks import grid_files, grid_survey, grid_symmetries
 from redraft.tasks.base import IGNORE, OUTSIDE, Examples, Grid, Puzzle, Task, Tokens, Verdict
@@ -100,7 +100,10 @@ class Grids(Task):
         self.vocab_size = self._first + len(spec.alphabet)
         self._index = {symbol: i for i, symbol in enumerate(spec.alphabet)}
         self._drawn = _drawn(spec.alphabet, spec.blank)
-        self._checker = None if spec.checker is None else _checker(spec.checker)
+        what = "a function that judges answers"
+        self._checker: Checker | None = (
+            None if spec.checker is None else function(spec.checker, "question", "answer", what=what)
+        )
         self.judges = self._checker is not None
         self.notation = grid_files.GridText(self)
 
@@ -268,7 +271,7 @@ class Grids(Task):
             return Verdict(solved=False, reason=f"{self.name} has no rules that could tell whether an answer is right")
         try:
             found = self._checker(self.cells(question), self.cells(answer))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             where = f"on question {self.format(question)} and answer {self.format(answer)}"
             raise RedraftError(f"{self.about.checker} raised {type(error).__name__}: {error}, {where}") from error
         if isinstance(found, str):
@@ -345,11 +348,3 @@ def _drawn(alphabet: tuple[str, ...], blank: str | None) -> list[str]:
     if blank in alphabet and "·" not in drawn:
         drawn[alphabet.index(blank)] = "·"
     return [*drawn, " "]
-
-
-def _checker(path: str) -> Checker:
-    found = named(path, what="a function that judges answers")
-    if not callable(found):
-        raise RedraftError(f"{path}: expected a function that judges answers, got {type(found).__name__}")
-    checker: Checker = found
-    return checker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -117,6 +118,14 @@ class RunConfig:
             raise ConfigError(f"exploration: expected a probability, got {self.exploration}")
         get_loss(self.loss)
         get_halting(self.halting)
+        if not 0 <= self.seed < 1 << 63:
+            raise ConfigError(f"seed: expected at least 0 and below 2^63, got {reprlib.repr(self.seed)}")
+        for name in ("lr", "weight_decay", "puzzle_lr", "puzzle_weight_decay"):
+            if getattr(self.optim, name) < 0:
+                raise ConfigError(f"optim.{name}: expected at least 0, got {getattr(self.optim, name)}")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self.optim, name) < 1:
+                raise ConfigError(f"optim.{name}: expected at least 0 and below 1, got {getattr(self.optim, name)}")
         if not 0 <= self.optim.ema < 1:
             raise ConfigError(f"optim.ema: expected at least 0 and below 1, got {self.optim.ema}")
 

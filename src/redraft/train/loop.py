@@ -42,6 +42,7 @@ from redraft.train.memory import is_out_of_memory, too_little
 from redraft.train.processes import Processes
 from redraft.train.slots import Slots
 from redraft.train.tally import Tally
+from redraft.trust import remember, require_consent
 
 CONFIG = "config.json"
 BEST, LAST = "best", "last"
@@ -66,8 +67,10 @@ class Outcome:
 
 
 def open_run(folder: Path) -> RunConfig:
-    """The configuration of the run in a folder."""
-    return run_from_dict(read_json(folder / CONFIG), where=str(folder / CONFIG))
+    """The configuration of the run in a folder; raises TrustError where it names code that nobody has consented to."""
+    values = read_json(folder / CONFIG)
+    require_consent(folder / CONFIG, values)
+    return run_from_dict(values, where=str(folder / CONFIG))
 
 
 class Trainer:
@@ -270,7 +273,9 @@ class Trainer:
         if (self.folder / CONFIG).exists():
             raise ConfigError(f"{self.folder}: holds a run already; resume it with --resume, or choose another folder")
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(self.folder / CONFIG, json.dumps(run_to_dict(self.config), indent=2) + "\n")
+        values = run_to_dict(self.config)
+        write_text(self.folder / CONFIG, json.dumps(values, indent=2) + "\n")
+        remember(self.folder / CONFIG, values, {"task": self.task.spec})
 
     def _restore(self) -> dict[str, Tensor] | None:
         """Takes up the run in the folder; gives the state of this process's slots, None where they start afresh."""
