@@ -287,7 +287,10 @@ def test_mistakes_with_exported_folders_are_named(shipped: tuple[Path, Made], tm
         ({"onnx": {"parts": 2}}, "onnx"),
         ({"onnx": {"parts": 0, "positions": [36], "y": [1.0], "z": [1.0]}}, "expected parts and two vectors"),
         ({"onnx": {"parts": 1, "positions": [36], "y": [1.0], "z": [1.0, 2.0]}}, "expected parts and two vectors"),
-        ({"onnx": {"parts": 1, "positions": [36], "y": [float("nan")], "z": [1.0]}}, "NaN or infinite numbers in y"),
+        (
+            {"onnx": {"parts": 1, "positions": [36], "y": [float("nan")], "z": [1.0]}},
+            "onnx.y: expected a finite number, got nan",
+        ),
     ):
         broken = tmp_path / "broken"
         broken.mkdir(exist_ok=True)

@@ -63,8 +63,6 @@ class Exported:
     width: int = 0
 
     def __post_init__(self) -> None:
-        if not np.isfinite([*self.y, *self.z]).all():
-            raise ConfigError("NaN or infinite numbers in y or z")
         if self.parts < 1 or not self.y or len(self.y) != len(self.z):
             widths = f"{len(self.y)}, {len(self.z)}"
             raise ConfigError(f"expected parts and two vectors of one width, got {self.parts} and {widths}")
