@@ -1,5 +1,6 @@
 """For all tests: a place for made puzzles, and a fake language model behind an OpenAI-compatible endpoint."""
 
+import functools
 import json
 import os
 import signal
@@ -7,13 +8,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported: what is written for a GPU is interpreted here
 
+if TYPE_CHECKING:
+    from redraft.export.export import Made
+
 Answer = tuple[int, dict[str, str], bytes]
+Exports = Callable[[str], "tuple[Path, Made]"]
 
 
 class FakeModel:
@@ -115,3 +121,20 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeModel]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
+    """Bundled weights by their name: the folder they are exported into, and what came of it; each but once."""
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package)
+    from redraft.export.export import export
+    from redraft.solve.load import open_weights
+
+    folder = tmp_path_factory.mktemp("exports")
+
+    @functools.cache
+    def exported(name: str) -> "tuple[Path, Made]":
+        return folder / name, export(open_weights(name), folder / name, name=name, count=4, seed=1)
+
+    return exported

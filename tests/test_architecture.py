@@ -17,6 +17,7 @@ FOUNDATION: dict[str, tuple[str, ...]] = {
     "config": ("errors",),
     "contents": ("errors",),
     "files": ("errors",),
+    "finite": ("errors",),
     "formats": (),
     "locks": (),
     "streams": ("errors",),

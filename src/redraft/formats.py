@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,8 +10,10 @@ HEAD = 4096  # bytes of a file that are enough to name it
 
 POINTER = "a pointer of Git LFS, not the file itself (git lfs pull fetches it)"
 TORCH = "a PyTorch file (torch.save)"
+SAFETENSORS = "a safetensors file"
+ONNX = "an ONNX model"
 
-# What a file begins with, byte for byte; none of these can begin a text that people write.
+# First bytes of files; no text that people write begins so.
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"\x93NUMPY", "a NumPy array (.npy)"),
     (b"PAR1", "a Parquet table"),
@@ -56,19 +59,21 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"version https://hawser", POINTER),
     (b"/annex/objects/", "a pointer of git-annex, not the file itself (git annex get fetches it)"),
 )
-# Inside a zip archive, whose members' names stand in clear: the first that is found decides.
+# Of a zip archive, whose members' names stand in clear: by that of the first, or by any in the file's head.
+_FIRST_MEMBERS: tuple[tuple[bytes, str], ...] = (
+    (rb".*\.npy", "NumPy arrays (.npz)"),
+    (rb"[^/]*/(data\.pkl|\.format_version|\.data/.*|byteorder|version)", TORCH),
+    (rb"META-INF/.*", "a Java archive (.jar)"),
+)
 _MEMBERS: tuple[tuple[bytes, str], ...] = (
-    (rb"\.npyPK|\.npy", "NumPy arrays (.npz)"),
-    (rb"/(?:data\.pkl|\.format_version|\.data/|byteorder|version)", TORCH),
     (rb"serialized_exported_program\.json|/archive_format", "a program of torch.export (.pt2)"),
-    (rb"xl/|application/vnd\.ms-excel", "an Excel workbook (.xlsx)"),
+    (rb"xl/", "an Excel workbook (.xlsx)"),
     (rb"word/", "a Word document (.docx)"),
     (rb"ppt/", "a PowerPoint document (.pptx)"),
     (rb"opendocument\.spreadsheet", "an OpenDocument spreadsheet (.ods)"),
     (rb"opendocument\.", "an OpenDocument file"),
     (rb"application/epub", "an e-book (.epub)"),
     (rb"model\.weights\.h5", "a Keras model (.keras)"),
-    (rb"META-INF/", "a Java archive (.jar)"),
     (rb"\[Content_Types\]\.xml", "a document of Microsoft Office (.xlsx, .docx)"),
 )
 _HTML = re.compile(rb"(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|script|meta|title|center|h1)\b", re.I | re.S)
@@ -99,6 +104,22 @@ def describe_file(file: Path) -> str | None:
         return describe_format(opened.read(HEAD))
 
 
+def what_else(file: Path, expected: str) -> str:
+    """Words on why a file could not be read as what was expected, a noun phrase: what it is instead, or damaged.
+
+    Raises OSError where it cannot be read at all.
+    """
+    found = describe_file(file)
+    if found == expected:
+        return "is cut off" if found == SAFETENSORS and _is_cut_off(file) else "is damaged"
+    if found is None:
+        with file.open("rb") as opened:
+            head = opened.read(HEAD)
+        found = f"text that begins {_begins(head)!r}" if seems_text(head) else "damaged, or of an unknown kind"
+    unpack = "; unpack it first" if found.endswith("archive") else ""
+    return f"is {found}; expected {expected}{unpack}"
+
+
 def seems_text(head: bytes) -> bool:
     """Whether the bytes read as text in UTF-8, of which the last character may be cut off."""
     head = head.removeprefix(b"\xef\xbb\xbf")
@@ -111,9 +132,30 @@ def seems_text(head: bytes) -> bool:
     return all(character.isprintable() or character.isspace() for character in text)
 
 
+def _begins(head: bytes, most: int = 40) -> str:
+    text = " ".join(head[: 4 * most].decode("utf-8", "ignore").split())
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _is_cut_off(file: Path) -> bool:
+    """Whether a safetensors file is shorter than its header states."""
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        header = opened.read(length)
+    try:
+        entries = json.loads(header)
+        data = max((entry["data_offsets"][1] for name, entry in entries.items() if name != "__metadata__"), default=0)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return len(header) < length
+    return bool(file.stat().st_size < 8 + length + data)
+
+
 def _container(head: bytes) -> str | None:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return next((name for pattern, name in _MEMBERS if re.search(pattern, head)), "a zip archive")
+        first = head[30 : 30 + int.from_bytes(head[26:28], "little")]
+        names = [name for pattern, name in _FIRST_MEMBERS if re.fullmatch(pattern, first)]
+        names += [name for pattern, name in _MEMBERS if re.search(pattern, head)]
+        return names[0] if names else "a zip archive"
     if head[257:262] == b"ustar":
         return "a tar archive"
     if head.startswith(b"BZh") and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
@@ -139,11 +181,11 @@ def _pickle(head: bytes) -> str | None:
 def _model(head: bytes) -> str | None:
     length = int.from_bytes(head[:8], "little")
     if len(head) > 8 and head[8:9] == b"{" and 2 <= length < 1 << 32:
-        return "a safetensors file"
+        return SAFETENSORS
     if head[4:8] == b"TFL3":
         return "a TensorFlow Lite model"
     if _ONNX.match(head):
-        return "an ONNX model"
+        return ONNX
     if re.match(rb"\x08\x01\x12[\x80-\xff]", head):
         return "a TensorFlow SavedModel"
     return None

@@ -116,9 +116,28 @@ def _truncate(folder: Path) -> None:
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], type[RedraftError], str]] = {
-    "truncated weights": (_truncate, WeightsError, r"model\.safetensors: damaged or not a safetensors file"),
+    "truncated weights": (_truncate, WeightsError, r"model\.safetensors: is cut off$"),
     "empty weights": (
-        lambda f: (f / "model.safetensors").write_bytes(b""), WeightsError, r"model\.safetensors: damaged or not",
+        lambda f: (f / "model.safetensors").write_bytes(b""), WeightsError, r"model\.safetensors: is an empty file",
+    ),
+    "a pointer": (
+        lambda f: (f / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:01\n"),
+        WeightsError, r"model\.safetensors: is a pointer of Git LFS, not the file itself \(git lfs pull fetches it\)",
+    ),
+    "a page": (
+        lambda f: (f / "model.safetensors").write_text("<html>"), WeightsError, r"safetensors: is a web page \(HTML\)",
+    ),
+    "a PyTorch file": (
+        lambda f: torch.save({"a": torch.ones(2)}, f / "model.safetensors"), WeightsError,
+        r"model\.safetensors: is a PyTorch file \(torch\.save\); expected a safetensors file$",
+    ),
+    "not a number": (
+        _tensors(lambda t: t["embed.tokens"][1].fill_(float("nan"))), WeightsError,
+        r"model\.safetensors: NaN or infinite numbers in tensor embed\.tokens: the training diverged",
+    ),
+    "infinite in half the space": (
+        _tensors(lambda t: t.update({"y_init": t["y_init"].bfloat16().fill_(float("-inf"))})), WeightsError,
+        r"NaN or infinite numbers in tensor y_init",
     ),
     "no weights": (
         lambda f: (f / "model.safetensors").unlink(), WeightsError, r"model\.safetensors: no such file$",

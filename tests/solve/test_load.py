@@ -135,7 +135,7 @@ def test_backends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WeightsError, match="backend numpy runs models of kind trm and equivariant, not direct"):
         load(tmp_path / "mine", backend="numpy")
     (tmp_path / "mine" / "model.safetensors").write_bytes(b"")
-    with pytest.raises(WeightsError, match="damaged or not a safetensors file"):
+    with pytest.raises(WeightsError, match="is an empty file; expected a safetensors file"):
         load(tmp_path / "mine")
 
 

@@ -51,10 +51,11 @@ class Arguments:
     recursions: bool = False
     """Looks at every evaluation of the network within the steps, too."""
     influence: Literal["auto", "always", "never"] = "auto"
-    """Blanks each given in turn, to see what depends on it; auto leaves it out where that takes long."""
+    """Blanks each given in turn, to see what depends on it; where that takes long, auto follows it for fewer steps, or
+    leaves it out."""
     puzzles: Annotated[str | None, tyro.conf.arg(metavar="SOURCE")] = None
     """Puzzles whose ways through the states are shown: a file, a folder, make:COUNT@SEED, or none; by default up to 100
-    new ones where the task makes them."""
+    new ones where the task makes them, fewer where each takes long."""
     animation: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """An animated .gif of the board being redrafted."""
     picture: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None

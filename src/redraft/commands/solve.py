@@ -79,11 +79,12 @@ def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="solve", description=description, gather="inputs")
     _require_sense(args)
     meant = resolve(args.inputs, args.file, args.weights)
-    live = args.file is not None and is_live(args.file)
+    # a picture is of one puzzle, so the input has to end before it is drawn
+    live = args.file is not None and args.picture is None and is_live(args.file)
     first, entries = ([], meant.entries) if live else first_of(meant.entries, LOOKED_AT)
     if not live and not first:
         raise ConfigError(f"{name_of(args.file or '')}: no puzzles")
-    _require_drawable(meant.task, first, args, live=live)
+    _require_drawable(meant.task, first, args)
     return _solve(meant, Entries(entries, live=live), first, args)
 
 
@@ -111,14 +112,13 @@ def _require_sense(args: Arguments) -> None:
             raise ConfigError(f"{text} is a file; have its puzzles read by -f {text}")
 
 
-def _require_drawable(task: Task, entries: Sequence[Entry], args: Arguments, *, live: bool) -> None:
+def _require_drawable(task: Task, entries: Sequence[Entry], args: Arguments) -> None:
     """Raises ConfigError where --picture has more than one puzzle, or letters that a PNG would lack."""
     if args.picture is None:
         return
     questions = [entry.question for entry in entries if isinstance(entry, Puzzle)]
-    if live or len(entries) != 1:
-        got = "a stream; write the puzzle out, or name a file" if live else str(len(entries))
-        raise ConfigError(f"--picture draws one puzzle; got {got}")
+    if len(entries) != 1:
+        raise ConfigError(f"--picture draws one puzzle; got {len(entries)}")
     if args.picture.suffix.lower() == ".png" and not all(any(map(any, task.fills(each))) for each in questions):
         raise ConfigError(f"--picture {args.picture}: a PNG has no letters, which {task.name} needs; name an .svg file")
 

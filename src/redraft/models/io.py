@@ -17,6 +17,8 @@ from redraft.config import from_dict, to_dict
 from redraft.contents import read_object
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.files import replacing, write_text
+from redraft.finite import require_finite
+from redraft.formats import SAFETENSORS, what_else
 from redraft.models import MODELS, Model, ModelConfig, build_model, model_class, model_kind
 from redraft.models.base import DTYPES
 from redraft.models.tables import pack_tables, unpack_tables
@@ -95,14 +97,15 @@ def load_weights(folder: str | Path, *, dtype: str = "float32", trust: bool = Fa
     require_consent(folder / "config.json", meta, trust=trust)
     config = replace(model_config(meta.get("model"), where=f"{folder / 'config.json'}: model"), dtype=dtype)
     file = folder / "model.safetensors"
+    tensors = read_safetensors(file, where=f"{file}: ")
     try:
-        tensors = unpack_tables(load_file(file))
-    except FileNotFoundError:
-        raise WeightsError(f"{file}: no such file") from None
-    except (SafetensorError, OSError, ValueError, KeyError, IndexError) as error:
-        raise WeightsError(f"{file}: damaged or not a safetensors file ({error})") from error
+        tensors = unpack_tables(tensors)
+    except (KeyError, IndexError, ValueError) as error:
+        raise WeightsError(f"{file}: damaged: a puzzle table lacks a part ({error})") from error
     model = _built(config, tensors, file)
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    tensors = {name: tensor.float() for name, tensor in tensors.items()}
+    require_finite(tensors, str(file))
+    model.load_state_dict(tensors)
     return Weights(model=model.eval(), task=meta["task"], card=card)
 
 
@@ -120,6 +123,20 @@ def _built(config: ModelConfig, tensors: dict[str, torch.Tensor], file: Path) ->
         raise ConfigError(f"{file.parent / 'config.json'}: {error}") from error
     require_fit(model.state_dict(), tensors, f"{file}: ")
     return model
+
+
+def read_safetensors(file: Path, *, where: str) -> dict[str, torch.Tensor]:
+    """The tensors of a file; raises WeightsError that names what the file is instead, behind `where`."""
+    try:
+        return load_file(file)
+    except FileNotFoundError:
+        raise WeightsError(f"{where}no such file") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        try:
+            reason = what_else(file, SAFETENSORS)
+        except OSError as unreadable:
+            reason = unreadable.strerror or str(unreadable)
+        raise WeightsError(f"{where}{reason} ({error})" if reason == "is damaged" else where + reason) from error
 
 
 def model_config(values: Any, *, where: str) -> ModelConfig:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from redraft.config import from_dict
 from redraft.contents import content_of, parse_json
 from redraft.errors import ConfigError, WeightsError
+from redraft.finite import require_finite
+from redraft.formats import SAFETENSORS, what_else
 from redraft.solve.numpy_equivariant import EquivariantShape, NumpyEquivariant
 from redraft.solve.numpy_model import NumpyModel, NumpyTRM, Shape
 from redraft.trust import require_consent
@@ -78,8 +80,16 @@ def read_model(folder: Path, description: Description) -> NumpyModel:
         raise WeightsError(f"{folder / 'config.json'}: model: {error}") from error
     file = folder / "model.safetensors"
     try:
-        return model_class(shape, whole_tables(read_tensors(file)))
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        tensors = read_tensors(file)
+    except OSError as error:
+        raise WeightsError(f"{file}: cannot be read ({error})") from error
+    except (ValueError, LookupError, TypeError) as error:
+        reason = what_else(file, SAFETENSORS)
+        raise WeightsError(f"{file}: {f'cannot be read ({error})' if reason == 'is damaged' else reason}") from error
+    require_finite(tensors, str(file))
+    try:
+        return model_class(shape, whole_tables(tensors))
+    except (ValueError, LookupError, TypeError) as error:
         raise WeightsError(f"{file}: cannot be read ({error})") from error
     except WeightsError as error:
         raise WeightsError(f"{file}: {error}") from error

@@ -262,4 +262,5 @@ class Solver:
 
 
 def _sigmoid(logit: float) -> float:
-    return float(1 / (1 + np.exp(-np.float64(logit))))
+    """The probability of a logit; 0 where a model's numbers have overflowed: it is not sure of anything then."""
+    return 0.0 if math.isnan(logit) else float(1 / (1 + np.exp(-np.float64(logit))))

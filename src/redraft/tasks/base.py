@@ -182,6 +182,19 @@ class Task(ABC):
     def decode(self, tokens: NDArray[np.integer]) -> NDArray[np.int8]:
         """Tokens (..., L) to grids (..., H, W); a token that stands for no symbol becomes a blank."""
 
+    @property
+    def token_names(self) -> tuple[str, ...]:
+        """The symbol of each token (V,), as a cell is written; `<pad>` for the first, `<3>` where it has none."""
+        names = ["<pad>"]
+        for token in range(1, self.vocab_size):
+            grid = self.decode(np.full(self.seq_len, token, np.int16))
+            text = self.format(grid)
+            if (self.encode(grid) != token).any():
+                names.append(f"<{token}>")
+            else:
+                names.append(text[0] if len(text) == self.seq_len else self.symbols(grid)[0][0])
+        return tuple(names)
+
     def encode_labels(self, grids: NDArray[np.int8]) -> Tokens:
         """Answers (..., H, W) to labels (..., L): tokens, or IGNORE where anything may stand."""
         return self.encode(grids)

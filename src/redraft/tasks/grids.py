@@ -232,6 +232,10 @@ class Grids(Task):
             tokens = np.where(beside & ~inside, END, tokens)
         return tokens.astype(np.int16).reshape(*grids.shape[:-2], self.seq_len)
 
+    @property
+    def token_names(self) -> tuple[str, ...]:
+        return ("<pad>", "<end>")[: self._first] + self.about.alphabet
+
     def encode_labels(self, grids: NDArray[np.int8]) -> Tokens:
         """Answers (..., H, W) to labels (..., L): tokens, and IGNORE beyond a grid and its end markers."""
         tokens = self.encode(grids)
