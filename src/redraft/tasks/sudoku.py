@@ -49,6 +49,7 @@ class Sudoku(Task):
         self.scopes = ("rows", "columns", f"blocks-{tall}x{wide}")
         values = dict.fromkeys("._0", 0) | {str(digit): digit for digit in range(1, size + 1)}
         self.notation = SudokuText((size,))
+        self._counter = sudoku_search.Counter(size)
         self.reading = Reading(notation=self.notation, values=puzzles.values_of(values), search=_search)
 
     @property
@@ -112,7 +113,7 @@ class Sudoku(Task):
             raise PuzzleError(problem)
         if clash := self._clash(question):
             raise PuzzleError(f"{COUNTS[clash.times]} {clash.digit}s in {clash.unit}; expected at most one")
-        solutions = sudoku_search.solve(question)[0]
+        solutions = self._counter.count(question)
         if solutions == 0:
             raise PuzzleError("no solution; expected exactly one")
         if solutions > 1:
