@@ -101,6 +101,13 @@ def test_what_makes_none(module: Callable[..., str], name: str, got: str) -> Non
         made(f"{own}:{name}", kind(own), what="a kind", expected="a Kind")
 
 
+def test_where_functions_make_none(module: Callable[..., str]) -> None:
+    own = module()
+    with pytest.raises(ConfigError, match="expected a subclass of Kind, got function"):
+        made(f"{own}:declared", kind(own), what="a kind", expected="a subclass of Kind", functions=False)
+    made(f"{own}:Sub", kind(own), what="a kind", expected="a subclass of Kind", functions=False)
+
+
 def test_an_error_of_ours_is_passed_on(module: Callable[..., str]) -> None:
     own = module()
     with pytest.raises(DataError, match=r"^no such file$"):

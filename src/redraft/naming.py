@@ -52,16 +52,17 @@ def named(path: str, *, what: str) -> Any:
         raise ConfigError(f"{path}: expected {what} as module:NAME (module {module}, {where}, has no {name})") from None
 
 
-def made(path: str, kind: type, *, what: str, expected: str, **arguments: Any) -> Any:
+def made(path: str, kind: type, *, what: str, expected: str, functions: bool = True, **arguments: Any) -> Any:
     """The instance of `kind` that `module:NAME` names, or that the class or function there makes of the arguments.
 
-    Called is a subclass of `kind`, or a function written in Python which takes these arguments and does not declare
-    that it returns something else; nothing else ever is. Raises ConfigError, with what was `expected`.
+    Called is a subclass of `kind` or, where `functions` may make one, a function written in Python which takes these
+    arguments and does not declare that it returns something else; nothing else ever is. Raises ConfigError, with what
+    was `expected`.
     """
     found = named(path, what=what)
     if isinstance(found, kind):
         return found
-    if not _makes(found, kind, arguments):
+    if not ((functions or isinstance(found, type)) and _makes(found, kind, arguments)):
         raise ConfigError(f"{path}: expected {expected}, got {_described(found)}")
     try:
         with _current_folder():

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import redraft
+from redraft.errors import TrustError
 from redraft.models.io import save_weights
 from redraft.solve.load import open_weights
 from redraft.tasks import get_task
+from redraft.trust import given
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -167,3 +170,16 @@ def test_a_suite_of_ones_own(run: Run, here: Path) -> None:
     assert run("solve", "--weights", folder, QUESTION)[0] == 2
     status, out, err = run("ablate", "mine:suite", "-o", "moved", "--threads", "1")
     assert status == 0 and "1 of them done" in err, "the suite names the same code, and the suite was typed"
+
+
+def test_from_python(run: Run, own_run: str) -> None:
+    question = get_task("sudoku-4x4").parse(QUESTION)
+    redraft.load(own_run, max_steps=1).solve(question)
+    Path("run").rename("moved")
+    forget()
+    with pytest.raises(TrustError, match="mine:Small"):
+        redraft.load("moved")
+    for backend in ("auto", "torch"):
+        solver = redraft.load("moved", max_steps=1, backend=backend, trust=True)
+        assert len(solver.solve_many([question] * 2)) == 2
+    assert given() == frozenset(), "trust was for what was opened alone"

@@ -379,6 +379,6 @@ def arcweights(here: Path) -> Path:
     )  # fmt: skip
     save_weights(here / "arcweights", build_model(config), task="arc", card={})
     (here / "arctasks").mkdir()
-    pair = {"input": [[1]], "output": [[2]]}
-    (here / "arctasks/one.json").write_text(json.dumps({"train": [pair], "test": [pair]}))
+    pairs = [{"input": [[number]], "output": [[2]]} for number in (1, 3)]
+    (here / "arctasks/one.json").write_text(json.dumps({"train": pairs[:1], "test": pairs[1:]}))
     return here / "arcweights"

@@ -65,7 +65,7 @@ class Shape:
         """
         file = checkpoint.parent / "all_config.yaml"
         values = read_yaml(file, WeightsError) if file.is_file() else {}
-        if not isinstance(values, dict):
+        if not isinstance(values, dict) or not isinstance(values.get("arch", {}), dict):
             raise WeightsError(f"{file}: expected the keys of a configuration, as the published trainer writes them")
 
         def number(name: str, least: int = 1) -> int | None:

@@ -13,6 +13,8 @@ from redraft.models.io import model_config
 from redraft.train.halting import get_halting
 from redraft.train.losses import get_loss
 
+MOST_SLOTS = 1 << 24  # more than any memory holds
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
@@ -118,6 +120,8 @@ class RunConfig:
             raise ConfigError(f"exploration: expected a probability, got {self.exploration}")
         get_loss(self.loss)
         get_halting(self.halting)
+        if self.batch_size > MOST_SLOTS:
+            raise ConfigError(f"batch_size: expected at most {MOST_SLOTS:,}, got {reprlib.repr(self.batch_size)}")
         if not 0 <= self.seed < 1 << 63:
             raise ConfigError(f"seed: expected at least 0 and below 2^63, got {reprlib.repr(self.seed)}")
         for name in ("lr", "weight_decay", "puzzle_lr", "puzzle_weight_decay"):

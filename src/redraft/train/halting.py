@@ -79,7 +79,7 @@ def get_halting(name: str) -> HaltingRule:
     """The rule of that name in `HALTING`, or your own class as `module:NAME`; raises RedraftError."""
     if ":" in name:
         expected = "a subclass of redraft.train.halting.HaltingRule"
-        rule: HaltingRule = made(name, HaltingRule, what="a halting rule", expected=expected)
+        rule: HaltingRule = made(name, HaltingRule, what="a halting rule", expected=expected, functions=False)
         return rule
     if name not in HALTING:
         raise ConfigError(f"halting: unknown {name!r}; known: {', '.join(HALTING)}, or your own as module:NAME")
