@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 
 os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported: what is written for a GPU is interpreted here
+if seed := os.environ.get("REDRAFT_TEST_LIBRARY"):
+    from helpers import library
+
+    LIBRARY = library.install(int(seed))
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -64,6 +68,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Made puzzles are kept for the other tests, not for the user who runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDRAFT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """Models compute in float64, so that rounding, which differs from library to library, decides nothing."""
+    from helpers.rounding import in_float64  # imports torch, which most tests of tasks do without
+
+    with in_float64(kernels=True):
         yield
 
 

@@ -168,15 +168,16 @@ def test_kept_weights_are_the_moving_average(trainer: MakeTrainer, tmp_path: Pat
     assert kept[table].any(), "the puzzle embedding was never trained"
 
 
+@pytest.mark.usefixtures("float64")
 def test_rows_shared_by_threads_train_as_one_batch(trainer: MakeTrainer) -> None:
     whole, shared = trainer("whole"), trainer("shared")
     whole.learner.threads.threads, shared.learner.threads.threads = 1, 2
     for _ in range(3):
         whole.train_step()
         shared.train_step()
-    torch.testing.assert_close(shared.learner.flat.values, whole.learner.flat.values, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(shared.learner.flat.values, whole.learner.flat.values, rtol=0, atol=1e-9)
     assert torch.equal(shared.slots.halted, whole.slots.halted)
-    torch.testing.assert_close(shared.learner.tables[0], whole.learner.tables[0], rtol=0, atol=1e-6)
+    torch.testing.assert_close(shared.learner.tables[0], whole.learner.tables[0], rtol=0, atol=1e-9)
 
 
 def test_damaged_checkpoint_is_named(trainer: MakeTrainer, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ KINDS: dict[str, ModelConfig] = {
 }
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("size", [1, 3])
 def test_micro_batches_train_the_same_weights(trainer: Callable[..., Trainer], tiny: RunConfig, size: int) -> None:
     config = replace(tiny, steps=50, optim=replace(tiny.optim, lr=1e-3, warmup=1, clip=1.0))
@@ -44,8 +45,8 @@ def test_micro_batches_train_the_same_weights(trainer: Callable[..., Trainer], t
     for _ in range(50):
         whole.train_step()
         parts.train_step()
-    torch.testing.assert_close(parts.learner.flat.values, whole.learner.flat.values, rtol=0, atol=1e-5)
-    torch.testing.assert_close(parts.learner.tables[0], whole.learner.tables[0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(parts.learner.flat.values, whole.learner.flat.values, rtol=0, atol=1e-9)
+    torch.testing.assert_close(parts.learner.tables[0], whole.learner.tables[0], rtol=0, atol=1e-9)
     assert torch.equal(parts.slots.halted, whole.slots.halted)
 
 
