@@ -14,6 +14,8 @@ from redraft.models.io import load_weights
 from redraft.tasks import get_task
 from redraft.weights import folder
 
+pytestmark = pytest.mark.arithmetic
+
 STATES = torch.arange(3.0)[:, None, None].expand(3, 4, 2)  # donors 0, 1, 2 of four positions and width two
 DONORS = Donors(rows=np.array([0, 2, 3]), carry=Carry(STATES, 10 * STATES))
 

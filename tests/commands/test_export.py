@@ -13,6 +13,7 @@ for package in ("onnx", "onnxscript", "onnxruntime"):
 Run = Callable[..., tuple[int, str, str]]
 
 
+@pytest.mark.slow
 def test_export_solve_and_evaluate(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     status, out, _ = run("export", "sudoku-6x6", "--int8", "--check", 8)

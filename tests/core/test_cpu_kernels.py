@@ -11,6 +11,8 @@ from redraft.core import fused
 from redraft.core.layers import Attention, SwiGLU
 from redraft.core.pooling import pooled_residual, scope_pool, symbol_pool
 
+pytestmark = pytest.mark.arithmetic
+
 EPS = 1e-5
 Half = Callable[[Tensor], Tensor]
 

@@ -7,6 +7,8 @@ from redraft.core import fused
 from redraft.core.blocks import AttentionBlock, MixerBlock
 from redraft.core.layers import SwiGLU, rms_norm
 
+pytestmark = pytest.mark.arithmetic
+
 EPS = 1e-5
 SHAPE = (3, 5, 7)  # batch, positions, features
 

@@ -9,6 +9,8 @@ from redraft.core.blocks import MixerBlock, Stack
 from redraft.core.fused import positions_first
 from redraft.core.layers import Linear, Neighbours, cast_once
 
+pytestmark = pytest.mark.arithmetic
+
 
 def test_a_cell_hears_its_neighbours_and_the_mean() -> None:
     mix = Neighbours(features=2, width=4)

@@ -8,6 +8,8 @@ from redraft.core.layers import Linear, rms_norm
 from redraft.core.pooling import AxesPool, GatherPool, pooled_residual, scope_pool, symbol_pool
 from redraft.scopes import scope_members
 
+pytestmark = pytest.mark.arithmetic
+
 EPS = 1e-5
 SIDE, SYMBOLS, WIDTH = 6, 3, 4
 CELLS = SIDE * SIDE

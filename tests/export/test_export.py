@@ -1,6 +1,7 @@
 """Exported models: the graph does what the model does, is small and says nothing of this machine, and solves alone."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -24,23 +25,26 @@ from redraft.models.direct import DirectConfig
 from redraft.models.io import Weights
 from redraft.recipes.alike import equivariant
 from redraft.solve.load import load, open_stepper, open_weights, task_of
-from redraft.solve.onnx_stepper import GRAPH, OnnxStepper, open_session
+from redraft.solve.onnx_stepper import GRAPH, Exported, OnnxStepper, open_session
 from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
+
+pytestmark = pytest.mark.arithmetic
+SLOW = pytest.mark.slow  # tracing a step takes seconds
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
 SHAPE: dict[str, Any] = {"vocab_size": 6, "seq_len": 16, "hidden_size": 32, "width_multiple": 16}
-TINY = TRMConfig(**SHAPE, num_heads=4, puzzle_positions=2, puzzle_dim=32, n=2, T=2)
+TINY = TRMConfig(**SHAPE, num_heads=4, num_layers=1, puzzle_positions=2, puzzle_dim=32, n=2, T=2)
 CONFIGS = {
     "attention": TINY,
     "learned positions": replace(TINY, positions="learned"),
     "mlp": replace(TINY, mixer="mlp", positions="none"),
     "conv": replace(TINY, mixer="conv", positions="none", grid_width=4, puzzle_positions=0),
     "equivariant": equivariant(get_task("sudoku-4x4"), hidden_size=16, n=2, T=2),
-    "hrm": HRMConfig(**SHAPE, num_heads=4, puzzle_positions=2, puzzle_dim=32),
+    "hrm": HRMConfig(**SHAPE, num_heads=4, num_layers=1, puzzle_positions=2, puzzle_dim=32),
 }
 
 
@@ -60,7 +64,25 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Made]:
     return folder, made
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Exported]:
+    """A step of the tiny model as a graph, for tests that are about what becomes of it."""
+    file = tmp_path_factory.mktemp("traced") / GRAPH
+    return file, write_graph(build_model(TINY), file)
+
+
+@pytest.fixture
+def trace(traced: tuple[Path, Exported], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An export takes that graph, for tracing takes seconds."""
+
+    def copy_graph(model: Model, file: Path) -> Exported:
+        shutil.copyfile(traced[0], file)
+        return traced[1]
+
+    monkeypatch.setattr(exporting, "write_graph", copy_graph)
+
+
+@pytest.mark.parametrize("name", [name if name == "mlp" else pytest.param(name, marks=SLOW) for name in CONFIGS])
 def test_a_graph_takes_the_steps_of_its_model(name: str, tmp_path: Path) -> None:
     model = build_model(CONFIGS[name], seed=3).eval()
     for table in model.sparse_parameters().values():
@@ -84,6 +106,7 @@ def test_a_graph_takes_the_steps_of_its_model(name: str, tmp_path: Path) -> None
     np.testing.assert_allclose(draft.halt_logit, plain.step(theirs)[1].halt_logit, rtol=5e-3, atol=5e-3)
 
 
+@pytest.mark.slow
 def test_puzzles_join_before_and_after_their_first_step(shipped: tuple[Path, Made]) -> None:
     stepper = open_stepper(shipped[0]).stepper
     task = get_task("sudoku-6x6")
@@ -97,6 +120,7 @@ def test_puzzles_join_before_and_after_their_first_step(shipped: tuple[Path, Mad
     assert draft.tokens.dtype == np.int16
 
 
+@pytest.mark.slow
 def test_weights_are_stored_once_and_nothing_is_told_of_this_machine(shipped: tuple[Path, Made]) -> None:
     content = (shipped[0] / GRAPH).read_bytes()
     assert len(content) == shipped[1].bytes
@@ -107,6 +131,7 @@ def test_weights_are_stored_once_and_nothing_is_told_of_this_machine(shipped: tu
     onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
 
 
+@pytest.mark.slow
 def test_what_is_written_beside_the_graph(shipped: tuple[Path, Made]) -> None:
     folder, made = shipped
     told = json.loads((folder / "config.json").read_text())
@@ -117,6 +142,7 @@ def test_what_is_written_beside_the_graph(shipped: tuple[Path, Made]) -> None:
     assert {file.name for file in folder.iterdir()} == {GRAPH, "config.json"}
 
 
+@pytest.mark.slow
 def test_it_solves_without_torch(shipped: tuple[Path, Made]) -> None:
     program = (
         "import sys, redraft; a = redraft.load(sys.argv[1]).solve(sys.argv[2]); "
@@ -129,6 +155,8 @@ def test_it_solves_without_torch(shipped: tuple[Path, Made]) -> None:
     assert int(done.stdout) == wanted.steps
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("trace")
 def test_its_habits_are_those_of_the_card(tmp_path: Path) -> None:
     made = export(weights_of(build_model(TINY)), tmp_path / "x", name="x", int8=True, count=4, seed=0, tell=str)
     opened = open_stepper(tmp_path / "x")
@@ -136,6 +164,7 @@ def test_its_habits_are_those_of_the_card(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "x" / "config.json").read_text())["onnx"]["int8"] == made.int8
 
 
+@pytest.mark.slow
 def test_eight_bits_are_smaller_and_solve_as_many(tmp_path: Path) -> None:
     weights = open_weights("sudoku-6x6")
     exported = write_graph(weights.model, tmp_path / "float32.onnx")
@@ -150,6 +179,8 @@ def drafts(solved: float | None, *, tokens: int = 0) -> check.Drafts:
     return check.Drafts(logits=np.zeros((2, 3, 4), np.float32), tokens=np.full((2, 3), tokens, np.int16), solved=solved)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("trace")
 def test_eight_bits_that_solve_too_few_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = iter([drafts(1.0), drafts(0.9), drafts(1.0)])  # the model, 8 bits, float32
     monkeypatch.setattr(Trial, "run", lambda self, stepper: next(results))
@@ -158,6 +189,8 @@ def test_eight_bits_that_solve_too_few_are_not_written(tmp_path: Path, monkeypat
     assert not json.loads((tmp_path / "x" / "config.json").read_text())["onnx"]["int8"]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("trace")
 def test_a_graph_that_does_something_else_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = iter([drafts(None), drafts(None, tokens=1)])
     monkeypatch.setattr(Trial, "run", lambda self, stepper: next(results))
@@ -201,6 +234,7 @@ def test_what_is_no_graph_is_named(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
+@pytest.mark.slow
 def test_mistakes_with_exported_folders_are_named(shipped: tuple[Path, Made], tmp_path: Path) -> None:
     folder = shipped[0]
     with pytest.raises(WeightsError, match=r"holds model.onnx alone, which only the backend onnx runs"):
@@ -230,6 +264,7 @@ def test_mistakes_with_exported_folders_are_named(shipped: tuple[Path, Made], tm
         open_stepper(broken)
 
 
+@pytest.mark.slow
 def test_another_graph_is_refused_and_threads_are_read_with_care(
     shipped: tuple[Path, Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,8 @@ from redraft.solve.solver import Solver
 from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
 
+pytestmark = pytest.mark.arithmetic
+
 TASK = get_task("sudoku-4x4")
 MADE = TASK.make(3, 0)
 TOKENS = TASK.encode(MADE.questions)

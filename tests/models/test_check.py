@@ -23,6 +23,8 @@ from redraft.models import (
 )
 from redraft.models.check import check_model
 
+pytestmark = pytest.mark.arithmetic
+
 TINY = TRMConfig(
     vocab_size=6, seq_len=9, hidden_size=32, num_heads=4, width_multiple=16, n=2, T=2, mixer="mlp", positions="none",
     puzzle_positions=0, num_puzzles=3, puzzle_dim=32,

@@ -23,6 +23,8 @@ from redraft.train.config import RunConfig
 from redraft.train.learner import begin_from
 from redraft.train.loop import Trainer
 
+pytestmark = pytest.mark.arithmetic
+
 TINY = EquilibriumConfig(
     vocab_size=6, seq_len=9, hidden_size=32, num_heads=4, width_multiple=16, mixer="mlp", positions="none",
     puzzle_positions=2, num_puzzles=3, puzzle_dim=32, iterations=6,

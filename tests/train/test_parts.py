@@ -22,6 +22,8 @@ from redraft.train.config import RunConfig
 from redraft.train.loop import Trainer
 from redraft.train.losses import step_loss
 
+pytestmark = pytest.mark.arithmetic
+
 SIZE: dict[str, Any] = {"vocab_size": 6, "seq_len": 16, "hidden_size": 8, "num_heads": 2, "num_layers": 1}
 SIZE |= {"puzzle_positions": 1, "puzzle_dim": 8, "width_multiple": 8}
 SCOPES: dict[str, Any] = {"first_symbol": 2, "symbols": 4, "grid_width": 4, "scopes": ("rows", "columns")}

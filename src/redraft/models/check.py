@@ -125,9 +125,8 @@ def _check_company(model: Model, tokens: Tensor, ids: Tensor, carry: Carry, row:
     here = torch.arange(len(tokens)) == row
     others = carry.where(~here, carry.rows(torch.arange(len(tokens)).roll(1)))
     found = model(torch.where(here[:, None], tokens, tokens.roll(1, 0)), torch.where(here, ids, ids.roll(1, 0)), others)
-    pairs = ((found.logits, together.logits), (found.halt_logit, together.halt_logit))
-    pairs += ((found.carry.y, together.carry.y), (found.carry.z, together.carry.z))
-    for got, want in pairs:
+    pairs = [*zip(found.carry, together.carry, strict=True), (found.logits, together.logits)]
+    for got, want in [*pairs, (found.halt_logit, together.halt_logit)]:
         assert torch.equal(got[row], want[row]), (
             f"forward: row {row} depends on its company, the other rows of the batch"
         )
