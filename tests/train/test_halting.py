@@ -22,6 +22,8 @@ from redraft.train.config import RunConfig
 from redraft.train.halting import HALTING, HaltingRule, get_halting
 from redraft.train.loop import Trainer
 
+pytestmark = pytest.mark.arithmetic
+
 MakeTrainer = Callable[..., Trainer]
 RIGHT = torch.tensor([True, False, False])
 LAST = torch.tensor([False, False, True])
