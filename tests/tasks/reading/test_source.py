@@ -44,8 +44,8 @@ def test_marks_and_the_end_of_file_sign_of_dos_are_no_text() -> None:
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
         (b"<!DOCTYPE html><html>", "a web page (HTML), not text"),
         (bytes(range(256)), "binary data, not text"),
-        (gzip.compress(b"text")[:-6], "a gzip archive that is damaged or cut off"),
-        (gzip.compress(b"\x89PNG\r\n\x1a\n" + bytes(9)), "(inside the gzip archive): a PNG picture, not text"),
+        (gzip.compress(b"text", mtime=0)[:-6], "a gzip archive that is damaged or cut off"),
+        (gzip.compress(b"\x89PNG\r\n\x1a\n" + bytes(9), mtime=0), "(inside the gzip archive): a PNG picture, not text"),
         (b"\xff\xfeo\x00n", "not text in UTF-16"),
     ],
 )
