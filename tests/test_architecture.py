@@ -18,6 +18,7 @@ FOUNDATION: dict[str, tuple[str, ...]] = {
     "naming": ("errors",),
     "scopes": ("errors",),
     "memory": (),
+    "processor": (),
 }
 # What each other part may import besides itself and the foundation; "" is the package itself, for its version.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {

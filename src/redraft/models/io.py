@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,10 @@ def write_tensors(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
         partial.chmod(mode)  # save_file's files only their owner may read
 
 
-def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
+def load_weights(folder: str | Path, *, dtype: str = "float32", arrays: Mapping[str, Any] | None = None) -> Weights:
     """Opens a folder written by `save_weights` (or its `model.safetensors`); activations will be in `dtype`.
+
+    `arrays` are the tensors of its file, in NumPy, where they have been read already.
 
     Raises WeightsError or ConfigError naming the file and what is wrong with it.
     """
@@ -84,7 +87,8 @@ def load_weights(folder: str | Path, *, dtype: str = "float32") -> Weights:
     config = replace(model_config(meta.get("model"), where=f"{folder / 'config.json'}: model"), dtype=dtype)
     file = folder / "model.safetensors"
     try:
-        tensors = unpack_tables(load_file(file))
+        read = load_file(file) if arrays is None else {name: torch.from_numpy(each) for name, each in arrays.items()}
+        tensors = unpack_tables(read)
     except FileNotFoundError:
         raise WeightsError(f"{file}: no such file") from None
     except (SafetensorError, OSError, ValueError, KeyError, IndexError) as error:

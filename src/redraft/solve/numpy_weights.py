@@ -19,12 +19,14 @@ from redraft.errors import ConfigError, WeightsError
 from redraft.solve.numpy_equivariant import EquivariantShape, NumpyEquivariant
 from redraft.solve.numpy_model import NumpyModel, NumpyTRM, Shape
 
+Found = dict[str, NDArray[np.generic]]
 KINDS: dict[str, tuple[type[Any], Callable[[Any, Mapping[str, NDArray[np.generic]]], NumpyModel]]] = {
     "trm": (Shape, NumpyTRM),
     "equivariant": (EquivariantShape, NumpyEquivariant),
 }
 FORMAT = 1  # of config.json, as in `models.io`
 DTYPES = {
+    "F64": "<f8",
     "F32": "<f4",
     "F16": "<f2",
     "BF16": "<u2",  # the upper half of a float32
@@ -59,8 +61,11 @@ def describe(folder: Path) -> Description:
     return Description(task=meta["task"], card=card, model=meta["model"], onnx=meta.get("onnx"))
 
 
-def read_model(folder: Path, description: Description) -> NumpyModel:
-    """The model with its weights; raises WeightsError where it is of another kind, or its file does not fit."""
+def read_model(folder: Path, description: Description, found: Found | None = None) -> NumpyModel:
+    """The model with its weights; raises WeightsError where it is of another kind, or its file does not fit.
+
+    `found` is filled with the tensors as they lie in the file, for whoever needs them too.
+    """
     kind = description.model.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         known = " and ".join(KINDS)
@@ -72,7 +77,10 @@ def read_model(folder: Path, description: Description) -> NumpyModel:
         raise WeightsError(f"{folder / 'config.json'}: model: {error}") from error
     file = folder / "model.safetensors"
     try:
-        return model_class(shape, whole_tables(read_tensors(file)))
+        tensors = read_tensors(file)
+        if found is not None:
+            found.update(tensors)
+        return model_class(shape, whole_tables(tensors))
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise WeightsError(f"{file}: cannot be read ({error})") from error
     except WeightsError as error:
@@ -85,7 +93,7 @@ def read_tensors(file: Path) -> dict[str, NDArray[np.generic]]:
     Such a file is the length of its header (8 bytes), the header (JSON: each tensor's dtype, shape and the bytes it
     takes of what follows), and the bytes.
     """
-    content = file.read_bytes()
+    content = bytearray(file.read_bytes())  # which torch takes as its own, unlike what cannot be written
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > len(content) - 8:
         raise ValueError("the header is cut off")
