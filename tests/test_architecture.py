@@ -27,6 +27,7 @@ FOUNDATION: dict[str, tuple[str, ...]] = {
     "trust": ("contents", "errors", "files", "naming"),
     "scopes": ("errors",),
     "memory": (),
+    "processor": (),
 }
 # What each other part may import besides itself and the foundation; "" is the package itself, for its version.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {

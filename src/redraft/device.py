@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
 from redraft.errors import ConfigError
+from redraft.processor import Bfloat16, bfloat16_among, made_by_amd
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -41,10 +44,16 @@ def describe_device(device: torch.device) -> str:
 
 
 def fast_bfloat16(device: torch.device) -> bool:
-    """Whether it multiplies bfloat16 faster than float32."""
+    """Whether it has instructions for bfloat16, so that large enough products may be faster than in float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)  # before that it is emulated
-    if device.type == "cpu":
-        able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-        return any(able.get(name, False) for name in ("amx_tile", "avx512_bf16"))
-    return False
+    return device.type == "cpu" and any(_abilities().get(name, False) for name in ("amx_tile", "avx512_bf16"))
+
+
+def bfloat16_instructions() -> Bfloat16 | None:
+    """What of this CPU multiplies bfloat16 faster than float32; None where nothing does."""
+    return bfloat16_among(_abilities(), amd=made_by_amd(), allowed=os.environ.get("ONEDNN_MAX_CPU_ISA", ""))
+
+
+def _abilities() -> Mapping[str, Any]:
+    return torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import redraft.solve.load
 import redraft.solve.torch_stepper
 from redraft.cli import main
 from redraft.models import TRMConfig, build_model
@@ -23,7 +24,7 @@ State = list[tuple[int, int]]
 
 
 class Foreseen:
-    """Stands for TorchStepper: of `make(6, 0)`, puzzle i is right from step i + 1 on, but the last one never."""
+    """Stands for any stepper: of `make(6, 0)`, puzzle i is right from step i + 1 on, but the last one never."""
 
     def __init__(self, model: object, *, device: object = "cpu") -> None:
         self.right = TASK.encode(MADE.answers)
@@ -63,6 +64,7 @@ def weights(tmp_path: Path) -> Path:
 def foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the weights, answers come as `Foreseen` has them."""
     monkeypatch.setattr(redraft.solve.torch_stepper, "TorchStepper", Foreseen)
+    monkeypatch.setattr(redraft.solve.load, "NumpyStepper", Foreseen)
 
 
 @pytest.fixture

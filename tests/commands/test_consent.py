@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 import redraft
+import redraft.solve.load
 from redraft.errors import TrustError
+from redraft.models import build_model
 from redraft.models.io import save_weights
+from redraft.recipes import get_recipe
 from redraft.solve.load import open_weights
+from redraft.solve.numpy_stepper import NumpyStepper
 from redraft.tasks import get_task
 from redraft.trust import given
 
@@ -183,3 +187,18 @@ def test_from_python(run: Run, own_run: str) -> None:
         solver = redraft.load("moved", max_steps=1, backend=backend, trust=True)
         assert len(solver.solve_many([question] * 2)) == 2
     assert given() == frozenset(), "trust was for what was opened alone"
+
+
+def test_consent_lasts_until_a_solver_opens_them_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights of a known model for a task of one's own: NumPy opens them, and torch once many puzzles come."""
+    model = build_model(get_recipe("sudoku-4x4", tiny=True).model)
+    save_weights(Path("written"), model, task="mine:Small", card={})
+    Path("written").rename("moved")
+    monkeypatch.setattr(redraft.solve.load, "most_for_numpy", lambda *_, **__: 1)
+    question = get_task("sudoku-4x4").parse(QUESTION)
+    with pytest.raises(TrustError, match="mine:Small"):
+        redraft.load("moved")
+    solver = redraft.load("moved", max_steps=1, trust=True)
+    assert isinstance(solver.stepper, NumpyStepper)
+    assert len(solver.solve_many([question] * 3)) == 3
+    assert given() == frozenset()

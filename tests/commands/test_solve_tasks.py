@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import redraft.solve.load
 import redraft.solve.torch_stepper
 from redraft.models import TRMConfig, build_model
 from redraft.models.io import save_weights
@@ -51,7 +52,7 @@ TASK = Letters(4)
 
 
 class Stepper:
-    """Stands for TorchStepper: a maze is right from the second step on, a grid of letters is all `b` from the first.
+    """Stands for any stepper: a maze is right from the second step on, a grid of letters is all `b` from the first.
 
     A grid that begins with `c` never halts.
     """
@@ -97,12 +98,14 @@ def saved(folder: Path, task: str, vocab_size: int, seq_len: int) -> Path:
 @pytest.fixture
 def maze(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(redraft.solve.torch_stepper, "TorchStepper", Stepper)
+    monkeypatch.setattr(redraft.solve.load, "NumpyStepper", Stepper)
     return saved(tmp_path / "maze", "maze-4x5", 6, 20)
 
 
 @pytest.fixture
 def letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(redraft.solve.torch_stepper, "TorchStepper", Stepper)
+    monkeypatch.setattr(redraft.solve.load, "NumpyStepper", Stepper)
     monkeypatch.chdir(tmp_path)
     module = f"own_{abs(hash(tmp_path))}"
     (tmp_path / f"{module}.py").write_text(OWN)

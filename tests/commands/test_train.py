@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
-from redraft.commands import train
+from redraft.commands import fastest, train
 from redraft.recipes import RECIPES
 from redraft.train.config import RunConfig
 from redraft.train.fast import Facts
+from redraft.train.trials import Candidate, Stand, Together
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -90,8 +94,79 @@ def test_flags_win_over_fast(run: Run, asked: list[Any], monkeypatch: pytest.Mon
     assert (config.compile, config.model.dtype, config.micro_batch, machine.prefetch) == (False, "float32", 8, 0)
 
 
-def test_what_was_given_is_told_as_given(run: Run, asked: list[Any]) -> None:
-    assert "fast: sampling ahead: as given" in run("train", "sudoku-4x4", "--fast", "--prefetch", 1)[2]
+TWO_CORES = Facts(device="cpu", cores=2, threads=2, bfloat16=True, compiler=True, numba=True, free=10 * 2**30)
+
+
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Two cores on which one thread and bfloat16 are fastest; dtypes and threads as they are timed."""
+    seen: list[tuple[str, int]] = []
+
+    class Fake(Stand):
+        def __call__(self, candidate: Candidate, slots: int) -> Callable[[], float]:
+            seen.append((candidate.dtype, candidate.threads))
+            return lambda: slots * candidate.threads * (2 if candidate.dtype == "float32" else 1) / 1000
+
+    monkeypatch.setattr(Facts, "of", staticmethod(lambda device: replace(TWO_CORES, threads=torch.get_num_threads())))
+    monkeypatch.setattr(fastest, "Stand", Fake)
+    monkeypatch.setattr(fastest, "time_together", lambda *_, **__: Together(dtype="bfloat16", processes=2, rate=1500.0))
+    return seen
+
+
+CPU = ("train", "sudoku-4x4", "--fast", "--device", "cpu")
+
+
+def test_fast_on_a_cpu_times_and_takes_the_best(run: Run, asked: list[Any], timed: list[Any]) -> None:
+    status, out, err = run(*CPU)
+    assert (status, out) == (0, "")
+    config, _, machine, _ = asked[0]
+    assert (config.model.dtype, config.threads, machine.threads) == ("bfloat16", 1, 1)
+    assert set(timed) == {("float32", 2), ("bfloat16", 2), ("bfloat16", 1)}, "float32 was clearly slower"
+    lines = err.splitlines()
+    assert lines[0] == "fast: timing steps …"
+    assert [line.split() for line in lines[2:5]] == [
+        ["fast:", "threads", "float32", "bfloat16"],
+        ["fast:", "2", "250", "500"],
+        ["fast:", "1", "slower", "1,000*"],
+    ]
+    assert lines[-1].startswith("fast: processes: no, 2 of one thread train 1.5e+03 examples/s in bfloat16")
+    assert "torchrun --nproc-per-node 2" in lines[-1]
+
+
+def test_flags_win_over_what_was_timed(run: Run, asked: list[Any], timed: list[Any]) -> None:
+    _, _, err = run(*CPU, "--model.dtype", "float32", "--prefetch", 1)
+    assert (asked[0][0].model.dtype, asked[0][0].threads) == ("float32", 1)
+    assert set(timed) == {("float32", 2), ("float32", 1)}
+    assert "fast: bfloat16: as given" in err and "fast: sampling ahead: as given" in err
+    timed.clear()
+    _, _, err = run(*CPU, "--threads", 2)
+    assert (asked[1][0].model.dtype, asked[1][0].threads) == ("bfloat16", 2)
+    assert set(timed) == {("float32", 2), ("bfloat16", 2)} and "fast: rows shared by threads: as given" in err
+    timed.clear()
+    run(*CPU, "--threads", 1, "--model.dtype", "bfloat16")
+    assert (asked[2][0].model.dtype, asked[2][0].threads) == ("bfloat16", 1) and set(timed) == {("bfloat16", 1)}
+
+
+def test_what_fast_took_is_in_the_configuration_and_resumed(
+    run: Run, timed: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that took it gives the weights of one that was given it, in one go or resumed."""
+    before = torch.get_num_threads()
+    folders = [tmp_path / name for name in ("fast", "given", "resumed")]
+    flags = ("--model.dtype", "bfloat16", "--threads", "1")
+    assert run(*CPU, *TINY[1:], "--steps", 6, "-o", folders[0])[0] == 0
+    assert run("train", *TINY, "--device", "cpu", *flags, "--steps", 6, "-o", folders[1])[0] == 0
+    assert run(*CPU, *TINY[1:], "--steps", 6, "--stop-after", 0, "-o", folders[2])[0] == 0
+    torch.set_num_threads(before)
+    timed.clear()
+    assert run("train", "--resume", folders[2], "--device", "cpu")[0] == 0
+    assert not timed and torch.get_num_threads() == 1
+    torch.set_num_threads(before)
+    first, *others = (load_file(folder / "last" / "model.safetensors") for folder in folders)
+    for other in others:
+        assert all(torch.equal(first[name], other[name]) for name in first)
+    taken = [json.loads((folder / "config.json").read_text()) for folder in folders]
+    assert [(each["model"]["dtype"], each["threads"]) for each in taken] == [("bfloat16", 1)] * 3
 
 
 def test_help(run: Run) -> None:

@@ -99,8 +99,10 @@ def test_a_start_that_fails_leaves_nothing(run: Run, here: Path, monkeypatch: py
 def test_a_run_that_was_never_saved_begins_anew(run: Run) -> None:
     assert run("train", *TINY, "-o", "run", "--stop-after", 0)[0] == 0
     (Path("run") / "state.safetensors").unlink()
-    status, _, err = run("train", "--resume", "run")
+    status, _, err = run("train", "--resume", "run", "--threads", 1)
     assert status == 0 and "no checkpoint yet: starting at step 0\n" in err and "done: 6 steps" in err
+    assert config("run")["threads"] == 1
+    assert run("train", "--resume", "run", "--threads", 2)[0] == 0 and config("run")["threads"] == 1
 
 
 def test_resume_may_stand_anywhere(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,17 @@ import torch
 
 import redraft
 import redraft.device
+import redraft.solve.choose
 import redraft.solve.load
 import redraft.weights
+from redraft.config import to_dict
 from redraft.core import int8
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.models import DirectConfig, Model, TRMConfig, build_model
 from redraft.models.io import save_weights
 from redraft.solve.load import Habits, Opened, load, open_stepper, open_weights, task_of
 from redraft.solve.numpy_stepper import NumpyStepper
+from redraft.solve.supply import Ready
 from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
 
@@ -27,6 +31,8 @@ TINY = TRMConfig(
     vocab_size=6, seq_len=16, hidden_size=16, width_multiple=8, n=1, T=1, mixer="mlp", positions="none",
     puzzle_positions=0,
 )  # fmt: skip
+
+CONFIG = {"kind": "trm", **to_dict(TINY)}
 
 
 def write(folder: Path, *, seed: int = 0, task: str = "sudoku-4x4") -> Model:
@@ -117,17 +123,14 @@ def test_what_cannot_be_had_together(tmp_path: Path, options: dict[str, Any], me
         load(tmp_path / "mine", **options)
 
 
-def test_backends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NumPy is chosen for little work where torch is not in use, and torch for all else."""
+def test_backends(tmp_path: Path) -> None:
+    """NumPy is chosen for little work, whatever has been imported, and torch for all else."""
     write(tmp_path / "mine")
 
     def chosen(**options: Any) -> type:
         return type(open_stepper(tmp_path / "mine", **options).stepper)
 
-    assert chosen() is chosen(backend="torch") is TorchStepper, "torch is imported here"
-    assert chosen(backend="numpy") is NumpyStepper
-    monkeypatch.setattr(redraft.solve.load, "_torch_in_use", lambda: False)
-    assert chosen() is chosen(device="cpu") is NumpyStepper
+    assert chosen() is chosen(device="cpu") is chosen(backend="numpy") is NumpyStepper
     assert chosen(dtype="bfloat16") is chosen(backend="torch") is chosen(puzzles=10**7) is TorchStepper
     model = build_model(DirectConfig(vocab_size=6, seq_len=16, hidden_size=16, num_heads=2, puzzle_positions=0))
     save_weights(tmp_path / "mine", model, task="sudoku-4x4", card={})
@@ -136,6 +139,101 @@ def test_backends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         load(tmp_path / "mine", backend="numpy")
     (tmp_path / "mine" / "model.safetensors").write_bytes(b"")
     with pytest.raises(WeightsError, match="is an empty file; expected a safetensors file"):
+        load(tmp_path / "mine")
+
+
+@pytest.fixture
+def steppers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the steppers that take a step from now on, each once."""
+    used: list[str] = []
+    for kind in (NumpyStepper, TorchStepper):
+
+        def noted(self: Any, state: Any, step: Any = kind.step, name: str = kind.__name__) -> Any:
+            if name not in used:
+                used.append(name)
+            return step(self, state)
+
+        monkeypatch.setattr(kind, "step", noted)
+    return used
+
+
+def test_a_solver_takes_the_backend_that_suits_how_many_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steppers: list[str]
+) -> None:
+    """Few puzzles go to NumPy, more to torch; the weights are read once for both, and few stay with NumPy after."""
+    write(tmp_path / "mine")
+    monkeypatch.setattr(redraft.solve.choose, "MOST_WORK", 5 * redraft.solve.choose.numpy_work(CONFIG))  # type: ignore[operator]
+    solver = load(tmp_path / "mine", max_steps=1)
+    questions = list(solver.task.make(6, 0).questions)
+    (tmp_path / "mine" / "model.safetensors").unlink()
+    for given, used in ((questions[:5], "NumpyStepper"), (questions, "TorchStepper"), (questions[:1], "NumpyStepper")):
+        steppers.clear()
+        answers = solver.solve_many(given)
+        assert steppers == [used] and len(answers) == len(given)
+        assert [number for number, _ in solver.stream(iter(given))] == list(range(len(given)))
+        assert steppers == [used], "an iterator is looked at as far as it takes"
+    solver.solve(questions[0])
+    assert steppers == ["NumpyStepper"]
+    few, many = solver.solve_many(questions[:5]), solver.solve_many(questions)
+    for one, other in zip(few, many, strict=False):
+        np.testing.assert_array_equal(one.grid, other.grid)
+        assert abs(one.halt_probability - other.halt_probability) < 1e-5
+
+
+def test_a_supply_is_not_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steppers: list[str]) -> None:
+    """More of it may yet arrive, so it is worked on as it is taken, by the stepper at hand."""
+    write(tmp_path / "mine")
+    monkeypatch.setattr(redraft.solve.choose, "MOST_WORK", redraft.solve.choose.numpy_work(CONFIG))
+    solver = load(tmp_path / "mine", max_steps=1)
+    taken: list[int] = []
+
+    def arriving() -> Iterator[Any]:
+        for number, question in enumerate(solver.task.make(3, 0).questions):
+            taken.append(number)
+            yield question
+
+    class OneByOne(Ready[Any]):
+        def take(self, room: int, *, wait: bool) -> list[Any]:
+            return super().take(1 if wait else 0, wait=wait)
+
+    for number, _ in solver.stream(OneByOne(arriving())):
+        assert taken == list(range(number + 1))
+    assert len(taken) == 3 and steppers == ["NumpyStepper"]
+
+
+def test_a_backend_that_is_named_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steppers: list[str]) -> None:
+    write(tmp_path / "mine")
+    monkeypatch.setattr(redraft.solve.choose, "MOST_WORK", 0)
+    for backend, used in (("numpy", "NumpyStepper"), ("torch", "TorchStepper"), ("auto", "TorchStepper")):
+        steppers.clear()
+        solver = load(tmp_path / "mine", backend=backend, max_steps=1)
+        solver.solve_many(list(solver.task.make(3, 0).questions))
+        assert steppers == [used]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "model.safetensors").unlink(), r"model\.safetensors: no such file"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"?" * 99), r"model\.safetensors: is text that"),
+        (
+            lambda folder: (folder / "config.json").write_text(
+                (folder / "config.json").read_text().replace('"n": 1', '"n": 0')
+            ),
+            r"config\.json: model: n: expected at least 1, got 0",
+        ),
+        (
+            lambda folder: (folder / "config.json").write_text(
+                (folder / "config.json").read_text().replace('"vocab_size": 6', '"vocab_size": 7')
+            ),
+            r"model\.safetensors: tensor embed\.tokens has shape \(6, 16\), expected 7 x 16",
+        ),
+    ],
+)
+def test_damage_is_reported_before_there_is_a_puzzle(tmp_path: Path, damage: Any, message: str) -> None:
+    write(tmp_path / "mine")
+    damage(tmp_path / "mine")
+    with pytest.raises(WeightsError, match=message):
         load(tmp_path / "mine")
 
 
@@ -205,12 +303,15 @@ def test_weights_of_an_unknown_task(tmp_path: Path) -> None:
         load(tmp_path / "mine")
 
 
-@pytest.mark.parametrize("fast", [True, False])
-def test_half_precision_where_it_is_faster_and_was_trained_in(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redraft.device, "fast_bfloat16", lambda device: fast)
-    for name, dtype in (("sudoku-9x9", "bfloat16" if fast else "float32"), ("sudoku-6x6", "float32")):
-        assert open_stepper(name, backend="torch").stepper.model.config.dtype == dtype  # type: ignore[attr-defined]
-        assert open_stepper(name, backend="torch", dtype="float32").stepper.model.config.dtype == "float32"  # type: ignore[attr-defined]
+@pytest.mark.parametrize("able", ["amx", "avx512_bf16", None])
+def test_half_precision_where_it_is_faster_and_was_trained_in(
+    able: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redraft.device, "bfloat16_instructions", lambda: able)
+    for name, dtype in (("sudoku-9x9", "bfloat16" if able else "float32"), ("sudoku-6x6", "float32")):
+        for options, expected in (({}, dtype), ({"dtype": "float32"}, "float32"), ({"dtype": "bfloat16"}, "bfloat16")):
+            opened = open_stepper(name, backend="torch", puzzles=64, device="cpu", **options)
+            assert opened.stepper.model.config.dtype == expected  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

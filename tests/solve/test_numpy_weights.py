@@ -35,13 +35,15 @@ def test_description(folder: Path) -> None:
     assert (described.task, described.card, described.model["kind"]) == ("sudoku-4x4", {"summary": "tiny"}, "trm")
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.int32, torch.int64])
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int32, torch.int64]
+)
 def test_tensors(tmp_path: Path, dtype: torch.dtype) -> None:
     values = torch.tensor([[0.0, -1.0, 3.0], [100.5, 1e-3, -2.75]]).to(dtype)
     save_file({"a": values, "none": values[:0].clone(), "one": values[0, 1].clone()}, tmp_path / "x", {"by": "me"})
     found = read_tensors(tmp_path / "x")
     assert sorted(found) == ["a", "none", "one"] and found["none"].shape == (0, 3) and found["one"].shape == ()
-    np.testing.assert_array_equal(found["a"], values.float() if dtype.is_floating_point else values)
+    np.testing.assert_array_equal(found["a"], values.double() if dtype.is_floating_point else values)
 
 
 def configure(folder: Path, **changes: object) -> None:
@@ -103,8 +105,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         r"model\.safetensors: cannot be read",
     ),
     "another dtype": (
-        lambda f: save_file({"a": torch.zeros(1, dtype=torch.float64)}, f / "model.safetensors"),
-        "tensor a is of dtype F64, expected one of F32",
+        lambda f: save_file({"a": torch.zeros(1, dtype=torch.uint8)}, f / "model.safetensors"),
+        "tensor a is of dtype U8, expected one of F64, F32",
     ),
     "another shape": (lambda f: configure(f, vocab_size=7), r"embed\.tokens has shape \(6, 16\), expected 7 x 16"),
     "missing tensors": (lambda f: configure(f, num_layers=3), r"missing tensor net\.blocks\.2\.mix"),

@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from redraft.device import fast_bfloat16
+from redraft.models.base import DType
 from redraft.recipes import get_recipe
 from redraft.train import compiled
 from redraft.train.config import RunConfig
 from redraft.train.fast import Choice, Facts, fast_choices
 from redraft.train.memory import Need
+from redraft.train.trials import Candidate, Together, Trials
 
 GIB = 2**30
 LAPTOP = Facts(device="cpu", cores=2, threads=2, bfloat16=False, compiler=True, numba=True, free=8 * GIB)
@@ -37,6 +39,45 @@ def test_a_server_without_an_idle_core_less(tiny: RunConfig) -> None:
     _, choices = chosen(tiny, replace(LAPTOP, cores=8, threads=1, bfloat16=True))
     assert not choices["rows shared by threads"].taken and choices["sampling ahead"].taken
     assert choices["bfloat16"].taken
+
+
+def of_trials(rates: dict[tuple[DType, int], float], taken: tuple[DType, int], together: float | None = None) -> Trials:
+    found = {Candidate(dtype=dtype, threads=threads): rate for (dtype, threads), rate in rates.items()}
+    side_by_side = None if together is None else Together(dtype=taken[0], processes=2, rate=together)
+    return Trials(slots=8, rates=found, taken=Candidate(dtype=taken[0], threads=taken[1]), together=side_by_side)
+
+
+RATES: dict[tuple[DType, int], float] = {("float32", 2): 500.0, ("bfloat16", 2): 800.0, ("bfloat16", 1): 450.0}
+
+
+def test_on_a_cpu_trials_decide_not_its_flags(tiny: RunConfig) -> None:
+    able = replace(LAPTOP, bfloat16=True)
+    config, choices = chosen(tiny, able, trials=of_trials(RATES, ("bfloat16", 2)))
+    assert (config.model.dtype, config.threads, config.compile) == ("bfloat16", 2, False)
+    assert str(choices["bfloat16"]) == "bfloat16: yes, 800 examples/s, 500 in float32; weights stay float32"
+    assert "processes" not in choices
+    slow = {**RATES, ("bfloat16", 2): 350.0}
+    config, choices = chosen(tiny, able, trials=of_trials(slow, ("float32", 2)))
+    assert (config.model.dtype, config.threads) == ("float32", 2)
+    assert str(choices["bfloat16"]) == "bfloat16: no, 450 examples/s, 500 in float32"
+
+
+def test_one_thread_leaves_a_core_for_sampling(tiny: RunConfig) -> None:
+    config, choices = chosen(
+        tiny, LAPTOP, trials=of_trials({("float32", 2): 50.0, ("float32", 1): 60.0}, ("float32", 1))
+    )
+    assert config.threads == 1 and choices["sampling ahead"].taken
+    assert str(choices["rows shared by threads"]) == "rows shared by threads: no, one is faster"
+
+
+@pytest.mark.parametrize(
+    ("rate", "advice"), [(1000.0, "torchrun --nproc-per-node 2 -m redraft train"), (700.0, "one will do")]
+)
+def test_processes_are_recommended_by_what_they_did(tiny: RunConfig, rate: float, advice: str) -> None:
+    _, choices = chosen(tiny, LAPTOP, trials=of_trials(RATES, ("bfloat16", 2), together=rate))
+    assert not choices["processes"].taken, "they are not for a process to start"
+    assert f"train {rate:,.3g} examples/s in bfloat16, this one 800" in str(choices["processes"])
+    assert advice in str(choices["processes"])
 
 
 def test_a_gpu_takes_everything(tiny: RunConfig) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, cast
@@ -16,6 +15,7 @@ from rich.console import Console
 
 from redraft import terminal
 from redraft.commands.arguments import Trusted, parse
+from redraft.commands.fastest import fastest
 from redraft.data.build import open_source, store_folder, task_of
 from redraft.data.store import VIEWS, Store
 from redraft.device import choose_device, own_device
@@ -30,12 +30,10 @@ from redraft.tasks.arc import Arc
 from redraft.tasks.grids import Grids
 from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_to_dict, with_table
-from redraft.train.fast import Facts, fast_choices
 from redraft.train.folder import BEST, CONFIG, LAST, data_in, find_run, own_run, path_from
 from redraft.train.log import Display, MetricsFile, Reporter, open_tracker, require_tracker
 from redraft.train.loop import Evaluate, Outcome, Trainer, open_run
-from redraft.train.memory import need_of
-from redraft.train.processes import processes
+from redraft.train.processes import Processes, processes
 from redraft.trust import remembered_names, trusting
 
 DESCRIPTION = "Trains a model by a recipe ({}); every value of the recipe is a flag."
@@ -55,8 +53,6 @@ class Machine:
 
     device: str = "auto"
     """auto, cpu, cuda or mps."""
-    threads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Threads of the CPU; by default one a core. A resumed run keeps those it was started with."""
     stop_after: Annotated[float | None, tyro.conf.arg(metavar="SECONDS")] = None
     """Stops after so many seconds with a checkpoint to resume from."""
     track: Annotated[str | None, tyro.conf.arg(metavar="TRACKER")] = None
@@ -69,11 +65,16 @@ class Machine:
 @dataclass(frozen=True, kw_only=True)
 class Arguments(Machine):
     fast: bool = False
-    """Takes every option that makes training faster on this machine, and says which and why; other flags win."""
+    """Takes every option that makes training faster on this machine, and says which and why; on a CPU it times a few
+    steps with each dtype and number of threads. Other flags win."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
     """Folder of the run; by default runs/RECIPE, with a number if that is taken."""
     # --compile True and --data.augment False rather than --compile and --data.no-augment: values as in config.json
     config: Annotated[tyro.conf.FlagConversionOff[RunConfig], tyro.conf.arg(name="")]
+
+    @property
+    def threads(self) -> int | None:
+        return self.config.threads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +93,8 @@ class Resumed(Machine):
 
     steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Steps in all, more or fewer than planned, but no fewer than are done."""
+    threads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Threads of the CPU, where it was stopped before its first checkpoint; else it keeps those it was started with."""
     data: Moved = Moved()
 
 
@@ -110,48 +113,18 @@ def run(arguments: list[str]) -> int:
     recipe = _recipe(name, size=size, tiny="--tiny" in arguments)
 
     def parsed(config: RunConfig) -> Arguments:
-        return parse(
-            Arguments, rest, command=f"train {name}", description=description, default=Arguments(config=config)
-        )
+        default = Arguments(config=config)
+        return parse(Arguments, rest, command=f"train {name}", description=description, default=default)
 
     args = parsed(recipe)
-    if args.fast:
-        args = _fastest(args, recipe, parsed)
-    folder = args.out or _free_folder(Path("runs") / recipe.recipe)
-    return _train(args.config, folder, args, resume=False)
+    with processes(own_device(choose_device(args.device))) if args.fast else nullcontext(Processes()) as group:
+        if args.fast:
+            args = fastest(args, recipe, parsed, group)
+        folder = args.out or _free_folder(Path("runs") / recipe.recipe)
+        return _train(args.config, folder, args, resume=False)
 
 
-def _fastest(args: Arguments, recipe: RunConfig, parsed: Callable[[RunConfig], Arguments]) -> Arguments:
-    """The arguments with what is fast on this machine in place of the recipe's values; flags that were given stay."""
-    device = own_device(choose_device(args.device))
-    _set_threads(args)
-    chosen, choices = fast_choices(
-        args.config,
-        Facts.of(device),
-        lambda model: need_of(model, device, recompute=args.config.recompute),
-        world=int(os.environ.get("WORLD_SIZE", "1")),
-    )
-    found = parsed(
-        replace(
-            recipe,
-            model=replace(recipe.model, dtype=chosen.model.dtype),
-            compile=chosen.compile,
-            micro_batch=chosen.micro_batch,
-        )
-    )
-    given = {
-        "bfloat16": found.config.model.dtype != chosen.model.dtype,
-        "compile": found.config.compile != chosen.compile,
-        "micro-batches": found.config.micro_batch != chosen.micro_batch,
-        "sampling ahead": args.prefetch is not None,
-    }
-    if os.environ.get("RANK", "0") == "0":
-        for choice in choices:
-            print(f"fast: {choice.name}: as given" if given.get(choice.name) else f"fast: {choice}", file=sys.stderr)
-    return found
-
-
-def _set_threads(args: Machine) -> None:
+def _set_threads(args: Resumed | Arguments) -> None:
     if args.threads is not None:
         if args.threads < 1:
             raise ConfigError(f"threads: expected at least 1, got {args.threads}")
@@ -196,10 +169,11 @@ def _resume(path: str, arguments: list[str]) -> int:
         if moved.test is not None:
             data = replace(data, test=path_from(folder, moved.test))
         steps = config.steps if args.steps is None else args.steps
-        return _train(replace(config, data=data, steps=steps), folder, args, resume=True)
+        threads = config.threads if args.threads is None or (folder / STATE).exists() else args.threads
+        return _train(replace(config, data=data, steps=steps, threads=threads), folder, args, resume=True)
 
 
-def _train(config: RunConfig, folder: Path, args: Machine, *, resume: bool) -> int:
+def _train(config: RunConfig, folder: Path, args: Resumed | Arguments, *, resume: bool) -> int:
     _set_threads(args)
     if args.track is not None:
         require_tracker(args.track)

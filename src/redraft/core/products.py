@@ -6,15 +6,15 @@ which comes with torch as well, does not ask who made it. On AMD's Zen 5 it is 2
 
 from __future__ import annotations
 
-import platform
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from redraft.processor import made_by_amd as _made_by_amd
 
 
 def by_onednn(a: Tensor) -> bool:
@@ -91,11 +91,3 @@ def _onednn(a: Tensor, b: Tensor) -> Tensor:
     first, second = (b.t(), a) if swapped else (a, b.t())
     product: Tensor = torch.ops.mkldnn._linear_pointwise(first, second, None, "none", [], "")
     return product.t() if swapped else product
-
-
-def _made_by_amd() -> bool:
-    try:
-        told = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        told = platform.processor()  # on Windows the maker is in it
-    return "AuthenticAMD" in told

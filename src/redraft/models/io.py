@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import reprlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,12 @@ def write_tensors(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
         partial.chmod(mode)  # save_file's files only their owner may read
 
 
-def load_weights(folder: str | Path, *, dtype: str = "float32", trust: bool = False) -> Weights:
+def load_weights(
+    folder: str | Path, *, dtype: str = "float32", trust: bool = False, arrays: Mapping[str, Any] | None = None
+) -> Weights:
     """Opens a folder written by `save_weights` (or its `model.safetensors`); activations will be in `dtype`.
+
+    `arrays` are the tensors of its file, in NumPy, where they have been read already.
 
     Raises WeightsError or ConfigError naming the file and what is wrong with it, TrustError where it names code that
     nobody has consented to (`trust`, see `trust.py`).
@@ -97,7 +102,10 @@ def load_weights(folder: str | Path, *, dtype: str = "float32", trust: bool = Fa
     require_consent(folder / "config.json", meta, trust=trust)
     config = replace(model_config(meta.get("model"), where=f"{folder / 'config.json'}: model"), dtype=dtype)
     file = folder / "model.safetensors"
-    tensors = read_safetensors(file, where=f"{file}: ")
+    if arrays is None:
+        tensors = read_safetensors(file, where=f"{file}: ")
+    else:
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     try:
         tensors = unpack_tables(tensors)
     except (KeyError, IndexError, ValueError) as error:

@@ -1,42 +1,39 @@
-"""Opens weights that ship with the package, or a folder of weights, as a solver: without torch where that is faster."""
+"""Opens weights that ship with the package, or a folder of weights, as a solver: without torch where that is faster.
+
+`solve.choose` says what computes; this opens it.
+"""
 
 from __future__ import annotations
 
 import reprlib
 import sys
 import warnings
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import redraft.weights
 from redraft.config import to_dict
 from redraft.errors import ConfigError, WeightsError
 from redraft.solve.batch import BatchSize
+from redraft.solve.choose import Here, Precision, bfloat16_pays, choose_backend, look_ahead, most_for_numpy
 from redraft.solve.numpy_stepper import NumpyStepper
-from redraft.solve.numpy_weights import describe, read_model
+from redraft.solve.numpy_weights import Description, describe, read_model
 from redraft.solve.onnx_stepper import GRAPH, OnnxStepper, open_session, read_exported
 from redraft.solve.puzzle_table import PuzzleTable
-from redraft.solve.solver import SURE, HaltRule, Solver
+from redraft.solve.solver import SURE, Answer, HaltRule, Solver
 from redraft.solve.stepper import Stepper
-from redraft.tasks import get_task
-from redraft.trust import trusting
+from redraft.solve.supply import Supply
+from redraft.tasks import Grid, get_task
+from redraft.trust import given, trusting
 
 if TYPE_CHECKING:
     from redraft.models import Model
     from redraft.models.io import Weights
-
-# Multiplications that a step of all puzzles may take for `auto` to do without torch. A 6x6 puzzle (2.6e7) costs 3 ms
-# either way on one thread, and importing torch 2.5 s, so two threads make up for it after about 1,300 puzzles, and many
-# after 800: this is 390 of them. One puzzle of a full-size model (1e10) is for torch, which shares a product out.
-MOST_WORK = 10**10
+    from redraft.tasks import Task
 
 MOST_PARTS = 10_000  # runs of a graph that make a step
-
-Backend = Literal["auto", "torch", "numpy", "onnx"]
-Precision = Literal["auto", "float32", "bfloat16", "int8"]
 
 
 class Habits(NamedTuple):
@@ -96,24 +93,61 @@ def load(
 
     `max_steps`, `restart` and `guess` are by default what the weights' card says for stopping by the rules.
 
-    `device`, `dtype` and `backend` are those of `open_stepper`; it is not known here how many puzzles will come, so for
-    thousands of them name the backend `torch`. Raises WeightsError naming the weights that ship, where there are none
-    of that name, and for weights that know a puzzle by its id (ARC's), which a puzzle given alone has not. Raises
-    TrustError where they name code (`module:NAME`): `trust=True` has it imported and run, with all it may do to this
-    machine (docs/trust.md).
+    `device`, `dtype` and `backend` are those of `open_stepper`. A backend that depends on how many puzzles come is
+    chosen whenever some are given to be solved: few by NumPy, and many by torch, which is imported only then. Raises
+    WeightsError naming the weights that ship, where there are none of that name, and for weights that know a puzzle by
+    its id (ARC's), which a puzzle given alone has not. Raises TrustError where they name code (`module:NAME`):
+    `trust=True` has it imported and run, with all it may do to this machine (docs/trust.md).
     """
-    opened = open_stepper(weights, device=device, dtype=dtype, backend=backend, trust=trust)
+    here, asked = Here.of_this_machine(), {"device": device, "dtype": dtype}
+    with trusting(trust):
+        consent, found = given(), _find(weights)
+        opened = _open(found, backend=backend, puzzles=1, here=here, **asked)
     if (remark := opened.table.alone(str(weights))) is not None:
         warnings.warn(remark, stacklevel=2)
-    return Solver(
-        opened.stepper,
-        get_task(opened.task),
-        halt=halt,
-        sure=sure,
+    by_numpy = backend == "auto" and isinstance(opened.stepper, NumpyStepper)
+    few = most_for_numpy(found.described.model, here=here, **asked) if by_numpy else None
+    options: dict[str, Any] = {
+        "halt": halt,
+        "sure": sure,
         **opened.habits(halt).but(max_steps=max_steps, restart=restart, guess=guess),
-        batch_size=batch_size,
-        trace=trace,
-    )
+        "batch_size": batch_size,
+        "trace": trace,
+    }
+    task = get_task(opened.task)
+    if few is None:
+        return Solver(opened.stepper, task, **options)
+
+    def for_many() -> Solver:
+        with trusting(consent):
+            return Solver(_open_torch(found, puzzles=few + 1, **asked).stepper, task, **options)
+
+    return _GrowingSolver(opened.stepper, task, few=few, for_many=for_many, **options)
+
+
+class _GrowingSolver(Solver):
+    """Solves up to `few` puzzles at a time by the stepper it has, and more of them by another solver.
+
+    A supply may wait for more to arrive, so that nobody looks ahead to see how many they are: it takes them as few.
+    """
+
+    def __init__(
+        self, stepper: Stepper, task: Task, *, few: int, for_many: Callable[[], Solver], **options: Any
+    ) -> None:
+        super().__init__(stepper, task, **options)
+        self._few, self._for_many = few, for_many
+        self._many: Solver | None = None
+
+    def stream(self, questions: Iterable[Grid] | Supply[Grid]) -> Iterator[tuple[int, Answer]]:
+        are_few = True
+        if not isinstance(questions, Supply):
+            questions, are_few = look_ahead(questions, self._few)
+        if are_few:
+            yield from super().stream(questions)
+            return
+        if self._many is None:
+            self._many = self._for_many()
+        yield from self._many.stream(questions)
 
 
 def open_stepper(
@@ -131,56 +165,66 @@ def open_stepper(
         weights: as in `find_weights`.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         dtype: `float32` or `bfloat16` of the activations, or `int8` of linear maps and what enters them, on a CPU; or
-            `auto`, which takes bfloat16 where the weights were trained in it and the device multiplies it faster.
+            `auto`, which takes bfloat16 where the weights were trained in it and it makes their steps faster here.
         backend: `torch`; `numpy`, which runs TRMs in float32 on the CPU and starts in a fraction of the time; `onnx`,
             which runs what `redraft export` wrote, by ONNX Runtime on the CPU; or `auto`, which takes what there is,
-            and NumPy where it can, torch is not in use already, and the work is small.
+            and NumPy where it can and the work is small (`solve.choose`).
         puzzles: about how many will be solved.
         trust: whether code that the weights name may be run; see `trust.py`.
     """
     with trusting(trust):
-        return _open(weights, device, dtype, backend, puzzles)
+        here = Here.of_this_machine()
+        return _open(_find(weights), device=device, dtype=dtype, backend=backend, puzzles=puzzles, here=here)
 
 
-def _open(weights: str | Path, device: str, dtype: str, backend: str, puzzles: int) -> Opened:
-    for name, value, known in (("dtype", dtype, Precision), ("backend", backend, Backend)):
-        if value not in get_args(known):
-            raise ConfigError(f"{name}: expected one of {', '.join(get_args(known))}, got {value!r}")
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """A folder of weights, what its config.json says, and its tensors once NumPy has read them."""
+
+    folder: Path
+    described: Description
+    arrays: dict[str, Any] = field(default_factory=dict)
+
+
+def _find(weights: str | Path) -> _Found:
+    """Raises WeightsError naming what is missing."""
     folder = find_weights(weights)
-    fits = dtype in ("auto", "float32") and device in ("auto", "cpu")
-    if is_exported(folder) and backend == "auto":
-        backend = "onnx"
-    if backend in ("numpy", "onnx") and not fits:
-        raise ConfigError(f"backend {backend}: expected dtype float32 and device cpu or auto, got {dtype} and {device}")
-    if backend == "onnx":
-        return _open_onnx(folder)
+    if folder.is_file():
+        raise WeightsError(f"{folder}: is a file; expected a folder with config.json and model.safetensors")
+    for name in ("config.json", "model.safetensors"):
+        if not ((folder / name).is_file() or is_exported(folder)):
+            missing = f"{folder / name}: no such file"
+            raise WeightsError(f"{missing}; expected a folder with config.json and model.safetensors")
+    return _Found(folder=folder, described=describe(folder))
+
+
+def _open(found: _Found, *, device: str, dtype: str, backend: str, puzzles: int, here: Here) -> Opened:
+    if dtype not in get_args(Precision):
+        raise ConfigError(f"dtype: expected one of {', '.join(get_args(Precision))}, got {dtype!r}")
+    folder, model = found.folder, found.described.model
+    asked = {"backend": backend, "device": device, "dtype": dtype}
+    try:
+        chosen = choose_backend(model, **asked, puzzles=puzzles, here=here, graph=is_exported(folder))
+    except WeightsError as error:
+        raise WeightsError(f"{folder / 'config.json'}: {error}") from error
+    if chosen == "onnx":
+        return _open_onnx(folder, found.described)
     require_weights(folder)
-    if backend == "numpy":
-        return _open_numpy(folder)
-    if backend == "auto" and fits and not _torch_in_use():
-        with suppress(WeightsError):  # another kind of model, or a damaged file: a matter for the way of torch
-            return _open_numpy(folder, most_work=MOST_WORK // max(1, puzzles))
-    return _open_torch(folder, device, dtype)
+    if chosen == "numpy":
+        return _open_numpy(found)
+    return _open_torch(found, device=device, dtype=dtype, puzzles=puzzles)
 
 
-def _torch_in_use() -> bool:
-    return "torch" in sys.modules  # by this process, be it for something else: the wait is over
-
-
-def _open_numpy(folder: Path, *, most_work: int | None = None) -> Opened:
-    """Raises WeightsError where NumPy cannot run the weights, or a step of a puzzle takes more than `most_work`."""
-    described = describe(folder)
-    model = read_model(folder, described)
-    if most_work is not None and model.work > most_work:
-        raise WeightsError(f"{folder}: too much work for the backend numpy")
+def _open_numpy(found: _Found) -> Opened:
+    described = found.described
+    model = read_model(found.folder, described, found.arrays)
     table = PuzzleTable.of(described.model, described.card)
     return Opened(stepper=NumpyStepper(model), device="cpu", task=described.task, card=described.card, table=table)
 
 
-def _open_onnx(folder: Path) -> Opened:
+def _open_onnx(folder: Path, described: Description) -> Opened:
     if not (folder / GRAPH).is_file():
         raise ConfigError(f"{folder}: holds no {GRAPH} for the backend onnx; redraft export writes one")
-    described = describe(folder)
     exported = read_exported(folder, described.onnx)
     session = open_session(folder / GRAPH)
     told = [*exported.positions, len(exported.y)]
@@ -204,8 +248,10 @@ def require_weights(folder: Path) -> None:
         raise WeightsError(f"{folder}: holds {GRAPH} alone, which only the backend onnx runs; name its weights instead")
 
 
-def _open_torch(folder: Path, device: str, dtype: str) -> Opened:
-    from redraft.device import choose_device, fast_bfloat16
+def _open_torch(found: _Found, *, device: str, dtype: str, puzzles: int) -> Opened:
+    import torch
+
+    from redraft.device import bfloat16_instructions, choose_device, fast_bfloat16
     from redraft.models.io import load_weights
     from redraft.solve.torch_stepper import TorchStepper
 
@@ -214,9 +260,12 @@ def _open_torch(folder: Path, device: str, dtype: str) -> Opened:
             raise ConfigError(f"device {device!r}: int8 runs on the CPU alone; use cpu or auto, or another dtype")
         device = "cpu"
     chosen = choose_device(device)
-    opened = load_weights(folder, dtype="float32" if dtype in ("auto", "int8") else dtype)
-    if dtype == "auto" and _trained_in(opened.card) == "bfloat16" and fast_bfloat16(chosen):
-        opened = load_weights(folder, dtype="bfloat16")
+    if dtype == "auto" and _trained_in(found.described.card) == "bfloat16":
+        able, threads = bfloat16_instructions(), torch.get_num_threads()
+        pays = bfloat16_pays(found.described.model, puzzles=puzzles, threads=threads, able=able)
+        dtype = "bfloat16" if (pays if chosen.type == "cpu" else fast_bfloat16(chosen)) else "float32"
+    activations = "bfloat16" if dtype == "bfloat16" else "float32"
+    opened = load_weights(found.folder, dtype=activations, arrays=found.arrays or None)
     model = _rounded(opened.model) if dtype == "int8" else opened.model
     model.cast_networks()
     table = PuzzleTable.of(to_dict(model.config), opened.card)

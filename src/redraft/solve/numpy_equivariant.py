@@ -60,6 +60,14 @@ class EquivariantShape:
         """Vectors of a state: one for every cell and symbol."""
         return self.seq_len * self.symbols
 
+    @property
+    def work(self) -> int:
+        """About how many multiplications a puzzle takes in a step."""
+        width = self.hidden_size
+        groups = self.symbols * sum(grid[0] * grid[2] for grid in self.grids()) + self.seq_len
+        each = 2 * groups * width**2 + 2 * self.expansion * self.sequence * width**2
+        return int(self.T * (self.n + 1) * self.num_layers * each)
+
     def grids(self) -> list[Grid]:
         """How each family of scopes tiles the grid; raises ConfigError for one that does not."""
         height, width = self.seq_len // self.grid_width, self.grid_width

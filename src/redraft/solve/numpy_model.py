@@ -56,6 +56,18 @@ class Shape:
         """Positions S of a state: the reserved ones, then a cell each."""
         return self.puzzle_positions + self.seq_len
 
+    @property
+    def work(self) -> int:
+        """About how many multiplications a puzzle takes in a step."""
+        width, positions = self.hidden_size, self.sequence
+        mixing = {
+            "mlp": 2 * self.expansion * positions * width * positions,
+            "conv": 9 * positions * width**2,
+            "attention": 4 * positions * width**2 + 2 * positions**2 * width,
+        }[self.mixer]
+        channels = 2 * self.expansion * positions * width**2
+        return int(self.T * (self.n + 1) * self.num_layers * (mixing + channels))
+
 
 class Tensors:
     """Named tensors that are taken one by one, each of the shape expected; none may be left over."""
@@ -105,11 +117,6 @@ class NumpyModel:
     layers: list[Layer]
     halt_head: tuple[Floats, Floats]
     parameters: int
-
-    @property
-    def work(self) -> int:
-        """About how many multiplications a puzzle takes in a step."""
-        return int(self.parameters * self.shape.sequence * self.shape.T * (self.shape.n + 1))
 
     def one_recursion(self) -> Self:
         """The same weights with T = 1, shared."""

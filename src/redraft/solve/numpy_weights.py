@@ -22,12 +22,14 @@ from redraft.solve.numpy_equivariant import EquivariantShape, NumpyEquivariant
 from redraft.solve.numpy_model import NumpyModel, NumpyTRM, Shape
 from redraft.trust import require_consent
 
+Found = dict[str, NDArray[np.generic]]
 KINDS: dict[str, tuple[type[Any], Callable[[Any, Mapping[str, NDArray[np.generic]]], NumpyModel]]] = {
     "trm": (Shape, NumpyTRM),
     "equivariant": (EquivariantShape, NumpyEquivariant),
 }
 FORMAT = 1  # of config.json, as in `models.io`
 DTYPES = {
+    "F64": "<f8",
     "F32": "<f4",
     "F16": "<f2",
     "BF16": "<u2",  # the upper half of a float32
@@ -67,8 +69,11 @@ def describe(folder: Path) -> Description:
     return Description(task=meta["task"], card=card, model=meta["model"], onnx=meta.get("onnx"))
 
 
-def read_model(folder: Path, description: Description) -> NumpyModel:
-    """The model with its weights; raises WeightsError where it is of another kind, or its file does not fit."""
+def read_model(folder: Path, description: Description, found: Found | None = None) -> NumpyModel:
+    """The model with its weights; raises WeightsError where it is of another kind, or its file does not fit.
+
+    `found` is filled with the tensors as they lie in the file, for whoever needs them too.
+    """
     kind = description.model.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         known = " and ".join(KINDS)
@@ -87,6 +92,8 @@ def read_model(folder: Path, description: Description) -> NumpyModel:
         reason = what_else(file, SAFETENSORS)
         raise WeightsError(f"{file}: {f'cannot be read ({error})' if reason == 'is damaged' else reason}") from error
     require_finite(tensors, str(file))
+    if found is not None:
+        found.update(tensors)
     try:
         return model_class(shape, whole_tables(tensors))
     except (ValueError, LookupError, TypeError) as error:
@@ -101,11 +108,11 @@ def read_tensors(file: Path) -> dict[str, NDArray[np.generic]]:
     Such a file is the length of its header (8 bytes), the header (JSON: each tensor's dtype, shape and the bytes it
     takes of what follows), and the bytes.
     """
-    content = file.read_bytes()
+    content = bytearray(file.read_bytes())  # which torch takes as its own, unlike what cannot be written
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > len(content) - 8:
         raise ValueError("the header is cut off")
-    header, data = parse_json(content[8 : 8 + length]), memoryview(content)[8 + length :]
+    header, data = parse_json(bytes(content[8 : 8 + length])), memoryview(content)[8 + length :]
     if not isinstance(header, dict):
         raise ValueError("the header is no object")
     return {name: _tensor(name, entry, data) for name, entry in header.items() if name != "__metadata__"}

@@ -84,6 +84,7 @@ class RunConfig:
             are summed, so the result is the same up to rounding.
         recompute: whether the inside of each evaluation of the network is computed again for its gradient instead of
             kept, so that a step needs far less memory and a quarter more time. The result is the same.
+        threads: of the CPU, which share the slots; None for one a core. They decide how sums are rounded.
         seed: of weights, order, augmentation and exploration.
     """
 
@@ -108,14 +109,16 @@ class RunConfig:
     graph: Literal["step", "network"] = "step"
     micro_batch: int | None = None
     recompute: bool = False
+    threads: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "max_steps", "log_every", "checkpoint_every", "eval_every", "eval_steps"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        if self.micro_batch is not None and self.micro_batch < 1:
-            raise ConfigError(f"micro_batch: expected at least 1, got {self.micro_batch}")
+        for name in ("micro_batch", "threads"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
         if not 0 <= self.exploration <= 1:
             raise ConfigError(f"exploration: expected a probability, got {self.exploration}")
         get_loss(self.loss)

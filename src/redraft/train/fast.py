@@ -1,4 +1,7 @@
-"""What `--fast` chooses: all that makes training faster on this machine, each choice with its reason."""
+"""What `--fast` chooses: all that makes training faster on this machine, each choice with its reason.
+
+On a CPU, dtype and threads are chosen by trials (`train.trials`); elsewhere by what is known of the device.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from redraft.train.compiled import missing_compiler
 from redraft.train.config import RunConfig
 from redraft.train.feed import core_to_spare, cores
 from redraft.train.memory import Need, free_bytes
+from redraft.train.trials import WORTH, Trials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,34 +68,38 @@ class Choice:
 
 
 def fast_choices(
-    config: RunConfig, facts: Facts, need: Callable[[ModelConfig], Need], *, world: int = 1
+    config: RunConfig,
+    facts: Facts,
+    need: Callable[[ModelConfig], Need],
+    *,
+    world: int = 1,
+    trials: Trials | None = None,
 ) -> tuple[RunConfig, list[Choice]]:
     """The run with what helps on such a machine, and all choices, taken or not.
 
-    `need` tells what training a model takes; `world` processes share the batch.
+    `need` tells what training a model takes; `world` processes share the batch; `trials` are of steps on a CPU.
     """
-    config, choices = _compute(config, facts)
-    config, fitting = _fit(config, facts, need, config.batch_size // world)
-    return config, [*choices, fitting]
+    if trials is not None:
+        facts = replace(facts, threads=trials.taken.threads, bfloat16=trials.taken.dtype == "bfloat16")
+        config = replace(config, threads=trials.taken.threads)
+    config, choices = _compute(config, facts, trials)
+    config, fitting = fit(config, facts, need, config.batch_size // world)
+    together = [] if trials is None or trials.together is None else [_together(trials)]
+    return config, [*choices, fitting, *together]
 
 
-def _compute(config: RunConfig, facts: Facts) -> tuple[RunConfig, list[Choice]]:
+def _compute(config: RunConfig, facts: Facts, trials: Trials | None) -> tuple[RunConfig, list[Choice]]:
     """What makes the arithmetic faster."""
     gpu = facts.device == "cuda"
     if facts.device == "cpu":
         between = "one pass over memory between products" if facts.numba else "Numba is missing: pip install numba"
         own = [
-            Choice(name="rows shared by threads", taken=facts.threads > 1, why=_threads(facts.threads)),
+            Choice(name="rows shared by threads", taken=facts.threads > 1, why=_threads(facts, trials)),
             Choice(name="kernels", taken=facts.numba, why=between),
         ]
     else:
         own = [Choice(name="rows shared by threads", taken=False, why=f"{facts.device} has threads of its own")]
-    if facts.bfloat16:
-        bfloat16 = Choice(
-            name="bfloat16", taken=True, why=f"this {facts.device} multiplies it faster; weights stay float32"
-        )
-    else:
-        bfloat16 = Choice(name="bfloat16", taken=False, why=f"this {facts.device} does not multiply it faster")
+    bfloat16 = Choice(name="bfloat16", taken=facts.bfloat16, why=_bfloat16(facts, trials))
     kernels = gpu and bfloat16.taken and facts.compiler and config.model.has_kernels
     if kernels:
         why = "the blocks of this model are kernels of our own, which start at once"
@@ -113,11 +121,33 @@ def _compute(config: RunConfig, facts: Facts) -> tuple[RunConfig, list[Choice]]:
     return replace(config, model=model, compile=compiled.taken), [*own, bfloat16, compiled, prefetch]
 
 
-def _threads(threads: int) -> str:
-    return f"{threads} of them" if threads > 1 else "there is only one"
+def _threads(facts: Facts, trials: Trials | None) -> str:
+    if facts.threads == 1:
+        return "there is only one" if trials is None or facts.cores == 1 else "one is faster"
+    return f"{facts.threads} of them"
 
 
-def _fit(config: RunConfig, facts: Facts, need: Callable[[ModelConfig], Need], slots: int) -> tuple[RunConfig, Choice]:
+def _bfloat16(facts: Facts, trials: Trials | None) -> str:
+    half, single = (None, None) if trials is None else (trials.best("bfloat16"), trials.best("float32"))
+    if half is not None and single is not None:
+        return f"{half:,.3g} examples/s, {single:,.3g} in float32" + "; weights stay float32" * facts.bfloat16
+    if facts.bfloat16:
+        return f"this {facts.device} multiplies it faster; weights stay float32"
+    return f"this {facts.device} does not multiply it faster"
+
+
+def _together(trials: Trials) -> Choice:
+    """What is known of processes; they are not for a process to start, so the choice is never taken."""
+    found = trials.together
+    assert found is not None
+    here = trials.rates[trials.taken]
+    count = f"{found.processes} of one thread train {found.rate:,.3g} examples/s in {found.dtype}, this one {here:,.3g}"
+    better = found.rate > WORTH * here
+    advice = f"start it by torchrun --nproc-per-node {found.processes} -m redraft train …" if better else "one will do"
+    return Choice(name="processes", taken=False, why=f"{count}; {advice}")
+
+
+def fit(config: RunConfig, facts: Facts, need: Callable[[ModelConfig], Need], slots: int) -> tuple[RunConfig, Choice]:
     """The run in parts that fit into memory: parts cost no arithmetic, so that nothing need be computed twice."""
     if facts.free is None:
         return config, Choice(name="micro-batches", taken=False, why=f"free memory of {facts.device} is not known")

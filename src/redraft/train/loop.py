@@ -92,6 +92,8 @@ class Trainer:
         """
         self.processes = processes or Processes()
         require_sense(config, task, data, self.processes.world)
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
         self.config, self.folder, self.device, self.task, self.data = config, folder, device, task, data
         self.progress = Progress(
             data=fingerprint(data),

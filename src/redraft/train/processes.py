@@ -92,10 +92,16 @@ def _sparse(rows: Sequence[Tensor], values: Sequence[Tensor], like: Tensor) -> T
 
 @contextmanager
 def processes(device: torch.device) -> Iterator[Processes]:
-    """The processes that torchrun started, connected within the `with` block; one alone where there was no torchrun."""
+    """The processes that torchrun started, connected within the `with` block; one alone where there was no torchrun.
+
+    A block within another has the same processes.
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         yield Processes()
+        return
+    if dist.is_initialized():
+        yield Processes(rank=dist.get_rank(), world=world)
         return
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, timeout=PATIENCE)
