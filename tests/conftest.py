@@ -10,7 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+# The same examples in every run, however long a busy machine takes over them.
+settings.register_profile("redraft", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("redraft")
 os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported: what is written for a GPU is interpreted here
 if seed := os.environ.get("REDRAFT_TEST_LIBRARY"):
     from helpers import library
@@ -55,6 +59,15 @@ class FakeModel:
         message = {"role": "assistant", "content": said}
         choice = {"index": 0, "message": message, "finish_reason": self.finish}
         return 200, {}, json.dumps({"choices": [choice], "usage": self.usage}).encode()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests marked `gpu` are skipped where there is none."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs CUDA")
 
 
 @pytest.fixture(scope="session", autouse=True)
