@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+# The same examples in every run, however long a busy machine takes over them.
+settings.register_profile("redraft", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("redraft")
 os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported: what is written for a GPU is interpreted here
 if seed := os.environ.get("REDRAFT_TEST_LIBRARY"):
     from helpers import library
@@ -63,10 +67,21 @@ class FakeModel:
         return 200, {}, json.dumps({"choices": [choice], "usage": self.usage}).encode()
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests marked `gpu` are skipped where there is none."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs CUDA")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Tests of Ctrl-C hold wherever they run: a shell starts what it puts into the background with SIGINT ignored."""
+    """Tests of signals hold wherever they run: a shell starts what it puts into the background with SIGINT ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -47,7 +47,8 @@ def assert_same_weights(run: Trainer, plain: Trainer) -> None:
 def test_a_step_is_one_graph_traced_once(trainer: Callable[..., Trainer], tiny: RunConfig, recompute: bool) -> None:
     config = replace(tiny, model=replace(tiny.model, num_layers=1), steps=50, recompute=recompute)
     plain, run = trainer("plain", config=config), trainer("compiled", config=replace(config, compile=True))
-    assert len(run.learner.threads.slices(100)) == 1, "a compiler is not to be called by several threads"
+    run.learner.threads.threads = 2
+    assert len(run.learner.threads.slices(tiny.batch_size)) == 1, "a compiler is not to be called by several threads"
     plain.train_step()
     run.train_step()
     with torch.compiler.set_stance("fail_on_recompile"):
@@ -73,7 +74,8 @@ def test_generated_code_trains_the_same_weights(trainer: Callable[..., Trainer],
 def test_networks_alone_are_compiled_where_that_is_asked_for(trainer: Callable[..., Trainer], tiny: RunConfig) -> None:
     plain, run = trainer("plain"), trainer("compiled", config=replace(tiny, compile=True, graph="network"))
     assert type(run.learner.forward) is Forward
-    assert len(run.learner.threads.slices(100)) == 1, "a compiler is not to be called by several threads"
+    run.learner.threads.threads = 2
+    assert len(run.learner.threads.slices(tiny.batch_size)) == 1, "a compiler is not to be called by several threads"
     for _ in range(4):
         plain.train_step()
         run.train_step()

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from redraft.cli import main
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError, WeightsError
@@ -84,30 +84,31 @@ def test_evaluation_and_reporting_leave_the_weights_alone(
     assert_same_state(tmp_path / "quiet", tmp_path / "noisy")
 
 
+# The program, and a thread that kills it at once when there is a checkpoint: no other process has to be quick enough.
+KILLED = """
+import os, pathlib, signal, sys, threading, time
+from redraft.cli import main
+
+def watch(file):
+    while not file.exists():
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=watch, args=(pathlib.Path(sys.argv[1]),), daemon=True).start()
+sys.exit(main(sys.argv[2:]))
+"""
+
+
 @pytest.mark.slow
 def test_kill_minus_nine_and_resume(tmp_path: Path) -> None:
     """The whole program, killed at a moment nobody chose, ends with the weights of the uninterrupted one."""
     options = ["--tiny", "--steps", "60", "--checkpoint-every", "7", "--eval-every", "1000", "--threads", "1"]
-    command = [sys.executable, "-m", "redraft", "train"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-    def run(*arguments: str) -> None:
-        subprocess.run([*command, *arguments], check=True, capture_output=True, env=environment)
-
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    run("sudoku-4x4", *options, "-o", str(whole))
-    process = subprocess.Popen(
-        [*command, "sudoku-4x4", *options, "-o", str(killed)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-    )
-    deadline = time.monotonic() + 60
-    while not (killed / STATE).exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.kill()
-    assert process.wait() != 0, "the run ended before it could be killed"
-    run("--resume", str(killed), "--threads", "1")
+    assert main(["train", "sudoku-4x4", *options, "-o", str(whole)]) == 0
+    command = [sys.executable, "-c", KILLED, str(killed / STATE), "train", "sudoku-4x4", *options, "-o", str(killed)]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=120)
+    assert done.returncode == -signal.SIGKILL, "the run ended before it could be killed"
+    assert main(["train", "--resume", str(killed), "--threads", "1"]) == 0
     assert_same_state(whole, killed)
     steps = [json.loads(line)["step"] for line in (killed / METRICS).read_text().splitlines()]
     assert steps == [json.loads(line)["step"] for line in (whole / METRICS).read_text().splitlines()]

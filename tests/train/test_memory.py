@@ -54,7 +54,7 @@ class Peak(TorchDispatchMode):
 
 @pytest.mark.parametrize("recompute", [False, True])
 def test_predicted_as_measured(recompute: bool) -> None:
-    """At least what a slot more adds to the most that tensors hold during a step, and less than twice as much.
+    """A fifth to once more than what a slot adds to the most that tensors hold during a step.
 
     The rest is for the allocator: of this step glibc's took 1.2 to 2.6 times what tensors hold, never twice the same.
     """
@@ -70,7 +70,7 @@ def test_predicted_as_measured(recompute: bool) -> None:
         peaks.append(peak.most)
     predicted = need_of(TRMConfig(**SHAPE), CPU, recompute=recompute).kept
     held = (peaks[1] - peaks[0]) / 8
-    assert held <= predicted < 2 * held
+    assert 1.2 * held <= predicted < 2 * held
 
 
 def test_weights_in_half_precision_are_not_counted_for_every_slot() -> None:

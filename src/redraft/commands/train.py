@@ -157,8 +157,8 @@ def _taken(arguments: list[str], flag: str, *, what: str) -> tuple[str | None, l
 
 
 def _resume(path: str, arguments: list[str]) -> int:
-    folder = find_run(Path(path))
     args = parse(Resumed, arguments, command="train --resume FOLDER", description="Goes on with a run.")
+    folder = find_run(Path(path))
     with trusting(remembered_names(folder / CONFIG)):  # of the user's own run, also for the data that it names
         config = open_run(folder)
         data, moved = config.data, args.data
