@@ -192,6 +192,7 @@ def require_example(code: str) -> None:
     assert added == (ROOT / "examples" / name[1]).read_text(), f"differs from examples/{name[1]}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 @pytest.mark.usefixtures("parse_only", "modules")
 def test_a_page(

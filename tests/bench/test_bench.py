@@ -80,7 +80,8 @@ def test_int8_is_left_out_where_it_gains_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     found = bench(tmp_path, "make", "--repeats", "1", "--puzzles", "1", "--threads", "1")["data"]
     units = [row["unit"] for row in found["rows"]]
     assert units == ["puzzles/s"] * 3 + ["ms"] * 2 + ["views/s"] + ["rows/s"] * 3

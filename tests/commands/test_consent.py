@@ -18,6 +18,7 @@ from redraft.solve.numpy_stepper import NumpyStepper
 from redraft.tasks import get_task
 from redraft.trust import given
 
+pytestmark = pytest.mark.slow
 Run = Callable[..., tuple[int, str, str]]
 
 MINE = """

@@ -19,7 +19,7 @@ from redraft.tasks import get_task
 
 Run = Callable[..., tuple[int, str, str]]
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # NumPy's, of odd weights
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")]  # of odd weights
 
 QUESTION = "1.....2..3.....4"
 DROPPED = "this key is not there"
@@ -174,5 +174,6 @@ def test_progress_of_a_run(run: Run, here: Path, place: str, value: Any) -> None
         tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
     save_file(tensors, state, {"progress": json.dumps({**progress, place: value})})
     status, _, err = run("train", "--resume", "run")
-    fine = (place == "seconds" and value in (1.5, 10**30)) or (place in ("step", "evaluated") and value == 10**30)
-    assert status == 0 if fine else (status == 2 and "run/state.safetensors" in err), err
+    fine = (place == "seconds" and value in (1.5, 10**30)) or (place == "evaluated" and value == 10**30)
+    beyond = place == "step" and value == 10**30  # more than the run has
+    assert status == 0 if fine else (status == 2 and ("run/state.safetensors" in err or beyond)), err

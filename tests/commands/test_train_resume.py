@@ -14,6 +14,7 @@ import pytest
 from redraft.locks import locked
 from redraft.train.log import METRICS, MetricsFile
 
+pytestmark = pytest.mark.slow
 Run = Callable[..., tuple[int, str, str]]
 TINY = ["sudoku-4x4", "--tiny", "--log-every", "1"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}

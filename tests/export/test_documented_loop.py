@@ -14,6 +14,7 @@ from redraft.tasks import get_task
 
 pytest.importorskip("onnxruntime")
 
+pytestmark = pytest.mark.slow
 PAGE = Path(__file__).parents[2] / "docs" / "export.md"
 COUNTS = {"sudoku-9x9": 4}  # of puzzles; of the others 60
 
