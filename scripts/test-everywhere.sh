@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Repeats the tests that depend on arithmetic as other processors would run them: with other instructions, other numbers
-# of threads, and by libraries of matrix products that there are not. Arguments go to pytest.
+# of threads, and with a matmul library that no machine has. Arguments go to pytest.
 # Tests marked slow stay out: shorter ones of their kinds (resuming, kernels beside layers, a step compiled) are in.
 source "$(dirname "$0")/setup.sh"
 source scripts/workers.sh

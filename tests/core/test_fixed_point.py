@@ -125,7 +125,7 @@ def rows_of(dtype: torch.dtype, history: int) -> Callable[[Tensor, Tensor], tupl
 @pytest.mark.arithmetic
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("history", SOLVERS.values(), ids=SOLVERS)
-def test_a_row_does_not_depend_on_its_company(history: int, dtype: torch.dtype) -> None:
+def test_a_row_does_not_depend_on_the_other_rows(history: int, dtype: torch.dtype) -> None:
     """To the bit, whoever is beside it: rows of as many others, which stop sooner or later, at the same place.
 
     In a batch of another size a library may round a row differently, see below.

@@ -1,8 +1,8 @@
-"""A library of matrix products that rounds like none there is: for every shape otherwise, and at every place.
+"""A matmul library that rounds like none there is: differently for every shape, and at every place.
 
 Real ones differ so by processor, by batch size and by where a row stands, but each machine has only one of them. With
-REDRAFT_TEST_LIBRARY=SEED in the environment, products of torch on a CPU go through this one, of which every seed is
-another. The same factors still give the same product, so that what is repeated is repeated to the bit.
+REDRAFT_TEST_LIBRARY=SEED in the environment, the matmuls of torch on a CPU go through this one, of which every seed is
+another. The same factors still give the same result, so that what is repeated is repeated to the bit.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from redraft.core import fused, products
 from redraft.models import base
 
 UNIT = 2.0**-24  # what a float32 is rounded by at most, of itself
-# How many times the typical error (root mean square over the samples) a library may be off by: large enough for sums of
-# some hundred products, whose rounding grows with the root of their number, and for the largest of a thousand errors.
+# How many times the typical error (root mean square over the samples) a library may be off by: large enough for dot
+# products of some hundred terms, whose rounding grows with the root of their number, and for the largest of many.
 FACTOR = 10.0
 SAMPLES = 4
 # Operations that move numbers and round none.
@@ -81,7 +81,7 @@ def in_float64(*, kernels: bool = False) -> Iterator[None]:
 
 
 def layer_by_layer(patch: pytest.MonkeyPatch) -> None:
-    """Has layers computed one after the other as they are written, and products by torch's own library."""
+    """Has layers computed one after the other as they are written, and matmuls by torch's own library."""
     patch.setattr(fused, "applies", lambda h: False)
     patch.setattr(products, "by_onednn", lambda a: False)
 

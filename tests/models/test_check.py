@@ -134,7 +134,7 @@ class Counting(TRM):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (Mixing, "row 0 depends on its company"),
+        (Mixing, "row 0 depends on the other rows"),
         (Placed, "permuted batch differs"),
         (Random, "the same input gave another result"),
         (Half, "logits: torch.bfloat16, expected torch.float32"),
@@ -148,9 +148,9 @@ def test_finds_what_is_wrong(kind: type[TRM], message: str) -> None:
         check_model(kind(CONFIGS["mlp-puzzles"]))
 
 
-def test_finds_company_in_half_precision() -> None:
+def test_finds_other_rows_in_half_precision() -> None:
     """Where rounding may leave nothing alike in batches of different sizes."""
-    with pytest.raises(AssertionError, match="depends on its company"):
+    with pytest.raises(AssertionError, match="depends on the other rows"):
         check_model(Mixing(replace(CONFIGS["mlp"], dtype="bfloat16")))  # type: ignore[arg-type]
 
 

@@ -100,10 +100,10 @@ def _count_evaluations(model: Model, tokens: Tensor, ids: Tensor) -> int:
 
 @torch.no_grad()
 def _check_rows(model: Model, tokens: Tensor, ids: Tensor, steps: int) -> None:
-    """A row's result depends on that row alone: not on chance, company or place.
+    """A row's result depends on that row alone: not on chance, place or other rows.
 
     Each step starts from the same state whichever way it is taken, so that no more than one step amplifies rounding. In
-    half precision even one may leave nothing alike, and company, compared to the bit, has to do.
+    half precision even one may leave nothing alike, and the comparison to the bit has to do.
     """
     carry = model.initial_carry(len(tokens))
     for _ in range(steps):
@@ -111,25 +111,25 @@ def _check_rows(model: Model, tokens: Tensor, ids: Tensor, steps: int) -> None:
         again = model(tokens, ids, carry)
         assert torch.equal(together.logits, again.logits), "forward: the same input gave another result"
         for row in range(len(tokens)):
-            _check_company(model, tokens, ids, carry, row, together)
+            _check_beside_others(model, tokens, ids, carry, row, together)
         order = torch.arange(len(tokens)).flip(0).roll(2)
-        ways = ((order, "a permuted batch"), *((row, f"row {int(row)} alone") for row in order.split(1)))
-        for rows, what in ways if carry.y.dtype == torch.float32 else ():
+        orders = ((order, "a permuted batch"), *((row, f"row {int(row)} alone") for row in order.split(1)))
+        for rows, what in orders if carry.y.dtype == torch.float32 else ():
             found = model(tokens[rows], ids[rows], carry.rows(rows))
             _require_close(found, together, rows, f"forward: {what}")
         carry = together.carry
 
 
-def _check_company(model: Model, tokens: Tensor, ids: Tensor, carry: Carry, row: int, together: StepOutput) -> None:
+def _check_beside_others(
+    model: Model, tokens: Tensor, ids: Tensor, carry: Carry, row: int, together: StepOutput
+) -> None:
     """The row comes out the same to the bit beside as many other rows: no sum is taken in another order for them."""
     here = torch.arange(len(tokens)) == row
     others = carry.where(~here, carry.rows(torch.arange(len(tokens)).roll(1)))
     found = model(torch.where(here[:, None], tokens, tokens.roll(1, 0)), torch.where(here, ids, ids.roll(1, 0)), others)
     pairs = [*zip(found.carry, together.carry, strict=True), (found.logits, together.logits)]
     for got, want in [*pairs, (found.halt_logit, together.halt_logit)]:
-        assert torch.equal(got[row], want[row]), (
-            f"forward: row {row} depends on its company, the other rows of the batch"
-        )
+        assert torch.equal(got[row], want[row]), f"forward: row {row} depends on the other rows of the batch"
 
 
 def _require_close(got: StepOutput, together: StepOutput, rows: Tensor, what: str) -> None:
