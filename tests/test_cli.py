@@ -65,6 +65,7 @@ def test_solving_from_a_pipe(tmp_path: Path) -> None:
     assert "answer" not in result
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away() -> None:
     """As in `redraft make sudoku-4x4 5000 | head -1`: no traceback."""
     command = [sys.executable, "-m", "redraft", "make", "sudoku-4x4", "5000"]

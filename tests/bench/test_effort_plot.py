@@ -22,6 +22,7 @@ def result(*policies: str, solved: float = 0.9) -> dict[str, Any]:
     return {"weights": "sudoku-6x6", "puzzles": 200, "steps": 16, "points": points}
 
 
+@pytest.mark.slow
 def test_png_and_svg(tmp_path: Path) -> None:
     plot_effort(result(*POLICIES), tmp_path / "effort.png")
     assert (tmp_path / "effort.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
@@ -30,6 +31,7 @@ def test_png_and_svg(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["effort.png", "effort.svg"]
 
 
+@pytest.mark.slow
 def test_without_rules_and_with_nothing_left_unsolved(tmp_path: Path) -> None:
     plot_effort(result("fixed", "head", solved=1.0), tmp_path / "effort.svg")
     assert (tmp_path / "effort.svg").stat().st_size > 1000

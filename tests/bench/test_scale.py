@@ -62,6 +62,7 @@ def test_table(found: dict[str, Any]) -> None:
     assert "batch" in said and "roof:" in said and "sudoku-4x4, batch 2, train" in said
 
 
+@pytest.mark.slow
 def test_pictures(found: dict[str, Any], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     require_pictures(tmp_path)

@@ -86,6 +86,7 @@ def test_from_the_first_run_to_the_table(run: Run, here: Path) -> None:
     assert (status, again) == (0, out) and "4 runs, 4 of them done" in err and "begins" not in err
 
 
+@pytest.mark.slow
 def test_a_suite_may_grow_and_shares_its_runs(run: Run, here: Path) -> None:
     assert ablate(run, "TINY", "--seeds", "0")[0] == 0 and done(here) == 2
     status, out, err = ablate(run, "GROWN", "--seeds", "3", "--only", "softmax")
@@ -94,6 +95,7 @@ def test_a_suite_may_grow_and_shares_its_runs(run: Run, here: Path) -> None:
     assert "| no EMA | 0.0 (1)" in out and "| softmax | 0.0 (1)" in out
 
 
+@pytest.mark.slow
 def test_shares(run: Run, here: Path) -> None:
     first = ablate(run, "TINY", "--share", "1/3")
     assert "2 runs, 0 of them done" in first[2] and done(here) == 2
@@ -110,6 +112,7 @@ def test_a_row_that_fails_is_told_and_others_go_on(run: Run, here: Path) -> None
     assert "| hot | failed |" in ablate(run, "HOT", "--seeds", "0", "--table")[1]
 
 
+@pytest.mark.slow
 def test_budgets_have_folders_of_their_own(run: Run, here: Path) -> None:
     ablate(run, "TINY", "--seeds", "0")
     status, out, _ = ablate(run, "TINY", "--seeds", "0", "--budget", "3steps", "--only", "base")

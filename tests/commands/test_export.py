@@ -59,6 +59,7 @@ def test_export_solve_and_evaluate(run: Run, tmp_path: Path, monkeypatch: pytest
     assert status == 2 and "holds model.onnx alone" in err and not Path("again").exists()
 
 
+@pytest.mark.slow
 def test_a_run_is_checked_on_its_own_test_rows(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, traced_once: None
 ) -> None:
@@ -109,6 +110,7 @@ def test_weights_that_are_not_finite(run: Run, tmp_path: Path, monkeypatch: pyte
     assert sorted(each.name for each in tmp_path.iterdir()) == ["bad"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["answer_head", "halt_head", "net"])
 def test_weights_whose_numbers_overflow(
     part: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, traced_once: None

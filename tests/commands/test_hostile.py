@@ -327,6 +327,7 @@ def test_in_a_process_of_its_own(here: Path, name: str) -> None:
     assert not traces(here)
 
 
+@pytest.mark.slow
 def test_files_of_the_current_folder_hide_no_installed_module(here: Path) -> None:
     for module in ("random", "rich", "tyro", "numpy", "torch"):
         (here / f"{module}.py").write_text(EVIL)

@@ -57,6 +57,7 @@ def test_interrupted_it_keeps_what_is_done(tmp_path: Path) -> None:
     assert [row["answer"] for row in csv.DictReader(io.StringIO(file.read_text()))] == [ANSWER] * 2
 
 
+@pytest.mark.slow
 def test_a_file_is_read_only_as_far_as_its_answers_are_wanted(tmp_path: Path) -> None:
     (tmp_path / "many.txt").write_text(f"{PUZZLE}\n" * 20_000)
     process = started(str(tmp_path / "many.txt"))

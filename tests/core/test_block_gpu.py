@@ -8,7 +8,7 @@ from redraft.core import block_gpu
 from redraft.core.layers import rms_norm
 from redraft.models.equivariant import EquivariantBlock, EquivariantConfig, ScopesMix
 
-pytestmark = pytest.mark.arithmetic
+pytestmark = [pytest.mark.arithmetic, pytest.mark.slow]  # an interpreter takes its time
 
 pytest.importorskip("triton")
 EPS = 1e-5
@@ -38,11 +38,11 @@ def kernels(block: EquivariantBlock, h: Tensor) -> Tensor:
     return block_gpu.block(h, block.weights_for(h), block.boxed, eps=EPS)
 
 
-@pytest.mark.parametrize("config", [pytest.param(NINE, marks=pytest.mark.slow), SIX], ids=["9x9", "6x6"])
+@pytest.mark.parametrize("config", [NINE, SIX], ids=["9x9", "6x6"])
 @pytest.mark.parametrize(
     ("dtype", "bound"),
     # halves: layers round after every operation, kernels once
-    [(torch.float32, 1e-6), pytest.param(torch.float16, 3e-3, marks=pytest.mark.slow)],
+    [(torch.float32, 1e-6), (torch.float16, 3e-3)],
     ids=["single", "half"],
 )
 def test_kernels_equal_the_layers(config: EquivariantConfig, dtype: torch.dtype, bound: float) -> None:

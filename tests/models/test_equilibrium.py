@@ -139,6 +139,7 @@ def test_refuses_what_makes_no_sense(values: dict[str, object], message: str) ->
 
 
 @pytest.mark.filterwarnings("ignore")  # what a compiler of another project warns about is not ours to mend
+@pytest.mark.slow
 @pytest.mark.parametrize("gradient", ["one_step", "implicit"])
 def test_a_compiled_network_gives_the_same_gradients(gradient: str) -> None:
     """With the part of the compiler that differentiates; the rest does not matter here and takes long."""

@@ -90,6 +90,7 @@ def test_models_are_small(size: Size, varies: bool) -> None:
     assert sum(p.numel() for p in built.parameters()) < 300_000
 
 
+@pytest.mark.slow
 def test_two_steps_of_training(tmp_path: Path) -> None:
     task = Grids(GridSpec(name="mine", alphabet=(".", "a"), height=2, width=2, symmetries=("dihedral",)))
     store = store_of(task, 4)

@@ -142,6 +142,7 @@ def test_grades() -> None:
         assert grade(*rows)[0] == BROKEN, rows
 
 
+@pytest.mark.slow
 def test_made_mazes_are_drawn_as_by_rejection() -> None:
     """The shortcut of `make` against drawing walls, S and G until they are far enough apart."""
     least, count = 8, 600

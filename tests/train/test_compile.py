@@ -42,8 +42,9 @@ def assert_same_weights(run: Trainer, plain: Trainer) -> None:
     assert run.learner.model.state_dict().keys() == plain.learner.model.state_dict().keys()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("as_traced")
-@pytest.mark.parametrize("recompute", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("recompute", [False, True])
 def test_a_step_is_one_graph_traced_once(trainer: Callable[..., Trainer], tiny: RunConfig, recompute: bool) -> None:
     config = replace(tiny, model=replace(tiny.model, num_layers=1), steps=50, recompute=recompute)
     plain, run = trainer("plain", config=config), trainer("compiled", config=replace(config, compile=True))
@@ -70,6 +71,7 @@ def test_generated_code_trains_the_same_weights(trainer: Callable[..., Trainer],
     assert_same_weights(run, plain)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("as_traced")
 def test_networks_alone_are_compiled_where_that_is_asked_for(trainer: Callable[..., Trainer], tiny: RunConfig) -> None:
     plain, run = trainer("plain"), trainer("compiled", config=replace(tiny, compile=True, graph="network"))
@@ -107,6 +109,7 @@ def test_generated_code_finds_maxima_again_in_half_precision() -> None:
     torch.testing.assert_close(found, wanted, rtol=0.02, atol=0.02 * float(wanted.abs().max()))
 
 
+@pytest.mark.slow
 def test_what_is_not_one_graph_is_compiled_by_networks(tiny: RunConfig) -> None:
     config: ModelConfig = HRMConfig(vocab_size=6, seq_len=16, hidden_size=8, num_heads=2, puzzle_dim=8)
     said: list[str] = []

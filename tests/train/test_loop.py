@@ -235,7 +235,7 @@ def test_metrics_after_the_checkpoint_are_dropped_on_resuming(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("kind", ["adam_atan2", pytest.param("adamw", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("loss", ["stablemax", "softmax"])
+@pytest.mark.parametrize("loss", ["stablemax", pytest.param("softmax", marks=pytest.mark.slow)])
 def test_a_tiny_model_learns_one_puzzle_by_heart(trainer: MakeTrainer, tiny: RunConfig, kind: str, loss: str) -> None:
     config = replace(
         tiny,

@@ -40,7 +40,7 @@ KINDS: dict[str, ModelConfig] = {
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("size", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_micro_batches_train_the_same_weights(trainer: Callable[..., Trainer], tiny: RunConfig, size: int) -> None:
     config = replace(tiny, steps=50, optim=replace(tiny.optim, lr=1e-3, warmup=1, clip=1.0))
     whole, parts = trainer("whole", config=config), trainer("parts", config=replace(config, micro_batch=size))

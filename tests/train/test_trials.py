@@ -179,6 +179,7 @@ def test_a_run_has_the_threads_of_its_configuration_also_when_resumed(
     assert torch.get_num_threads() == again.progress.threads == again.learner.threads.threads == 2
 
 
+@pytest.mark.slow
 def test_processes_are_timed_side_by_side(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(together, "PATIENCE", 600.0)
     found = together.time_together(tiny, "float32", 2, slots=2)
