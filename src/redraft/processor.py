@@ -12,11 +12,10 @@ from typing import Any, Literal
 Bfloat16 = Literal["amx", "avx512_bf16"]  # instructions that multiply it
 
 
-def bfloat16_instructions() -> Bfloat16 | None:
-    """What of this CPU multiplies bfloat16 faster than float32, so far as it is told; None where nothing does."""
-    flags = next((line for line in _cpuinfo().splitlines() if line.startswith("flags")), "")
-    able = dict.fromkeys(flags.split(), True)
-    return bfloat16_among({"amx_bf16": False, **able}, amd=made_by_amd(), allowed=allowed_by_onednn())
+def flags() -> dict[str, bool]:
+    """The abilities that this processor is told to have, on Linux; none elsewhere."""
+    line = next((line for line in _cpuinfo().splitlines() if line.startswith("flags")), "")
+    return {"amx_bf16": False, **dict.fromkeys(line.split()[2:], True)}
 
 
 def allowed_by_onednn() -> str:

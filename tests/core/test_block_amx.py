@@ -140,12 +140,13 @@ def test_only_where_nothing_is_learnt_and_nothing_compiles(monkeypatch: pytest.M
         used.clear()
 
 
-def test_a_processor_without_tiles_or_a_library_told_not_to_use_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    block_amx.usable.cache_clear()
-    for found in (None, "avx512_bf16"):
-        monkeypatch.setattr(block_amx, "bfloat16_instructions", lambda found=found: found)
-        assert not block_amx.usable()
+def test_a_processor_without_tiles_or_a_system_that_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for tiles, system in ((False, "Linux"), (True, "Windows")):
+        monkeypatch.setattr(block_amx.products, "in_tiles", lambda tiles=tiles: tiles)
+        monkeypatch.setattr(block_amx.platform, "system", lambda system=system: system)
         block_amx.usable.cache_clear()
+        assert not block_amx.usable()
+    block_amx.usable.cache_clear()
 
 
 def test_configurations_still_say_what_is_wrong_with_them() -> None:

@@ -45,6 +45,24 @@ def test_gate(compiled: Callable[[Any], Any]) -> None:
     assert torch.isfinite(into).all()
 
 
+def test_gate_of_halves_and_its_gradient(compiled: Callable[[Any], Any]) -> None:
+    forward, backward = lanes.gate_halves, lanes.gate_halves_gradient
+
+    def run(gates, ups, hidden, d_gates, d_ups, size):  # type: ignore[no-untyped-def]
+        backward(gates, ups, hidden, d_gates, d_ups, size)
+        forward(gates, ups, gates, size)
+
+    inputs = [(4 * random(160, seed=seed)).bfloat16() for seed in range(3)]
+    gates, ups, hidden = (each.clone() for each in inputs)
+    d_gates, d_ups = torch.empty_like(gates), torch.empty_like(ups)
+    compiled(run)(*(each.data_ptr() for each in (gates, ups, hidden, d_gates, d_ups)), 160)
+    exact = [each.double().requires_grad_() for each in inputs[:2]]
+    product = torch.nn.functional.silu(exact[0]) * exact[1]
+    wanted = torch.autograd.grad(product, exact, inputs[2].double())
+    for found, want in ((d_gates, wanted[0]), (d_ups, wanted[1]), (hidden, product), (gates, product)):
+        torch.testing.assert_close(found.double(), want.detach(), rtol=2**-8, atol=1e-4)
+
+
 def test_the_gate_of_what_is_no_number_is_none(compiled: Callable[[Any], Any]) -> None:
     gate = lanes.gate
 

@@ -20,7 +20,6 @@ from torch import Tensor
 from redraft.core import fused, products
 from redraft.core.layers import Linear, SwiGLU
 from redraft.core.pooling import AxesPool, groups_of
-from redraft.processor import bfloat16_instructions
 
 _PRCTL, _ASK, _TILES = 158, 0x1023, 18  # the system call, "may this process use it", and what
 MOST_WEIGHTS = 2**19  # of a SwiGLU: more would not stay in the cache while rows pass through
@@ -43,7 +42,7 @@ class Packed(NamedTuple):
 @cache
 def usable() -> bool:
     """Whether this process may use the tiles of this processor."""
-    if bfloat16_instructions() != "amx" or platform.system() != "Linux" or fused.kernels() is None:
+    if not products.in_tiles() or platform.system() != "Linux" or fused.kernels() is None:
         return False
     return ctypes.CDLL(None).syscall(_PRCTL, _ASK, _TILES) == 0
 

@@ -1,4 +1,4 @@
-"""Sixteen numbers at a time: what lies between the products of `amx_kernels`, written for vectors of a CPU.
+"""Sixteen numbers at a time: what lies between products in bfloat16, written for vectors of a CPU.
 
 A compiler makes vectors of plain loops as it thinks fit, and of short ones over bfloat16 it thinks badly: these are two
 to three times as fast (docs/log.md), for their sums stay in registers. All take addresses; halves are bfloat16, and
@@ -190,6 +190,36 @@ def gate(context, gates, ups, into, size):
             v.store_half(product, v.offset(into, i, 2 * LANES))
 
     return _addressed(emit, _A, _A, _A, _A)
+
+
+@intrinsic
+def gate_halves(context, gates, ups, into, size):
+    """As `gate`, of halves."""
+
+    def emit(v, gates, ups, into, size):
+        with v.loop(v.builder.sdiv(size, ir.Constant(_LONG, LANES))) as i:
+            g, u = (v.load_half(v.offset(each, i, 2 * LANES)) for each in (gates, ups))
+            v.store_half(v.builder.fmul(v.builder.fmul(g, v.sigmoid(g)), u), v.offset(into, i, 2 * LANES))
+
+    return _addressed(emit, _A, _A, _A, _A)
+
+
+@intrinsic
+def gate_halves_gradient(context, gates, ups, hidden, d_gates, d_ups, size):
+    """From the gradient of `gate_halves` in `hidden`, those of gates and ups; `hidden` then holds what it was."""
+
+    def emit(v, gates, ups, hidden, d_gates, d_ups, size):
+        b, one = v.builder, v.floats(1.0)
+        with v.loop(b.sdiv(size, ir.Constant(_LONG, LANES))) as i:
+            g, u, d = (v.load_half(v.offset(each, i, 2 * LANES)) for each in (gates, ups, hidden))
+            s = v.sigmoid(g)
+            silu = b.fmul(g, s)
+            slope = b.fmul(s, v.fma(g, b.fsub(one, s), one))
+            v.store_half(b.fmul(silu, u), v.offset(hidden, i, 2 * LANES))
+            v.store_half(b.fmul(d, silu), v.offset(d_ups, i, 2 * LANES))
+            v.store_half(b.fmul(b.fmul(d, u), slope), v.offset(d_gates, i, 2 * LANES))
+
+    return _addressed(emit, _A, _A, _A, _A, _A, _A)
 
 
 @intrinsic
