@@ -1,4 +1,4 @@
-"""An equivariant block for solving on a CPU with AMX: weights laid out for its tiles, and the block as one kernel.
+"""An equivariant block without a gradient on a CPU with AMX: weights laid out for its tiles, and one kernel.
 
 It computes what the layers do, in bfloat16, and rounds where they round: after each half of a block, and at the inner
 width. What pools say, gates and ups stay float32 between.

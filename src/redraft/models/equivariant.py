@@ -7,7 +7,8 @@ within each symbol's field, the symbols of a cell hear one another, then comes t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -174,8 +175,17 @@ class Equivariant(Model):
 
     def cast_networks(self) -> None:
         super().cast_networks()
-        if self.config.dtype == "bfloat16" and block_amx.usable():
+        if self._in_tiles():
             self.net.pack()
+
+    @contextmanager
+    def cast_once(self) -> Iterator[None]:
+        with super().cast_once(), self.net.packed() if self._in_tiles() else nullcontext():
+            yield
+
+    def _in_tiles(self) -> bool:
+        """Whether what is not back-propagated is for the tiles of this processor."""
+        return self.config.dtype == "bfloat16" and self.embed.device.type == "cpu" and block_amx.usable()
 
 
 def _pooled(y: Tensor) -> Tensor:
@@ -198,9 +208,21 @@ class EquivariantNetwork(nn.Module):
         self.blocks = nn.ModuleList(EquivariantBlock(config, kind(config)) for _ in range(config.num_layers))
 
     def pack(self) -> None:
+        """Lays weights, which must not change any more, out for the tiles of this processor as well."""
         for block in self.blocks:
             assert isinstance(block, EquivariantBlock)
-            block.pack()
+            block.packed = block.for_tiles()
+
+    @contextmanager
+    def packed(self) -> Iterator[None]:
+        """Within it weights, which must not change meanwhile, are laid out for tiles."""
+        before = [block.packed for block in self.blocks]
+        self.pack()
+        try:
+            yield
+        finally:
+            for block, kept in zip(self.blocks, before, strict=True):
+                block.packed = kept
 
     def forward(self, h: Tensor) -> Tensor:
         for block in self.blocks:
@@ -221,10 +243,11 @@ class EquivariantBlock(nn.Module):
         self.mlp = SwiGLU(config.hidden_size, expansion=config.expansion, multiple=config.width_multiple)
         self.fields, self.packed = config.fields, None
 
-    def pack(self) -> None:
-        """Lays its weights, which must not change any more, out for the tiles of this processor as well."""
-        if isinstance(self.mix, ScopesMix):
-            self.packed = block_amx.packed([*self.mix.pools, self.symbols], self.mlp, symbols=self.fields)
+    def for_tiles(self) -> block_amx.Packed | None:
+        """Its weights as they are now, laid out for tiles; None where there are no kernels for it."""
+        if not isinstance(self.mix, ScopesMix):
+            return None
+        return block_amx.packed([*self.mix.pools, self.symbols], self.mlp, symbols=self.fields)
 
     def forward(self, h: Tensor) -> Tensor:
         if self.packed is not None and block_amx.applies(h):
