@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs redraft into .venv and runs its tests; arguments go to pytest.
+# Installs redraft into .venv and runs its tests, in a process per core; arguments go to pytest (`-n 0`: in one process).
 source "$(dirname "$0")/setup.sh"
-# Tiny models run fastest on one thread, and two busy processes on two cores would slow each other down.
-OMP_NUM_THREADS=1 .venv/bin/python -m pytest "$@"
+source scripts/workers.sh
+OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n "$workers" --dist worksteal "$@"

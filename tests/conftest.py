@@ -1,5 +1,6 @@
 """For all tests: a place for made puzzles, and a fake language model behind an OpenAI-compatible endpoint."""
 
+import functools
 import json
 import os
 import signal
@@ -7,13 +8,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+# The same examples in every run, however long a busy machine takes over them.
+settings.register_profile("redraft", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("redraft")
 os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported: what is written for a GPU is interpreted here
+if seed := os.environ.get("REDRAFT_TEST_LIBRARY"):
+    from helpers import library
+
+    LIBRARY = library.install(int(seed))
+
+if TYPE_CHECKING:
+    from redraft.export.export import Made
 
 Answer = tuple[int, dict[str, str], bytes]
+Exports = Callable[[str], "tuple[Path, Made]"]
 
 
 class FakeModel:
@@ -53,10 +67,21 @@ class FakeModel:
         return 200, {}, json.dumps({"choices": [choice], "usage": self.usage}).encode()
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests marked `gpu` are skipped where there is none."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs CUDA")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Tests of Ctrl-C hold wherever they run: a shell starts what it puts into the background with SIGINT ignored."""
+    """Tests of signals hold wherever they run: a shell starts what it puts into the background with SIGINT ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,6 +89,23 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Made puzzles are kept for the other tests, not for the user who runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDRAFT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What redraft notes for the user who runs the tests stays apart from what it notes for them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """Models compute in float64, so that rounding, which differs from library to library, decides nothing."""
+    from helpers.rounding import in_float64  # imports torch, which most tests of tasks do without
+
+    with in_float64(kernels=True):
         yield
 
 
@@ -107,3 +149,20 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeModel]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
+    """Bundled weights by their name: the folder they are exported into, and what came of it; each but once."""
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package)
+    from redraft.export.export import export
+    from redraft.solve.load import open_weights
+
+    folder = tmp_path_factory.mktemp("exports")
+
+    @functools.cache
+    def exported(name: str) -> "tuple[Path, Made]":
+        return folder / name, export(open_weights(name), folder / name, name=name, count=4, seed=1)
+
+    return exported

@@ -145,3 +145,21 @@ def test_the_package_offers_what_it_names() -> None:
     assert all(hasattr(redraft, name) for name in redraft.__all__)
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         redraft.lode  # noqa: B018
+
+
+def test_a_package_that_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def missing(arguments: list[str]) -> int:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch.nn")
+
+    monkeypatch.setattr("redraft.commands.list.run", missing)
+    assert cli.main(["list"]) == 2
+    assert "redraft list: needs the package torch, which is not installed: pip install torch" in capsys.readouterr().err
+
+    def own(arguments: list[str]) -> int:
+        raise ModuleNotFoundError("No module named 'mine'", name="mine")
+
+    monkeypatch.setattr("redraft.commands.list.run", own)
+    with pytest.raises(ModuleNotFoundError):
+        cli.main(["list"])

@@ -4,6 +4,9 @@ import atexit
 import os
 import sys
 
+if not sys.flags.safe_path and sys.path[:1] == [os.getcwd()]:
+    del sys.path[0]  # `python -m` puts the current folder first, where its files would hide installed modules
+
 from redraft.cli import main
 
 status = main()

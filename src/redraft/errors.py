@@ -29,3 +29,11 @@ class ConfigError(RedraftError):
 
 class WeightsError(RedraftError):
     """Weights that are missing, damaged, or do not fit their configuration."""
+
+
+class TrustError(RedraftError):
+    """A file that would have code run which nobody has consented to."""
+
+
+class DataWarning(UserWarning):
+    """Input that was read, but may not have been meant as it was: the command prints it and goes on."""

@@ -1,13 +1,22 @@
-"""Files written whole or not at all, and a look at the place before the work whose result goes there."""
+"""Files written whole or not at all, what killed processes leave of them, and a look at the place before the work."""
 
 from __future__ import annotations
 
 import os
+import re
+import secrets
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from redraft.errors import RedraftError
+
+HOUR = 3600.0
+OURS = re.compile(r".+\.\d+-[0-9a-f]{8}\.tmp")  # the names that `partial_of` gives
+SAFETENSORS = re.compile(r"\.tmp[A-Za-z0-9]{6}")  # those under which safetensors writes, before it renames
 
 
 def write_text(file: Path, text: str) -> None:
@@ -25,19 +34,46 @@ def write_bytes(file: Path, content: bytes) -> None:
 def replacing(file: Path) -> Iterator[Path]:
     """A file to write instead of `file`, whose place it takes at the end of the `with` block, if that ends well.
 
-    Raises RedraftError where it cannot be written.
+    Its name is its own: of several processes that write the same file, the last one's is kept, whole. A pipe or a
+    device is written to as it is. Raises RedraftError where it cannot be written.
     """
-    partial = file.with_name(file.name + ".tmp")
+    special = file.exists() and not file.is_file() and not file.is_dir()
+    partial = file if special else partial_of(file)
     try:
         yield partial
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())  # on the disk before it takes the old one's name
-        os.replace(partial, file)
+        if not special:
+            with partial.open("rb+") as written:
+                os.fsync(written.fileno())  # on the disk before it takes the old one's name
+            os.replace(partial, file)
     except OSError as error:
         raise RedraftError(f"{file}: cannot be written: {error.strerror or error}") from error
     finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+        if not special:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+def partial_of(path: Path) -> Path:
+    """A name beside `path` that nobody else uses, for what is to become it."""
+    _sweep_once(path.parent)
+    # part of the name, for a whole one may have no more than 255 bytes
+    return path.with_name(f"{path.name[:50]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+@cache
+def _sweep_once(folder: Path) -> None:
+    sweep(folder, OURS, older_than=HOUR)
+
+
+def sweep(folder: Path, *names: re.Pattern[str], older_than: float) -> None:
+    """Deletes what killed processes left half-written: entries of such names, untouched for so many seconds."""
+    with suppress(OSError):  # no such folder, or one that may not be read or written
+        for entry in list(os.scandir(folder)):
+            if any(name.fullmatch(entry.name) for name in names) and time.time() - entry.stat().st_mtime >= older_than:
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path)
+                else:
+                    os.unlink(entry.path)
 
 
 def require_place(file: Path) -> None:

@@ -13,13 +13,13 @@ Bfloat16 = Literal["amx", "avx512_bf16"]  # instructions that multiply it
 
 
 def flags() -> dict[str, bool]:
-    """The abilities that this processor is told to have, on Linux; none elsewhere."""
+    """The abilities that Linux lists of this processor; none on other systems."""
     line = next((line for line in _cpuinfo().splitlines() if line.startswith("flags")), "")
     return {"amx_bf16": False, **dict.fromkeys(line.split()[2:], True)}
 
 
 def allowed_by_onednn() -> str:
-    """The most that oneDNN is told to use."""
+    """The most capable instruction set that oneDNN may use, as the environment has it; empty for all."""
     return os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", ""))
 
 

@@ -41,6 +41,7 @@ def assert_finite(value: Any) -> None:
         assert math.isfinite(value)
 
 
+@pytest.mark.slow
 def test_train(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     result = bench(tmp_path, "train", *TINY)
     assert "examples/s" in capsys.readouterr().out
@@ -51,12 +52,14 @@ def test_train(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert 0 < run["memory"]["before_mib"] < run["memory"]["peak_mib"]
 
 
+@pytest.mark.slow
 def test_train_in_half_precision(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     result = bench(tmp_path, "train", *TINY, "--recipe", "sudoku-6x6-eq", "--dtype", "bfloat16")["train"]
     assert result["dtype"] == "bfloat16" and result["gflop"] > 0
     assert "bfloat16 product of side 2048" in capsys.readouterr().out.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_solve_with_weights_that_halt(tmp_path: Path) -> None:
     run = get_recipe("sudoku-4x4")
     save_weights(tmp_path / "weights", build_model(run.model), task=run.task, card={})
@@ -76,7 +79,9 @@ def test_int8_is_left_out_where_it_gains_nothing() -> None:
     assert _no_int8(build_model(get_recipe("sudoku-extreme-mlp").model)) == ""
 
 
-def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.slow
+def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     found = bench(tmp_path, "make", "--repeats", "1", "--puzzles", "1", "--threads", "1")["data"]
     units = [row["unit"] for row in found["rows"]]
     assert units == ["puzzles/s"] * 3 + ["ms"] * 2 + ["views/s"] + ["rows/s"] * 3

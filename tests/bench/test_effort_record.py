@@ -25,6 +25,8 @@ from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
 from redraft.weights import folder
 
+pytestmark = pytest.mark.arithmetic
+
 TASK = get_task("sudoku-6x6")
 STORE = open_source(TASK, "make:24@4242")
 EVERYONE = np.arange(len(STORE))

@@ -17,6 +17,7 @@ for package in ("onnx", "onnxscript", "onnxruntime"):
 OPTIONS: dict[str, Any] = {"batch_size": 2, "threads": 1, "warmup": 0, "repeats": 2, "seed": 0, "tell": str}
 
 
+@pytest.mark.slow
 def test_sides_and_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "seconds_on_end", lambda call: call() and 0.5)
     found = json.loads(json.dumps(bench.bench_export(["sudoku-6x6-eq"], **OPTIONS)))

@@ -8,6 +8,7 @@ from redraft.bench.contest import WorkerError
 from redraft.bench.start import _reported, _seconds, bench_start
 
 
+@pytest.mark.slow
 def test_every_start_takes_time() -> None:
     told: list[str] = []
     rows = bench_start(threads=1, warmup=0, repeats=1, seed=0, tell=told.append)["rows"]

@@ -167,6 +167,7 @@ def test_lists(run: Run) -> None:
     assert status == 2 and "unknown suite 'tabel1'; known: table1" in err
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_the_same_command_again(run: Run, here: Path) -> None:
     """In processes of their own: one Ctrl-C leaves a checkpoint; what is stopped goes on from it."""
     options = ["lab_suites:LONG", "-o", "out", "--seeds", "0", "--budget", "100000steps", "--threads", "1"]

@@ -48,6 +48,7 @@ def share_solved(capsys: pytest.CaptureFixture[str]) -> float:
     return float(json.loads(capsys.readouterr().out.splitlines()[-1])["pass_at"]["2"])
 
 
+@pytest.mark.slow
 def test_from_tasks_to_a_submission(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "tasks.json").write_text(json.dumps(tasks(RULES, seed=0)))
     data, run, out = tmp_path / "data", tmp_path / "run", tmp_path / "submission.json"

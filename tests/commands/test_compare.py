@@ -1,6 +1,7 @@
 """`redraft compare` of weights, ARC votes and language models."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,21 @@ class TestWeights:
         assert pair["p"] == 0.5 and pair["in_words"] in out and pair["in_words"] in table.read_text()
         assert f"2 rows left out, which {other} learnt from (make:2@0)" in out
         assert f"{weights}@3: not all it learnt from is known" in out
+
+    @pytest.mark.parametrize("columns", [None, "40"])
+    def test_names_are_whole(
+        self, run: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: str | None
+    ) -> None:
+        """In a pipe, and on the narrowest terminal: names that differ at their ends are to be told apart."""
+        monkeypatch.delenv("COLUMNS", raising=False)
+        if columns is not None:
+            monkeypatch.setenv("COLUMNS", columns)
+        named = [tmp_path / f"a_rather_long_name_of_an_experiment_seed_{seed}" for seed in (0, 1)]
+        for folder in named:
+            shutil.copytree(weights, folder)
+        status, out, _ = run("compare", *named, "--data", "make:6@0", "--steps", 5)
+        assert status == 0 and "…" not in out
+        assert all(out.count(str(folder)) >= 2 for folder in named)
 
     def test_where_each_halts_and_what_counts(self, run: Run, weights: Path, other: Path, tmp_path: Path) -> None:
         arguments = ["compare", weights, other, "--data", "make:6@0", "--json", tmp_path / "c.json"]

@@ -1,6 +1,7 @@
 """`redraft data build`."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,71 @@ def test_arc_tasks_from_a_folder(
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("train: 15 pairs of 6 tasks, ") and out[1].startswith("test: 3 pairs of 3 tasks, ")
     assert (len(Store.open(Path("arc-data/train"))), len(Store.open(Path("arc-data/test")))) == (15, 3)
+
+
+def swap(*grid: int) -> dict[str, list[list[int]]]:
+    return {"input": [list(grid)], "output": [list(reversed(grid))]}
+
+
+def write_kaggle(folder: Path, **sets: str) -> None:
+    """Kaggle's files of sets, each with a task for each of some names; the set `test` has no outputs."""
+    folder.mkdir()
+    for subset, names in sets.items():
+        tasks = {name: {"train": [swap(1, k, ord(name) % 10)], "test": [swap(2, k, 0)]} for k, name in enumerate(names)}
+        solutions = {name: [pair.pop("output") for pair in task["test"]] for name, task in tasks.items()}
+        (folder / f"arc-agi_{subset}_challenges.json").write_text(json.dumps(tasks))
+        if subset != "test":
+            (folder / f"arc-agi_{subset}_solutions.json").write_text(json.dumps(solutions))
+    (folder / "sample_submission.json").write_text("{}")
+
+
+def test_kaggles_folder_as_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_kaggle(Path("ARC Prize"), training="ab", evaluation="cde", test="fg")
+    options = ["--views", "2", "--canvas", "4", "--allow-leaks", "all", "-o"]
+    assert data_build.run(["ARC Prize", *options, "built"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("train: 7 pairs of 5 tasks, ") and "test: 3 pairs of 3 tasks" in out
+    advice = "redraft data build 'ARC Prize/arc-agi_test' --kind arc --concept 'ARC Prize' -o FOLDER\n"
+    assert "arc-agi_test_challenges.json, the competition's test set" in err and err.endswith(advice)
+    assert data_build.run([*shlex.split(advice)[3:-2], *options, "my submission"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].startswith("train: 12 pairs of 7 tasks, ") and err == ""
+    assert out.splitlines()[2:] == [
+        "no output of the test is known: training goes without figures, for votes and a submission",
+        "wrote my submission; train on it with: redraft train 'my submission'",
+    ]
+    with pytest.raises(RedraftError, match="f, g: 2 of the evaluation tasks are called as training tasks are"):
+        data_build.run(["ARC Prize/arc-agi_test", "--concept", "ARC Prize/arc-agi_test", *options, "other"])
+
+
+@pytest.mark.parametrize("name", ["tasks.json", "tasks.jsonl"])
+def test_tasks_taken_for_pairs(tmp_path: Path, name: str) -> None:
+    tasks = [{"id": each, "train": [swap(1, 2)], "test": [swap(3, 4)]} for each in "ab"]
+    text = json.dumps(tasks) if name.endswith("json") else "\n".join(map(json.dumps, tasks))
+    (tmp_path / name).write_text(text)
+    with pytest.raises(RedraftError, match=r"holds ARC tasks, not pairs; build them with --kind arc"):
+        data_build.run([str(tmp_path / name), "-o", str(tmp_path / "out")])
+    assert data_build.run([str(tmp_path / name), "--kind", "arc", "--views", "2", "-o", str(tmp_path / "out")]) == 0
+
+
+def test_a_folder_that_is_called_like_a_recipe(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert data_build.run(["pairs.csv", "-o", "sudoku-4x4"]) == 0
+    assert capsys.readouterr().out.endswith("redraft train ./sudoku-4x4\n")
+
+
+def test_a_canvas_that_is_too_small(tmp_path: Path) -> None:
+    file = tmp_path / "tasks.json"
+    task = {"train": [swap(1, 2), swap(1, 2, 3)], "test": [swap(1, 2, 3, 4, 5)]}
+    file.write_text(json.dumps({"a": task}))
+    with pytest.raises(RedraftError) as error:
+        data_build.run([str(file), "--kind", "arc", "--canvas", "2", "-o", str(tmp_path / "out")])
+    message = (
+        "task a, train pair 2, input: 1 rows of 3 cells; the canvas has 2 of 2, one of 5 holds all grids (--canvas)"
+    )
+    assert str(error.value) == message and not (tmp_path / "out").exists()
 
 
 def test_the_command_reaches_it(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,17 @@ def test_figures(run: Run, weights: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("foreseen")
+@pytest.mark.parametrize("columns", ["40", "0", None])
+def test_whole_figures(run: Run, weights: Path, monkeypatch: pytest.MonkeyPatch, columns: str | None) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    status, out, _ = run("eval", weights, "make:5@0", "--steps", 5)
+    assert status == 0 and "…" not in out and out.count("100.00%") >= 4
+    assert (max(map(len, out.splitlines())) <= 40) == (columns == "40")
+
+
+@pytest.mark.usefixtures("foreseen")
 def test_table(run: Run, weights: Path) -> None:
     status, out, _ = run("eval", weights, "make:6@0", "--steps", 5)
     assert status == 0
@@ -46,7 +57,7 @@ def test_a_real_model_and_its_picture(run: Run, weights: Path, tmp_path: Path) -
         (["weights", "make:x"], "expected make:COUNT or make:COUNT@SEED"),
         (["weights", "make:3", "--limit", "0"], "limit of at least 1"),
         (["weights", "nowhere.csv"], "nowhere.csv: cannot be read: No such file"),
-        (["weights", "six.csv"], "six.csv, line 2: question: expected 16 characters, got 36"),
+        (["weights", "six.csv"], "six.csv, line 2: expected 16 characters, got 36"),
         (["weights", "."], "neither test.csv nor test.txt in this folder"),
         (["weights", "make:3", "--steps", "0"], "expected steps and batch-size of at least 1"),
         (["weights", "make:3", "--plot", "x.pdf"], "x.pdf: expected a name that ends in .png or .svg"),

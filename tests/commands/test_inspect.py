@@ -3,12 +3,17 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from redraft.data.build import open_source
 from redraft.look.inspect import inspect, training_run
+from redraft.look.inspection import Inspection, numbers
+from redraft.look.report import report
 from redraft.models import TRMConfig, build_model
+from redraft.models.cost import work
 from redraft.models.io import Weights
 from redraft.tasks import Puzzle, get_task
 from redraft.tasks.arc import Arc
@@ -79,10 +84,10 @@ MISTAKES: list[tuple[list[str], str]] = [
     ([QUESTIONS[0], "-n", "2"], "--number 2: the puzzle is written out, and the only one"),
     (["make:2@1", "-n", "3"], "--number 3: make:2@1 holds 2 puzzles"),
     (["make:x"], "make:x: expected make:COUNT or make:COUNT@SEED"),
-    (["nowhere.csv"], "nowhere.csv: No such file or directory"),
+    (["nowhere.csv"], "nowhere.csv: cannot be read: No such file or directory"),
     (["empty.txt"], "empty.txt: no puzzles"),
     (["bad.txt"], "bad.txt, line 1: expected 16 characters, got 15"),
-    (["binary.bin"], "binary.bin: not text in UTF-8"),
+    (["binary.bin"], "binary.bin: not text in UTF-16"),
     ([QUESTIONS[0], "--puzzles", "nowhere.csv"], "nowhere.csv"),
     ([QUESTIONS[0], "--steps", "0"], "expected steps and number of at least 1, got 0 and 1"),
     ([QUESTIONS[0], "-o", "a.pdf"], "-o a.pdf: expected a name that ends in .html or .htm"),
@@ -126,16 +131,36 @@ def test_a_task_without_rules_goes_by_the_known_answer() -> None:
     ).verdict.startswith("not judged: arc")
 
 
-def test_what_takes_long_is_left_out_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_takes_long_is_cut_short_or_left_out_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     config = TRMConfig(
         vocab_size=6, seq_len=16, hidden_size=8, width_multiple=8, n=1, T=1, mixer="mlp", positions="none",
         puzzle_positions=0,
     )  # fmt: skip
     weights = Weights(model=build_model(config), task="sudoku-4x4", card={})
-    monkeypatch.setattr("redraft.look.inspect.MUCH", 1.0)
-    found = inspect(weights, TASK, Puzzle(question=MADE.questions[0]), steps=1)
-    assert found.influence is None and "was left out, as there is much of it (--influence always)" in found.notes[0]
-    assert found.landscape is not None and len(found.landscape.right) == 8, "a few"
+    puzzle = Puzzle(question=MADE.questions[0])
+    each, count = work(weights.model), int(np.count_nonzero(puzzle.question))
+    assert count == 5
+
+    def found(much: float, **options: Any) -> Inspection:
+        monkeypatch.setattr("redraft.look.inspect.MUCH", much)
+        return inspect(weights, TASK, puzzle, steps=2, **options)
+
+    little = found(1.0)
+    assert little.influence is little.landscape is None
+    assert "was left out, as there is much of it (--influence always)" in little.notes[1]
+    assert little.notes[0].endswith("(--puzzles make:8@1)")
+
+    some = found(9 * each)
+    assert some.influence is not None and some.influence.change.shape == (1, count, 16)
+    assert "was followed for 1 of 2 steps, as they take long (--influence always follows all)" in some.notes[1]
+    assert some.landscape is not None and len(some.landscape.right) == 8
+    assert "the ways of 8 puzzles are shown" in some.notes[0] and "--puzzles make:100@1 shows more" in some.notes[0]
+    assert json.dumps(numbers(some)) and report(some).startswith("<!doctype html>")
+
+    asked = found(1.0, influence="always", others=open_source(TASK, "make:3@1"))
+    assert asked.influence is not None and asked.influence.change.shape == (2, count, 16) and not asked.notes
+    assert asked.landscape is not None and len(asked.landscape.right) == 3
+    assert found(1e12).notes == []
 
 
 def test_the_run_that_made_weights() -> None:

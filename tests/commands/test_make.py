@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,45 @@ def test_puzzles_a_line(run: Run) -> None:
     assert out.split() == [TASK.format(question) for question in TASK.make(3, 4).questions]
     assert run("make", "sudoku-6x6", "--seed", 4, 3)[1] == out, "options may stand before the count"
     assert run("make", "sudoku-6x6")[1].count("\n") == 1
+
+
+def test_families_have_a_usual_size(run: Run) -> None:
+    for family, size in (("sudoku", "sudoku-9x9"), ("maze", "maze-8x8")):
+        status, out, err = run("make", family, 2, "--seed", 3)
+        assert (status, err) == (0, "") and out == run("make", size, 2, "--seed", 3)[1] != ""
+
+
+def test_without_a_seed_a_pipe_gets_the_same_again(run: Run, tmp_path: Path) -> None:
+    assert run("make", "sudoku-6x6")[1] == run("make", "sudoku-6x6")[1] == run("make", "sudoku-6x6", "--seed", 0)[1]
+    for name in "ab":
+        assert run("make", "sudoku-6x6", "-o", tmp_path / name)[0] == 0
+    assert (tmp_path / "a").read_text() == (tmp_path / "b").read_text()
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard output is a terminal without colours."""
+    monkeypatch.setattr("redraft.commands.make.on_terminal", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_gets_new_boards_and_their_seed(run: Run) -> None:
+    status, out, err = run("make", "sudoku-6x6", 2)
+    assert status == 0 and out.count("┌") == out.count("└") == 2
+    seed = re.fullmatch(r"redraft make: --seed (\d+) makes the same again\n", err)
+    assert seed and run("make", "sudoku-6x6", 2, "--seed", seed[1]) == (0, out, "")
+    assert len({run("make", "sudoku-6x6")[2] for _ in range(20)}) > 1, "fresh ones each time"
+    maze = run("make", "maze", "--seed", 3)[1]
+    assert (maze.count("S"), maze.count("G"), maze.count("┌")) == (1, 1, 1)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_file_stays_the_same_though_there_is_a_terminal(run: Run, tmp_path: Path) -> None:
+    assert run("make", "sudoku-6x6", "-o", tmp_path / "a.csv")[0] == 0
+    examples = TASK.load(str(tmp_path / "a.csv"))
+    assert (examples.answers == TASK.make(1, 0).answers).all()
+    assert run("make", "sudoku-6x6", "-o", "-") == (0, (tmp_path / "a.csv").read_text(), "")
 
 
 def test_clues(run: Run) -> None:
@@ -56,7 +96,7 @@ def test_csv_that_other_commands_read(run: Run, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         ([], "TASK"),
-        (["sudoku"], "unknown task 'sudoku'; known tasks: sudoku-4x4, sudoku-6x6, sudoku-9x9"),
+        (["sudoko"], "unknown task 'sudoko'; known tasks: sudoku-4x4, sudoku-6x6, sudoku-9x9"),
         (["sudoku-6x6", "0"], "count: expected at least 1, got 0"),
         (["sudoku-6x6", "many"], "many"),
         (["sudoku-6x6", "2", "3"], "3"),

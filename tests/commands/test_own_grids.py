@@ -66,4 +66,8 @@ def test_a_resumed_run_whose_data_is_gone(data: str, capsys: pytest.CaptureFixtu
     Path(data).rename("elsewhere")
     capsys.readouterr()
     assert main(["train", "--resume", "run"]) == 2
-    assert "unknown task 'mirror'" in capsys.readouterr().err
+    assert (
+        "mirror: no such file or folder; if it was moved, name its place with --data.train" in capsys.readouterr().err
+    )
+    assert main(["train", "--resume", "run", "--data.train", "elsewhere"]) == 0, "which holds what it is judged by, too"
+    assert main(["train", "--resume", "run"]) == 0

@@ -206,7 +206,7 @@ TINY = ["sudoku-4x4", "--tiny", "--steps", "1", "--data.train", "make:8@1", "--d
         (["--resume", "--device", "cpu"], "--resume: expected the folder of a run"),
         (["--resume", "nowhere"], "nowhere/config.json: no such file"),
         (["--resume", "taken"], "taken/config.json: model: expected an object whose `kind` names the model"),
-        (["--resume", "taken", "--steps", "3"], "--steps"),
+        (["--resume", "taken", "--stpes", "3"], "--stpes"),
     ],
 )
 def test_mistakes(

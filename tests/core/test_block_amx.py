@@ -15,7 +15,7 @@ from redraft.models.equivariant import EquivariantBlock, EquivariantConfig
 from redraft.recipes.alike import equivariant
 from redraft.tasks import get_task
 
-pytestmark = pytest.mark.skipif(fused.kernels() is None, reason="Numba is told not to compile")
+pytestmark = pytest.mark.skipif(fused.kernels() is None, reason="Numba may not compile")
 needs_tiles = pytest.mark.skipif(not block_amx.usable(), reason="this processor has no tiles")
 
 # what is multiplied with: by tiles where there are any, and by loops everywhere
@@ -64,7 +64,7 @@ def test_as_the_layers_have_it_and_nearer_to_what_is_exact(size: str, way: str) 
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_rows_do_not_depend_on_their_company(way: str) -> None:
+def test_rows_do_not_depend_on_one_another(way: str) -> None:
     block = block_of("6x6")
     weights, h = packed(block), states(block, "6x6", batch=4)
     assert weights is not None

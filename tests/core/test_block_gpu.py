@@ -8,6 +8,8 @@ from redraft.core import block_gpu
 from redraft.core.layers import rms_norm
 from redraft.models.equivariant import EquivariantBlock, EquivariantConfig, ScopesMix
 
+pytestmark = pytest.mark.arithmetic
+
 pytest.importorskip("triton")
 EPS = 1e-5
 NINE = EquivariantConfig(
@@ -36,15 +38,17 @@ def kernels(block: EquivariantBlock, h: Tensor) -> Tensor:
     return block_gpu.block(h, block.weights_for(h), block.boxed, eps=EPS)
 
 
-@pytest.mark.parametrize("config", [NINE, SIX], ids=["9x9", "6x6"])
+@pytest.mark.parametrize("config", [pytest.param(NINE, marks=pytest.mark.slow), SIX], ids=["9x9", "6x6"])
 @pytest.mark.parametrize(
     ("dtype", "bound"),
-    [(torch.float32, 1e-6), (torch.float16, 3e-3)],  # halves: layers round after every operation, kernels once
+    # halves: layers round after every operation, kernels once
+    [(torch.float32, 1e-6), pytest.param(torch.float16, 3e-3, marks=pytest.mark.slow)],
+    ids=["single", "half"],
 )
 def test_kernels_equal_the_layers(config: EquivariantConfig, dtype: torch.dtype, bound: float) -> None:
     block = block_of(config)
     # in eighths, so that maxima are shared by several cells
-    h = (torch.randn(3, config.seq_len, config.symbols, config.hidden_size) * 8).round().div(8).to(dtype)
+    h = (torch.randn(2, config.seq_len, config.symbols, config.hidden_size) * 8).round().div(8).to(dtype)
     h.requires_grad_()
     grad = torch.randn(h.shape).to(dtype)
     wanted, found = layers(block, h), kernels(block, h)

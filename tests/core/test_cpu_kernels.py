@@ -11,6 +11,8 @@ from redraft.core import fused
 from redraft.core.layers import Attention, SwiGLU
 from redraft.core.pooling import pooled_residual, scope_pool, symbol_pool
 
+pytestmark = pytest.mark.arithmetic
+
 EPS = 1e-5
 Half = Callable[[Tensor], Tensor]
 
@@ -99,14 +101,16 @@ def test_kernels_are_as_near_to_the_exact_result_as_layers(
         assert got < most * want + 1e-8
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("name", HALVES)
 def test_without_numba_layers_do_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = results(name, torch.float32)
+    quick = results(name, torch.float64)
     monkeypatch.setattr(fused, "kernels", lambda: None)
-    for got, want in zip(results(name, torch.float32), quick, strict=True):
-        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-5)
+    for got, want in zip(results(name, torch.float64), quick, strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("name", HALVES)
 def test_neither_state_nor_gradient_need_lie_on_end(name: str) -> None:
     function, _, shape = half(name)
@@ -148,9 +152,10 @@ def test_a_numba_that_is_told_not_to_compile_is_none_at_all(monkeypatch: pytest.
     fused.kernels.cache_clear()
 
 
+@pytest.mark.usefixtures("float64")
 def test_transformed_functions_go_the_way_of_the_layers() -> None:
     function, _, shape = half("channels")
     h = torch.randn(shape)
     wanted = torch.autograd.grad(function(h.requires_grad_()).square().sum(), h)[0]
     got = torch.func.grad(lambda state: function(state).square().sum())(h.detach())
-    torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-9)

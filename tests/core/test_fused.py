@@ -7,6 +7,8 @@ from redraft.core import fused
 from redraft.core.blocks import AttentionBlock, MixerBlock
 from redraft.core.layers import SwiGLU, rms_norm
 
+pytestmark = pytest.mark.arithmetic
+
 EPS = 1e-5
 SHAPE = (3, 5, 7)  # batch, positions, features
 
@@ -18,6 +20,7 @@ def plain(h: torch.Tensor, gated: SwiGLU, *, axis: int) -> torch.Tensor:
     return rms_norm(h + gated(h), eps=EPS).transpose(1, 2)
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("axis", [-1, 1])
 def test_results_and_gradients_equal_the_plain_formula(axis: int) -> None:
     torch.manual_seed(0)
@@ -31,7 +34,7 @@ def test_results_and_gradients_equal_the_plain_formula(axis: int) -> None:
         return [result.detach(), *gradients]
 
     for got, want in zip(run(True), run(False), strict=True):
-        torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("axis", [-1, 1])
@@ -56,6 +59,7 @@ def test_bfloat16_activations(axis: int) -> None:
     torch.testing.assert_close(got, plain(h, gated, axis=axis), rtol=0.05, atol=0.05)
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("block", ["mixer", "attention"])
 def test_blocks_take_the_fused_path_on_a_cpu_and_it_changes_nothing(
     block: str, monkeypatch: pytest.MonkeyPatch
@@ -67,4 +71,4 @@ def test_blocks_take_the_fused_path_on_a_cpu_and_it_changes_nothing(
     assert fused.applies(h)
     fast = net(h, None)
     monkeypatch.setattr(fused, "applies", lambda h: False)
-    torch.testing.assert_close(fast, net(h, None), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(fast, net(h, None), rtol=1e-9, atol=1e-9)

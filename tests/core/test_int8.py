@@ -6,7 +6,10 @@ import torch
 from redraft.core.int8 import LEAST_FEATURES, Int8Linear, available, quantised, share_quantised
 from redraft.core.layers import Linear, SwiGLU
 
-pytestmark = pytest.mark.skipif(not available(), reason="torch has no 8-bit linear maps on this machine")
+pytestmark = [
+    pytest.mark.arithmetic,
+    pytest.mark.skipif(not available(), reason="torch has no 8-bit linear maps on this machine"),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import torch
 numba = pytest.importorskip("numba")
 lanes = pytest.importorskip("redraft.core.lanes")
 
-pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="Numba is told not to compile")
+pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="Numba may not compile")
 
 
 @pytest.fixture(params=[True, False], ids=["the processor's own", "of anyone"])
@@ -57,9 +57,9 @@ def test_gate_of_halves_and_its_gradient(compiled: Callable[[Any], Any]) -> None
     d_gates, d_ups = torch.empty_like(gates), torch.empty_like(ups)
     compiled(run)(*(each.data_ptr() for each in (gates, ups, hidden, d_gates, d_ups)), 160)
     exact = [each.double().requires_grad_() for each in inputs[:2]]
-    product = torch.nn.functional.silu(exact[0]) * exact[1]
-    wanted = torch.autograd.grad(product, exact, inputs[2].double())
-    for found, want in ((d_gates, wanted[0]), (d_ups, wanted[1]), (hidden, product), (gates, product)):
+    gated = torch.nn.functional.silu(exact[0]) * exact[1]
+    wanted = torch.autograd.grad(gated, exact, inputs[2].double())
+    for found, want in ((d_gates, wanted[0]), (d_ups, wanted[1]), (hidden, gated), (gates, gated)):
         torch.testing.assert_close(found.double(), want.detach(), rtol=2**-8, atol=1e-4)
 
 

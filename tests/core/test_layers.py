@@ -9,6 +9,8 @@ from redraft.core.blocks import MixerBlock, Stack
 from redraft.core.fused import positions_first
 from redraft.core.layers import Linear, Neighbours, cast_once
 
+pytestmark = pytest.mark.arithmetic
+
 
 def test_a_cell_hears_its_neighbours_and_the_mean() -> None:
     mix = Neighbours(features=2, width=4)
@@ -25,6 +27,7 @@ def test_a_cell_hears_its_neighbours_and_the_mean() -> None:
         assert torch.allclose(mix(x), x.mean(1, keepdim=True).expand_as(x)), "without neighbours only the mean is heard"
 
 
+@pytest.mark.usefixtures("float64")
 def test_it_is_a_convolution_over_the_grid() -> None:
     torch.manual_seed(0)
     mix = Neighbours(features=3, width=5)
@@ -67,8 +70,9 @@ def test_weights_cast_once_give_the_same_results_and_gradients_to_the_bit() -> N
         assert all(module._cast is None for module in net.modules() if isinstance(module, Linear))
 
 
+@pytest.mark.usefixtures("float64")
 def test_states_stay_positions_first_and_are_the_same() -> None:
-    net, h = stack(torch.float32)
+    net, h = stack(torch.float64)
     turned = positions_first(h)
     assert torch.equal(turned, h) and turned.transpose(0, 1).is_contiguous()
     with torch.no_grad():

@@ -8,6 +8,8 @@ from redraft.core.layers import Linear, rms_norm
 from redraft.core.pooling import AxesPool, GatherPool, pooled_residual, scope_pool, symbol_pool
 from redraft.scopes import scope_members
 
+pytestmark = pytest.mark.arithmetic
+
 EPS = 1e-5
 SIDE, SYMBOLS, WIDTH = 6, 3, 4
 CELLS = SIDE * SIDE
@@ -26,6 +28,7 @@ def plain_symbols(h: torch.Tensor, pool: nn.Module) -> torch.Tensor:
     return pool.out(torch.cat((h.mean(2, keepdim=True), h.amax(2, keepdim=True)), -1))
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("name", BOXES + OTHERS)
 def test_a_pool_tells_each_cell_of_its_scope(name: str) -> None:
     torch.manual_seed(0)
@@ -40,6 +43,7 @@ def test_only_scopes_that_are_boxes_are_seen_as_axes(names: list[str], kind: typ
         assert isinstance(scope_pool(WIDTH, name, height=SIDE, width=SIDE), kind), name
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_grid_need_not_be_square() -> None:
     torch.manual_seed(0)
     h = torch.randn(2, 12, SYMBOLS, WIDTH)
@@ -49,6 +53,7 @@ def test_a_grid_need_not_be_square() -> None:
         torch.testing.assert_close(pool(h), plain(h, pool, scope_members(name, height=3, width=4)))
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_symbol_pool_tells_a_cell_of_all_its_symbols() -> None:
     torch.manual_seed(0)
     pool = symbol_pool(WIDTH, CELLS)
@@ -63,6 +68,7 @@ def state(*, ties: bool = False, symbols: int = SYMBOLS) -> torch.Tensor:
     return torch.randint(3, shape, generator=generator).float() if ties else torch.randn(shape, generator=generator)
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("ties", [False, True], ids=["distinct", "ties"])
 @pytest.mark.parametrize("symbols", [SYMBOLS, 1])
 @pytest.mark.parametrize("also", [False, True], ids=["pools", "others too"])
@@ -93,7 +99,7 @@ def test_results_and_gradients_of_the_quick_half_block_equal_the_plain_formula(
         return [result.detach(), *torch.autograd.grad((result * towards).sum(), [h, *weights])]
 
     for got, want in zip(run(True), run(False), strict=True):
-        torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -113,6 +119,7 @@ def test_the_quick_half_block_with_and_without_gradient_and_on_a_strided_state(d
     assert torch.equal(h, state().to(dtype)), "its input is not its own to change"
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_pool_whose_map_is_of_another_kind_goes_the_plain_way() -> None:
     """As in int8, where linear maps are replaced by such as keep no weight of floats."""
     torch.manual_seed(0)

@@ -6,6 +6,8 @@ import torch.nn.functional as F
 
 from redraft.core import products
 
+pytestmark = pytest.mark.arithmetic
+
 SHAPES = [(5, 7, 3), (3, 7, 5), (1, 1, 1), (64, 32, 128), (128, 32, 64), (2, 300, 2)]
 
 

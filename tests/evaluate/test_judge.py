@@ -11,6 +11,8 @@ from redraft.evaluate.judge import in_brief, judge, unseen
 from redraft.models import build_model
 from redraft.recipes import get_recipe
 from redraft.tasks import get_task
+from redraft.tasks.arc_make import make_tasks
+from redraft.tasks.views import Views
 
 RUN = get_recipe("sudoku-4x4", tiny=True)
 TASK = get_task(RUN.task)
@@ -41,3 +43,16 @@ def test_rows_without_answers_do_not_judge(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("redraft.evaluate.judge.open_source", lambda *arguments, **options: blind)
     with pytest.raises(ConfigError, match=r"no puzzle of x\.csv has an answer; name other test data"):
         unseen(TASK, "x.csv", trained_on=DATA)
+    with pytest.raises(ConfigError, match="name other test data"):
+        unseen(TASK, "x.csv", trained_on=DATA, needed=False)
+
+
+def test_arc_data_may_have_nothing_to_judge_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    views = Views.make(make_tasks(1, 0), count=1)
+    for known in (False, True):  # every row has an answer, and is trained on
+        labels = DATA.labels if known else np.full_like(DATA.labels, -100)
+        store = replace(DATA, labels=labels, views=views)
+        monkeypatch.setattr("redraft.evaluate.judge.open_source", lambda *_, store=store, **options: store)
+        assert len(unseen(TASK, "arc", trained_on=DATA, needed=False)) == 0
+        with pytest.raises(ConfigError, match="name other test data"):
+            unseen(TASK, "arc", trained_on=DATA)

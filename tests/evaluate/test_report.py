@@ -134,6 +134,16 @@ def test_json_and_tables(made: Records) -> None:
     assert f"on {len(made.exact)} puzzles" in text.getvalue() and "nan" not in text.getvalue()
 
 
+@pytest.mark.parametrize("width", [1000, 60, 40, 30, 20])
+def test_no_figure_is_cut_however_narrow_it_is(width: int) -> None:
+    made = records([[1] * 3] * 300, [[1.0] * 3] * 300, [float(i) for i in range(300)])
+    text = io.StringIO()
+    show(report(made), Console(file=text, width=width))
+    shown = text.getvalue()
+    assert "…" not in shown and shown.count("100.00%") >= 3 * 3 + 5
+    assert {"239", "299", "94.1%", "100.0%"} <= set(shown.split())
+
+
 def test_long_runs_show_powers_of_two() -> None:
     text = io.StringIO()
     show(report(records([[1] * 40], [[1.0] * 40])), Console(file=text, width=100))

@@ -45,6 +45,7 @@ def test_a_model_of_ones_own_trains_and_comes_back_from_its_folder(tmp_path: Pat
     assert load_weights(tmp_path / "run" / "last").model.config == run.model
 
 
+@pytest.mark.usefixtures("float64")
 def test_a_latent_that_keeps_nothing_is_the_plain_model() -> None:
     """The idea is the one line that the example says it is."""
     leaky = get_recipe("idea_model:recipe", tiny=True).model

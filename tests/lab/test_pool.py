@@ -8,7 +8,7 @@ import pytest
 
 from redraft.errors import ConfigError, RedraftError
 from redraft.lab.plan import Plan
-from redraft.lab.pool import MARK, Pool, locked, note_failure, write_result
+from redraft.lab.pool import MARK, Pool, note_failure, write_result
 from redraft.train.config import run_to_dict
 
 
@@ -67,10 +67,3 @@ def test_a_larger_puzzle_table_is_the_same_run(pool: Pool, plan: Plan) -> None:
     grown = replace(run.config, model=replace(model, num_puzzles=12))
     (pool.of(run) / "config.json").write_text(json.dumps(run_to_dict(grown)))
     pool.require_same(run)
-
-
-def test_one_lock_at_a_time(tmp_path: Path) -> None:
-    with locked(tmp_path / "run/lock") as first, locked(tmp_path / "run/lock") as second:
-        assert first and not second
-    with locked(tmp_path / "run/lock", wait=True) as third:
-        assert third

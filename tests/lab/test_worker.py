@@ -15,10 +15,14 @@ from safetensors.torch import load_file
 from redraft.errors import ConfigError
 from redraft.lab.jobs import Exam, Job
 from redraft.lab.plan import FOREVER
-from redraft.lab.pool import LOCK, locked, read_result
+from redraft.lab.pool import read_result
 from redraft.lab.worker import Meter, work
+from redraft.locks import locked
 from redraft.train import loop
+from redraft.train.folder import LOCK
 from redraft.train.loop import Trainer
+
+pytestmark = pytest.mark.arithmetic
 
 
 def test_a_job_travels_as_one_line(job: Job) -> None:
@@ -68,6 +72,9 @@ def test_stopped_and_gone_on_with(job: Job, monkeypatch: pytest.MonkeyPatch, tmp
     looks = count(1)  # one after every step, and one more when it stops
 
     class Stopping:
+        def __init__(self, at_once: object) -> None:
+            pass
+
         def __enter__(self) -> Any:
             return lambda: next(looks) >= 4
 
@@ -115,6 +122,7 @@ def test_a_test_that_is_all_trained_on(job: Job) -> None:
         work(replace(job, exams=(exam,)))
 
 
+@pytest.mark.slow
 def test_a_worker_stops_when_nobody_listens_any_more(job: Job) -> None:
     """As after kill -9 of the command: it must not train on beside the next one."""
     job = replace(job, config=replace(job.config, steps=100_000, eval_every=100_000, log_every=1))

@@ -48,7 +48,7 @@ def test_too_few_points_have_axes_of_no_variance() -> None:
 def test_ways_are_states_averaged_over_positions() -> None:
     model, told = build_model(TINY, seed=1), list[int]()
     found = ways(model, TOKENS, np.zeros(5, int), steps=3, progress=told.append)
-    assert found.y.shape == (5, 3, 16) and found.tokens.shape == (5, 16) and told == [5]
+    assert found.y.shape == (5, 3, 16) and found.tokens.shape == (5, 16) and told == [1, 3, 5]
     assert found.z is not None and found.z.shape == (5, 3, 16)
     alone = ways(model, TOKENS[2:3], np.zeros(1, int), steps=3)
     np.testing.assert_allclose(alone.y[0], found.y[2], atol=1e-4)

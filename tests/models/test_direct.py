@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from redraft.models import DirectConfig, build_model, model_kind
 from redraft.models.io import count_parameters, load_weights, save_weights
+
+pytestmark = pytest.mark.arithmetic
 
 TINY = DirectConfig(
     vocab_size=6, seq_len=9, hidden_size=32, num_heads=4, num_layers=3, width_multiple=16, puzzle_positions=2,

@@ -23,6 +23,8 @@ from redraft.train.config import RunConfig
 from redraft.train.learner import begin_from
 from redraft.train.loop import Trainer
 
+pytestmark = pytest.mark.arithmetic
+
 TINY = EquilibriumConfig(
     vocab_size=6, seq_len=9, hidden_size=32, num_heads=4, width_multiple=16, mixer="mlp", positions="none",
     puzzle_positions=2, num_puzzles=3, puzzle_dim=32, iterations=6,
@@ -190,7 +192,7 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("float64", "two_threads")
 def test_rows_shared_by_threads_learn_the_same(tiny_run: RunConfig, tmp_path: Path) -> None:
     run = replace(tiny_run, model=replace(tiny_run.model, gradient="implicit"), steps=1)
     two = trainer(run, tmp_path / "two")
@@ -200,4 +202,4 @@ def test_rows_shared_by_threads_learn_the_same(tiny_run: RunConfig, tmp_path: Pa
     assert len(one.learner.threads.slices(run.batch_size)) == 1
     for each in (one, two):
         each.train_step()
-    torch.testing.assert_close(two.learner.flat.gradients, one.learner.flat.gradients, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(two.learner.flat.gradients, one.learner.flat.gradients, rtol=1e-6, atol=1e-9)

@@ -15,6 +15,8 @@ from redraft.recipes.alike import equivariant
 from redraft.solve.load import open_weights
 from redraft.tasks import get_task
 
+pytestmark = pytest.mark.arithmetic
+
 SUDOKU = get_task("sudoku-6x6")
 TINY = equivariant(SUDOKU, hidden_size=16, num_heads=2, n=2, T=2, expansion=2.0)
 MIXERS = ("scopes", "mlp", "attention")
@@ -66,6 +68,7 @@ def test_the_answer_learns_nothing_from_what_the_head_makes_of_the_margin() -> N
     assert names == ["halt_head.weight", "halt_head.bias"]
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("halting", ["pooled", "margin"])
 @pytest.mark.parametrize("mixer", MIXERS)
 def test_renamed_digits_rename_the_answer(mixer: str, halting: str) -> None:
@@ -74,22 +77,24 @@ def test_renamed_digits_rename_the_answer(mixer: str, halting: str) -> None:
     names[2:] = torch.tensor([4, 2, 7, 3, 6, 5])
     plain, halt = logits(config, tokens)
     renamed, halt_renamed = logits(config, names[tokens])
-    torch.testing.assert_close(renamed[..., names], plain, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(halt_renamed, halt, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(renamed[..., names], plain, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(halt_renamed, halt, rtol=1e-9, atol=1e-9)
     assert not torch.allclose(renamed, plain, atol=1e-2), "the digits must make a difference for this to mean anything"
 
 
+@pytest.mark.usefixtures("float64")
 def test_pooling_over_scopes_keeps_every_symmetry_of_sudoku() -> None:
     """Rows of a band change places: so do those of the answer. No cell's place counts but by its scopes."""
     order = torch.from_numpy(np.arange(36).reshape(6, 6)[[1, 0, 2, 3, 5, 4]].ravel())
     tokens = puzzles()
     plain, _ = logits(TINY, tokens)
     moved, _ = logits(TINY, tokens[:, order])
-    torch.testing.assert_close(moved, plain[:, order], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(moved, plain[:, order], rtol=1e-9, atol=1e-9)
     mixed = replace(TINY, mixer="mlp")
     assert not torch.allclose(logits(mixed, tokens[:, order])[0], logits(mixed, tokens)[0][:, order], atol=1e-2)
 
 
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("mixer", MIXERS)
 def test_the_quick_way_on_a_cpu_changes_neither_results_nor_gradients(
     mixer: str, monkeypatch: pytest.MonkeyPatch
@@ -109,9 +114,10 @@ def test_the_quick_way_on_a_cpu_changes_neither_results_nor_gradients(
     quick = run()
     monkeypatch.setattr(fused, "applies", lambda h: False)
     for got, want in zip(quick, run(), strict=True):
-        assert (got - want).norm() <= 1e-4 * want.norm()
+        assert (got - want).norm() <= 1e-9 * want.norm()
 
 
+@pytest.mark.usefixtures("float64")
 def test_the_weights_that_ship_answer_alike_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     model = open_weights("sudoku-6x6-eq").model
     tokens = torch.from_numpy(SUDOKU.encode(SUDOKU.make(16, 5).questions)).long()
@@ -129,7 +135,7 @@ def test_the_weights_that_ship_answer_alike_both_ways(monkeypatch: pytest.Monkey
     monkeypatch.setattr(fused, "applies", lambda h: False)
     plain_answers, plain_halt = run()
     assert torch.equal(answers, plain_answers)
-    torch.testing.assert_close(halt, plain_halt, rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(halt, plain_halt, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(

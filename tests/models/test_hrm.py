@@ -1,4 +1,4 @@
-"""HRM's shape, and that it is the variant of a TRM it is said to be; its numbers are in test_golden_hrm.py."""
+"""HRM's shape, and that it is the variant of a TRM it is said to be; its numbers are in test_golden.py."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +9,8 @@ import torch
 from redraft.errors import ConfigError
 from redraft.models import HRMConfig, VariantConfig, build_model, model_kind
 from redraft.models.io import count_parameters, load_weights, save_weights
+
+pytestmark = pytest.mark.arithmetic
 
 TINY = HRMConfig(
     vocab_size=6, seq_len=9, hidden_size=32, num_heads=4, num_layers=2, width_multiple=16, num_puzzles=3, puzzle_dim=32

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from redraft.errors import ConfigError, RedraftError, WeightsError
-from redraft.models import Model, TRMConfig, build_model
+from redraft.models import Model, TRMConfig, build_model, io
 from redraft.models.io import count_parameters, load_weights, save_weights
 
 TINY = TRMConfig(
@@ -64,6 +65,18 @@ def test_saving_again_replaces(folder: Path) -> None:
     assert torch.equal(load_weights(folder).model.state_dict()["y_init"], other.state_dict()["y_init"])
 
 
+def test_a_full_disk_is_no_fault_of_ours(folder: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(io, "save_file", full)
+    before = (folder / "model.safetensors").read_bytes()
+    with pytest.raises(WeightsError, match=r"model\.safetensors: cannot be written: .* No space left on device"):
+        save_weights(folder, model, task="sudoku-4x4", card={})
+    assert (folder / "model.safetensors").read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+
+
 def test_others_may_read_the_files(folder: Path) -> None:
     modes = {os.stat(folder / name).st_mode & 0o777 for name in ("config.json", "model.safetensors")}
     assert len(modes) == 1, "both as the user's umask has it"
@@ -103,9 +116,28 @@ def _truncate(folder: Path) -> None:
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], type[RedraftError], str]] = {
-    "truncated weights": (_truncate, WeightsError, r"model\.safetensors: damaged or not a safetensors file"),
+    "truncated weights": (_truncate, WeightsError, r"model\.safetensors: is cut off$"),
     "empty weights": (
-        lambda f: (f / "model.safetensors").write_bytes(b""), WeightsError, r"model\.safetensors: damaged or not",
+        lambda f: (f / "model.safetensors").write_bytes(b""), WeightsError, r"model\.safetensors: is an empty file",
+    ),
+    "a pointer": (
+        lambda f: (f / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:01\n"),
+        WeightsError, r"model\.safetensors: is a pointer of Git LFS, not the file itself \(git lfs pull fetches it\)",
+    ),
+    "a page": (
+        lambda f: (f / "model.safetensors").write_text("<html>"), WeightsError, r"safetensors: is a web page \(HTML\)",
+    ),
+    "a PyTorch file": (
+        lambda f: torch.save({"a": torch.ones(2)}, f / "model.safetensors"), WeightsError,
+        r"model\.safetensors: is a PyTorch file \(torch\.save\); expected a safetensors file$",
+    ),
+    "not a number": (
+        _tensors(lambda t: t["embed.tokens"][1].fill_(float("nan"))), WeightsError,
+        r"model\.safetensors: NaN or infinite numbers in tensor embed\.tokens: the training diverged",
+    ),
+    "infinite in half the space": (
+        _tensors(lambda t: t.update({"y_init": t["y_init"].bfloat16().fill_(float("-inf"))})), WeightsError,
+        r"NaN or infinite numbers in tensor y_init",
     ),
     "no weights": (
         lambda f: (f / "model.safetensors").unlink(), WeightsError, r"model\.safetensors: no such file$",

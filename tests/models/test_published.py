@@ -1,7 +1,6 @@
 """Import of published checkpoints: the recorded models as files, and files that are something else."""
 
 import json
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from redraft.cli import main
 from redraft.errors import WeightsError
 from redraft.models import model_kind
 from redraft.models.io import load_weights
-from redraft.models.published import Shape, convert, published_name, read_checkpoint, rename
+from redraft.models.published import Shape, convert, published_name, rename
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 NAMES = ["trm_att", "trm_mlp", "trm_att_learned_pos", "hrm"]
@@ -117,57 +116,6 @@ def test_names_there_and_back() -> None:
     assert rename("H_level.layers.0.mlp.norm.weight") is None
 
 
-class Mischief:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (MARK,)
-
-
-MARK = Path("executed")
-
-
-def test_code_in_a_pickle_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    torch.save({"H_init": Mischief()}, tmp_path / "torch.pt")
-    (tmp_path / "plain.pkl").write_bytes(pickle.dumps({"H_init": Mischief()}))
-    for file in ("torch.pt", "plain.pkl"):
-        with pytest.raises(WeightsError, match="damaged, or holds more than tensors") as caught:
-            read_checkpoint(tmp_path / file)
-        assert "weights_only" not in str(caught.value), "must not advise to run it"
-    assert not (tmp_path / MARK).exists()
-
-
-def _truncated(file: Path) -> None:
-    data = file.read_bytes()
-    file.write_bytes(data[: len(data) // 2])
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda f: f.write_text("question,answer\n1,2\n"), "damaged, or holds more than tensors"),
-        (lambda f: f.write_bytes(b""), "damaged, or holds more than tensors"),
-        (lambda f: f.write_bytes(bytes(range(256)) * 9), "damaged, or holds more than tensors"),
-        (_truncated, "damaged, or holds more than tensors"),
-        (lambda f: f.unlink(), "No such file or directory"),
-        (lambda f: (f.unlink(), f.mkdir()), "Is a directory"),
-        (lambda f: torch.save(torch.ones(2), f), r"expected a state dict \(names to tensors\), got Tensor"),
-        (lambda f: torch.save({"model": {"a": torch.ones(2)}}, f), "got dict at 'model'"),
-        (lambda f: torch.save({3: torch.ones(2)}, f), "got Tensor at 3"),
-        (lambda f: torch.save({}, f), "missing tensors: L_level.layers.0.mlp.down_proj.weight"),
-    ],
-)
-def test_other_files(damage: Any, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = write(tmp_path / "run", "trm_att")
-    damage(file)
-    assert main(["import", str(file), "--task", "sudoku-4x4", "-o", str(tmp_path / "out")]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith(f"redraft import: {file}: ")
-    assert error.count("\n") == 1
-    with pytest.raises(WeightsError, match=message):
-        convert(read_checkpoint(file), vocab_size=6, seq_len=16)
-    assert not (tmp_path / "out").exists()
-
-
 def test_tensors_that_do_not_fit() -> None:
     def attempt(**changes: torch.Tensor | None) -> None:
         tensors = {key.removeprefix("model.inner."): value for key, value in state_dict("trm_att").items()}
@@ -188,6 +136,15 @@ def test_tensors_that_do_not_fit() -> None:
         attempt(lm_head__weight=torch.ones(6))
     with pytest.raises(WeightsError, match=r"tensor answer_head\.weight has shape \(7, 32\), expected \(6, 32\)"):
         attempt(lm_head__weight=torch.ones(7, 32))
+
+
+def test_weights_that_are_not_finite() -> None:
+    tensors = {key.removeprefix("model.inner."): value.clone() for key, value in state_dict("trm_mlp").items()}
+    tensors["L_level.layers.1.mlp.down_proj.weight"][0, 0] = float("inf")
+    tensors["lm_head.weight"][1] = float("nan")
+    with pytest.raises(WeightsError, match=r"file: NaN or infinite numbers in tensors .*lm_head\.weight") as caught:
+        convert(tensors, vocab_size=6, seq_len=16, source="file")
+    assert "L_level.layers.1.mlp.down_proj.weight" in str(caught.value)
 
 
 def test_an_hrm_that_does_not_fit() -> None:

@@ -14,6 +14,8 @@ from redraft.errors import ConfigError
 from redraft.models import Model, StepOutput, TRMConfig, Variant, VariantConfig, build_model, model_kind
 from redraft.models.io import load_weights, save_weights
 
+pytestmark = pytest.mark.arithmetic
+
 SHAPE: dict[str, Any] = {
     "vocab_size": 6, "seq_len": 9, "hidden_size": 32, "num_heads": 4, "width_multiple": 16, "n": 3, "T": 2,
     "mixer": "attention", "puzzle_positions": 2, "num_puzzles": 3, "puzzle_dim": 32,

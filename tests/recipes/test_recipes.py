@@ -8,8 +8,12 @@ from redraft.cli import main
 from redraft.errors import ConfigError
 from redraft.recipes import RECIPES, get_recipe
 
+SLOW = {"arc1", "arc2"}  # many views are made
 
-@pytest.mark.parametrize("name", RECIPES)
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in RECIPES]
+)
 def test_tiny_mode_trains_and_evaluates(name: str, tmp_path: Path) -> None:
     assert main(["train", name, "--tiny", "-o", str(tmp_path / "run"), "--threads", "1"]) == 0
     assert (tmp_path / "run/best/model.safetensors").exists()

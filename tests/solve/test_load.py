@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,9 @@ from redraft.core import block_amx, int8
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.models import DirectConfig, Model, TRMConfig, build_model
 from redraft.models.io import save_weights
-from redraft.solve.load import load, open_stepper, open_weights, task_of
+from redraft.solve.load import Habits, Opened, load, open_stepper, open_weights, task_of
 from redraft.solve.numpy_stepper import NumpyStepper
+from redraft.solve.supply import Ready
 from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
 
@@ -135,7 +138,7 @@ def test_backends(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="backend numpy runs models of kind trm and equivariant, not direct"):
         load(tmp_path / "mine", backend="numpy")
     (tmp_path / "mine" / "model.safetensors").write_bytes(b"")
-    with pytest.raises(WeightsError, match="damaged or not a safetensors file"):
+    with pytest.raises(WeightsError, match="is an empty file; expected a safetensors file"):
         load(tmp_path / "mine")
 
 
@@ -177,6 +180,27 @@ def test_a_solver_takes_the_backend_that_suits_how_many_it_is_given(
         assert abs(one.halt_probability - other.halt_probability) < 1e-5
 
 
+def test_a_supply_is_not_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steppers: list[str]) -> None:
+    """More of it may yet arrive, so it is worked on as it is taken, by the stepper at hand."""
+    write(tmp_path / "mine")
+    monkeypatch.setattr(redraft.solve.choose, "MOST_WORK", redraft.solve.choose.numpy_work(CONFIG))
+    solver = load(tmp_path / "mine", max_steps=1)
+    taken: list[int] = []
+
+    def arriving() -> Iterator[Any]:
+        for number, question in enumerate(solver.task.make(3, 0).questions):
+            taken.append(number)
+            yield question
+
+    class OneByOne(Ready[Any]):
+        def take(self, room: int, *, wait: bool) -> list[Any]:
+            return super().take(1 if wait else 0, wait=wait)
+
+    for number, _ in solver.stream(OneByOne(arriving())):
+        assert taken == list(range(number + 1))
+    assert len(taken) == 3 and steppers == ["NumpyStepper"]
+
+
 def test_a_backend_that_is_named_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steppers: list[str]) -> None:
     write(tmp_path / "mine")
     monkeypatch.setattr(redraft.solve.choose, "MOST_WORK", 0)
@@ -191,7 +215,7 @@ def test_a_backend_that_is_named_stays(tmp_path: Path, monkeypatch: pytest.Monke
     ("damage", "message"),
     [
         (lambda folder: (folder / "model.safetensors").unlink(), r"model\.safetensors: no such file"),
-        (lambda folder: (folder / "model.safetensors").write_bytes(b"?" * 99), r"model\.safetensors: cannot be read"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"?" * 99), r"model\.safetensors: is text that"),
         (
             lambda folder: (folder / "config.json").write_text(
                 (folder / "config.json").read_text().replace('"n": 1', '"n": 0')
@@ -332,3 +356,12 @@ def test_blocks_in_tiles_draft_as_layers_do(name: str, monkeypatch: pytest.Monke
         logits.append(torch.from_numpy(stepper.logits(state)))
     tiles, layers = (each.log_softmax(-1).exp() for each in logits)
     assert (tiles - layers).abs().mean() < 0.01
+
+
+def test_puzzles_of_ones_own_are_restarted_where_a_checker_judges_them() -> None:
+    for checker, habits in ((None, Habits()), ("rules:check", Habits(max_steps=64, restart=4))):
+        task = {"kind": "grids", "checker": checker}
+        opened = Opened(stepper=None, device="cpu", task=task, card={}, table=None)  # type: ignore[arg-type]
+        assert opened.habits("rules") == habits and opened.habits("head") == Habits()
+        told = replace(opened, card={"solve": {"restart": 2}})
+        assert told.habits("rules") == habits._replace(restart=2), "the card says more"

@@ -18,6 +18,8 @@ from redraft.solve.numpy_equivariant import EquivariantShape, NumpyEquivariant
 from redraft.solve.numpy_weights import describe, read_model
 from redraft.tasks import get_task
 
+pytestmark = pytest.mark.arithmetic
+
 TASKS = {"rows, columns, boxes": "sudoku-6x6", "square boxes": "sudoku-9x9"}
 
 

@@ -19,6 +19,8 @@ from redraft.solve.stepper import Stepper
 from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
 
+pytestmark = pytest.mark.arithmetic
+
 SMALL: dict[str, Any] = {
     "vocab_size": 7, "seq_len": 12, "hidden_size": 32, "num_heads": 4, "width_multiple": 16, "n": 2, "T": 2,
     "puzzle_positions": 0, "num_puzzles": 5, "puzzle_dim": 40,

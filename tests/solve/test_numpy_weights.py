@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from redraft.errors import WeightsError
 from redraft.models import DirectConfig, TRMConfig, build_model
@@ -57,6 +57,13 @@ def cut(folder: Path) -> None:
     file.write_bytes(file.read_bytes()[:-4])
 
 
+def fill(folder: Path, value: float) -> None:
+    """Sets a number of a tensor to another value, in bfloat16."""
+    tensors = {name: tensor.bfloat16() for name, tensor in load_file(folder / "model.safetensors").items()}
+    tensors["net.blocks.0.mlp.down.weight"][1, 1] = value
+    save_file(tensors, folder / "model.safetensors")
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no configuration": (lambda f: (f / "config.json").unlink(), r"config\.json: cannot be read"),
     "not JSON": (lambda f: (f / "config.json").write_text("{"), r"config\.json: cannot be read"),
@@ -74,12 +81,24 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "odd heads": (lambda f: configure(f, mixer="attention", num_heads=3), "multiple of 2 x num_heads"),
     "no grid": (lambda f: configure(f, mixer="conv", grid_width=5), "5 columns do not make a grid of 16 cells"),
     "no tensors": (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors: cannot be read"),
-    "cut off": (cut, r"model\.safetensors: cannot be read \(tensor \S+ is cut off\)"),
-    "empty": (lambda f: (f / "model.safetensors").write_bytes(b""), "the header is cut off"),
-    "another file": (lambda f: (f / "model.safetensors").write_bytes(b"PK" * 99), "the header is cut off"),
+    "cut off": (cut, r"model\.safetensors: is cut off$"),
+    "empty": (lambda f: (f / "model.safetensors").write_bytes(b""), "is an empty file; expected a safetensors file"),
+    "another file": (
+        lambda f: (f / "model.safetensors").write_bytes(b"PK\3\4" * 99),
+        "is a zip archive; expected a safetensors file; unpack it first",
+    ),
+    "not a number": (
+        lambda f: fill(f, float("nan")),
+        r"model\.safetensors: NaN or infinite numbers in tensor net\.blocks\.0",
+    ),
+    "infinite": (lambda f: fill(f, float("inf")), "NaN or infinite numbers"),
+    "a pointer": (
+        lambda f: (f / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:01\n"),
+        r"model\.safetensors: is a pointer of Git LFS, not the file itself",
+    ),
     "no header": (
         lambda f: (f / "model.safetensors").write_bytes(b"\2" + bytes(7) + b"[]"),
-        r"model\.safetensors: cannot be read \(the header is no object\)",
+        r"model\.safetensors: is damaged, or of an unknown kind; expected a safetensors file",
     ),
     "odd entries": (
         lambda f: (f / "model.safetensors").write_bytes(b"\7" + bytes(7) + b'{"a":1}'),

@@ -204,10 +204,10 @@ def test_solve_one_written_out_or_as_a_grid() -> None:
         ("1" * 16, "1s in row 1"),
         ("." * 16, "more than one solution"),
         (np.zeros((6, 6)), r"shape \(6, 6\)"),
-        ([[0, 1], [2]], "expected a grid of small whole numbers"),
+        ([[0, 1], [2]], "expected 16 characters, got 3"),
         (np.full((4, 4), 256), "expected a grid of small whole numbers"),  # would be 0 in int8
-        (np.full((4, 4), np.nan), "expected a grid of small whole numbers"),
-        (None, "expected a grid of small whole numbers"),
+        (np.full((4, 4), np.nan), "more than one solution"),  # blanks, as tables have them
+        (None, "expected a board as text or as lists of cells, got None"),
     ],
 )
 def test_unsound_puzzles(puzzle: object, message: str) -> None:
@@ -219,3 +219,27 @@ def test_unsound_puzzles(puzzle: object, message: str) -> None:
 def test_options_out_of_range(options: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         Solver(Scripted(NEEDED), TASK, **options)  # type: ignore[arg-type]
+
+
+def test_a_given_that_the_model_changed_is_put_right_before_the_rules_judge() -> None:
+    """The model's draft is right but for a given, which is known: that makes an answer, and no draft before it."""
+
+    class Forgetful(Scripted):
+        def step(self, state: Any) -> tuple[Any, Draft]:
+            state, draft = super().step(state)
+            tokens = draft.tokens.copy()
+            given = TASK.encode(MADE.questions[0]) != 1
+            tokens[:, np.flatnonzero(given)[0]] = 1 + (tokens[:, np.flatnonzero(given)[0]] % 4) + 1
+            return state, draft._replace(tokens=tokens)
+
+    (answer,) = Solver(Forgetful([1]), TASK).solve_many([MADE.questions[0]])
+    assert answer.solved and np.array_equal(answer.grid, MADE.answers[0])
+    assert np.array_equal(answer.trace[-1].grid, answer.grid)
+
+
+def test_boards_and_texts_may_be_mixed_and_a_bad_one_is_named() -> None:
+    question = MADE.questions[2]
+    found = Solver(Scripted(NEEDED), TASK).solve_many([TASK.format(question), question.tolist(), question])
+    assert all(np.array_equal(answer.grid, MADE.answers[2]) for answer in found)
+    with pytest.raises(PuzzleError, match="puzzle 2: expected 16 characters, got 3"):
+        Solver(Scripted(NEEDED), TASK).solve_many([TASK.format(question), "123"])

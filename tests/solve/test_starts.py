@@ -15,6 +15,8 @@ from redraft.solve.stepper import Stepper
 from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
 
+pytestmark = pytest.mark.arithmetic
+
 TASK = get_task("sudoku-6x6")
 INPUTS = TASK.encode(TASK.make(3, 0).questions)
 IDS = np.zeros(3, np.int32)

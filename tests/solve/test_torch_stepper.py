@@ -10,23 +10,30 @@ from redraft.solve.stepper import Draft
 from redraft.solve.torch_stepper import TorchState, TorchStepper
 from redraft.tasks import get_task
 
+pytestmark = pytest.mark.arithmetic
+
 TASK = get_task("sudoku-4x4")
 MADE = TASK.make(7, 0)
 INPUTS, IDS = TASK.encode(MADE.questions), np.zeros(7, np.int32)
 
 
-@pytest.fixture(scope="module", params=["mlp", "attention"])
-def stepper(request: pytest.FixtureRequest) -> TorchStepper:
-    mixer = request.param
+def stepper_of(mixer: str) -> TorchStepper:
+    """One of random weights, which amplify what rounding leaves."""
     config = TRMConfig(
         vocab_size=6, seq_len=16, hidden_size=32, num_heads=4, width_multiple=16, n=2, T=2, mixer=mixer,
         positions="none" if mixer == "mlp" else "rope", puzzle_positions=2, puzzle_dim=32,
     )  # fmt: skip
-    model = build_model(config, seed=1)
+    model = build_model(config, seed=5)
     with torch.no_grad():  # a head that halts some puzzles and not others
         model.get_parameter("halt_head.bias").zero_()
         model.get_parameter("halt_head.weight").normal_(generator=torch.Generator().manual_seed(0))
     return TorchStepper(model)
+
+
+@pytest.fixture(params=["mlp", "attention"])
+def stepper(request: pytest.FixtureRequest, float64: None) -> TorchStepper:
+    """One that rounding does not keep from giving a puzzle the same drafts in batches of any size."""
+    return stepper_of(request.param)
 
 
 def run(stepper: TorchStepper, state: TorchState, steps: int) -> list[Draft]:
@@ -40,10 +47,12 @@ def run(stepper: TorchStepper, state: TorchState, steps: int) -> list[Draft]:
 def assert_same(got: list[Draft], want: list[Draft], rows: list[int]) -> None:
     for one, other in zip(got, want, strict=True):
         np.testing.assert_array_equal(one.tokens, other.tokens[rows])
-        np.testing.assert_allclose(one.halt_logit, other.halt_logit[rows], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(one.halt_logit, other.halt_logit[rows], rtol=1e-9, atol=1e-9)
 
 
-def test_a_draft(stepper: TorchStepper) -> None:
+@pytest.mark.parametrize("mixer", ["mlp", "attention"])
+def test_a_draft(mixer: str) -> None:
+    stepper = stepper_of(mixer)
     (draft,) = run(stepper, stepper.start(INPUTS, IDS), 1)
     assert draft.tokens.shape == (7, 16) and draft.tokens.dtype == np.int16
     assert draft.halt_logit.shape == (7,) and draft.halt_logit.dtype == np.float32
@@ -72,7 +81,7 @@ def test_select_and_join(stepper: TorchStepper) -> None:
     for draft, first, second in zip(got, ahead, fresh, strict=True):
         np.testing.assert_array_equal(draft.tokens, np.concatenate([first.tokens[[3, 1]], second.tokens]))
         want = np.concatenate([first.halt_logit[[3, 1]], second.halt_logit])
-        np.testing.assert_allclose(draft.halt_logit, want, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(draft.halt_logit, want, rtol=1e-9, atol=1e-9)
 
 
 def test_answers_do_not_depend_on_the_batch(stepper: TorchStepper) -> None:

@@ -184,6 +184,14 @@ def test_reads_grids_and_tasks() -> None:
     assert read(json.dumps(TASK)) == read(json.dumps(TASK, indent=1)) == expected
     assert read(json.dumps({"a": TASK}))[1] == ("file, task a, test pair 1", "[[3]]", None)
     assert read(json.dumps(TASK["train"])) == [("file, pair 1", "[[1,2]]", "[[2,1]]")]
+    assert read(json.dumps([TASK, {"id": "b", **TASK}]))[1::2] == [
+        ("file, entry 1, test pair 1", "[[3]]", None),
+        ("file, entry 2, task b, test pair 1", "[[3]]", None),
+    ]
+    assert [place for place, _, _ in read(f"{json.dumps(TASK)}\n{json.dumps({'a': TASK})}")] == [
+        *("file, line 1, train pair 1", "file, line 1, test pair 1"),
+        *("file, line 2, task a, train pair 1", "file, line 2, task a, test pair 1"),
+    ]
     lines = [json.dumps(pair([[1]], [[0]])), json.dumps(pair([[5]]))]
     assert read(lines[0]) == [("file", "[[1]]", "[[0]]")]
     assert read("\n".join(lines)) == [("file, line 1", "[[1]]", "[[0]]"), ("file, line 2", "[[5]]", None)]

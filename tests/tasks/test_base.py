@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from redraft.tasks import get_task
 from redraft.tasks.base import Examples, Grid, Task, check_task
 from redraft.tasks.render import svg_strip
 from redraft.tasks.sudoku import Sudoku
@@ -63,3 +64,29 @@ def test_examples_must_match() -> None:
         Examples(questions=grids, answers=grids, ratings=np.zeros(3, np.float32))
     made = Examples(questions=grids, answers=grids, ratings=np.zeros(2, np.float32))
     assert len(made) == 2 and len(made[:1]) == 1
+
+
+@pytest.mark.parametrize("name", ["sudoku-4x4", "sudoku-9x9", "maze-8x8"])
+def test_token_names_spell_a_puzzle(name: str) -> None:
+    task = get_task(name)
+    names, made = task.token_names, task.make(2, 0)
+    assert len(names) == len(set(names)) == task.vocab_size and names[0] == "<pad>"
+    for grid in (*made.questions, *made.answers):
+        assert "".join(names[token] for token in task.encode(grid)) == task.format(grid)
+
+
+def test_names_of_tokens_that_are_no_symbols() -> None:
+    assert get_task("arc").token_names == ("<pad>", "<end>", *"0123456789")
+    spec = {"kind": "grids", "name": "mine", "alphabet": [".", "10", "x"], "height": 2, "width": 3}
+    assert get_task({**spec, "varies": False}).token_names == ("<pad>", ".", "10", "x")
+    assert get_task({**spec, "varies": True}).token_names == ("<pad>", "<end>", ".", "10", "x")
+
+    class Marked(Sudoku):
+        """With a token more, which stands for no symbol."""
+
+        def decode(self, tokens: NDArray[np.integer]) -> NDArray[np.int8]:
+            return super().decode(np.where(np.asarray(tokens) == 6, 1, tokens))
+
+    marked = Marked(4)
+    marked.vocab_size = 7
+    assert marked.token_names == ("<pad>", ".", "1", "2", "3", "4", "<6>")

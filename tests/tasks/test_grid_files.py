@@ -11,7 +11,7 @@ import pytest
 from redraft.errors import DataError, PuzzleError
 from redraft.tasks import Puzzle
 from redraft.tasks.base import OUTSIDE
-from redraft.tasks.grid_files import Pair, pairs
+from redraft.tasks.grid_files import Pair, files_of, pairs
 from redraft.tasks.grid_survey import Survey, encode, place_of, sorted_symbols
 from redraft.tasks.grids import Grids, GridSpec
 
@@ -87,9 +87,9 @@ def test_folder_of_tasks_as_arc_has_them(tmp_path: Path) -> None:
         ("", ": the file is empty; expected pairs of grids in a CSV, JSONL or JSON file"),
         (" \n\n", ": the file is empty"),
         ("input,output\n", ": no pairs in it"),
-        ("puzzle,solution\nab,ba\n", ", line 1: no column named input or question; got 'puzzle,solution'"),
-        ("ab,ba\n", ", line 1: no column named input or question; got 'ab,ba'"),
-        ("input,question,output\na,b,c\n", ", line 1: the columns input and question both stand for the input"),
+        ("left,right\nab,ba\n", ", line 1: no column named question, puzzle or input; got left, right"),
+        ("ab,ba\n", ", line 1: no column named question, puzzle or input; got ab, ba"),
+        ("input,question,output\na,b,c\n", ", line 1: the columns input and question both stand for the question"),
         ("input\nab\n", ", line 2: the output is missing; expected a pair of grids"),
         ("input,output\nab,\n", ", line 2: the output is missing"),
         ("input,output\n,ab\n", ", line 2: the input is missing"),
@@ -103,15 +103,16 @@ def test_folder_of_tasks_as_arc_has_them(tmp_path: Path) -> None:
         ('{"input": "a", "output": "b"}\n{"input": "a"\n', ", line 2: not JSON"),
         ('{"input": "a", "output": "b"}\n[1]\n', ", line 2: expected an object with input and output, got [1]"),
         ('{"input": "a"}\n', ", line 1: the output is missing"),
-        ('{"input": "a", "question": "a", "output": "b"}\n', ", line 1: input and question both stand for the input"),
+        ('{"input": "a", "question": "a", "output": "b"}\n', ", line 1: question and input both stand for the"),
         ('[{"input": [[1, 2], [3]], "output": [[1]]}]', ", pair 1: input: row 2: expected 2 cells as in row 1, got 1"),
         ('[{"input": [[1]], "output": 7}]', ", pair 1: output: expected a grid as text"),
         ('[{"input": [[1]],\n"output": [[1]]\n', ", line 3: not JSON"),
         ("[]", ": no pairs in it"),
         ("input,output\n" + "/".join(["a" * 31] * 31) + ",a\n", ", line 2: input: 31 x 31 cells; at most 30 x 30"),
         ("input,output\na,b\n" + "a" * 31 + "," + "/".join("a" * 31) + "\n", ", line 3: output: 31 x 1 cells would"),
-        (b"input,output\na,b\n\xe9,b\n", ", line 3: not text in UTF-8; save the file as UTF-8"),
-        ("input,output\na,b\n".encode("utf-16"), ", line 1: not text in UTF-8"),
+        (b"PAR1" + bytes(20), ": a Parquet table that cannot be read"),
+        (b"\x93NUMPY\x01\x00", ": a NumPy array (.npy), not text"),
+        (b"input,output\n\0\0\1,b\n", ": binary data, not text"),
     ],
 )  # fmt: skip
 def test_files_that_are_wrong(write: Write, content: str | bytes, message: str) -> None:
@@ -134,6 +135,16 @@ def test_symbols_outside_a_stated_alphabet(write: Write) -> None:
     with pytest.raises(DataError) as error:
         Survey(alphabet=("a", "b")).add(file)
     assert str(error.value) == f"{file}, line 3: input: row 2, column 2: 'x' is not in the alphabet a b"
+
+
+def test_hidden_files_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("input,output\nab,ba\n")
+    for name in ("._a.csv", ".DS_Store", ".hidden.json"):
+        (tmp_path / name).write_bytes(b"\0\5\x16\7")
+    assert files_of(tmp_path) == [tmp_path / "a.csv"]
+    (tmp_path / "a.csv").unlink()
+    with pytest.raises(DataError, match="no file in this folder ends in"):
+        files_of(tmp_path)
 
 
 def test_places_without_pairs(tmp_path: Path) -> None:
@@ -212,8 +223,8 @@ def test_questions(task: Grids, text: str, wanted: list[tuple[str, str]]) -> Non
         ("#.1/..x", "line 1", "row 2, column 3: 'x' is not in the alphabet . # 1"),
         ("#.1\n..", "line 1", "row 2: expected 3 cells as in row 1, got 2"),
         ("#.1/...\na,,b", "line 2", "row 1, column 2: the cell is empty"),
-        ("input,output\n#.1/...,1.\n", "line 2", "output: expected 2 x 3 cells, got 1 x 2"),
-        ("input,output\n,1..\n", "line 2", "the input is missing"),
+        ("input,output\n#.1/...,1.\n", "line 2", "answer: expected 2 x 3 cells, got 1 x 2"),
+        ("input,output\n,1..\n", "line 2", "the question is missing"),
         ("input,rating\n#.1/...,x\n", "line 2", "rating 'x' is not a number; expected one such as 2.5, or nothing"),
         ('{"input": [["#"]]}', "line 1", "expected 2 x 3 cells, got 1 x 1"),
     ],

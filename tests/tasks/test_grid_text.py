@@ -50,7 +50,7 @@ def test_forms(written: object, cells: list[str] | list[list[str]]) -> None:
         ([[True]], "row 1, column 1: expected a symbol or a whole number, got True"),
         ([["#", " "]], "row 1, column 2: ' ' cannot be a symbol, which has no space, comma or slash"),
         ([["", "#"]], "row 1, column 1: '' cannot be a symbol"),
-        ("[[1, 2], [3, 4}]", "a list that is not JSON"),
+        ("[[1, 2], [3, 4}]", "a list that cannot be read: unexpected '}]'"),
         (7, "expected a grid as text, rows divided by / or new lines, or as a list of lists, got 7"),
         (None, "got None"),
     ],

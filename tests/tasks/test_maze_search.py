@@ -57,6 +57,7 @@ def test_every_published_answer_is_reproduced(split: str) -> None:
 
 
 @needs_shared
+@pytest.mark.slow
 def test_made_mazes_are_distributed_as_the_published_ones() -> None:
     questions, _, ratings = published("train")
     searcher = Searcher(30, 30, compiled=True)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from redraft.errors import ConfigError, PuzzleError, RedraftError
 from redraft.tasks import TASKS, check_task, get_task
 from redraft.tasks.base import IGNORE
-from redraft.tasks.sudoku import Sudoku, sudoku_for
+from redraft.tasks.families import of_texts
+from redraft.tasks.sudoku import Sudoku
 
 EASY = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
 DONE = "534678912672195348198342567859761423426853791713924856961537284287419635345286179"
@@ -109,17 +110,17 @@ def test_parse_knows_its_digits(six: Sudoku) -> None:
 
 
 def test_sudoku_for() -> None:
-    assert sudoku_for([EASY]).size == 9
-    assert sudoku_for([DRAWN, EASY]).size == 9
-    assert sudoku_for(["1.3..4.1.....3.."]).size == 4
-    assert sudoku_for([f"question,answer\n{EASY},{DONE}\n"]).size == 9
-    assert sudoku_for(["# mine\n" + "123456\n" * 6 + "\n" + "......\n" * 6]).size == 6
-    assert sudoku_for([EASY[:-1] + "x"]).size == 9  # parse will say which character
+    assert of_texts([EASY], "sudoku").height == 9
+    assert of_texts([DRAWN, EASY], "sudoku").height == 9
+    assert of_texts(["1.3..4.1.....3.."], "sudoku").height == 4
+    assert of_texts([f"question,answer\n{EASY},{DONE}\n"], "sudoku").height == 9
+    assert of_texts(["# mine\n" + "123456\n" * 6 + "\n" + "......\n" * 6], "sudoku").height == 6
+    assert of_texts([EASY[:-1] + "x"], "sudoku").height == 9  # parse will say which character
     with pytest.raises(PuzzleError, match=r"expected 16, 36 or 81 characters \(4x4, 6x6 or 9x9 Sudoku\), got 80"):
-        sudoku_for([EASY[:-1]])
-    assert sudoku_for(["12345", EASY, "." * 16]).size == 9  # reading will say what is wrong with the others
+        of_texts([EASY[:-1]], "sudoku")
+    assert of_texts(["12345", EASY, "." * 16], "sudoku").height == 9  # reading will say what is wrong with the others
     with pytest.raises(PuzzleError, match="no puzzle given"):
-        sudoku_for([])
+        of_texts([], "sudoku")
 
 
 # rules

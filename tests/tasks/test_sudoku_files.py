@@ -1,7 +1,7 @@
 """Sudoku in files: texts of several puzzles, CSV, folders, the Hugging Face Hub, and what is said of bad ones."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -39,7 +39,8 @@ def nine() -> Sudoku:
     return Sudoku(9)
 
 
-def only_error(found: list[Puzzle | PuzzleError]) -> str:
+def only_error(entries: Iterable[Puzzle | PuzzleError]) -> str:
+    found = list(entries)
     assert len(found) == 1 and isinstance(found[0], PuzzleError)
     return str(found[0])
 
@@ -48,7 +49,7 @@ def only_error(found: list[Puzzle | PuzzleError]) -> str:
 
 
 def test_read_lines_with_comments_and_errors(nine: Sudoku) -> None:
-    found = nine.read(["# two good, one bad", "", EASY, EASY[:-1], DONE], "puzzles.txt")
+    found = list(nine.read(["# two good, one bad", "", EASY, EASY[:-1], DONE], "puzzles.txt"))
     assert [getattr(each, "place", "") for each in found] == [f"puzzles.txt, line {n}" for n in (3, 4, 5)]
     assert isinstance(found[0], Puzzle) and isinstance(found[2], Puzzle)
     assert str(found[1]) == "puzzles.txt, line 4: expected 81 characters, got 80"
@@ -57,7 +58,7 @@ def test_read_lines_with_comments_and_errors(nine: Sudoku) -> None:
 def test_read_drawings(nine: Sudoku) -> None:
     rows = "\n".join(DONE[i : i + 9] for i in range(0, 81, 9))
     text = f"{DRAWN}\n# next, without a blank line between\n{rows}\n{rows}\n{EASY}\n53..7....\n\n{EASY}"
-    found = nine.read(text.splitlines(), "x")
+    found = list(nine.read(text.splitlines(), "x"))
     assert [nine.format(each.question) if isinstance(each, Puzzle) else str(each) for each in found] == [
         EASY,
         DONE,
@@ -76,7 +77,7 @@ def test_read_csv(nine: Sudoku) -> None:
     assert nine.format(first.answer) == DONE
     assert isinstance(second, Puzzle) and second.answer is None and second.rating is None
     assert str(third) == "f.csv, line 4: answer: 51 cells are blank"
-    assert str(fourth) == "f.csv, line 5: expected 81 characters, got 2"
+    assert str(fourth) == "f.csv, line 5: expected 4 columns (source, Puzzle, solution, rating), got 2"
 
 
 def test_read_csv_without_header(nine: Sudoku) -> None:
@@ -118,7 +119,7 @@ def test_load_csv(nine: Sudoku, tmp_path: Path) -> None:
 
 def test_load_in_small_blocks(nine: Sudoku, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write(tmp_path / "a.csv", "question,answer\n" + f"{EASY},{DONE}\n" * 20 + f"{EASY},{DONE[1:]}5\n")
-    monkeypatch.setattr("redraft.tasks.puzzle_files.BLOCK_BYTES", 100)
+    monkeypatch.setattr("redraft.tasks.reading.puzzles.BATCH", 7)
     assert len(nine.load(file, limit=20)) == 20
     with pytest.raises(DataError, match=r"a\.csv, line 22: answer: changes the given at row 1, column 1"):
         nine.load(file)
@@ -137,11 +138,11 @@ def test_load_text_is_answered_by_search(nine: Sudoku, tmp_path: Path) -> None:
     [
         ("", "the file is empty"),
         ("question,answer\n", "no puzzles in this file"),
-        (f"source,grid,answer\na,{EASY},{DONE}\n", "line 1: no column named question or puzzle or quizzes; got source"),
-        (f"question,answer\n{EASY}\n", "line 2: expected 2 columns, got 1"),
-        (f"question,answer\n{EASY},{DONE}\n{EASY[1:]},{DONE}\n", "line 3: question: expected 81 characters, got 80"),
+        (f"source,grid,answer\na,{EASY},{DONE}\n", "line 1: no column named question, puzzle or input; got source"),
+        (f"question,answer\n{EASY}\n", "line 2: expected 2 columns (question, answer), got 1"),
+        (f"question,answer\n{EASY},{DONE}\n{EASY[1:]},{DONE}\n", "line 3: expected 81 characters, got 80"),
         (f"question,answer\n{EASY},{DONE[:-1]}\n", "line 2: answer: expected 81 characters, got 80"),
-        (f"question,answer\n{EASY[:-1]}?,{DONE}\n", r"line 2: question: character '?' at cell 81 (row 9, column 9) is"),
+        (f"question,answer\n{EASY[:-1]}?,{DONE}\n", r"line 2: character '?' at cell 81 (row 9, column 9) is"),
         (f"question,answer\n{EASY},{EASY}\n", "line 2: answer: 51 cells are blank"),
         (f"question,answer\n{EASY},{DONE[:-2]}99\n", "line 2: answer: changes the given at row 9, column 8"),
         (f"question,answer,rating\n{EASY},{DONE},1\n{EASY},{DONE},high\n", "line 3: rating 'high' is not a number"),

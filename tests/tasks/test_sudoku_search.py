@@ -134,3 +134,13 @@ def test_import_loads_neither_numba_nor_torch() -> None:
 def test_clues_keep_the_sparsest_when_out_of_reach() -> None:
     made = search.make(4, 5, 0, 2, tries=3)
     assert (np.count_nonzero(made.questions, axis=(1, 2)) >= 4).all()
+
+
+def test_solutions_of_many_grids_are_counted_as_those_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = search.make(4, 30, 0).questions
+    grids = [*made, *np.where(np.arange(16).reshape(4, 4) == 3, 0, made), np.zeros((4, 4), np.int8)]
+    expected = [search.solve(grid)[0] for grid in grids]
+    counter = search.Counter(4)
+    monkeypatch.setattr(search.Counter, "MANY", 3)
+    assert [counter.count(grid) for grid in grids] == expected
+    assert set(expected) <= {1, 2} and expected[-1] == 2

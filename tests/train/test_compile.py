@@ -22,7 +22,7 @@ from redraft.train.loop import Trainer
 
 CPU = torch.device("cpu")
 # what a compiler of another project warns about is not ours to mend
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.arithmetic, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ def as_traced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def assert_same_weights(run: Trainer, plain: Trainer) -> None:
+    """Up to rounding, which moves weights by some 4e-7 in 50 steps (measured with all but the norms in float64)."""
     torch.testing.assert_close(run.learner.flat.values, plain.learner.flat.values, rtol=0, atol=1e-5)
     torch.testing.assert_close(run.learner.tables[0], plain.learner.tables[0], rtol=0, atol=1e-5)
     assert torch.equal(run.slots.halted, plain.slots.halted)
@@ -42,11 +43,12 @@ def assert_same_weights(run: Trainer, plain: Trainer) -> None:
 
 
 @pytest.mark.usefixtures("as_traced")
-@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("recompute", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_step_is_one_graph_traced_once(trainer: Callable[..., Trainer], tiny: RunConfig, recompute: bool) -> None:
     config = replace(tiny, model=replace(tiny.model, num_layers=1), steps=50, recompute=recompute)
     plain, run = trainer("plain", config=config), trainer("compiled", config=replace(config, compile=True))
-    assert len(run.learner.threads.slices(100)) == 1, "a compiler is not to be called by several threads"
+    run.learner.threads.threads = 2
+    assert len(run.learner.threads.slices(tiny.batch_size)) == 1, "a compiler is not to be called by several threads"
     plain.train_step()
     run.train_step()
     with torch.compiler.set_stance("fail_on_recompile"):
@@ -57,6 +59,7 @@ def test_a_step_is_one_graph_traced_once(trainer: Callable[..., Trainer], tiny: 
     assert_same_weights(run, plain)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_generated_code_trains_the_same_weights(trainer: Callable[..., Trainer], tiny: RunConfig) -> None:
     config = replace(tiny, model=replace(tiny.model, num_layers=1, T=1, n=1))
@@ -71,7 +74,8 @@ def test_generated_code_trains_the_same_weights(trainer: Callable[..., Trainer],
 def test_networks_alone_are_compiled_where_that_is_asked_for(trainer: Callable[..., Trainer], tiny: RunConfig) -> None:
     plain, run = trainer("plain"), trainer("compiled", config=replace(tiny, compile=True, graph="network"))
     assert type(run.learner.forward) is Forward
-    assert len(run.learner.threads.slices(100)) == 1, "a compiler is not to be called by several threads"
+    run.learner.threads.threads = 2
+    assert len(run.learner.threads.slices(tiny.batch_size)) == 1, "a compiler is not to be called by several threads"
     for _ in range(4):
         plain.train_step()
         run.train_step()
@@ -90,6 +94,7 @@ class Peaks(torch.nn.Module):
         return self.pool(rms_norm(h, eps=1e-5))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_generated_code_finds_maxima_again_in_half_precision() -> None:
     torch.compiler.reset()

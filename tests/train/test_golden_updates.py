@@ -9,6 +9,8 @@ import torch
 from redraft.train.losses import LOSSES
 from redraft.train.optim import AdamAtan2
 
+pytestmark = pytest.mark.arithmetic
+
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 

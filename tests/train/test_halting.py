@@ -22,6 +22,8 @@ from redraft.train.config import RunConfig
 from redraft.train.halting import HALTING, HaltingRule, get_halting
 from redraft.train.loop import Trainer
 
+pytestmark = pytest.mark.arithmetic
+
 MakeTrainer = Callable[..., Trainer]
 RIGHT = torch.tensor([True, False, False])
 LAST = torch.tensor([False, False, True])
@@ -186,3 +188,10 @@ class HalfAsked:
         batch = self.sampler.batch(step)
         batch.labels[::2] = IGNORE
         return batch
+
+
+def test_a_rule_is_a_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_makers.py").write_text("def rule(): raise AssertionError('was called')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=r"own_makers:rule: expected a subclass of .*HaltingRule, got function"):
+        get_halting("own_makers:rule")

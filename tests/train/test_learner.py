@@ -16,6 +16,8 @@ from redraft.train.config import RunConfig
 from redraft.train.learner import begin_from
 from redraft.train.loop import Trainer
 
+pytestmark = pytest.mark.arithmetic
+
 TABLE = "embed.puzzle.table"
 
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from redraft.cli import main
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError, WeightsError
@@ -24,6 +24,8 @@ from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
 from redraft.train.log import METRICS, MetricsFile
 from redraft.train.loop import Trainer, TrainingError, open_run
+
+pytestmark = pytest.mark.arithmetic
 
 MakeTrainer = Callable[..., Trainer]
 
@@ -82,29 +84,31 @@ def test_evaluation_and_reporting_leave_the_weights_alone(
     assert_same_state(tmp_path / "quiet", tmp_path / "noisy")
 
 
+# The program, and a thread that kills it at once when there is a checkpoint: no other process has to be quick enough.
+KILLED = """
+import os, pathlib, signal, sys, threading, time
+from redraft.cli import main
+
+def watch(file):
+    while not file.exists():
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=watch, args=(pathlib.Path(sys.argv[1]),), daemon=True).start()
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
 def test_kill_minus_nine_and_resume(tmp_path: Path) -> None:
     """The whole program, killed at a moment nobody chose, ends with the weights of the uninterrupted one."""
     options = ["--tiny", "--steps", "60", "--checkpoint-every", "7", "--eval-every", "1000", "--threads", "1"]
-    command = [sys.executable, "-m", "redraft", "train"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-    def run(*arguments: str) -> None:
-        subprocess.run([*command, *arguments], check=True, capture_output=True, env=environment)
-
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    run("sudoku-4x4", *options, "-o", str(whole))
-    process = subprocess.Popen(
-        [*command, "sudoku-4x4", *options, "-o", str(killed)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-    )
-    deadline = time.monotonic() + 60
-    while not (killed / STATE).exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.kill()
-    assert process.wait() != 0, "the run ended before it could be killed"
-    run("--resume", str(killed), "--threads", "1")
+    assert main(["train", "sudoku-4x4", *options, "-o", str(whole)]) == 0
+    command = [sys.executable, "-c", KILLED, str(killed / STATE), "train", "sudoku-4x4", *options, "-o", str(killed)]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=120)
+    assert done.returncode == -signal.SIGKILL, "the run ended before it could be killed"
+    assert main(["train", "--resume", str(killed), "--threads", "1"]) == 0
     assert_same_state(whole, killed)
     steps = [json.loads(line)["step"] for line in (killed / METRICS).read_text().splitlines()]
     assert steps == [json.loads(line)["step"] for line in (whole / METRICS).read_text().splitlines()]
@@ -168,15 +172,16 @@ def test_kept_weights_are_the_moving_average(trainer: MakeTrainer, tmp_path: Pat
     assert kept[table].any(), "the puzzle embedding was never trained"
 
 
+@pytest.mark.usefixtures("float64")
 def test_rows_shared_by_threads_train_as_one_batch(trainer: MakeTrainer) -> None:
     whole, shared = trainer("whole"), trainer("shared")
     whole.learner.threads.threads, shared.learner.threads.threads = 1, 2
     for _ in range(3):
         whole.train_step()
         shared.train_step()
-    torch.testing.assert_close(shared.learner.flat.values, whole.learner.flat.values, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(shared.learner.flat.values, whole.learner.flat.values, rtol=0, atol=1e-9)
     assert torch.equal(shared.slots.halted, whole.slots.halted)
-    torch.testing.assert_close(shared.learner.tables[0], whole.learner.tables[0], rtol=0, atol=1e-6)
+    torch.testing.assert_close(shared.learner.tables[0], whole.learner.tables[0], rtol=0, atol=1e-9)
 
 
 def test_damaged_checkpoint_is_named(trainer: MakeTrainer, tmp_path: Path) -> None:
@@ -197,7 +202,7 @@ def test_a_run_is_not_resumed_on_other_examples(
 
 
 def test_a_run_is_not_started_over_another(trainer: MakeTrainer) -> None:
-    trainer("run")
+    trainer("run").save()
     with pytest.raises(ConfigError, match="holds a run already; resume it with --resume"):
         trainer("run")
 
@@ -229,7 +234,7 @@ def test_metrics_after_the_checkpoint_are_dropped_on_resuming(tmp_path: Path) ->
     assert [(line["step"], line["loss"]) for line in lines] == [(2, 1.0), (4, 1.0), (6, 2.0)]
 
 
-@pytest.mark.parametrize("kind", ["adam_atan2", "adamw"])
+@pytest.mark.parametrize("kind", ["adam_atan2", pytest.param("adamw", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("loss", ["stablemax", "softmax"])
 def test_a_tiny_model_learns_one_puzzle_by_heart(trainer: MakeTrainer, tiny: RunConfig, kind: str, loss: str) -> None:
     config = replace(
@@ -295,3 +300,46 @@ def test_a_resumed_run_keeps_its_threads(trainer: MakeTrainer) -> None:
         assert trainer("run", resume=True).learner.threads.threads == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_going_on_beyond_the_end(trainer: MakeTrainer, tiny: RunConfig, tmp_path: Path) -> None:
+    """With a rate that does not depend on them, more steps make the run that was meant to have as many, to the bit."""
+    shorter = replace(tiny, optim=replace(tiny.optim, min_ratio=1.0))
+    longer = replace(shorter, steps=12)
+    trainer("whole", config=longer).run(no_figures, [])
+    trainer("longer", config=shorter).run(no_figures, [])
+    outcome = trainer("longer", config=longer, resume=True).run(no_figures, [])
+    assert outcome.finished and outcome.progress.step == 12
+    assert_same_state(tmp_path / "whole", tmp_path / "longer")
+    assert open_run(tmp_path / "longer") == longer
+    assert load_weights(tmp_path / "longer/last").card["run"]["steps"] == 12
+
+
+def test_ending_earlier(trainer: MakeTrainer, tiny: RunConfig) -> None:
+    first = trainer("run")
+    for _ in range(5):
+        first.train_step()
+    first.save()
+    with pytest.raises(ConfigError, match="has been trained for 5 already, got 4"):
+        trainer("run", config=replace(tiny, steps=4), resume=True)
+    assert open_run(first.folder) == tiny
+    outcome = trainer("run", config=replace(tiny, steps=5), resume=True).run(no_figures, [])
+    assert outcome.finished and (outcome.progress.step, outcome.progress.best_step) == (5, 5)
+
+
+def test_the_test_data_of_a_resumed_run_stays_the_same_too(
+    trainer: MakeTrainer, tiny: RunConfig, data: Store, tmp_path: Path
+) -> None:
+    task, cpu = get_task(tiny.task), torch.device("cpu")
+
+    def resumed(test: Store | None, config: RunConfig = tiny) -> Trainer:
+        return Trainer(config, tmp_path / "run", task=task, data=data, device=cpu, test=test, resume=True)
+
+    trainer("run").run(no_figures, [])
+    resumed(data.rows(slice(4))).save()  # it was not known until now
+    resumed(data.rows(slice(4)))
+    resumed(None)
+    moved = replace(tiny, data=replace(tiny.data, test="moved.csv"))
+    with pytest.raises(WeightsError, match=r"judged on other examples than moved\.csv holds: on those that make:8@2"):
+        resumed(data.rows(slice(5)), moved)
+    assert open_run(tmp_path / "run") == tiny

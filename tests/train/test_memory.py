@@ -1,55 +1,76 @@
 """Memory of a step: predicted as measured, and a clear line where it does not suffice."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
+from weakref import finalize
 
 import pytest
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from redraft.models import Model, TRMConfig
+from redraft.models import Model, TRMConfig, build_model
 from redraft.train import memory
 from redraft.train.config import RunConfig
-from redraft.train.loop import CONFIG, Trainer
+from redraft.train.loop import Trainer
+from redraft.train.losses import step_loss
 from redraft.train.memory import HEADROOM, Need, OutOfMemory, free_bytes, is_out_of_memory, need_of
 
 CPU = torch.device("cpu")
 GIB = 2**30
 ALLOCATOR = "[enforce fail at alloc_cpu.cpp:119] err == 0. DefaultCPUAllocator: can't allocate memory: you tried ..."
 
-# Peak resident memory in bytes after a step of one slot, of many that recomputes, and of many that does not.
-MEASURE = """
-import json, re, sys, torch
-from redraft.models import TRMConfig, build_model
-from redraft.train.losses import step_loss
-peaks = []
-for rows, recompute in ((1, True), (int(sys.argv[1]), True), (int(sys.argv[1]), False)):  # recomputing imports much
-    model = build_model(TRMConfig(**json.loads(sys.argv[2])))
-    if recompute:
-        model.recompute_networks()
-    tokens = torch.zeros(rows, model.config.seq_len, dtype=torch.int64)
-    output = model(tokens, tokens[:, 0], model.initial_carry(rows))
-    torch.autograd.grad(step_loss(output, tokens).total, list(model.net.parameters()))
-    del output
-    # not getrusage, which begins at the peak of who started this process
-    peaks.append(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024)
-print(json.dumps([peak - peaks[0] for peak in peaks[1:]]))
-"""
 SHAPE = {"vocab_size": 8, "seq_len": 36, "hidden_size": 96, "num_layers": 2, "mixer": "mlp", "positions": "none"}
 SHAPE |= {"puzzle_positions": 0, "width_multiple": 32, "n": 3, "T": 1}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
-def test_predicted_as_measured() -> None:
-    slots = 128
-    command = [sys.executable, "-c", MEASURE, str(slots), json.dumps(SHAPE)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
-    for recompute, measured in zip((True, False), json.loads(told), strict=True):
-        predicted = need_of(TRMConfig(**SHAPE), CPU, recompute=recompute).kept * slots
-        assert predicted == pytest.approx(measured, rel=0.3), f"recompute={recompute}"
+class Peak(TorchDispatchMode):
+    """The most bytes that tensors made within it hold at a time, whatever an allocator takes for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.most = 0
+        self.alive: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(tensor, Tensor):
+                self.note(tensor.untyped_storage())
+        return result
+
+    def note(self, storage: torch.UntypedStorage) -> None:
+        if (address := storage.data_ptr()) not in self.alive:
+            self.alive.add(address)
+            self.now += storage.nbytes()
+            self.most = max(self.most, self.now)
+            finalize(storage, self.gone, address, storage.nbytes())
+
+    def gone(self, address: int, size: int) -> None:
+        self.alive.discard(address)
+        self.now -= size
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_predicted_as_measured(recompute: bool) -> None:
+    """A fifth to once more than what a slot adds to the most that tensors hold during a step.
+
+    The rest is for the allocator: of this step glibc's took 1.2 to 2.6 times what tensors hold, never twice the same.
+    """
+    model = build_model(TRMConfig(**SHAPE))
+    if recompute:
+        model.recompute_networks()
+    peaks = []
+    for slots in (8, 16):
+        tokens = torch.zeros(slots, model.config.seq_len, dtype=torch.int64)
+        with Peak() as peak:
+            output = model(tokens, tokens[:, 0], model.initial_carry(slots))
+            torch.autograd.grad(step_loss(output, tokens).total, list(model.net.parameters()))
+        peaks.append(peak.most)
+    predicted = need_of(TRMConfig(**SHAPE), CPU, recompute=recompute).kept
+    held = (peaks[1] - peaks[0]) / 8
+    assert 1.2 * held <= predicted < 2 * held
 
 
 def test_weights_in_half_precision_are_not_counted_for_every_slot() -> None:
@@ -101,7 +122,6 @@ def test_free_memory_of_this_machine() -> None:
 def test_out_of_memory_says_what_would_fit(
     trainer: Callable[..., Trainer],
     tiny: RunConfig,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
     change: dict[str, object],
@@ -119,8 +139,7 @@ def test_out_of_memory_says_what_would_fit(
         OutOfMemory, match="out of memory on cpu: " + (advice if advice[0].isdigit() else ".*" + advice)
     ):
         run.run(no_figures, [])
-    assert not (tmp_path / "run" / CONFIG).exists(), "the folder can be used again"
-    trainer("run")
+    trainer("run")  # the folder can be used again
 
 
 def test_other_errors_stay_what_they_are(trainer: Callable[..., Trainer], monkeypatch: pytest.MonkeyPatch) -> None:

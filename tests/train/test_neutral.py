@@ -13,6 +13,8 @@ from redraft.tasks import get_task
 from redraft.train.config import RunConfig
 from redraft.train.loop import Trainer
 
+pytestmark = [pytest.mark.arithmetic, pytest.mark.slow]
+
 STEPS, WINDOW = 300, 50
 
 

@@ -11,6 +11,8 @@ from redraft.train.losses import log_stablemax
 from redraft.train.optim import AdamAtan2, FlatParameters, SignSGD, learning_rate
 from redraft.train.slots import exploration
 
+pytestmark = pytest.mark.arithmetic
+
 
 def test_learning_rate_warms_up_then_falls_along_a_cosine() -> None:
     rates = [learning_rate(step, peak=2.0, warmup=4, total=12, min_ratio=0.1) for step in range(13)]

@@ -6,12 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
 from redraft.cli import main
 from redraft.train.checkpoint import STATE
 from redraft.train.processes import Processes, sum_rows
+
+pytestmark = pytest.mark.arithmetic
 
 TRAIN = [sys.executable, "-m", "redraft", "train"]
 # no slot halts and none is moved: then rows of the batch are the same puzzles however they are shared out
@@ -73,6 +76,7 @@ def test_rows_of_a_sum_are_kept_apart() -> None:
     assert sum_rows(parts[:1]) is parts[0]
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     assert main(["train", *RUN, *TABLE, "-o", str(tmp_path / "one")]) == 0
     train(*RUN, *TABLE, "-o", str(tmp_path / "two"), world=2)
@@ -84,6 +88,7 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "two").glob("slots-*")] == ["slots-1-6.safetensors"]
 
 
+@pytest.mark.slow
 def test_a_run_of_two_processes_is_resumed_to_the_bit(tmp_path: Path) -> None:
     moving = [*RUN[:6], "--threads", "1", *TABLE]
     train(*moving, "-o", str(tmp_path / "whole"), world=2)

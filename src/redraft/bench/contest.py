@@ -44,7 +44,7 @@ class Worker:
         self.job = job
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed in __exit__)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "redraft.bench.worker"],
+            [sys.executable, "-P", "-m", "redraft.bench.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from redraft.terminal import print_table
+
 PointValues = dict[str, Any]  # a `Point` as plain values
 
 # The points that others are measured against: the paper's way to stop, and the rules asked at the end of each step.
@@ -15,14 +17,14 @@ PAPER, RULES = ("head", 0.0), "rules"
 
 def show_effort(found: dict[str, Any], console: Console) -> None:
     """Prints a line a policy, at the parameter that solves most for least, and what the clock said."""
-    console.print(_policies(found), soft_wrap=True)
+    print_table(_policies(found), console)
     console.print(
         "* on the front: no other way solves as many for less (ways without rules are held against their like)\n"
         f"{found['solved_by_any_recursion']:.2%} were right after some recursion of {found['steps'] * found['T']}",
         highlight=False,
         soft_wrap=True,
     )
-    console.print(_clock(found["clock"]))
+    print_table(_clock(found["clock"]), console)
 
 
 def best(points: list[PointValues]) -> PointValues:
@@ -42,7 +44,7 @@ def _policies(found: dict[str, Any]) -> Table:
         f"{found['weights']} on {found['puzzles']} puzzles ({found['data']}), at most {found['steps']} steps of "
         f"T = {found['T']} recursions, {found['evaluations_per_step']} evaluations of the network a step"
     )
-    table = Table("policy", "at its best", "solved", "95 %", "evaluations  ", title=title, title_justify="left")
+    table = Table("policy", "at its best", "solved", "95 %", "evaluations  ", title=title)
     for column in table.columns:
         column.no_wrap = True
     for column in table.columns[2:]:
@@ -70,7 +72,7 @@ def _row(found: dict[str, Any], point: PointValues, name: str) -> tuple[str, ...
 
 def _clock(rows: list[dict[str, Any]]) -> Table:
     title = "the solver, puzzles per second of processor time: median (least–greatest)"
-    table = Table("halt", "batch", "way", "puzzles/s", "times as fast", title=title, title_justify="left")
+    table = Table("halt", "batch", "way", "puzzles/s", "times as fast", title=title)
     for row in rows:
         rate, ratio = row["rate"], row["ratio"]
         table.add_row(

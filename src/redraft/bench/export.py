@@ -101,7 +101,7 @@ def _measure(
                 "rate": rate(len(trial.inputs), times[name]),
                 "ratio": ratio(times[name], times["torch"]),
                 **_of_graph(files.get(name), threads),
-                "agreement": vars(Agreement.of(drafts[name], drafts["torch"])),
+                "agreement": vars(Agreement.of(drafts[name], drafts["torch"], source=trial.source)),
             }
             for name in steppers
         ],

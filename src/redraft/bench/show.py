@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from redraft.terminal import print_table
+
 
 def show_machine(result: dict[str, Any], console: Console) -> None:
     """What everything that follows was measured on."""
@@ -37,7 +39,7 @@ def show_data(found: dict[str, Any], console: Console) -> None:
     for row in found["rows"]:
         share = f"{row['of_gpu']:.1f}×" if "of_gpu" in row else ""
         table.add_row(row["name"], spread_words(row), row["unit"], share)
-    console.print(table)
+    print_table(table, console)
     console.print(
         f"appetite: an assumption, {gpu['name']} in bfloat16 at {gpu['share']:.0%} of {gpu['tflops']:,.0f} TFLOP/s; "
         "rows are sampled by one thread\n",
@@ -51,7 +53,7 @@ def show_start(found: dict[str, Any], console: Console) -> None:
     table = _table("start", "median (least–greatest)", "unit")
     for row in found["rows"]:
         table.add_row(row["name"], spread_words(row), row["unit"])
-    console.print(table)
+    print_table(table, console)
 
 
 def show_export(found: dict[str, Any], console: Console) -> None:
@@ -66,7 +68,7 @@ def show_export(found: dict[str, Any], console: Console) -> None:
             cells = (spread_words(side["rate"]), spread_words(side["ratio"]), *graph, alike)
             table.add_row(f"{model['name']}, {side['name']}", *cells)
         table.add_section()
-    console.print(table)
+    print_table(table, console)
     seconds = ", ".join(f"{model['name']} in {model['export_seconds']:.1f} s" for model in found["models"])
     console.print(f"exported: {seconds}; batch {found['batch_size']}\n", highlight=False, soft_wrap=True)
 
@@ -79,7 +81,7 @@ def show_scale(found: dict[str, Any], console: Console) -> None:
             cells = [text for mode in ("solve", "train") for text in _beside(point.get(mode))]
             table.add_row("" if i else axis["label"], f"{point['value']:,}", *cells)
         table.add_section()
-    console.print(table)
+    print_table(table, console)
     roofline = found["roofline"]
     memory = found["memory"]
     lines = [
@@ -97,7 +99,7 @@ def show_scale(found: dict[str, Any], console: Console) -> None:
 
 
 def _show_models(title: str, found: dict[str, Any], console: Console) -> None:
-    console.print(_runs_table(title, found))
+    print_table(_runs_table(title, found), console)
     square = found["peak"]["square"]
     lines = [
         f"peak: {spread_words(square)} GFLOP/s in a {found['dtype']} product of side {square['side']}, "
@@ -141,7 +143,7 @@ def _runs_table(title: str, found: dict[str, Any]) -> Table:
 
 def _table(title: str, *columns: str) -> Table:
     """An empty table: what is measured at the left, figures at the right."""
-    table = Table("", title=title, title_justify="left")
+    table = Table("", title=title)
     for column in columns:
         table.add_column(column, justify="left" if column == "unit" else "right")
     return table

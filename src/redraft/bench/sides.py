@@ -103,7 +103,7 @@ class Solve:
         self.store = Store.open(folder / STORE, task=self.task.name)
         self.questions = self.task.decode(self.store.inputs)
         dtype = run_from_dict(read_json(folder / RUN), where=RUN).model.dtype
-        model = load_weights(folder / WEIGHTS, dtype=dtype).model.to(job.device)
+        model = load_weights(folder / WEIGHTS, dtype=dtype, trust=True).model.to(job.device)
         self.clock = clock_of(torch.device(job.device))
         self.stepper = _exported(model, job) if job.graph else _in_torch(model, job)
 

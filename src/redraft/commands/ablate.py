@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 from rich.console import Console
 
-from redraft.commands.arguments import parse
+from redraft import terminal
+from redraft.commands.arguments import Trusted, parse
 from redraft.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Arguments:
     """Only makes the table of what is finished."""
     list: bool = False
     """Lists the suites, or the rows of the one named."""
+    trust: Trusted = False
 
 
 def run(arguments: list[str]) -> int:
@@ -101,7 +103,7 @@ def _ablate(suite: Suite, args: Arguments) -> int:
     plan = replace(plan, seeds=tuple(sorted({*plan.seeds, *earlier_seeds(plan, pool)})))
     todo = make_jobs(plan, pool, asked, threads=threads, device=args.device)
     command = _command(args, plan)
-    console = Console(stderr=True)
+    console = terminal.console(stderr=True)
     how = f"; {args.jobs} at a time with {threads} thread{'s' * (threads > 1)} each" if todo and not args.table else ""
     console.print(
         f"{suite.title}: {len(asked)} runs, {len(asked) - len(todo)} of them done{how}",

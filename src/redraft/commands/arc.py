@@ -12,18 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
-from redraft.commands.arguments import parse
+from redraft import terminal
+from redraft.commands.arguments import Trusted, parse
 from redraft.commands.progress import progress
+from redraft.config import to_dict
 from redraft.data.arc import TASKS
 from redraft.data.build import store_folder
 from redraft.data.store import Store
-from redraft.errors import ConfigError, DataError, WeightsError
+from redraft.errors import ConfigError, DataError
 from redraft.evaluate.arc import asked, collect, share
+from redraft.evaluate.ids import require_ids
 from redraft.evaluate.votes import Score, Shard, Votes, data_fingerprint, score, submission
 from redraft.files import require_place, write_text
+from redraft.solve.puzzle_table import PuzzleTable
 from redraft.tasks import get_task
 from redraft.tasks.arc_files import ArcTask, read_tasks
 
@@ -46,6 +49,7 @@ class Result:
     """Writes the two best answers to every test input, as Kaggle's ARC Prize wants them."""
     json: bool = False
     """Prints all figures as JSON, with the rank of the right answer to every test input."""
+    trust: Trusted = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +113,8 @@ def run_eval(arguments: list[str]) -> int:
     store, tasks = open_data(args.data)
     if store.task != weights.task:
         raise DataError(f"{args.data}: holds examples of {store.task}, expected {weights.task}, as {args.weights} does")
-    require_fit(weights, store, name=args.weights, data=args.data)
+    for remark in require_fit(weights, store, name=args.weights, data=args.data):
+        print(f"redraft arc: {remark}", file=sys.stderr)
     device = choose_device(args.device)
     started = time.monotonic()
     votes = vote(weights.model, store, tasks, args, views=args.views, shard=shard, device=device)
@@ -212,18 +217,9 @@ def open_data(source: str) -> tuple[Store, list[ArcTask]]:
     return store, [known[name] for name in tests]
 
 
-def require_fit(weights: Weights, store: Store, *, name: str, data: str) -> None:
-    """Raises WeightsError where the puzzle embeddings of the weights are not those of the store's views."""
-    config, views = weights.model.config, store.views
-    if not config.puzzle_positions or views is None:
-        return
-    learn = f"learn those of {data} with: redraft arc adapt {name} {data}"
-    if config.num_puzzles < store.num_puzzle_ids:
-        raise WeightsError(
-            f"{name}: has embeddings for {config.num_puzzles} puzzle ids, {data} has {store.num_puzzle_ids}; {learn}"
-        )
-    if weights.card.get("views", views.fingerprint()) != views.fingerprint():
-        raise WeightsError(f"{name}: its puzzle embeddings are of other views than {data} has; {learn}")
+def require_fit(weights: Weights, store: Store, *, name: str, data: str) -> list[str]:
+    """Remarks of `evaluate.ids.require_ids`; raises WeightsError where the embeddings are of other puzzles."""
+    return require_ids(PuzzleTable.of(to_dict(weights.model.config), weights.card), store, name=name, data=data)
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -280,13 +276,13 @@ def conclude(votes: Votes, tasks: list[ArcTask], args: Result, context: dict[str
 
 def _show(result: Score, votes: Votes) -> None:
     figures = result.figures()
-    table = Table("candidates", "tasks", "test inputs", title_justify="left")
+    table = Table("candidates", "tasks", "test inputs")
     table.title = f"Solved of {figures['tasks']:,} tasks with {figures['tests']:,} test inputs, by {len(votes):,} votes"
     for column in table.columns:
         column.justify = "right"
     for k in result.ks:
         table.add_row(f"{k:,}", f"{result.pass_at(k):.2%}", f"{result.pairs_at(k):.2%}")
-    Console().print(table)
+    terminal.print_table(table, terminal.console())
 
 
 def _usage() -> str:

@@ -11,22 +11,28 @@ import torch
 import tyro
 from rich.console import Console
 
+from redraft import terminal
 from redraft.commands.arc import Voting, conclude, open_data, vote
 from redraft.commands.arguments import parse
 from redraft.commands.train import conduct, evaluator
+from redraft.contents import within
 from redraft.data.arc import TASKS, write_arc
+from redraft.data.arc_leaks import OWN_LEAKS, refuse_leaks
 from redraft.data.store import Store, is_store
 from redraft.device import choose_device
 from redraft.errors import ConfigError, DataError, WeightsError
 from redraft.models import Model
 from redraft.models.io import Weights, count_parameters
 from redraft.recipes.arc import adaptation
-from redraft.solve.load import open_weights
+from redraft.solve.load import find_weights, open_weights
 from redraft.tasks import get_task
 from redraft.tasks.arc import Arc
 from redraft.tasks.arc_files import read_tasks
 from redraft.train.config import RunConfig
-from redraft.train.loop import CONFIG, Outcome, Trainer, open_run
+from redraft.train.folder import CONFIG, own_run
+from redraft.train.loop import Outcome, Trainer, open_run
+from redraft.train.processes import Processes
+from redraft.trust import require_consent
 
 DATA, RUN, VOTES = "data", "run", "votes.npz"
 JUDGED = 256  # demonstrations that tell at the end how well they were learnt
@@ -54,6 +60,8 @@ class Adapt(Voting):
     """Slots in training."""
     seed: int = 0
     """Of views, order and exploration."""
+    allow_leaks: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TASK …")] = ()
+    """Tasks whose test pairs may stand among the demonstrations; all for all of them."""
 
 
 def run(arguments: list[str]) -> int:
@@ -67,10 +75,10 @@ def run(arguments: list[str]) -> int:
         raise WeightsError(f"{args.weights}: made for {task.name}, expected weights for ARC")
     if not weights.model.config.puzzle_positions and args.learn == "embeddings":
         raise WeightsError(f"{args.weights}: has no puzzle embeddings to learn; add --learn all")
-    console = Console(stderr=True)
-    data = _data(args, task)
+    console = terminal.console(stderr=True)
     device = choose_device(args.device)
-    outcome, model = _learn(args, weights, task, data, device, console)
+    with own_run(args.out / RUN, Processes()):
+        outcome, model = _learn(args, weights, task, _data(args, task), device, console)
     if not outcome.finished:
         console.print("stopped; the same command goes on from here", highlight=False)
         return 130
@@ -101,8 +109,8 @@ def _data(args: Adapt, task: Arc) -> Store:
     beside = Path(args.tasks) / TASKS  # of a folder of ARC data
     source = str(beside) if beside.is_file() else args.tasks
     if not is_store(folder / "train"):
-        args.out.mkdir(parents=True, exist_ok=True)
         tasks, side = read_tasks(source), task.height
+        refuse_leaks([], tasks, (*OWN_LEAKS, *args.allow_leaks))
         return write_arc([], tasks, folder, count=args.views, seed=args.seed, source=source, side=side)["train"]
     store = Store.open(folder / "train", task=task.spec)
     if not store.source.startswith(f"{source}, ") or f"up to {args.views} a task, seed {args.seed}" not in store.source:
@@ -144,6 +152,15 @@ def _recipe(args: Adapt, weights: Weights, data: Store) -> RunConfig:
         learn=args.learn,
         lr=args.lr,
         puzzle_lr=args.puzzle_lr,
-        loss=weights.card.get("run", {}).get("loss", "stablemax"),
+        loss=_loss(args, weights),
         seed=args.seed,
     )
+
+
+def _loss(args: Adapt, weights: Weights) -> str:
+    """The loss that the weights were trained with, as their card has it."""
+    loss = within(weights.card, "run", "loss")
+    if not isinstance(loss, str):
+        return "stablemax"
+    require_consent(find_weights(args.weights) / CONFIG, {"loss": loss})
+    return loss

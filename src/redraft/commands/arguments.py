@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
 T = TypeVar("T")
+LEAST = 40  # columns that help is laid out for; tyro does not come to an end for five
+
+# The field `trust` of every command that opens weights, runs or data. `cli.main` reads it off the command line, since a
+# command may open files before it knows its arguments.
+_RUNS = "Runs code (module:NAME) that opened files name, with all it may do to this machine; see docs/trust.md."
+Trusted = Annotated[bool, tyro.conf.arg(help=_RUNS)]
 
 
 def parse(
@@ -31,10 +41,25 @@ def parse(
         **({} if default is None else {"default": default}),
     }
     try:
-        if gather is not None:
-            args, loose = tyro.cli(kind, args=arguments, return_unknown_args=True, **settings)
-            if not any(argument.startswith("-") for argument in loose):
-                return replace(args, **{gather: (*getattr(args, gather), *loose)})
-        return tyro.cli(kind, args=arguments, **settings)
+        with _wide_enough():
+            if gather is not None:
+                args, loose = tyro.cli(kind, args=arguments, return_unknown_args=True, **settings)
+                if not any(argument.startswith("-") for argument in loose):
+                    return replace(args, **{gather: (*getattr(args, gather), *loose)})
+            return tyro.cli(kind, args=arguments, **settings)
     finally:
         sys.stdout.flush()
+
+
+@contextmanager
+def _wide_enough() -> Iterator[None]:
+    """Within it the terminal is taken to be at least LEAST columns wide."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(max(LEAST, shutil.get_terminal_size().columns))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before

@@ -11,8 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from redraft import terminal
 from redraft.bench.show import show_machine
 from redraft.commands.arguments import parse
 from redraft.commands.bench_common import Common
@@ -21,7 +20,6 @@ from redraft.errors import ConfigError
 from redraft.files import require_place, write_text
 
 ALL = "all"
-WIDTH = 120  # of tables that go to a file
 
 
 def run(arguments: list[str]) -> int:
@@ -47,9 +45,7 @@ def run(arguments: list[str]) -> int:
     if args.json:
         print(text)
     else:
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=WIDTH)
+        console = terminal.console()
         show_machine(result, console)
         for each in _kinds(name):
             KINDS[each].show(result[each], console)
@@ -65,7 +61,7 @@ def measure(name: str, args: Common) -> dict[str, Any]:
     values = {field.name: getattr(args, field.name) for field in fields(args)}
     plain = {key: value.name if isinstance(value, Path) else value for key, value in values.items()}
     result = {"benchmark": name, **context(threads, device), "arguments": plain}
-    console = Console(stderr=True)
+    console = terminal.console(stderr=True)
     with console.status("starting") as status:
         tell: Callable[[str], None] = status.update if console.is_terminal else _plain
         options = {each: part_of(args, KINDS[each]) if isinstance(args, All) else args for each in _kinds(name)}

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import tyro
 
+from redraft.commands.arguments import Trusted
+
 
 @dataclass(frozen=True, kw_only=True)
 class Common:
@@ -15,3 +17,4 @@ class Common:
     """Prints the result as JSON, with every raw time."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Writes the same JSON to a file."""
+    trust: Trusted = False

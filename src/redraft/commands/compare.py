@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
-from rich.console import Console
 
-from redraft.commands.arguments import parse
+from redraft import terminal
+from redraft.commands.arguments import Trusted, parse
 from redraft.commands.compare_llm import Llm, ask_models, make_folder, open_endpoints
 from redraft.commands.progress import progress
 
@@ -64,12 +64,14 @@ class Arguments:
     """Draws the shares with their intervals into a .png or .svg file."""
     reported: bool = False
     """Shows what papers report on public sets of any task; by default those of this task alone."""
+    trust: Trusted = False
     asked: Annotated[Llm, tyro.conf.arg(name="")] = field(default_factory=Llm)
 
 
 def run(arguments: list[str]) -> int:
     description = "Compares weights, and language models if you like, on the same unseen rows."
     args = parse(Arguments, arguments, command="compare", description=description, gather="entrants")
+    from redraft.commands.arc import require_fit
     from redraft.commands.compare_data import open_rows
     from redraft.evaluate.compare import figures
     from redraft.evaluate.compare_show import markdown, plot_shares, show
@@ -90,6 +92,7 @@ def run(arguments: list[str]) -> int:
         if name in votes:
             outcomes.append(_of_votes(name, rows, args, notes))
         else:
+            notes += require_fit(opened[name][0], rows.store, name=name, data=args.data)
             outcomes.append(_of_weights(name, *opened[name], rows, args))
     if examples is not None:
         asked = ask_models(args.asked, rows, examples, args.save)
@@ -115,7 +118,7 @@ def run(arguments: list[str]) -> int:
         write_text(args.markdown, markdown(found))
     if args.plot is not None:
         plot_shares(found, args.plot)
-    show(found, Console())
+    show(found, terminal.console())
     for error in errors:
         print(f"redraft compare: {error}", file=sys.stderr)
     return 2 if errors else 0
@@ -182,7 +185,6 @@ def _task(args: Arguments, entrants: Mapping[str, Weights]) -> Task:
 
 def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, args: Arguments) -> Outcome:
     """What weights do, from the folder --save names if it was kept there."""
-    from redraft.commands.arc import require_fit
     from redraft.device import choose_device
     from redraft.evaluate.compare import Outcome, fingerprint
     from redraft.evaluate.evaluate import evaluate
@@ -190,8 +192,6 @@ def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, args: Argum
     from redraft.models.io import count_parameters
     from redraft.solve.torch_stepper import TorchStepper
 
-    if rows.store.views is not None:
-        require_fit(weights, rows.store, name=name, data=args.data)
     identity = _identity(weights.model)
     key = hashlib.blake2b(repr((identity, fingerprint(rows.store), steps, args.dtype)).encode(), digest_size=8)
     kept = None if args.save is None else args.save / f"{key.hexdigest()}.npz"

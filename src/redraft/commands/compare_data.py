@@ -10,6 +10,7 @@ import numpy as np
 
 from redraft.baselines.entrant import Pairs, examples_of
 from redraft.commands.arc import open_data
+from redraft.contents import within
 from redraft.data.arc import arc_data, arc_stores
 from redraft.data.build import answered, open_source, store_folder, without
 from redraft.data.store import Store
@@ -22,6 +23,8 @@ from redraft.tasks.arc import Arc
 from redraft.tasks.arc_files import ArcTask
 from redraft.tasks.base import IGNORE
 from redraft.tasks.views import Views
+
+MOST_STAGES = 20  # weights that began with others, which began with others: a card may also name itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,7 @@ class Rows:
             shown = [[(pair.input, pair.output) for pair in known[each.task].train] for each in asked(self.store)]
             return lambda row: shown[row]  # type: ignore[return-value]  # demonstrations have outputs
         folder = store_folder(self.source, "train")
-        return examples_of(self.task, None if folder is None else Store.open(folder))
+        return examples_of(self.task, None if folder is None else Store.open(folder, task=self.task.spec))
 
 
 def open_rows(task: Task, source: str, *, split: str, limit: int | None, entrants: Mapping[str, Weights]) -> Rows:
@@ -87,17 +90,20 @@ def open_rows(task: Task, source: str, *, split: str, limit: int | None, entrant
     return Rows(task=task, store=store, source=source, notes=tuple(notes))
 
 
-def _learnt_from(card: Mapping[str, Any]) -> tuple[list[tuple[str, int | None]], bool]:
+def _learnt_from(card: Mapping[str, Any], stages: int = MOST_STAGES) -> tuple[list[tuple[str, int | None]], bool]:
     """Sources of training data with their limits that a card tells of, and whether that is all there was."""
-    stages = card.get("training", [card])  # of weights that ship, one run after the other
-    stages = [stages] if isinstance(stages, dict) else stages
-    runs = [each.get("run") for each in stages]
-    found = [(run["data"]["train"], run["data"].get("train_limit")) for run in runs if run]
-    complete = bool(runs) and all(runs)
-    begun = runs[0].get("init") if runs and runs[0] else None
+    training = card.get("training", [card])  # of weights that ship, one run after the other
+    runs = [within(each, "run") for each in (training if isinstance(training, list) else [training])]
+    found: list[tuple[str, int | None]] = []
+    for run in runs:
+        train, limit = within(run, "data", "train"), within(run, "data", "train_limit")
+        if isinstance(train, str):
+            found.append((train, limit if isinstance(limit, int) else None))
+    complete = bool(runs) and len(found) == len(runs)
+    begun = within(runs[0], "init") if runs else None
     if begun is not None:
         try:
-            before, known = _learnt_from(open_weights(begun).card)
+            before, known = _learnt_from(open_weights(str(begun)).card, stages - 1) if stages else ([], False)
         except RedraftError:
             before, known = [], False
         found, complete = [*before, *found], complete and known

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from redraft.commands.arguments import parse
+from redraft.commands.arguments import Trusted, parse
 from redraft.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Show:
     """A folder with a store for each split, or one store."""
     json: bool = False
     """Prints JSON."""
+    trust: Trusted = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,7 @@ class Export:
     """Of each ARC task at most so many views, the task as it is first; by default all."""
     seed: int = 0
     """Of the places on the canvas that pairs of ARC tasks are moved to."""
+    trust: Trusted = False
 
 
 def run(arguments: list[str]) -> int:
@@ -80,16 +82,15 @@ def run(arguments: list[str]) -> int:
 
 
 def _list(args: List) -> None:
-    from rich.console import Console
-
+    from redraft import terminal
     from redraft.data.known import KNOWN
 
     if args.json:
         print(json.dumps([asdict(known) for known in KNOWN], indent=2))
         return
-    console = Console()
+    console = terminal.console()
     if console.is_terminal:
-        console.print(_table(KNOWN))
+        terminal.print_table(_table(KNOWN), console)
         return
     for row in (("name", *_COLUMNS, "source", "recipes"), *_rows(KNOWN)):
         print("\t".join(row))
@@ -111,9 +112,8 @@ def _table(known: Sequence[Known]) -> Table:
     from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("data", min_width=max(len(each.source) for each in known), overflow="fold")
-    for title in _COLUMNS:
-        table.add_column(title, max_width=13)
+    for title in ("data", *_COLUMNS):
+        table.add_column(title)
     for name, *columns, source, recipes in _rows(known):
         below = f"\n{source}" + (f"\nrecipes: {recipes}" if recipes else "")
         table.add_row(Text.assemble((name, "bold"), (below, "dim")), *columns)

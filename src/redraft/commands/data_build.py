@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from redraft.commands.arguments import parse
-from redraft.errors import ConfigError
+from redraft.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from redraft.data.store import Store
@@ -22,11 +24,11 @@ DESCRIPTION = "Builds a folder with a store to train on and one to test with, fr
 class Arguments:
     source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SOURCE")]
     """A CSV with the columns input and output (maybe group and rating), JSONL or JSON with the same, a folder of such
-    files; or ARC: arc1, arc2, or a folder with --kind arc."""
+    files; or ARC: arc1, arc2, Kaggle's folder or files, or other files of tasks with --kind arc."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
     """The folder to write; there must be none of that name."""
     kind: Literal["auto", "grids", "arc"] = "auto"
-    """What SOURCE is: arc for arc1, arc2 and their halves if not given, grids for all else."""
+    """What SOURCE is: arc for arc1, arc2, Kaggle's files and folders in two halves if not given, grids for all else."""
     seed: int = 0
     """Draws the test, and the views of ARC tasks."""
 
@@ -47,6 +49,10 @@ class Arguments:
     answer is right."""
     alphabet: Annotated[str | None, tyro.conf.arg(metavar="SYMBOLS")] = None
     """Grids: the symbols there are, together or divided by commas; those found in the pairs if not given."""
+    blank: Annotated[str | None, tyro.conf.arg(metavar="SYMBOL")] = None
+    """Grids: the symbol of cells to fill in; found without it where answers never hold it and keep all other cells."""
+    shape: Annotated[str | None, tyro.conf.arg(metavar="HxW")] = None
+    """Grids: rows and columns that grids written in a single row are folded into, such as 3x3."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Grids: at most so many pairs of SOURCE (the first ones)."""
     allow_contradictions: bool = False
@@ -59,14 +65,16 @@ class Arguments:
     canvas: int = 30
     """ARC: rows and columns of the canvas; a smaller one is faster, where all grids are small."""
     allow_leaks: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TASK …")] = ()
-    """ARC: evaluation tasks that may stand in the training data too; all for all of them."""
+    """ARC: evaluation tasks whose test pairs may be trained on; all for all of them."""
 
+
+NAMED = ("arc1", "arc2")
 
 # Options of one kind of source that mean nothing for the other.
 ONLY = {
     "grids": (
         *("name", "test", "test_share", "symmetries", "scopes", "checker"),
-        *("alphabet", "limit", "allow_contradictions"),
+        *("alphabet", "blank", "shape", "limit", "allow_contradictions"),
     ),
     "arc": ("concept", "views", "canvas", "allow_leaks"),
 }
@@ -74,7 +82,7 @@ ONLY = {
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="data build", description=DESCRIPTION)
-    kind = args.kind if args.kind != "auto" else "arc" if args.source.split("/")[0] in ("arc1", "arc2") else "grids"
+    kind = args.kind if args.kind != "auto" else "arc" if _is_arc(args.source) else "grids"
     other = "grids" if kind == "arc" else "arc"
     plain = Arguments(source=args.source, output=args.output)
     if wrong := [option for option in ONLY[other] if getattr(args, option) != getattr(plain, option)]:
@@ -83,13 +91,41 @@ def run(arguments: list[str]) -> int:
         )
     if args.seed < 0:
         raise ConfigError(f"--seed: expected at least 0, got {args.seed}")
-    lines = _arc(args) if kind == "arc" else _grids(args)
-    named = args.source.split("/")[0]
-    train = str(args.output)
-    if kind == "arc" and named in ("arc1", "arc2"):  # has a recipe of its own
-        train = f"{named} --data.train {args.output} --data.test {args.output}"
-    print("\n".join([*lines, f"wrote {args.output}; train on it with: redraft train {train}"]))
+    try:
+        lines = _arc(args) if kind == "arc" else _grids(args)
+    except DataError as error:
+        if args.kind == "auto" and kind == "grids" and _holds_tasks(args.source):
+            raise DataError(f"{args.source}: holds ARC tasks, not pairs; build them with --kind arc") from error
+        raise
+    print("\n".join([*lines, f"wrote {args.output}; train on it with: redraft train {_training(args)}"]))
     return 0
+
+
+def _is_arc(source: str) -> bool:
+    from redraft.tasks.arc_folders import looks_like_tasks
+
+    return source.split("/")[0] in NAMED or looks_like_tasks(source)
+
+
+def _holds_tasks(source: str) -> bool:
+    """Whether a source that cannot be read as pairs can be as tasks."""
+    from redraft.tasks.arc_files import read_tasks
+
+    try:
+        return bool(read_tasks(source))
+    except DataError:
+        return False
+
+
+def _training(args: Arguments) -> str:
+    """The arguments of `redraft train` that learn from what was built."""
+    from redraft.data.known import KNOWN
+
+    folder, named = shlex.quote(str(args.output)), args.source.split("/")[0]
+    if named in NAMED and args.kind != "grids" and args.canvas == Arguments.canvas:  # has a recipe of its own
+        return f"{named} --data.train {folder} --data.test {folder}"
+    recipes = {recipe for known in KNOWN for recipe in known.recipes}
+    return f"./{folder}" if str(args.output) in recipes else folder  # a recipe of that name would come first
 
 
 def _grids(args: Arguments) -> list[str]:
@@ -106,6 +142,8 @@ def _grids(args: Arguments) -> list[str]:
         symmetries=args.symmetries,
         scopes=args.scopes,
         checker=args.checker,
+        blank=args.blank,
+        shape=None if args.shape is None else _shape(args.shape),
         limit=args.limit,
         allow_contradictions=args.allow_contradictions,
         tell=lambda doing: print(f"{doing} …", file=sys.stderr, flush=True),
@@ -113,12 +151,22 @@ def _grids(args: Arguments) -> list[str]:
     return built.lines()
 
 
+def _shape(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9]\d*)[x,]([1-9]\d*)", text.replace(" ", "").replace("×", "x"))
+    if found is None:
+        raise ConfigError(f"--shape: expected rows and columns such as 3x3, got {text!r}")
+    return int(found[1]), int(found[2])
+
+
 def _symbols(text: str) -> tuple[str, ...]:
     return tuple(each.strip() for each in text.split(",")) if "," in text else tuple(text)
 
 
 def _arc(args: Arguments) -> list[str]:
-    from redraft.data.arc import OWN_LEAKS, build_arc
+    from redraft.data.arc import build_arc
+    from redraft.data.arc_leaks import OWN_LEAKS
+    from redraft.data.build import answered
+    from redraft.tasks.arc_folders import CHALLENGES, left_out
 
     if args.views < 0:
         raise ConfigError(f"--views: expected at least 0, got {args.views}")
@@ -131,7 +179,17 @@ def _arc(args: Arguments) -> list[str]:
         allow=(*OWN_LEAKS, *args.allow_leaks),
         side=args.canvas,
     )
-    return [_line(split, store) for split, store in stores.items()]
+    for unread in left_out(args.source):
+        name = shlex.quote(str(unread).removesuffix(CHALLENGES))
+        print(
+            f"redraft data build: left out {unread}, the competition's test set; for a submission build it by itself: "
+            f"redraft data build {name} --kind arc --concept {shlex.quote(args.source)} -o FOLDER",
+            file=sys.stderr,
+        )
+    lines = [_line(split, store) for split, store in stores.items()]
+    if not answered(stores["test"]):
+        lines.append("no output of the test is known: training goes without figures, for votes and a submission")
+    return lines
 
 
 def _line(split: str, store: Store) -> str:

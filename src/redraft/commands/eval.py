@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
-from redraft.commands.arguments import parse
+from redraft import terminal
+from redraft.commands.arguments import Trusted, parse
 from redraft.commands.progress import progress
 
 
@@ -38,17 +38,21 @@ class Arguments:
     """Prints all figures as JSON."""
     plot: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Draws accuracy against steps into a .png or .svg file."""
+    trust: Trusted = False
 
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="eval", description="Measures weights on puzzles they have not seen.")
+    from redraft.contents import within
     from redraft.data.build import answered, open_source, store_folder
-    from redraft.errors import ConfigError
+    from redraft.errors import ConfigError, DataError
     from redraft.evaluate.evaluate import evaluate
+    from redraft.evaluate.ids import require_ids
     from redraft.evaluate.plot import plot_steps, require_picture
     from redraft.evaluate.report import report, show
     from redraft.solve.load import find_weights, is_exported, open_stepper
     from redraft.tasks import get_task
+    from redraft.tasks.arc import Arc
 
     if args.steps < 1 or args.batch_size < 1:
         raise ConfigError(f"expected steps and batch-size of at least 1, got {args.steps} and {args.batch_size}")
@@ -57,10 +61,16 @@ def run(arguments: list[str]) -> int:
     backend = "onnx" if is_exported(find_weights(args.weights)) else "torch"
     weights = open_stepper(args.weights, device=args.device, dtype=args.dtype, backend=backend)
     task = get_task(weights.task)
-    trained_on = args.data == weights.card.get("run", {}).get("data", {}).get("train")
+    trained_on = args.data == within(weights.card, "run", "data", "train")
     if trained_on and (args.split == "train" or store_folder(args.data, "test") is None):
         print(f"redraft eval: {args.data} is what these weights were trained on", file=sys.stderr)
-    store = answered(open_source(task, args.data, split=args.split, limit=args.limit))
+    store = open_source(task, args.data, split=args.split, limit=args.limit)
+    for remark in require_ids(weights.table, store, name=args.weights, data=args.data):
+        print(f"redraft eval: {remark}", file=sys.stderr)
+    store = answered(store)
+    if not len(store):
+        votes = f"; its answers are for others to judge: redraft arc eval {args.weights} {args.data} --submission FILE"
+        raise DataError(f"{args.data}: no puzzle has a known answer" + (votes if isinstance(task, Arc) else ""))
     started = time.monotonic()
     with progress("evaluating", len(store)) as tell:
         records = evaluate(weights.stepper, task, store, steps=args.steps, batch_size=args.batch_size, progress=tell)
@@ -76,5 +86,5 @@ def run(arguments: list[str]) -> int:
     if args.json:
         print(json.dumps({**context, **figures}, allow_nan=False))
     else:
-        show(figures, Console())
+        show(figures, terminal.console())
     return 0

@@ -22,7 +22,7 @@ BENCHMARKS = {6: "maze-30x30", 11: "sudoku-9x9", 12: "arc"}  # what checkpoints 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     checkpoint: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CHECKPOINT")]
-    """File written by torch.save: a state dict of the published TRM or HRM code."""
+    """File of torch.save or safetensors with a state dict of the published TRM or HRM code, alone or among others."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
     """Folder to write; by default the checkpoint's name with `-redraft` appended."""
     task: Annotated[str | None, tyro.conf.arg(metavar="TASK")] = None
@@ -39,14 +39,18 @@ class Arguments:
     """Attention heads; likewise, else 8."""
     puzzle_positions: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Positions of the puzzle embedding; found in the tensors where they tell, else 16 (HRM: as many as it fills)."""
+    key: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """Which weights, where the file holds several: the key that leads to them, such as ema."""
 
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="import", description="Opens a published TRM or HRM checkpoint.")
     from redraft.models.io import count_parameters, save_weights
-    from redraft.models.published import Shape, convert, read_checkpoint
+    from redraft.models.published import Shape, convert
+    from redraft.models.unwrap import read_checkpoint
 
-    tensors = read_checkpoint(args.checkpoint)
+    checkpoint = read_checkpoint(args.checkpoint, args.key)
+    tensors = checkpoint.tensors
     if args.task is None and args.seq_len is not None and args.vocab_size is not None:
         name, seq_len, vocab_size = "unknown", args.seq_len, args.vocab_size
     else:
@@ -61,9 +65,13 @@ def run(arguments: list[str]) -> int:
     if output.is_file():
         raise ConfigError(f"{output}: is a file; name another folder with -o")
     model = convert(tensors, vocab_size=vocab_size, seq_len=seq_len, shape=shape, source=str(args.checkpoint))
-    save_weights(output, model, task=name, card={"summary": f"imported from {args.checkpoint.name}"})
+    taken = f" ({checkpoint.place})" if checkpoint.place else ""
+    save_weights(output, model, task=name, card={"summary": f"imported from {args.checkpoint.name}{taken}"})
     network, table = count_parameters(model)
     config = model.config
+    if checkpoint.others:
+        others = ", ".join(place or "(the file itself)" for place in checkpoint.others)
+        print(f"took {checkpoint.place or '(the file itself)'}; the file also holds {others} (--key NAME chooses)")
     print(
         f"wrote {output}: {type(model).__name__}, {config.mixer} mixer, T={config.T} n={config.n}, "
         f"{network:,} parameters and {table:,} in the puzzle embedding"

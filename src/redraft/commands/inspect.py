@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,10 +14,14 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from redraft.commands.arguments import parse
+from redraft import terminal
+from redraft.commands.arguments import Trusted, parse
 from redraft.commands.progress import progress
+from redraft.config import to_dict
 from redraft.errors import ConfigError, PuzzleError
 from redraft.files import require_place, write_bytes
+from redraft.solve.puzzle_table import PuzzleTable
+from redraft.solve.resolve import entries_of
 from redraft.tasks import Puzzle, Task, get_task
 
 if TYPE_CHECKING:
@@ -46,10 +51,11 @@ class Arguments:
     recursions: bool = False
     """Looks at every evaluation of the network within the steps, too."""
     influence: Literal["auto", "always", "never"] = "auto"
-    """Blanks each given in turn, to see what depends on it; auto leaves it out where that takes long."""
+    """Blanks each given in turn, to see what depends on it; where that takes long, auto follows it for fewer steps, or
+    leaves it out."""
     puzzles: Annotated[str | None, tyro.conf.arg(metavar="SOURCE")] = None
     """Puzzles whose ways through the states are shown: a file, a folder, make:COUNT@SEED, or none; by default up to 100
-    new ones where the task makes them."""
+    new ones where the task makes them, fewer where each takes long."""
     animation: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """An animated .gif of the board being redrafted."""
     picture: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -60,6 +66,7 @@ class Arguments:
     """auto, cpu, cuda or mps."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the activations."""
+    trust: Trusted = False
 
 
 def run(arguments: list[str]) -> int:
@@ -74,7 +81,8 @@ def run(arguments: list[str]) -> int:
 
     weights = open_weights(args.weights, dtype=args.dtype)
     task = get_task(weights.task)
-    puzzle, puzzle_id = _puzzle(task, args)
+    table = PuzzleTable.of(to_dict(weights.model.config), weights.card)
+    puzzle, puzzle_id = _puzzle(task, args, table)
     weights.model.to(choose_device(args.device))
     found = inspect(
         weights,
@@ -85,7 +93,7 @@ def run(arguments: list[str]) -> int:
         steps=args.steps,
         recursions=args.recursions,
         influence=args.influence,
-        others=_others(task, args),
+        others=_others(task, args, table),
         progress=progress,
     )
     written: list[tuple[str, Path]] = []
@@ -101,7 +109,7 @@ def run(arguments: list[str]) -> int:
         write("animation", args.animation, redrafting(found))
     if args.picture is not None:
         write("picture", args.picture, (drafts_svg if args.picture.suffix.lower() == ".svg" else drafts_png)(found))
-    _show(found, Console())
+    _show(found, terminal.console())
     for note in found.notes:
         print(f"redraft inspect: {note}", file=sys.stderr)
     for what, file in written:
@@ -126,11 +134,14 @@ def _require_sense(args: Arguments) -> None:
             require_place(file)
 
 
-def _puzzle(task: Task, args: Arguments) -> tuple[Puzzle, int]:
-    """The puzzle that is meant, its answer where it is known, and its puzzle id; raises RedraftError."""
+def _puzzle(task: Task, args: Arguments, table: PuzzleTable) -> tuple[Puzzle, int]:
+    """The puzzle that is meant, its answer where it is known, and its puzzle id, a row of the weights' table.
+
+    Raises RedraftError.
+    """
     text, puzzle_id = args.puzzle, 0
     if text.startswith("make:") or os.path.isdir(text):
-        found, puzzle_id = _of_source(task, args)
+        found, puzzle_id = _of_source(task, args, table)
     elif os.path.isfile(text) or text.lower().endswith(FILES):
         found = _of_file(task, Path(text), args.number)
     else:
@@ -152,11 +163,9 @@ def _puzzle(task: Task, args: Arguments) -> tuple[Puzzle, int]:
     return found, puzzle_id
 
 
-def _of_source(task: Task, args: Arguments) -> tuple[Puzzle, int]:
+def _of_source(task: Task, args: Arguments, table: PuzzleTable) -> tuple[Puzzle, int]:
     """A puzzle that is made, or of a folder of data, and its puzzle id."""
-    from redraft.data.build import open_source
-
-    store = open_source(task, args.puzzle, split=args.split)
+    store = _store(task, args.puzzle, args, table)
     row = _row(len(store), args.puzzle, args.number)
     labels = store.labels[row]
     known = bool((labels >= 0).any())
@@ -166,13 +175,9 @@ def _of_source(task: Task, args: Arguments) -> tuple[Puzzle, int]:
 
 
 def _of_file(task: Task, file: Path, number: int) -> Puzzle:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: not text in UTF-8") from error
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror or error}") from error
-    entries = task.read(lines, str(file))
+    entries = list(islice(entries_of(task, str(file)), number))
+    if len(entries) < number:
+        entries = list(entries_of(task, str(file)))
     if not entries:
         raise ConfigError(f"{file}: no puzzles")
     entry = entries[_row(len(entries), str(file), number)]
@@ -181,13 +186,22 @@ def _of_file(task: Task, file: Path, number: int) -> Puzzle:
     return entry
 
 
-def _others(task: Task, args: Arguments) -> Store | Literal["auto", "none"]:
+def _others(task: Task, args: Arguments, table: PuzzleTable) -> Store | Literal["auto", "none"]:
     """The puzzles whose ways are shown."""
-    from redraft.data.build import open_source
-
     if args.puzzles is None:
         return "auto"
-    return "none" if args.puzzles == "none" else open_source(task, args.puzzles, split=args.split)
+    return "none" if args.puzzles == "none" else _store(task, args.puzzles, args, table)
+
+
+def _store(task: Task, source: str, args: Arguments, table: PuzzleTable) -> Store:
+    """The puzzles of a source, whose ids are rows of the weights' table; raises RedraftError."""
+    from redraft.data.build import open_source
+    from redraft.evaluate.ids import require_ids
+
+    store = open_source(task, source, split=args.split)
+    for remark in require_ids(table, store, name=args.weights, data=source):
+        print(f"redraft inspect: {remark}", file=sys.stderr)
+    return store
 
 
 def _row(count: int, source: str, number: int) -> int:
@@ -207,5 +221,5 @@ def _show(found: Inspection, console: Console) -> None:
         sure = (f"{step.halt_probability:.0%}", f"{draft.confidence:.1%}")
         style = "green" if draft.right else ""
         table.add_row(str(number), str(draft.changed), str(int(wrong.sum())), *sure, *moved, style=style)
-    console.print(table)
+    terminal.print_table(table, console)
     console.print(found.verdict, highlight=False, soft_wrap=True)

@@ -13,10 +13,13 @@ def run(arguments: list[str]) -> int:
             print("usage: redraft list\n\nLists tasks, recipes and the weights that ship with redraft.")
             return 0
         raise ConfigError(f"unexpected argument {arguments[0]!r}; redraft list takes none")
-    from redraft.recipes import RECIPES
-
     _print("tasks", dict.fromkeys(TASKS, ""))
-    _print("recipes", {name: recipe.__doc__ or "" for name, recipe in RECIPES.items()})
+    try:
+        from redraft.recipes import RECIPES
+
+        _print("recipes", {name: recipe.__doc__ or "" for name, recipe in RECIPES.items()})
+    except ModuleNotFoundError as error:
+        print(f"recipes: need the package {error.name}")
     _print("weights that ship", {name: redraft.weights.summary(name) for name in redraft.weights.names()})
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import secrets
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,52 +19,81 @@ from redraft.tasks import Examples, Task, get_task
 from redraft.tasks.maze import Maze
 from redraft.tasks.sudoku import Sudoku
 
+USUAL = {"sudoku": "sudoku-9x9", "maze": "maze-8x8"}  # the size that is made where none is named
+FRESH = 1_000_000  # seeds that are drawn lie below, for they are typed again by hand
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
-    """Name of a task, for example sudoku-6x6 or maze-15x15."""
+    """Name of a task, for example sudoku-6x6 or maze-15x15; sudoku is sudoku-9x9, maze is maze-8x8."""
     count: Annotated[tyro.conf.Positional[int], tyro.conf.arg(metavar="COUNT")] = 1
     """How many puzzles."""
-    seed: int = 0
-    """The same seed gives the same puzzles."""
+    seed: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """The same seed gives the same puzzles. By default 0, and a new one each time puzzles are shown on a terminal."""
     clues: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Clues of a Sudoku; minimal puzzles (no clue can go) if not given."""
     least: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Cells that the shortest path of a maze has at least, S and G included; 110 for 30x30 if not given."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
-    """A CSV file with question, answer and rating; without it, questions go to standard output, one a line."""
+    """A CSV file with question, answer and rating (`-` for standard output); without it, questions go to standard
+    output, one a line, or as boards on a terminal."""
 
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="make", description="Makes new puzzles.")
     if args.count < 1:
         raise ConfigError(f"count: expected at least 1, got {args.count}")
-    if args.seed < 0:
+    if args.seed is not None and args.seed < 0:
         raise ConfigError(f"--seed: expected at least 0, got {args.seed}")
-    if args.output is not None:
+    to_file = args.output is not None and str(args.output) != "-"
+    if args.output is not None and to_file:
         require_place(args.output)
-    task = get_task(args.task)
-    examples = _made(task, args)
-    if args.output is None:
-        for question in examples.questions:
-            print(task.format(question))
-    else:
+    task = get_task(USUAL.get(args.task, args.task))
+    shown = args.output is None and on_terminal()
+    seed = args.seed if args.seed is not None else secrets.randbelow(FRESH) if shown else 0
+    examples = _made(task, args, seed)
+    if args.output is not None and to_file:
         write_text(args.output, to_csv(task, examples))
         print(f"wrote {len(examples)} puzzles to {args.output}", file=sys.stderr)
+    elif args.output is not None:
+        print(to_csv(task, examples), end="")
+    elif shown:
+        _show(task, examples)
+        if args.seed is None:
+            print(f"redraft make: --seed {seed} makes the same again", file=sys.stderr)
+    else:
+        for question in examples.questions:
+            print(task.format(question))
     return 0
 
 
-def _made(task: Task, args: Arguments) -> Examples:
+def on_terminal() -> bool:
+    """Whether a person is looking, rather than a program reading."""
+    return sys.stdout.isatty()
+
+
+def _show(task: Task, examples: Examples) -> None:
+    """Draws the questions as boards, a blank line after each."""
+    from redraft import terminal
+    from redraft.commands.watch import board, has_colours
+
+    console = terminal.console()
+    for question in examples.questions:
+        console.print(board(task, question, question, colours=has_colours(console)), soft_wrap=True)
+        console.print()
+
+
+def _made(task: Task, args: Arguments, seed: int) -> Examples:
     """New puzzles; raises ConfigError for an option of another kind of puzzle."""
     for flag, value, kind, family in (("clues", args.clues, Sudoku, "Sudoku"), ("least", args.least, Maze, "mazes")):
         if value is not None and not isinstance(task, kind):
             raise ConfigError(f"--{flag} is for {family}, not for {task.name}")
     if isinstance(task, Sudoku):
-        return task.make(args.count, args.seed, clues=args.clues)
+        return task.make(args.count, seed, clues=args.clues)
     if isinstance(task, Maze):
-        return task.make(args.count, args.seed, least=args.least)
-    return task.make(args.count, args.seed)
+        return task.make(args.count, seed, least=args.least)
+    return task.make(args.count, seed)
 
 
 def to_csv(task: Task, examples: Examples) -> str:

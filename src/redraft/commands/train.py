@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -12,13 +13,14 @@ import torch
 import tyro
 from rich.console import Console
 
-from redraft.commands.arguments import parse
+from redraft import terminal
+from redraft.commands.arguments import Trusted, parse
 from redraft.commands.fastest import fastest
 from redraft.data.build import open_source, store_folder, task_of
-from redraft.data.store import Store
+from redraft.data.store import VIEWS, Store
 from redraft.device import choose_device, own_device
 from redraft.errors import ConfigError
-from redraft.evaluate.judge import in_brief, judge, unseen
+from redraft.evaluate.judge import in_brief, judge, require_rows, unseen
 from redraft.models.io import count_parameters
 from redraft.recipes import RECIPES, get_recipe, shrunk
 from redraft.recipes.own import Size, recipe_for
@@ -28,14 +30,16 @@ from redraft.tasks.arc import Arc
 from redraft.tasks.grids import Grids
 from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_to_dict, with_table
+from redraft.train.folder import BEST, CONFIG, LAST, data_in, find_run, own_run, path_from
 from redraft.train.log import Display, MetricsFile, Reporter, open_tracker, require_tracker
-from redraft.train.loop import BEST, LAST, Evaluate, Outcome, Trainer, open_run
+from redraft.train.loop import Evaluate, Outcome, Trainer, open_run
 from redraft.train.processes import Processes, processes
+from redraft.trust import remembered_names, trusting
 
 DESCRIPTION = "Trains a model by a recipe ({}); every value of the recipe is a flag."
 USAGE = """usage: redraft train RECIPE [--tiny] [options]
        redraft train DATA [--size nano|tiny|paper] [options]
-       redraft train --resume FOLDER [options]
+       redraft train --resume FOLDER [--steps N] [--data.train PATH] [--data.test PATH] [options]
 
 {}
 DATA is a folder that `redraft data build` made; its recipe is inferred, as large as --size says (tiny by default).
@@ -55,12 +59,7 @@ class Machine:
     """Also reports to tensorboard, wandb or trackio."""
     prefetch: Annotated[int | None, tyro.conf.arg(metavar="BATCHES")] = None
     """Batches sampled in advance by a thread; by default 2 where the device is no CPU or a core is idle, else 0."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resumed(Machine):
-    threads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Threads of the CPU, where it was stopped before its first checkpoint; else it keeps those it was started with."""
+    trust: Trusted = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,17 +77,39 @@ class Arguments(Machine):
         return self.config.threads
 
 
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """New places of a run's data; the examples must be the same."""
+
+    train: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None
+    """New place of the training data, where it has been moved."""
+    test: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None
+    """New place of the test data; that of --data.train if one folder holds both."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed(Machine):
+    """Values of a run that may change when it is resumed."""
+
+    steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Steps in all, more or fewer than planned, but no fewer than are done."""
+    threads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Threads of the CPU, where it was stopped before its first checkpoint; else it keeps those it was started with."""
+    data: Moved = Moved()
+
+
 def run(arguments: list[str]) -> int:
     description = DESCRIPTION.format(", ".join(RECIPES))
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE.format(description), file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
-    if arguments[0] == "--resume":
-        return _resume(arguments[1:])
+    resumed, rest = _taken(arguments, "--resume", what="the folder of a run")
+    if resumed is not None:
+        return _resume(resumed, rest)
     name, *rest = [argument for argument in arguments if argument != "--tiny"] or ["-"]
     if name.startswith("-"):
         raise ConfigError(f"the recipe comes first: redraft train RECIPE [options]; known: {', '.join(RECIPES)}")
-    size, rest = _taken(rest, "--size")
+    size, rest = _taken(rest, "--size", what="a value")
     recipe = _recipe(name, size=size, tiny="--tiny" in arguments)
 
     def parsed(config: RunConfig) -> Arguments:
@@ -123,62 +144,102 @@ def _recipe(name: str, *, size: str | None, tiny: bool) -> RunConfig:
     return shrunk(recipe, made=False) if tiny else recipe
 
 
-def _taken(arguments: list[str], flag: str) -> tuple[str | None, list[str]]:
-    """The value of a flag, None where it is not there, and the arguments without it."""
+def _taken(arguments: list[str], flag: str, *, what: str) -> tuple[str | None, list[str]]:
+    """The value of a flag, None where it is not there, and the arguments without it; it is to name `what`."""
     for i, argument in enumerate(arguments):
         if argument.startswith(flag + "="):
             return argument.partition("=")[2], arguments[:i] + arguments[i + 1 :]
         if argument == flag:
-            if i + 1 == len(arguments):
-                raise ConfigError(f"{flag}: expected a value")
+            if i + 1 == len(arguments) or arguments[i + 1].startswith("-"):
+                raise ConfigError(f"{flag}: expected {what}")
             return arguments[i + 1], arguments[:i] + arguments[i + 2 :]
     return None, arguments
 
 
-def _resume(arguments: list[str]) -> int:
-    if not arguments or arguments[0].startswith("-"):
-        raise ConfigError("--resume: expected the folder of a run")
-    folder = Path(arguments[0])
-    args = parse(Resumed, arguments[1:], command="train --resume FOLDER", description="Goes on with a run.")
-    return _train(open_run(folder), folder, args, resume=True)
+def _resume(path: str, arguments: list[str]) -> int:
+    args = parse(Resumed, arguments, command="train --resume FOLDER", description="Goes on with a run.")
+    folder = find_run(Path(path))
+    with trusting(remembered_names(folder / CONFIG)):  # of the user's own run, also for the data that it names
+        config = open_run(folder)
+        data, moved = config.data, args.data
+        if moved.test is None and data.test == data.train:  # a folder with both
+            moved = replace(moved, test=moved.train)
+        if moved.train is not None:
+            data = replace(data, train=path_from(folder, moved.train))
+        if moved.test is not None:
+            data = replace(data, test=path_from(folder, moved.test))
+        steps = config.steps if args.steps is None else args.steps
+        threads = config.threads if args.threads is None or (folder / STATE).exists() else args.threads
+        return _train(replace(config, data=data, steps=steps, threads=threads), folder, args, resume=True)
 
 
 def _train(config: RunConfig, folder: Path, args: Resumed | Arguments, *, resume: bool) -> int:
     _set_threads(args)
     if args.track is not None:
-        require_tracker(args.track)  # before there is a folder that a second try would stumble over
+        require_tracker(args.track)
     device = own_device(choose_device(args.device))
-    with processes(device) as group:
-        console = Console(stderr=True, quiet=not group.first)
-        task = task_of(config.task, config.data.train)
-        console.print(f"reading {config.data.train} and {config.data.test} …", highlight=False)
-        data = open_source(task, config.data.train, split="train", limit=config.data.train_limit)
-        test = unseen(task, config.data.test, trained_on=data, limit=config.data.test_limit)
+    with processes(device) as group, own_run(folder, group):
+        console = terminal.console(stderr=True, quiet=not group.first)
+        task, data, test = _read(config, folder if resume else None, console)
         config = with_table(config, data.num_puzzle_ids)
+        require_rows(config, data, test)
+        if not len(test):
+            console.print(
+                f"no test input of {config.data.test} has a known output that is not trained on: training without "
+                "figures; the last weights count as the best",
+                highlight=False,
+                soft_wrap=True,
+            )
         trainer = Trainer(
             config,
             folder,
             task=task,
             data=data,
+            test=test,
             device=device,
             resume=resume,
             initial=None if config.init is None or (folder / STATE).exists() else open_weights(config.init),
             processes=group,
             prefetch=args.prefetch,
         )
-        _announce(trainer, test, console)
+        _announce(trainer, test, console, resumed=resume)
         outcome = conduct(trainer, evaluator(task, test, config), console, track=args.track, stop_after=args.stop_after)
         return _conclude(outcome, config, task, console)
 
 
-def _announce(trainer: Trainer, test: Store, console: Console) -> None:
+def _read(config: RunConfig, run: Path | None, console: Console) -> tuple[Task, Store, Store]:
+    """A run's task, and what it is trained on and judged by; `run` is the folder of one that is resumed.
+
+    Raises DataError.
+    """
+    train, test = config.data.train, config.data.test
+    if run is not None:
+        train, test = data_in(run, train, flag="--data.train"), data_in(run, test, flag="--data.test")
+    console.print(f"reading {train} and {test} …", highlight=False, soft_wrap=True)
+    task = task_of(config.task, train)
+    data = open_source(task, train, split="train", limit=config.data.train_limit)
+    return task, data, unseen(task, test, trained_on=data, limit=config.data.test_limit, needed=False)
+
+
+def _announce(trainer: Trainer, test: Store, console: Console, *, resumed: bool) -> None:
     network, table = count_parameters(trainer.learner.model)
-    world = trainer.processes.world
+    world, step, steps = trainer.processes.world, trainer.progress.step, trainer.config.steps
     console.print(
         f"{trainer.config.recipe} in {trainer.folder}: {network:,} parameters"
         + (f" and {table:,} in the puzzle embedding" if table else "")
         + f", {len(trainer.data):,} puzzles to learn from, {len(test):,} unseen ones to judge by, on {trainer.device}"
         + (f" in {world} processes" if world > 1 else ""),
+        highlight=False,
+        soft_wrap=True,
+    )
+    if resumed:
+        begins = f"resuming at step {step} of {steps}" + ("; --steps N trains for longer" if step == steps else "")
+        if not (trainer.folder / STATE).exists():
+            begins = "no checkpoint yet: starting at step 0"
+        console.print(begins, highlight=False)
+    console.print(
+        "exact: puzzles that are right in every cell, in training of those that have halted since the last line; "
+        "halts after: supervision steps",
         highlight=False,
         soft_wrap=True,
     )
@@ -193,20 +254,20 @@ def conduct(
     stop_after: float | None = None,
 ) -> Outcome:
     """Runs the trainer, and reports to its folder, the console and the tracker, if this process is the first."""
-    reporters = _reporters(trainer, track, console) if trainer.processes.first else []
-    try:
+    with ExitStack() as closing:
+        reporters: list[Reporter] = []
+        for reporter in _reporters(trainer, track, console) if trainer.processes.first else ():
+            closing.callback(reporter.close)
+            reporters.append(reporter)
         return trainer.run(evaluate, reporters, stop_after=stop_after)
-    finally:
-        for reporter in reporters:
-            reporter.close()
 
 
-def _reporters(trainer: Trainer, track: str | None, console: Console) -> list[Reporter]:
+def _reporters(trainer: Trainer, track: str | None, console: Console) -> Iterator[Reporter]:
     step, config = trainer.progress.step, trainer.config
-    reporters: list[Reporter] = [MetricsFile(trainer.folder, resumed_at=step)]
+    yield MetricsFile(trainer.folder, resumed_at=step)
     if track is not None:
-        reporters.append(open_tracker(track, trainer.folder, run_to_dict(config)))
-    return [*reporters, Display(total=config.steps, start=step, console=console)]
+        yield open_tracker(track, trainer.folder, run_to_dict(config), console)
+    yield Display(total=config.steps, start=step, console=console)
 
 
 def _conclude(outcome: Outcome, config: RunConfig, task: Task, console: Console) -> int:
@@ -219,10 +280,13 @@ def _conclude(outcome: Outcome, config: RunConfig, task: Task, console: Console)
             soft_wrap=True,
         )
         return 130 if outcome.interrupted else 0
+    judged = progress.best >= 0
+    best = f"best evaluation {progress.best:.2%} exact at step {progress.best_step}" if judged else "not evaluated"
     console.print(
-        f"done: {config.steps} steps in {progress.seconds:.0f} s; best evaluation {progress.best:.2%} exact "
-        f"at step {progress.best_step}\nweights: {folder / BEST} (best), {folder / LAST}\n"
-        + _hint(task, folder, config),
+        f"done: {config.steps} steps in {progress.seconds:.0f} s; {best}\n"
+        f"weights: {folder / BEST} (best), {folder / LAST}\n"
+        + _hint(task, folder, config)
+        + ("" if judged else " --submission submission.json"),
         highlight=False,
         soft_wrap=True,
     )
@@ -231,15 +295,20 @@ def _conclude(outcome: Outcome, config: RunConfig, task: Task, console: Console)
 
 def _hint(task: Task, folder: Path, config: RunConfig) -> str:
     """What to do with the weights in the folder of a run."""
-    if isinstance(task, Arc):
+    test = store_folder(config.data.test, "test")
+    if test is not None and (test / VIEWS).is_file():
         return f"let them vote: redraft arc eval {folder} {config.data.test}"
+    if isinstance(task, Arc):
+        return f"try them: redraft eval {folder} {config.data.test}"
     if isinstance(task, Grids):
         return f"try them: redraft eval {folder} {config.data.test}, or redraft solve --weights {folder} -f PUZZLES"
     return f"try them: redraft make {task.name} 3 --seed 99 | redraft solve --weights {folder} -f -"
 
 
 def evaluator(task: Task, test: Store, config: RunConfig) -> Evaluate:
-    """What training calls to judge a model: the figures of a full evaluation that are worth a line."""
+    """What training calls to judge a model: figures of a full evaluation that are worth a line, if any."""
+    if not len(test):
+        return lambda model: {}
     return lambda model: in_brief(judge(model, task, test, steps=config.eval_steps, batch_size=config.batch_size))
 
 

@@ -12,7 +12,6 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from redraft.commands.answers import NOT_JUDGED, done
 from redraft.solve.solver import Answer
 from redraft.tasks import Grid, Task
 from redraft.tasks.render import BLANK, Size, board_segments, cell_styles, ink_on, used
@@ -25,8 +24,14 @@ STYLES = {
     "changed": "black on yellow",
     "wrong": "white on red",
 }
+NOT_JUDGED = "not judged: no rules"
 HALF_WRONG = "#ff00ff"  # a colour that no other cell has
 MARKS = {"changed": "∙", "wrong": "×"}  # on cells that are known by their colour
+
+
+def done(task: Task, answer: Answer) -> bool:
+    """Whether an answer is right, or, where nothing can judge it, whether the model takes it to be."""
+    return answer.solved if task.judges else answer.halt_probability > 0.5
 
 
 def board(
@@ -122,7 +127,7 @@ def print_answer(task: Task, answer: Answer, console: Console) -> None:
         table.add_row(*boards)
         console.print(table, verdict_line(task, answer), "", sep="\n")
     else:
-        console.print(*boards, verdict_line(task, answer), "", sep="\n\n")
+        console.print(*boards, verdict_line(task, answer), "", sep="\n\n", soft_wrap=True)
 
 
 def watch(task: Task, answer: Answer, console: Console, *, delay: float, max_steps: int) -> None:
@@ -137,8 +142,8 @@ def watch(task: Task, answer: Answer, console: Console, *, delay: float, max_ste
                 time.sleep(delay)
     else:
         for frame in frames:
-            console.print(frame, "", sep="\n")
-    console.print(verdict_line(task, answer), "", sep="\n")
+            console.print(frame, "", sep="\n", soft_wrap=True)
+    console.print(verdict_line(task, answer), "", sep="\n", soft_wrap=True)
 
 
 def _frames(

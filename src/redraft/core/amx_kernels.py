@@ -1,9 +1,9 @@
-"""An equivariant block on a CPU with AMX as one kernel: products in tiles, and nothing between them leaves the cache.
+"""An equivariant block on a CPU with AMX as one kernel: matmuls in tiles, and nothing between them leaves the cache.
 
-AMX multiplies tiles of 16 rows of 64 bytes. A product here is one of 32 rows with 32 columns: four tiles of sums (0 to
+AMX multiplies tiles of 16 rows of 64 bytes. A matmul here is of 32 rows with 32 columns: four tiles of sums (0 to
 3), two of rows (4, 5) and two of weights (6, 7), whose pairs of inputs lie beside one another (`block_amx.packed`).
 
-`tiles` tells what multiplies: an int8 stands for AMX, and an int16 for plain loops in its place, for tests on
+`tiles` says what multiplies: an int8 stands for AMX, and an int16 for plain loops in its place, for tests on
 processors that have none.
 """
 
@@ -20,14 +20,14 @@ from redraft.core.cpu_kernels import array, elementwise, load
 from redraft.core.lanes import gate, normed_sum, pooled
 
 AMX, LOOPS = np.int8(0), np.int16(0)
-ROWS = 32  # of a product
+ROWS = 32  # of a matmul
 _HALF, _FLOAT, _INT = np.int16(0), np.float32(0), np.int32(0)
-eps = np.float32  # what `block` is told the epsilon of a norm as
+eps = np.float32  # the kind of the epsilon of a norm
 _BYTE, _LONG = ir.IntType(8), ir.IntType(64)
 
 
 class _Tiles:
-    """What emits instructions of AMX; tiles are numbers, and addresses integers."""
+    """Emits instructions of AMX; tiles are numbers, and addresses integers."""
 
     def __init__(self, builder: Any) -> None:
         self.builder = builder
@@ -35,7 +35,7 @@ class _Tiles:
     def configure(self, address: Any) -> None:
         self._call("ldtilecfg", self._at(address))
 
-    def tell(self, address: Any) -> None:
+    def save(self, address: Any) -> None:
         self._call("sttilecfg", self._at(address))
 
     def zero(self, tile: int) -> None:
@@ -61,11 +61,11 @@ class _Tiles:
 
 @intrinsic
 def _configured(context, before, now):
-    """Tells at `before` how tiles are configured, and configures them as `now` has it."""
+    """Saves at `before` how tiles are configured, and configures them as `now` has it."""
 
     def code(context, builder, signature, arguments):
         tiles = _Tiles(builder)
-        tiles.tell(arguments[0])
+        tiles.save(arguments[0])
         tiles.configure(arguments[1])
         return context.get_dummy_value()
 
@@ -93,7 +93,7 @@ def _cleared(context):
 
 @intrinsic
 def _added(context, rows, stride, weights):
-    """Adds the products of 32 inputs of each row to the sums."""
+    """Adds the matmul of 32 inputs of each row to the sums."""
 
     def code(context, builder, signature, arguments):
         tiles, (rows, stride, weights) = _Tiles(builder), arguments
@@ -134,10 +134,10 @@ def _end(tiles, before):
     """Leaves tiles as they were."""
 
 
-def _product(tiles, rows, stride, advance, weights, steps, left, right, below):
-    """Stores the product (32, 32) of rows with weights: floats, half of its columns from `left` on, half from `right`.
+def _matmul(tiles, rows, stride, advance, weights, steps, left, right, below):
+    """Stores the matmul (32, 32) of rows with weights: floats, half of its columns from `left` on, half from `right`.
 
-    Rows of 32 x `steps` halves lie `stride` bytes apart, and each 32 of their inputs `advance`; rows of the product
+    Rows of 32 x `steps` halves lie `stride` bytes apart, and each 32 of their inputs `advance`; rows of the result
     `below`.
     """
 
@@ -156,7 +156,7 @@ def _(tiles, before):
     return lambda tiles, before: None
 
 
-@overload(_product)
+@overload(_matmul)
 def _(tiles, rows, stride, advance, weights, steps, left, right, below):
     if tiles == types.int8:
 
@@ -217,24 +217,24 @@ def block(
     eps,
     tiles,
 ):
-    """The block of states h (batch, places, width): `norm(x + swiglu(x))` of x = `norm(h + what pools say)`.
+    """The block of states h (batch, places, width): `norm(x + swiglu(x))` of x = `norm(h + pools(h))`.
 
-    All but numbers are addresses. `homes` and `members` (pools, places) tell the group of each place, counted within
+    All but numbers are addresses. `homes` and `members` (pools, places) are the group of each place, counted within
     the pool, and the places of each group one after the other; `counts` (pools) the groups of a pool, and `firsts`
     (pools + 1) where what belongs to those of a pool begins, rounded up to 32; all int32.
     """
     homes, counts = array(homes, pools * places, _INT), array(counts, pools, _INT)
     firsts = array(firsts, pools + 1, _INT)
-    said = scratch  # mean and maximum of each group
-    heard = said + 4 * firsts[pools] * width
-    x = heard + 4 * firsts[pools] * width
+    summaries = scratch  # mean and maximum of each group
+    messages = summaries + 4 * firsts[pools] * width
+    x = messages + 4 * firsts[pools] * width
     gates = x + 2 * ROWS * width
     ups = gates + 4 * ROWS * ROWS
     hidden = ups + 4 * ROWS * ROWS
     sums = hidden + 2 * ROWS * inner
     total = sums + 4 * ROWS * width
     before, now, table = total + 4 * width, total + 4 * width + 64, total + 4 * width + 128
-    rows_heard = array(table, pools, np.int64(0))
+    summands = array(table, pools, np.int64(0))
     config = array(now, 64, np.uint8(0))
     config[:] = 0
     config[0] = 1  # the palette
@@ -247,30 +247,30 @@ def block(
         for pool in range(pools):
             size = places // counts[pool]
             for group in range(counts[pool]):
-                into = said + 4 * (firsts[pool] + group) * width
+                into = summaries + 4 * (firsts[pool] + group) * width
                 pooled(old, members + 4 * (pool * places + group * size), size, into, into + 2 * width, width)
             for row in range(firsts[pool], firsts[pool + 1], ROWS):
                 for column in range(0, width, 32):
-                    weights, into = maps + 4 * (pool * width + column) * width, heard + 4 * (row * width + column)
-                    rows = said + 4 * row * width
-                    _product(tiles, rows, 4 * width, 64, weights, width // 16, into, into + 64, 4 * width)
+                    weights, into = maps + 4 * (pool * width + column) * width, messages + 4 * (row * width + column)
+                    rows = summaries + 4 * row * width
+                    _matmul(tiles, rows, 4 * width, 64, weights, width // 16, into, into + 64, 4 * width)
         for first in range(0, places, ROWS):
             rows = min(ROWS, places - first)
             for row in range(rows):
                 for pool in range(pools):
                     home = firsts[pool] + homes[pool * places + first + row]
-                    rows_heard[pool] = heard + 4 * home * width
+                    summands[pool] = messages + 4 * home * width
                 normed_sum(old + 2 * (first + row) * width, table, pools, total, x + 2 * row * width, width, eps)
             for part in range(inner // 32):
                 for half in range(2):
                     weights, into = gate_up + 4 * (32 * part + 16 * half) * width, gates + 64 * half
-                    _product(tiles, x, 2 * width, 64, weights, width // 32, into, into + 4 * ROWS * ROWS, 128)
+                    _matmul(tiles, x, 2 * width, 64, weights, width // 32, into, into + 4 * ROWS * ROWS, 128)
                 gate(gates, ups, hidden + 2048 * part, ROWS * ROWS)
             for column in range(0, width, 32):
                 into = sums + 4 * column
-                _product(tiles, hidden, 64, 2048, down + 2 * column * inner, inner // 32, into, into + 64, 4 * width)
+                _matmul(tiles, hidden, 64, 2048, down + 2 * column * inner, inner // 32, into, into + 64, 4 * width)
             for row in range(rows):
-                rows_heard[0] = sums + 4 * row * width
+                summands[0] = sums + 4 * row * width
                 into = new + 2 * (first + row) * width
                 normed_sum(x + 2 * row * width, table, 1, total, into, width, eps)
     _end(tiles, before)

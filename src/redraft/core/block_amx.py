@@ -1,7 +1,7 @@
 """An equivariant block without a gradient on a CPU with AMX: weights laid out for its tiles, and one kernel.
 
 It computes what the layers do, in bfloat16, and rounds where they round: after each half of a block, and at the inner
-width. What pools say, gates and ups stay float32 between.
+width. What pools add, gates and ups stay float32 between.
 """
 
 from __future__ import annotations

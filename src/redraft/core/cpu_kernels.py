@@ -9,6 +9,7 @@ float32, for float64 float64. So every kernel rounds once, where it stores.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from numba import carray, njit, types
 from numba.extending import intrinsic, overload
 
 from redraft.core import lanes
+from redraft.jit import jit
 
 # of each dtype, `like` and `zero`
 KINDS = {
@@ -38,14 +40,7 @@ _TERMS = tuple(np.float32(1 / math.factorial(k)) for k in range(7, 1, -1))  # of
 def _compiled(*liberties):
     """Compiles a kernel, which may fuse products into sums, and take the other liberties with rounding named here."""
 
-    def compile_kernel(kernel):
-        options = {"nogil": True, "fastmath": {"contract", *liberties}, "error_model": "numpy"}
-        try:
-            return njit(cache=True, **options)(kernel)
-        except RuntimeError:  # "cannot cache function: no locator available": nowhere to write
-            return njit(**options)(kernel)
-
-    return compile_kernel
+    return partial(jit, nogil=True, fastmath={"contract", *liberties}, error_model="numpy")
 
 
 elementwise = _compiled()

@@ -1,4 +1,4 @@
-"""Sixteen numbers at a time: what lies between products in bfloat16, written for vectors of a CPU.
+"""Sixteen numbers at a time: what lies between matmuls in bfloat16, written for vectors of a CPU.
 
 A compiler makes vectors of plain loops as it thinks fit, and of short ones over bfloat16 it thinks badly: these are two
 to three times as fast (docs/log.md), for their sums stay in registers. All take addresses; halves are bfloat16, and
@@ -20,8 +20,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 LANES = 16
-# Whether the processor rounds to bfloat16 and guesses inverses itself. What LLVM would call for either elsewhere is not
-# there, or slow.
+# Whether the processor rounds to bfloat16 and estimates inverses itself. Elsewhere LLVM would call functions that are
+# missing, or slow.
 try:
     ABLE = all(get_host_cpu_features().get(name, False) for name in ("avx512f", "avx512bf16"))
 except RuntimeError:  # LLVM does not know the processor
@@ -37,7 +37,7 @@ _ROUND = 1.5 * 2.0**23
 
 
 class _Bfloat(ir.Type):
-    """What llvmlite has no name for."""
+    """A type that llvmlite has no name for."""
 
     def _to_string(self) -> str:
         return "bfloat"
@@ -50,7 +50,7 @@ class _Bfloat(ir.Type):
 
 
 class _Lanes:
-    """What emits code for sixteen lanes; a name for each operation that is used."""
+    """Emits code for sixteen lanes; a method for each operation that is used."""
 
     def __init__(self, builder: Any) -> None:
         self.builder = builder
@@ -186,8 +186,8 @@ def gate(context, gates, ups, into, size):
     def emit(v, gates, ups, into, size):
         with v.loop(v.builder.sdiv(size, ir.Constant(_LONG, LANES))) as i:
             g = v.load(v.offset(gates, i, 4 * LANES))
-            product = v.builder.fmul(v.builder.fmul(g, v.sigmoid(g)), v.load(v.offset(ups, i, 4 * LANES)))
-            v.store_half(product, v.offset(into, i, 2 * LANES))
+            gated = v.builder.fmul(v.builder.fmul(g, v.sigmoid(g)), v.load(v.offset(ups, i, 4 * LANES)))
+            v.store_half(gated, v.offset(into, i, 2 * LANES))
 
     return _addressed(emit, _A, _A, _A, _A)
 

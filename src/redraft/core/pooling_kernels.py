@@ -47,7 +47,7 @@ def pool(h, pooled, homes, firsts, batch, places, pools, width, like, zero):
                     peak[i] = max(peak[i], value)
         for pool in range(pools):
             count = firsts[pool + 1] - firsts[pool]
-            part = np.float32(count) / np.float32(places)
+            part = (zero + np.float32(count)) / np.float32(places)  # in the precision of the sums
             for home in range(count):
                 start = _row_of_group(firsts, pool, home, puzzle, batch) * 2 * width
                 mean, peak = pooled[start : start + width], pooled[start + width : start + 2 * width]
@@ -134,7 +134,7 @@ def pool_gradient(h, pooled, d_pooled, d_h, homes, firsts, batch, places, pools,
                 total[i] = load(into[i])
             for pool in range(pools):
                 home = homes[pool * places + place]
-                part = np.float32(firsts[pool + 1] - firsts[pool]) / np.float32(places)
+                part = (zero + np.float32(firsts[pool + 1] - firsts[pool])) / np.float32(places)
                 start = _row_of_group(firsts, pool, home, puzzle, batch) * 2 * width
                 peak, count = pooled[start + width : start + 2 * width], equal[firsts[pool] + home]
                 d_mean, d_peak = d_pooled[start : start + width], d_pooled[start + width : start + 2 * width]

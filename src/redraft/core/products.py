@@ -3,8 +3,8 @@
 torch multiplies float32 on a CPU by Intel's MKL, which leaves AVX-512 alone on a processor of another maker; oneDNN,
 which comes with torch as well, does not ask who made it. On AMD's Zen 5 it is 2.2 times as fast (docs/performance.md).
 
-bfloat16 is oneDNN's everywhere. With Intel's AMX it reads a first factor whose rows do not lie on end at half of its
-speed, so that a copy pays for large ones.
+bfloat16 is oneDNN's everywhere. With Intel's AMX it reads a first factor that is transposed at half of its speed, and
+for large ones a copy pays.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ def in_tiles() -> bool:
     return bfloat16_among(flags(), amd=_made_by_amd(), allowed=allowed_by_onednn()) == "amx"
 
 
-COPIED = 512  # rows and columns of a product from which on a copy costs less than it saves (measured)
+COPIED = 512  # rows and columns of a matmul from which on a copy costs less than it saves (measured)
 
 
 def _rows_on_end(a: Tensor, b: Tensor) -> Tensor:
-    """The product, if it pays with a copy of `a`, or of the transpose of `b` where that is smaller and comes first."""
+    """The matmul with a copy of `a`, or of the transpose of `b` where that is smaller and comes first, if it pays."""
     if len(a) < COPIED:
         return torch.mm(a, b)
     if b.numel() < a.numel() and not b.t().is_contiguous():

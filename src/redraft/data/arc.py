@@ -1,19 +1,18 @@
-"""ARC tasks as stores: which pairs may be trained on, which are kept for the test, and what of the test leaks."""
+"""ARC tasks as stores: which pairs may be trained on, and which are kept for the test."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.data.arc_leaks import OWN_LEAKS, refuse_leaks, some
 from redraft.data.store import Store, new_folder
-from redraft.errors import DataError, PuzzleError
+from redraft.errors import DataError
 from redraft.files import write_text
 from redraft.tasks.arc import Arc, canvas
 from redraft.tasks.arc_files import SIDE, ArcTask, Pair, read_halves, read_tasks, to_json
@@ -22,10 +21,6 @@ from redraft.tasks.base import OUTSIDE
 from redraft.tasks.views import Views
 
 TASKS = "tasks.json"  # the evaluation tasks, with what outputs are known: for voting, scoring and submission
-SHOWN = 5  # tasks that a message names
-
-# ARC-AGI-1's own leak: this evaluation task is the training task 40853293 again. Published scores count it.
-OWN_LEAKS = ("070dd51e",)
 
 
 def build_arc(
@@ -49,7 +44,7 @@ def build_arc(
     training, evaluation = arc_data(source, concept=concept)
     allowed = refuse_leaks(training, evaluation, allow)
     words = [source, *([f"with {concept}"] if concept else [])]
-    words += [f"evaluation tasks in training, which was allowed: {_some(allowed)}"] if allowed else []
+    words += [f"evaluation tasks in training, which was allowed: {some(allowed)}"] if allowed else []
     return write_arc(training, evaluation, folder, count=count, seed=seed, source=", ".join(words), side=side)
 
 
@@ -89,7 +84,10 @@ def arc_data(source: str, *, concept: str | None = None) -> tuple[list[ArcTask],
     training, evaluation = [*halves[0], *(read_tasks(concept) if concept else [])], halves[1]
     names = {task.name for task in training}
     if both := [task.name for task in evaluation if task.name in names]:
-        raise DataError(f"{_some(both)}: {len(both)} of the evaluation tasks are called as training tasks are")
+        raise DataError(
+            f"{some(both)}: {len(both)} of the evaluation tasks are called as training tasks are; expected other tasks "
+            "(a competition's test set as downloaded mostly stands in for the hidden one with copies of such tasks)"
+        )
     return training, evaluation
 
 
@@ -104,8 +102,10 @@ def arc_stores(
     """The stores `train` and `test`; each task is a group and a puzzle, under the id of its first view.
 
     `train` has all pairs of the training tasks and the demonstrations of the evaluation tasks, never their test pairs;
-    those are `test`, without labels where the output is not known. Raises DataError for a task without views.
+    those are `test`, without labels where the output is not known. Raises DataError for a task without views, and for
+    grids that the canvas of `side` rows and columns does not hold.
     """
+    _require_room([*training, *evaluation], side)
     train = [(task.name, (*task.train, *task.test)) for task in training] + [(t.name, t.train) for t in evaluation]
     # nothing can be learnt from a pair without output
     train = [(name, tuple(pair for pair in pairs if pair.output is not None)) for name, pairs in train]
@@ -116,14 +116,14 @@ def arc_stores(
 def _store(groups: Sequence[tuple[str, tuple[Pair, ...]]], views: Views, source: str, side: int) -> Store:
     first = dict(zip(views.tasks, (views.starts[:-1] + 1).tolist(), strict=True))
     if strange := [name for name, _ in groups if name not in first]:
-        raise DataError(f"{_some(strange)}: {len(strange)} tasks have no views; make the views of all tasks")
+        raise DataError(f"{some(strange)}: {len(strange)} tasks have no views; make the views of all tasks")
     sizes = [len(pairs) for _, pairs in groups]
     numbers = np.repeat(np.arange(len(groups), dtype=np.int32), sizes)
     task = Arc(side)
     return Store(
         task=task.spec,
-        inputs=task.encode(_canvases([(name, pair.input) for name, pairs in groups for pair in pairs], side)),
-        labels=task.encode_labels(_canvases([(name, pair.output) for name, pairs in groups for pair in pairs], side)),
+        inputs=task.encode(_canvases([pair.input for _, pairs in groups for pair in pairs], side)),
+        labels=task.encode_labels(_canvases([pair.output for _, pairs in groups for pair in pairs], side)),
         puzzle_ids=np.repeat(np.array([first[name] for name, _ in groups], np.int32), sizes),
         ratings=np.full(sum(sizes), np.nan, np.float32),
         groups=numbers,
@@ -133,79 +133,28 @@ def _store(groups: Sequence[tuple[str, tuple[Pair, ...]]], views: Views, source:
     )
 
 
-def _canvases(grids: Sequence[tuple[str, NDArray[np.uint8] | None]], side: int) -> NDArray[np.int8]:
-    """Canvases (N, side, side) of grids, each with the name of its task."""
+def _canvases(grids: Sequence[NDArray[np.uint8] | None], side: int) -> NDArray[np.int8]:
+    """Canvases (N, side, side) of grids, which are no larger; empty ones where there is no grid."""
     boards = np.full((len(grids), side, side), OUTSIDE, np.int8)
-    for board, (name, grid) in zip(boards, grids, strict=True):
+    for board, grid in zip(boards, grids, strict=True):
         if grid is not None:
-            try:
-                board[:] = canvas(grid, side)
-            except PuzzleError as error:
-                raise DataError(f"task {name}: a grid has {error.message}") from None
+            board[:] = canvas(grid, side)
     return boards
 
 
-# leaks
-class Leak(NamedTuple):
-    """An evaluation task of which `pairs` test pairs stand in a training task; `whole` where all its pairs do."""
-
-    task: str
-    training: str
-    pairs: int
-    whole: bool
-
-
-def seen(tasks: Sequence[ArcTask]) -> dict[bytes, set[str]]:
-    """The names of the tasks that hold each pair, and each input, by the hash of its content."""
-    names: dict[bytes, set[str]] = {}
-    for task in tasks:
-        for pair in (*task.train, *task.test):
-            for key in {_key(pair), _key(Pair(pair.input, None))}:
-                names.setdefault(key, set()).add(task.name)
-    return names
-
-
-def leaks(training: Sequence[ArcTask], evaluation: Sequence[ArcTask]) -> list[Leak]:
-    """The evaluation tasks with test pairs that training tasks hold too, whatever their names.
-
-    Pairs are compared by content; a test pair whose output is not known, by its input.
-    """
-    known = seen(training)
-    found = []
-    for task in evaluation:
-        tests = [known.get(_key(pair), set()) for pair in task.test]
-        shown = [known.get(_key(pair), set()) for pair in task.train]
-        for name in sorted(set().union(*tests)):
-            held = sum(name in names for names in tests)
-            whole = all(name in names for names in (*tests, *shown))
-            found.append(Leak(task=task.name, training=name, pairs=held, whole=whole))
-    return found
-
-
-def refuse_leaks(training: Sequence[ArcTask], evaluation: Sequence[ArcTask], allow: Collection[str] = ()) -> list[str]:
-    """The leaking evaluation tasks that `allow` names ("all" for all); raises DataError where others leak."""
-    allowed = {allow} if isinstance(allow, str) else set(allow)
-    found = leaks(training, evaluation)
-    names = list(dict.fromkeys(leak.task for leak in found))
-    if wrong := [name for name in names if name not in allowed and "all" not in allowed]:
-        whole = len({leak.task for leak in found if leak.whole and leak.task in wrong})
-        raise DataError(
-            f"{len(wrong)} of {len(evaluation)} evaluation tasks have test pairs in the training data, {whole} of them "
-            f"are there as a whole: {_some(wrong)}; a score on these means nothing: take them from the training data, "
-            "or allow them by name"
-        )
-    return names
-
-
-def _key(pair: Pair) -> bytes:
-    """A hash of the content of a pair."""
-    content = hashlib.sha256()
-    for grid in pair:
-        content.update(repr(None if grid is None else grid.shape).encode())
-        content.update(b"" if grid is None else np.ascontiguousarray(grid, np.uint8).tobytes())
-    return content.digest()
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first few names, for a message."""
-    return ", ".join(names[:SHOWN]) + (" and more" if len(names) > SHOWN else "")
+def _require_room(tasks: Sequence[ArcTask], side: int) -> None:
+    """Raises DataError naming the first grid that the canvas does not hold, and a canvas that holds all of them."""
+    grids = [
+        (f"task {task.name}, {part} pair {number}, {what}", grid)
+        for task in tasks
+        for part, pairs in (("train", task.train), ("test", task.test))
+        for number, pair in enumerate(pairs, 1)
+        for what, grid in pair._asdict().items()
+        if grid is not None
+    ]
+    for place, grid in grids:
+        if max(grid.shape) > side:
+            raise DataError(
+                f"{place}: {grid.shape[0]} rows of {grid.shape[1]} cells; the canvas has {side} of {side}, "
+                f"one of {max(max(each.shape) for _, each in grids)} holds all grids (--canvas)"
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def open_source(task: Task, source: str, *, split: str = "train", limit: int | N
     """
     if limit is not None and limit < 1:
         raise DataError(f"{source}: expected a limit of at least 1 example, got {limit}")
+    if not _can_be_a_name(source):
+        raise DataError(f"{source!r}: no file can be called so")
     made = _MAKE.fullmatch(source)
     if made:
         count, seed, cells = (int(part or 0) for part in made.groups())
@@ -40,6 +43,13 @@ def open_source(task: Task, source: str, *, split: str = "train", limit: int | N
     if not len(store):
         raise DataError(f"{source}: no examples")
     return store
+
+
+def _can_be_a_name(source: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(source)
+    except UnicodeEncodeError:
+        return False
 
 
 def task_of(name: str, source: str) -> Task:

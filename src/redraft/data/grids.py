@@ -14,7 +14,7 @@ from redraft.data.store import new_folder
 from redraft.errors import DataError
 from redraft.memory import free_memory
 from redraft.tasks import Examples
-from redraft.tasks.grid_survey import Survey, encode, place_of, sorted_symbols
+from redraft.tasks.grid_survey import Survey, blank_of, encode, place_of, sorted_symbols
 from redraft.tasks.grid_symmetries import Symmetries, keys
 from redraft.tasks.grids import Grids, GridSpec, split_of
 
@@ -52,7 +52,8 @@ class Built:
         found = [
             f"{spec.name}: {self.rows:,} pairs of grids of {size}",
             f"alphabet: {' '.join(spec.alphabet)} ({len(spec.alphabet)} symbols)",
-            f"symmetries: {', '.join(spec.symmetries) or 'none'}; checker: {spec.checker or 'none'}",
+            f"symmetries: {', '.join(spec.symmetries) or 'none'}; checker: {spec.checker or 'none'}"
+            + (f"; cells to fill: {spec.blank}" if spec.blank else ""),
             f"train: {self.train:,} pairs, test: {self.test:,}, split by {self.groups:,} groups",
         ]
         if self.duplicates:
@@ -76,6 +77,8 @@ def build_grids(
     symmetries: Sequence[str] = (),
     scopes: Sequence[str] = (),
     checker: str | None = None,
+    blank: str | None = None,
+    shape: tuple[int, int] | None = None,
     limit: int | None = None,
     allow_contradictions: bool = False,
     tell: Callable[[str], None] | None = None,
@@ -84,7 +87,9 @@ def build_grids(
 
     The test is `test`, a file of its own, or `source`'s own test file where it is a folder with train and test files;
     else a share of the groups drawn by `seed`. Pairs of one group are never torn apart, nor are equal questions, up
-    to the declared symmetries. The task is called `name`, else like the folder. `tell` hears what is being done.
+    to the declared symmetries. The task is called `name`, else like the folder. `blank` is the symbol of cells that are
+    yet to be filled, found by itself where answers keep all other cells; `shape` folds grids that are written in a
+    single row. `tell` is called with what is being done.
 
     Raises DataError with file and line for pairs that cannot be read, wrong answers (by the checker), contradictions
     unless they are allowed, and symmetries that make right answers wrong; ConfigError for an unknown symmetry.
@@ -99,8 +104,9 @@ def build_grids(
         source, test = train, own
     tell = tell or (lambda doing: None)
     tell(f"reading {source}" + (f" and {test}" if test else ""))
-    survey = Survey(alphabet=None if alphabet is None else tuple(alphabet))
+    survey = Survey(alphabet=None if alphabet is None else tuple(alphabet), shape=shape)
     counts = [survey.add(source, limit=limit)] + ([] if test is None else [survey.add(test)])
+    survey.require_plausible(source)
     spec = GridSpec(
         name=name or folder.name,
         alphabet=tuple(alphabet) if alphabet is not None else sorted_symbols(survey.symbols),
@@ -115,7 +121,8 @@ def build_grids(
     _require_memory(sum(counts), task.seq_len, source)
 
     tell(f"encoding {sum(counts):,} pairs" + (", and judging their answers" if task.judges else ""))
-    pairs, sources = _read(task, source, test, counts)
+    pairs, sources = _read(task, source, test, counts, shape)
+    task = Grids(replace(spec, blank=_blank(blank, pairs, spec.alphabet, source)))
     same = keys(np.concatenate([pairs.questions, pairs.answers], axis=1), Symmetries(), varies=False)
     kept = np.concatenate([_firsts(same[part]) + part.start for part in sources.parts()])
     contradictions = _contradictions(pairs, same, sources, allowed=allow_contradictions)
@@ -136,7 +143,7 @@ def build_grids(
     words = str(source) if test is None else f"{source} and {test}"
     _write(task, folder, pairs, units, {"train": training, "test": testing}, words)
     return Built(
-        spec=spec,
+        spec=task.about,
         rows=sum(counts),
         duplicates=len(pairs) - len(kept),
         contradictions=contradictions,
@@ -166,13 +173,27 @@ class _Sources:
         return place_of(self.source, row)
 
 
-def _read(task: Grids, source: Path, test: Path | None, counts: Sequence[int]) -> tuple[Examples, _Sources]:
+def _blank(stated: str | None, pairs: Examples, alphabet: Sequence[str], source: Path) -> str | None:
+    """The blank, as stated or as found; raises DataError where the pairs contradict the one that is stated."""
+    found = blank_of(pairs, alphabet)
+    if stated is not None and stated != found:
+        others = f"; {found!r} is one" if found is not None else ""
+        expected = "a symbol that answers never hold, while they keep all other cells of their question"
+        raise DataError(f"{source}: blank: expected {expected}, got {stated!r}{others}")
+    return found
+
+
+def _read(
+    task: Grids, source: Path, test: Path | None, counts: Sequence[int], shape: tuple[int, int] | None
+) -> tuple[Examples, _Sources]:
     """All pairs, those of the test file last; every answer is right by the checker, where there is one."""
     files = [source] if test is None else [source, test]
     parts: list[Examples] = []
     names: list[dict[str, int]] = []
     for file, count in zip(files, counts, strict=True):
-        part, named = encode(file, count, alphabet=task.about.alphabet, height=task.height, width=task.width)
+        part, named = encode(
+            file, count, alphabet=task.about.alphabet, height=task.height, width=task.width, shape=shape
+        )
         task.require_right(part, file)
         parts.append(part)
         names.append(named)

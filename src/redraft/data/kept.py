@@ -10,12 +10,12 @@ from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from zipfile import BadZipFile
 
 import numpy as np
 
 import redraft.tasks
+from redraft.errors import RedraftError
+from redraft.files import replacing
 from redraft.tasks import Examples, Task
 
 LEAST = 50  # fewer are made as fast as they are read
@@ -31,9 +31,9 @@ def make(task: Task, count: int, seed: int) -> Examples:
         return task.make(count, seed)
     file = folder / f"{task.name}-{count}-{seed}-{_generators()}.npz"
     examples = _read(file)
-    if examples is None:
+    if examples is None or len(examples) != count:
         examples = task.make(count, seed)
-        with suppress(OSError):  # no place to write: made anew next time
+        with suppress(RedraftError, OSError):  # no place to write: made anew next time
             _write(file, examples)
     return examples
 
@@ -60,7 +60,7 @@ def _read(file: Path) -> Examples | None:
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             return Examples(**{name: arrays[name] for name in arrays.files})
-    except (OSError, ValueError, TypeError, EOFError, BadZipFile):
+    except Exception:  # a damaged file can raise anything
         return None
 
 
@@ -70,11 +70,5 @@ def _write(file: Path, examples: Examples) -> None:
     arrays = {"questions": examples.questions, "answers": examples.answers, "ratings": examples.ratings}
     if examples.groups is not None:
         arrays["groups"] = examples.groups
-    with NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as partial:
-        try:
-            np.savez(partial, **arrays)  # type: ignore[arg-type]
-            partial.close()
-            os.replace(partial.name, file)
-        except BaseException:
-            os.unlink(partial.name)
-            raise
+    with replacing(file) as partial, partial.open("wb") as opened:
+        np.savez(opened, **arrays)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ The only set there is today is called `all`.
 
 from __future__ import annotations
 
-import json
+import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,10 +23,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from redraft.data.store import Store, new_folder
+from redraft import contents
+from redraft.arrays import read_array
+from redraft.data.store import Identifiers, Store, new_folder
 from redraft.errors import DataError
 from redraft.tasks import get_task
 from redraft.tasks.base import IGNORE
+from redraft.tasks.views import Views
 
 SPLITS = ("train", "test")
 META, IDENTIFIERS, TEST_PUZZLES = "dataset.json", "identifiers.json", "test_puzzles.json"
@@ -106,8 +109,11 @@ class Split:
         for each in self.sets:
             yield from each.blocks()
 
-    def store(self, inputs: NDArray[np.int16], labels: NDArray[np.int16]) -> Store:
-        """The store of these tokens (N, L): a puzzle id, a puzzle and a group for each row as the indices say."""
+    def store(self, inputs: NDArray[np.int16], labels: NDArray[np.int16], names: Sequence[str] | None = None) -> Store:
+        """The store of these tokens (N, L): a puzzle id, a puzzle and a group for each row as the indices say.
+
+        `names`: of all puzzle ids, where they are known.
+        """
         sizes = np.concatenate([np.diff(each.puzzle_indices) for each in self.sets])
         ids = np.concatenate([each.puzzle_identifiers for each in self.sets])
         counts = np.concatenate([np.diff(each.group_indices) for each in self.sets])
@@ -121,6 +127,7 @@ class Split:
             ratings=np.full(len(inputs), np.nan, np.float32),
             groups=np.repeat(groups, sizes),
             puzzles=np.repeat(puzzles, sizes),
+            named=Identifiers(self.meta.num_puzzle_identifiers, "" if names is None else _fingerprint(names)),
             source=str(self.folder),
         )
 
@@ -133,7 +140,7 @@ def import_published(folder: Path, split: str, *, task: Spec | None = None) -> S
     for block in found.blocks():
         rows = slice(done, done := done + len(block[0]))
         inputs[rows], labels[rows] = block
-    return found.store(inputs, labels)
+    return found.store(inputs, labels, read_identifiers(folder))
 
 
 def import_to(
@@ -161,13 +168,13 @@ def import_to(
             files = (place / "inputs.npy", place / "labels.npy")
             blocks = counted(found.blocks(), before, tell)
             write_arrays(files, (len(found), found.meta.seq_len), np.int16, blocks)
-            inputs, labels = (np.load(file, mmap_mode="r") for file in files)
-            found.store(inputs, labels).write(place, there=("inputs", "labels"))
+            inputs, labels = (read_array(file, DataError, mapped=True) for file in files)
+            found.store(inputs, labels, names).write(place, there=("inputs", "labels"))
             before += len(found)
         for name in (IDENTIFIERS, TEST_PUZZLES):
             if (folder / name).exists():
                 shutil.copyfile(folder / name, partial / name)
-    return {split: Store.open(out / split, mmap=True) for split in splits}
+    return {split: Store.open(out / split, mmap=True, trust=True) for split in splits}
 
 
 def open_splits(folder: Path, *, task: Spec | None = None) -> dict[str, Split]:
@@ -202,14 +209,17 @@ def read_identifiers(folder: Path) -> list[str] | None:
     return names
 
 
+def _fingerprint(names: Sequence[str]) -> str:
+    """What puzzle ids of these names stand for: of ARC's, what views built here under the same ids have, too."""
+    try:
+        return Views.from_identifiers(names).fingerprint()
+    except DataError:  # names of another kind
+        return hashlib.blake2b("\n".join(names).encode(), digest_size=8).hexdigest()
+
+
 def read_json(file: Path) -> Any:
     """What a JSON file holds; raises DataError."""
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise DataError(f"{file}: damaged or not JSON ({error})") from error
+    return contents.read_json(file, DataError)
 
 
 def counted(blocks: Iterable[Pair], done: int, tell: Callable[[int], None] | None) -> Iterator[Pair]:
@@ -311,13 +321,7 @@ def _require_bounds(file: str, bounds: NDArray[np.integer], end: int, what: str)
 
 
 def _read_array(file: str, *, axes: int, mapped: bool = False) -> NDArray[np.integer]:
-    try:
-        array = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{file}: damaged or not an array ({error})") from error
-    if not isinstance(array, np.ndarray) or array.ndim != axes or array.dtype.kind not in "iu":
-        got = f"{array.dtype} with {array.ndim}" if isinstance(array, np.ndarray) else "several"
-        raise DataError(f"{file}: expected whole numbers with {axes} axes, got {got}")
+    array = read_array(Path(file), DataError, mapped=mapped)
+    if array.ndim != axes or array.dtype.kind not in "iu":
+        raise DataError(f"{file}: expected whole numbers with {axes} axes, got {array.dtype} with {array.ndim}")
     return array

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import reprlib
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.arrays import read_array
+from redraft.contents import read_object
 from redraft.errors import DataError
+from redraft.files import partial_of
 from redraft.tasks.views import Views
+from redraft.trust import remember, require_consent
 
 VIEWS = "views.npz"
 FORMAT = 2
@@ -28,6 +32,13 @@ _ARRAYS: dict[str, tuple[type, int]] = {  # dtype and number of axes
     "groups": (np.int32, 1),
     "puzzles": (np.int32, 1),
 }
+
+
+class Identifiers(NamedTuple):
+    """The puzzle ids of a data set: the `rows` of a table for all of them, and what they stand for, "" if unknown."""
+
+    rows: int
+    fingerprint: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +56,7 @@ class Store:
         ratings: (N,) float32 difficulty, NaN where unknown.
         groups, puzzles: (N,) int32, never decreasing from 0 in steps of 0 or 1.
         views: where every puzzle has views of its own with a puzzle id each (ARC), what they are.
+        named: of published data, the puzzle ids of the whole set; see `identifiers`.
         source: where the examples came from, in words.
     """
 
@@ -56,15 +68,29 @@ class Store:
     groups: NDArray[np.int32]
     puzzles: NDArray[np.int32]
     views: Views | None = None
+    named: Identifiers | None = None
     source: str = ""
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     @property
+    def identifiers(self) -> Identifiers | None:
+        """The puzzle ids of the data set, None where all examples share id 0, which stands for no puzzle.
+
+        Equal fingerprints: a row of a puzzle-embedding table means the same in both.
+        """
+        if self.views is not None:
+            return Identifiers(len(self.views) + 1, self.views.fingerprint())
+        most = int(self.puzzle_ids.max(initial=0)) + 1
+        if self.named is not None:
+            return self.named._replace(rows=max(self.named.rows, most))
+        return Identifiers(most, "") if most > 1 else None
+
+    @property
     def num_puzzle_ids(self) -> int:
         """Rows a puzzle-embedding table needs for these examples, under all their views."""
-        return len(self.views) + 1 if self.views is not None else int(self.puzzle_ids.max(initial=0)) + 1
+        return 1 if self.identifiers is None else self.identifiers.rows
 
     def rows(self, index: NDArray[np.integer] | slice) -> Store:
         """The store of the rows named by `index`, in that order; groups and puzzles are counted anew."""
@@ -85,20 +111,35 @@ class Store:
                 np.save(folder / f"{name}.npy", getattr(self, name))
         if self.views is not None:
             self.views.save(folder / VIEWS)
-        meta = {"format": FORMAT, "task": self.task, "source": self.source, "examples": len(self)}
+        meta: dict[str, Any] = {
+            "format": FORMAT,
+            "task": self.task,
+            "source": self.source,
+            "examples": len(self),
+        }
+        if self.named is not None:
+            meta["identifiers"] = self.named._asdict()
         (folder / "store.json").write_text(json.dumps(meta, indent=2) + "\n")
 
     @classmethod
-    def open(cls, folder: Path, *, task: str | dict[str, Any] | None = None, mmap: bool | None = None) -> Store:
+    def open(
+        cls, folder: Path, *, task: str | dict[str, Any] | None = None, mmap: bool | None = None, trust: bool = False
+    ) -> Store:
         """Opens a folder written by `save`; raises DataError where it is damaged or of another task than `task`.
 
         With `mmap` the arrays stay in their files, read-only, and only what is looked at is read; by default the
-        large ones do (`MAPPED`).
+        large ones do (`MAPPED`). Where no `task` is expected, and the store's names code that is not to be trusted,
+        it raises TrustError, see `trust.py`.
         """
-        meta = _read_meta(folder / "store.json")
+        file = folder / "store.json"
+        meta = _read_meta(file)
         if meta.get("format") != FORMAT:
-            raise DataError(f"{folder}: store format {meta.get('format')}, expected {FORMAT}; build it anew")
-        if task is not None and meta.get("task") != task:
+            raise DataError(
+                f"{folder}: store format {reprlib.repr(meta.get('format'))}, expected {FORMAT}; build it anew"
+            )
+        if task is None:
+            task = _task(file, meta, trust=trust)
+        elif meta.get("task") != task:
             raise DataError(f"{folder}: holds examples of {_called(meta.get('task'))}, expected {_called(task)}")
         arrays = {name: _read_array(folder / f"{name}.npy", mmap) for name in _ARRAYS}
         for name, array in arrays.items():
@@ -109,8 +150,10 @@ class Store:
                     f"got {array.dtype} with {array.ndim}"
                 )
         sizes = {name: len(array) for name, array in arrays.items()}
-        if set(sizes.values()) != {meta.get("examples")}:
-            raise DataError(f"{folder}: expected {meta.get('examples')} examples in every array, got {sizes}")
+        if any(size != meta.get("examples") for size in sizes.values()):
+            raise DataError(
+                f"{folder}: expected {reprlib.repr(meta.get('examples'))} examples in every array, got {sizes}"
+            )
         if arrays["inputs"].shape != arrays["labels"].shape:
             raise DataError(
                 f"{folder}: inputs {arrays['inputs'].shape} and labels {arrays['labels'].shape} differ in shape"
@@ -119,32 +162,33 @@ class Store:
             if not _steps_by_one(arrays[name]):
                 raise DataError(f"{folder / name}.npy: expected numbers from 0 that never fall and grow by 1")
         views = Views.open(folder / VIEWS) if (folder / VIEWS).exists() else None
-        return cls(task=meta["task"], source=str(meta.get("source", "")), views=views, **arrays)
+        named = None
+        if "identifiers" in meta:
+            try:
+                named = Identifiers(int(meta["identifiers"]["rows"]), str(meta["identifiers"]["fingerprint"]))
+            except (KeyError, TypeError, ValueError, OverflowError):
+                raise DataError(
+                    f"{file}: identifiers: expected their rows and fingerprint, got {reprlib.repr(meta['identifiers'])}"
+                ) from None
+        return cls(task=task, source=str(meta.get("source", "")), views=views, named=named, **arrays)
 
 
 def _read_meta(file: Path) -> dict[str, Any]:
-    try:
-        meta = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror or error}; expected the folder of a store") from error
-    except ValueError as error:
-        raise DataError(f"{file}: damaged or not JSON ({error})") from error
-    if not isinstance(meta, dict):
-        raise DataError(f"{file}: expected a JSON object")
-    return meta
+    return read_object(file, DataError, expected="the folder of a store")
+
+
+def _task(file: Path, meta: dict[str, Any], *, trust: bool = False) -> str | dict[str, Any]:
+    """The task of a store, if there is consent to the code it names."""
+    spec = meta.get("task")
+    if not isinstance(spec, str | dict):
+        raise DataError(f"{file}: expected the name of a task, got {reprlib.repr(spec)}")
+    require_consent(file, meta, trust=trust)
+    return spec
 
 
 def _read_array(file: Path, mmap: bool | None) -> NDArray[Any]:
-    try:
-        mapped = file.stat().st_size >= MAPPED if mmap is None else mmap
-        array = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror or error}") from error
-    except (ValueError, EOFError, BadZipFile) as error:
-        raise DataError(f"{file}: damaged or not an array ({error})") from error
-    if not isinstance(array, np.ndarray):
-        raise DataError(f"{file}: expected one array, got several")
-    return array
+    mapped = (file.is_file() and file.stat().st_size >= MAPPED) if mmap is None else mmap
+    return read_array(file, DataError, mapped=mapped)
 
 
 @contextmanager
@@ -155,12 +199,19 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists():
         raise DataError(f"{folder}: already exists; name another folder")
-    partial = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_of(folder)
+    partial.mkdir()
     try:
         yield partial
-        partial.rename(folder)
+        try:
+            partial.rename(folder)
+        except OSError:
+            if folder.exists():  # made by another process meanwhile
+                raise DataError(f"{folder}: already exists; name another folder") from None
+            raise
+        for file in folder.glob("**/store.json"):
+            remember(file, _read_meta(file))
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -179,11 +230,11 @@ def _called(spec: object) -> object:
 
 
 def task_in(folder: Path) -> str | dict[str, Any]:
-    """What the task of a store is, as in `Task.spec`, without reading more than that; raises DataError."""
-    spec = _read_meta(folder / "store.json").get("task")
-    if not isinstance(spec, str | dict):
-        raise DataError(f"{folder / 'store.json'}: expected the name of a task, got {spec!r}")
-    return spec
+    """What the task of a store is, as in `Task.spec`, without reading more than that.
+
+    Raises DataError, and TrustError where the task names code without consent.
+    """
+    return _task(folder / "store.json", _read_meta(folder / "store.json"))
 
 
 def is_store(folder: Path) -> bool:

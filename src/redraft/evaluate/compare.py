@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.arrays import unpack
+from redraft.contents import parse_json
 from redraft.data.store import Store
 from redraft.errors import DataError
 from redraft.evaluate.paired import RESAMPLES, Paired, all_pairs
@@ -35,7 +35,6 @@ _ARRAYS: dict[str, tuple[type, int]] = {  # dtype and number of axes
     "exact": (np.bool_, 2),
     "steps": (np.float32, 1),
 }
-_UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +113,8 @@ class Outcome:
     def open(cls, file: Path, *, rows: int) -> Outcome:
         """The outcome on `rows` rows that `save` wrote; raises DataError where it is damaged or of others."""
         try:
-            # from memory: of a damaged file np.load would leave the handle open
-            with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as opened:
-                arrays = {name: opened[name] for name in ("meta", *_ARRAYS)}
-            meta = json.loads(arrays.pop("meta").tobytes())
+            arrays = unpack(file.read_bytes(), ("meta", *_ARRAYS))
+            meta = parse_json(arrays.pop("meta").tobytes())
             if meta["format"] != FORMAT:
                 raise ValueError(f"format {meta['format']}, expected {FORMAT}")
             for name, (dtype, axes) in _ARRAYS.items():
@@ -125,7 +122,7 @@ class Outcome:
                 if arrays[name].dtype != dtype or arrays[name].shape != shape:
                     raise ValueError(f"{name} {arrays[name].shape}, expected {shape}")
             return cls(name=str(meta["name"]), kind=str(meta["kind"]), facts=dict(meta["facts"]), **arrays)
-        except _UNREADABLE as error:
+        except (OSError, ValueError, LookupError, TypeError) as error:
             raise DataError(f"{file}: damaged, or no outcome of redraft compare ({error}); remove it") from error
 
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from redraft.evaluate.plot import drawing, require_picture
+from redraft.terminal import print_table
 
 MARKED = "Reported, not measured here"
 READINGS = {"last": "after the last step", "halt": "where it halts"}
@@ -27,13 +28,12 @@ def show(figures: dict[str, Any], console: Console) -> None:
             console.print(part, highlight=False, markup=False, soft_wrap=True)
             continue
         title, header, rows = part
-        console.print(title, style="italic", highlight=False, markup=False, soft_wrap=True)  # a table's own is cut
-        table = Table(box=box.SIMPLE_HEAD)
+        table = Table(box=box.SIMPLE_HEAD, title=title)
         for name in header:
             table.add_column(name, justify="left" if name in _WORDS else "right", no_wrap=name not in _WORDS)
         for row in rows:
             table.add_row(*map(escape, row))
-        console.print(table)
+        print_table(table, console)
 
 
 def markdown(figures: dict[str, Any]) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from redraft.evaluate.evaluate import Records
+from redraft.terminal import print_table
 
 BANDS = 5
 
@@ -120,15 +121,18 @@ def by_rating(records: Records) -> list[dict[str, Any]]:
 
 def show(figures: dict[str, Any], console: Console) -> None:
     """Prints a report as tables for people."""
-    console.print(render(figures))
+    console.print(_head(figures))
+    print_table(_step_table(figures["by_step"]), console)
+    if len(figures["by_rating"]) > 1:
+        print_table(_rating_table(figures["by_rating"]), console)
 
 
-def render(figures: dict[str, Any]) -> RenderableType:
-    """The report as text and tables."""
+def _head(figures: dict[str, Any]) -> Text:
+    """The report in words."""
     low, high = figures["exact_interval"]
     halting = figures["halting"]
     auroc_text = "—" if halting["auroc"] is None else f"{halting['auroc']:.3f}"
-    head = Text.assemble(
+    return Text.assemble(
         (f"{figures['exact']:.2%}", "bold"),
         f" exact ({low:.2%} to {high:.2%}, 95 %) on {figures['puzzles']:,} puzzles after {figures['steps']} steps\n",
         f"{_grades_text(figures)}{figures['cells']:.2%} of cells right\n",
@@ -136,10 +140,6 @@ def render(figures: dict[str, Any]) -> RenderableType:
         f"at the last step its halting head is right about its answer {halting['accuracy']:.2%} of the time "
         f"(AUROC {auroc_text})",
     )
-    parts: list[RenderableType] = [head, _step_table(figures["by_step"])]
-    if len(figures["by_rating"]) > 1:
-        parts.append(_rating_table(figures["by_rating"]))
-    return Group(*parts)
 
 
 def _grades_text(figures: dict[str, Any]) -> str:
@@ -152,7 +152,7 @@ def _grades_text(figures: dict[str, Any]) -> str:
 
 def _step_table(rows: list[dict[str, Any]]) -> Table:
     columns = ("step", "exact", "solved", "cells", "halted")
-    table = Table(*columns, title="After each supervision step", title_justify="left")
+    table = Table(*columns, title="After each supervision step")
     for column in table.columns:
         column.justify = "right"
     shown = [row for row in rows if len(rows) <= 16 or row["step"] & (row["step"] - 1) == 0 or row is rows[-1]]
@@ -162,7 +162,7 @@ def _step_table(rows: list[dict[str, Any]]) -> Table:
 
 
 def _rating_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("difficulty", "puzzles", "exact", "95 %", title="By difficulty rating", title_justify="left")
+    table = Table("difficulty", "puzzles", "exact", "95 %", title="By difficulty rating")
     for column in table.columns:
         column.justify = "right"
     for row in rows:

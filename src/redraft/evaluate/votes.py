@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.arrays import unpack
+from redraft.contents import parse_json
 from redraft.errors import DataError
 from redraft.files import write_bytes
 from redraft.tasks.arc_files import ArcTask
@@ -35,7 +35,6 @@ _ARRAYS: dict[str, type] = {  # of a file: a row for each candidate, and the cel
     "sums": np.int64,
     "firsts": np.int64,
 }
-_UNREADABLE = (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error)
 
 
 class Question(NamedTuple):
@@ -174,20 +173,18 @@ class Votes:
     def open(cls, file: Path) -> Votes:
         """The votes that `save` wrote; raises DataError where there are none, or the file is damaged."""
         try:
-            # from memory: of a damaged file np.load would leave the handle open
-            with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as opened:
-                arrays = {name: opened[name] for name in ("meta", *_ARRAYS)}
-            meta = json.loads(arrays["meta"].tobytes())
+            arrays = unpack(file.read_bytes(), ("meta", *_ARRAYS))
+            meta = parse_json(arrays["meta"].tobytes())
         except FileNotFoundError:
             raise DataError(f"{file}: no such file; expected votes that redraft arc eval wrote") from None
-        except _UNREADABLE as error:
+        except (OSError, ValueError) as error:
             raise DataError(f"{file}: damaged, or not votes that redraft arc eval wrote ({error})") from error
         if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             raise DataError(f"{file}: not votes of format {FORMAT}; collect them anew")
         try:
             votes = cls(dict(meta["origin"]), shards=[Shard(*map(int, shard)) for shard in meta["shards"]])
             votes._fill([Question(str(task), int(test)) for task, test in meta["questions"]], arrays)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise DataError(f"{file}: damaged votes ({error})") from error
         votes.place = str(file)
         return votes

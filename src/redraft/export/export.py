@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,17 +12,19 @@ from redraft import __version__
 from redraft.config import to_dict
 from redraft.errors import RedraftError
 from redraft.export import require_export
-from redraft.export.check import Agreement, Trial
+from redraft.export.check import Agreement, Tell, Trial, count_for, most_for, silent
 from redraft.export.graph import ExportError, write_graph
 from redraft.export.quantize import write_int8
 from redraft.files import replacing, write_text
+from redraft.finite import require_finite
 from redraft.models import model_kind
 from redraft.models.io import FORMAT, Weights
 from redraft.solve.onnx_stepper import GRAPH, Exported, OnnxStepper, open_session
 from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
+from redraft.trust import remember
 
-MOST_LOSS = 0.005  # share of the puzzles that a graph may solve less than its model
+SEED = 20261127  # of puzzles to compare on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,38 +45,56 @@ class Made:
 
 
 def export(
-    weights: Weights, folder: Path, *, name: str, int8: bool, count: int, seed: int, tell: Callable[[str], None]
+    weights: Weights,
+    folder: Path,
+    *,
+    name: str,
+    int8: bool = False,
+    trial: Trial | None = None,
+    count: int | None = None,
+    seed: int = SEED,
+    tell: Tell = silent,
 ) -> Made:
-    """Exports weights into a folder, once the graph has been held against its model on `count` puzzles.
+    """Exports weights into a folder, once the graph has been held against its model.
 
-    `name` is what the weights are called; `tell` hears what is under way. A graph in 8-bit integers that solves too
-    few is not written, but the one in float32. Raises ConfigError where a package is missing, ExportError where the
-    model or its graph is no good; then nothing is written.
+    Args:
+        weights: a model, its task and card.
+        folder: to write; made if need be.
+        name: what the weights are called.
+        int8: in 8-bit integers, unless that solves too few; then in float32.
+        trial: the puzzles to compare on; unless given, `count` new ones of the task, made with `seed`.
+        count: as many as do not take long, unless given.
+        tell: is called with what begins.
+
+    Raises ConfigError where a package is missing, ExportError where the model or its graph is no good; then nothing is
+    written.
     """
     require_export()
+    model, task = weights.model, get_task(weights.task)
+    require_finite(model.state_dict(), name)
     with TemporaryDirectory(prefix="redraft-export-") as temporary:
         graph, rounded = Path(temporary) / GRAPH, Path(temporary) / f"int8-{GRAPH}"
         tell("tracing a step")
-        exported = write_graph(weights.model, graph)
-        tell(f"solving {count} puzzles with model and graph")
-        trial = Trial.of(get_task(weights.task), vocab_size=weights.model.config.vocab_size, count=count, seed=seed)
-        wanted = trial.run(TorchStepper(weights.model))
-
-        def agreement(file: Path) -> Agreement:
-            return Agreement.of(trial.run(OnnxStepper(open_session(file), exported)), wanted)
-
-        found = rejected = None
+        exported = replace(write_graph(model, graph), tokens=task.token_names, height=task.height, width=task.width)
+        if trial is None:
+            count = count_for(model) if count is None else count
+            tell(f"making {count} puzzles")
+            trial = Trial.of(
+                task, vocab_size=model.config.vocab_size, count=count, seed=seed, most=most_for(model, count)
+            )
+        wanted, found = trial.follow(TorchStepper(model), OnnxStepper(open_session(graph), exported), tell)
+        if not found.holds:
+            raise ExportError(f"{name}: its graph does not do what the model does: {found}")
+        rejected = None
         if int8:
+            tell("rounding to 8-bit integers")
             write_int8(graph, rounded)
-            found = agreement(rounded)
-            if found.loss <= MOST_LOSS:
-                graph, exported = rounded, replace(exported, int8=True)
+            drafts = trial.run(OnnxStepper(open_session(rounded), exported), tell)
+            judged = Agreement.of(drafts, wanted, source=trial.source)
+            if judged.holds:
+                found, graph, exported = judged, rounded, replace(exported, int8=True)
             else:
-                found, rejected = None, found
-        if found is None:
-            found = agreement(graph)
-            if found.loss > MOST_LOSS:
-                raise ExportError(f"{name}: its graph does not do what the model does: it {found}")
+                rejected = judged
         _write(weights, folder, graph, exported, {"redraft": __version__, "weights": name, **asdict(found)})
         return Made(int8=exported.int8, agreement=found, rejected=rejected, bytes=graph.stat().st_size)
 
@@ -91,10 +110,19 @@ def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, told
         "format": FORMAT,
         "task": weights.task,
         "model": {"kind": model_kind(config), **to_dict(config)},
-        "card": weights.card,
+        "card": _short(weights.card),
         "onnx": to_dict(exported),
         "export": told,
     }
-    write_text(folder / "config.json", json.dumps(described, indent=2) + "\n")
+    lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in described.items())
+    write_text(folder / "config.json", f"{{\n{lines}\n}}\n")
+    remember(folder / "config.json", described)
     with replacing(folder / GRAPH) as partial:  # the last: without it the folder is none to solve with
         partial.write_bytes(graph.read_bytes())
+
+
+def _short(card: dict[str, Any]) -> dict[str, Any]:
+    """The part of a card that solving needs, and the data trained on; how the weights came about stands with them."""
+    kept: dict[str, Any] = {key: card[key] for key in ("summary", "solve", "views") if key in card}
+    run = card.get("run")
+    return kept | {"run": {"data": run["data"]}} if isinstance(run, dict) and "data" in run else kept

@@ -94,8 +94,8 @@ def _described(model: Model, parts: int) -> Exported:
     alike = all(torch.equal(state, start.expand_as(state)) for state, start in zip(carry, starts, strict=True))
     if not alike or any(state.dtype != torch.float32 or state.shape != carry.y.shape for state in carry):
         raise ExportError(f"{type(model).__name__}: expected states of float32 that begin alike at every position")
-    y, z = (tuple(start.tolist()) for start in starts)
-    return Exported(parts=parts, positions=tuple(carry.y.shape[1:-1]), y=y, z=z)
+    y, z = (tuple(float(f"{value:.9g}") for value in start.tolist()) for start in starts)  # as float32 tells apart
+    return Exported(parts=parts, positions=tuple(carry.y.shape[1:-1]), y=y, z=z, halt_every=parts)
 
 
 @contextmanager

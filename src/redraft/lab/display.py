@@ -7,10 +7,11 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from redraft.lab.jobs import Job
 from redraft.lab.runner import Ending
+from redraft.terminal import Fitting
 
 
 class Display:
@@ -22,14 +23,15 @@ class Display:
         """`names` of the jobs; `over` is called with the number of each that is done, and tells its figures."""
         self.names, self.console, self._over, self._ended = names, console, over, 0
         self._bars: dict[int, TaskID] = {}
-        self._progress = Progress(
+        bar, what, elapsed = BarColumn(bar_width=24), TextColumn("{task.fields[what]}"), TimeElapsedColumn()
+        self._progress = Fitting(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[what]}"),
-            TimeElapsedColumn(),
+            bar,
+            what,
+            elapsed,
             TimeRemainingColumn(),
-            console=console,
-            transient=True,
+            spare=(elapsed, bar, what),
+            to=console,
             disable=not console.is_terminal,
         )
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import reprlib
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from redraft.errors import ConfigError
 from redraft.lab.jobs import TEST, exams, is_done
 from redraft.lab.plan import Plan
-from redraft.lab.pool import Pool
+from redraft.lab.pool import RESULT, Pool
 from redraft.train.config import run_to_dict
 
 MARKS = ("exact", "solved", "cells", "halt_exact", "halt_steps")
@@ -48,7 +50,10 @@ def _row(plan: Plan, pool: Pool, name: str) -> dict[str, Any]:
         run = plan.run(name, seed)
         result = pool.result(run)
         if result is not None and is_done(run, plan, result):
-            seeds[str(seed)] = {"run": f"runs/{run.key}", **_figures(plan, name, result)}
+            try:
+                seeds[str(seed)] = {"run": f"runs/{run.key}", **_figures(plan, name, result)}
+            except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                raise ConfigError(f"{pool.of(run) / RESULT}: damaged ({error!r}); remove it and its run") from error
         elif (reason := pool.failure(run)) is not None:
             failed[str(seed)] = reason
     return {
@@ -67,9 +72,9 @@ def _figures(plan: Plan, row: str, result: dict[str, Any]) -> dict[str, Any]:
     machine, commit = found["machine"], found["commit"]
     figures = result["tests"][TEST]["figures"]
     return {
-        **{name: result[name] for name in (*COSTS, *SIZES)},
+        **{name: _number(result[name]) for name in (*COSTS, *SIZES)},
         **_marks(figures),
-        "by_step": [{name: at[name] for name in ("exact", "solved", "cells")} for at in figures["by_step"]],
+        "by_step": [{name: _number(at[name]) for name in ("exact", "solved", "cells")} for at in figures["by_step"]],
         "tests": {label: _marks(result["tests"][exam.key]["figures"]) for label, exam in exams(plan, row).items()},
         "machine": f"{machine['cpu']}, {machine['cores']} cores; {result['device']}",
         "version": f"redraft {found['redraft']}, torch {found['torch']}"
@@ -79,13 +84,18 @@ def _figures(plan: Plan, row: str, result: dict[str, Any]) -> dict[str, Any]:
 
 def _marks(figures: dict[str, Any]) -> dict[str, float]:
     return {
-        "puzzles": figures["puzzles"],
-        "exact": figures["exact"],
-        "solved": figures["solved"],
-        "cells": figures["cells"],
-        "halt_exact": figures["halting"]["exact"],
-        "halt_steps": figures["halting"]["mean_steps"],
+        **{name: _number(figures[name]) for name in ("puzzles", "exact", "solved", "cells")},
+        "halt_exact": _number(figures["halting"]["exact"]),
+        "halt_steps": _number(figures["halting"]["mean_steps"]),
     }
+
+
+def _number(value: Any) -> float:
+    """The value; raises TypeError or OverflowError for what is none that a mean can be taken of."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"expected a number, got {reprlib.repr(value)}")
+    float(value)
+    return value
 
 
 def _over_seeds(seeds: Sequence[dict[str, Any]]) -> dict[str, Any]:

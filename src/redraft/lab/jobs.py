@@ -8,12 +8,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from redraft.data.build import task_of
 from redraft.errors import RedraftError
 from redraft.lab.plan import Plan, Run
 from redraft.lab.pool import Pool
 from redraft.lab.transfer import require_movable
+from redraft.solve import load
 from redraft.tasks import get_task
+from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
+from redraft.trust import given, names_in
 
 TEST = "test"  # in a result: the run's own test data
 
@@ -41,6 +45,7 @@ class Job:
     seconds: float | None = None
     threads: int = 1
     device: str = "auto"
+    trust: bool | Sequence[str] = ()  # what its process may run of the code that files name, as in `redraft.trust`
 
     def to_json(self) -> str:
         """The job on one line."""
@@ -77,7 +82,7 @@ def make_jobs(plan: Plan, pool: Pool, runs: Sequence[Run], *, threads: int, devi
 
     Raises ConfigError where a folder holds another run, or where a model does not fit the grids it is to be judged on.
     """
-    found = []
+    found, consent = [], given()
     for run in runs:
         pool.require_same(run)
         for exam in exams(plan, run.row).values():
@@ -86,6 +91,7 @@ def make_jobs(plan: Plan, pool: Pool, runs: Sequence[Run], *, threads: int, devi
             except RedraftError as error:
                 raise type(error)(f"suite {plan.suite.name}, row {run.row!r}: {error}") from error
         if not is_done(run, plan, pool.result(run)):
+            _require_consent(run, pool)
             found.append(
                 (
                     run,
@@ -96,7 +102,15 @@ def make_jobs(plan: Plan, pool: Pool, runs: Sequence[Run], *, threads: int, devi
                         seconds=run.seconds,
                         threads=threads,
                         device=device,
+                        trust=consent if consent is True else sorted(consent | names_in(run_to_dict(run.config))),
                     ),
                 )
             )
     return found
+
+
+def _require_consent(run: Run, pool: Pool) -> None:
+    """Raises TrustError where the data or the weights that a run begins with name code without consent."""
+    task_of(run.config.task, run.config.data.train)
+    if run.config.init is not None and not (pool.of(run) / STATE).exists():
+        load.task_of(run.config.init)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +10,14 @@ from redraft.errors import ConfigError
 from redraft.files import write_text
 from redraft.lab.plan import Run
 from redraft.models.io import read_json
-from redraft.train.config import RunConfig, with_table
-from redraft.train.loop import CONFIG, open_run
+from redraft.train.config import RunConfig, run_to_dict, with_table
+from redraft.train.folder import CONFIG
+from redraft.train.loop import open_run
+from redraft.trust import names_in, trusting
 
 MARK = "ablations.json"  # what tells such a folder from others
 FORMAT = 1
-RESULT, FAILED, LOCK, LOG = "result.json", "failed.json", "lock", "log.txt"
+RESULT, FAILED, LOG = "result.json", "failed.json", "log.txt"
 
 
 class Pool:
@@ -62,14 +60,20 @@ class Pool:
 
 def require_same(folder: Path, config: RunConfig) -> None:
     """Raises ConfigError where the run in a folder is another one; its puzzle table may have been made larger."""
-    found = open_run(folder)
+    with trusting(names_in(run_to_dict(config))):
+        found = open_run(folder)
     if with_table(config, found.model.num_puzzles) != found:
         raise ConfigError(f"{folder}: holds another run than its name says; move it away, or name another --out")
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
     """What the finished run in a folder came to; None before that."""
-    return read_json(folder / RESULT) if (folder / RESULT).exists() else None
+    if not (folder / RESULT).exists():
+        return None
+    result = read_json(folder / RESULT)
+    if not isinstance(result.get("tests"), dict):
+        raise ConfigError(f"{folder / RESULT}: damaged; remove it and its run")
+    return result
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:
@@ -85,27 +89,3 @@ def note_failure(folder: Path, reason: str | None) -> None:
     else:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / FAILED, json.dumps({"reason": reason}) + "\n")
-
-
-@contextmanager
-def locked(file: Path, *, wait: bool = False) -> Iterator[bool]:
-    """Within it no other process has the lock of that file; yields whether it could be had, sooner or later.
-
-    The system frees it when the process ends, however it ends. Windows has no such locks; there it is always had.
-    """
-    if sys.platform == "win32":
-        yield True
-        return
-    import fcntl
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(file, os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(handle)

@@ -13,10 +13,13 @@ from redraft.files import write_text
 from redraft.lab.findings import findings
 from redraft.lab.plan import Plan, Run
 from redraft.lab.plot import plot_rows
-from redraft.lab.pool import LOCK, Pool, locked
+from redraft.lab.pool import Pool
 from redraft.lab.table import markdown
+from redraft.locks import locked
 from redraft.models.io import read_json
-from redraft.train.config import run_from_dict
+from redraft.train.config import run_from_dict, run_to_dict
+from redraft.train.folder import LOCK
+from redraft.trust import names_in, require_consent
 
 RESULTS, TABLE, PLOTS = "results.json", "table.md", ("plot.svg", "plot.png")
 
@@ -31,8 +34,12 @@ def earlier_seeds(plan: Plan, pool: Pool) -> tuple[int, ...]:
         return ()
     found = read_json(folder / RESULTS)
     try:
-        seeds, rows, base = tuple(found["seeds"]), dict(found["rows"]), run_from_dict(found["base"], where="base")
-    except (KeyError, TypeError, ValueError) as error:
+        require_consent(folder / RESULTS, found["base"], trust=names_in(run_to_dict(plan.base)))
+        seeds, base = tuple(found["seeds"]), run_from_dict(found["base"], where="base")
+        rows = {name: row["change"] for name, row in found["rows"].items()}
+        if not all(type(seed) is int for seed in seeds):
+            raise TypeError("seeds that are no whole numbers")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"{folder / RESULTS}: damaged ({error!r}); move {folder} away") from error
     other = next((name for name in rows if name not in plan.configs), None)
     if _key(base) != _key(plan.base):
@@ -40,7 +47,7 @@ def earlier_seeds(plan: Plan, pool: Pool) -> tuple[int, ...]:
     elif other is not None:
         what = f"with a row {other!r} that the suite has not"
     else:
-        other = next((name for name, row in rows.items() if row["change"] != _plain(plan, name)), None)
+        other = next((name for name, change in rows.items() if change != _plain(plan, name)), None)
         what = f"with another change in row {other!r}"
         if other is None:
             return seeds

@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 from redraft.lab.jobs import Job
 from redraft.lab.pool import LOG, note_failure
-from redraft.train.loop import stop_on_signal
+from redraft.train.stopping import stop_on_signal
 
 End = Literal["done", "stopped", "busy", "failed"]
 LISTEN = 0.2  # seconds between looks at whether to stop
@@ -58,7 +58,7 @@ class Workers:
         last: dict[str, Any] = {}
         with (job.folder / LOG).open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "redraft.lab.worker"],
+                [sys.executable, "-P", "-m", "redraft.lab.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -8,7 +8,7 @@ from typing import Any
 from redraft.errors import ConfigError
 from redraft.lab.paper import ATTENTION, ATTENTION_SMALL, MAZE, SUDOKU, VARIANT, table1, table2, table3
 from redraft.lab.suite import Row, Scale, Suite, Test
-from redraft.naming import named
+from redraft.naming import made
 
 
 def get_suite(name: str) -> Suite:
@@ -20,10 +20,8 @@ def get_suite(name: str) -> Suite:
         if name not in SUITES:
             raise ConfigError(f"unknown suite {name!r}; known: {', '.join(SUITES)}, or your own as module:NAME")
         return SUITES[name]
-    found = named(name, what="a suite")
-    suite = found if isinstance(found, Suite) else found() if callable(found) else None
-    if not isinstance(suite, Suite):
-        raise ConfigError(f"{name}: expected a redraft.lab.suite.Suite or what makes one, got {type(found).__name__}")
+    expected = "a redraft.lab.suite.Suite or what makes one"
+    suite: Suite = made(name, Suite, what="a suite", expected=expected)
     return suite
 
 

@@ -23,18 +23,21 @@ from redraft.data.build import open_source, task_of
 from redraft.data.store import Store
 from redraft.device import choose_device, describe_device
 from redraft.errors import RedraftError
-from redraft.evaluate.judge import in_brief, judge, unseen
+from redraft.evaluate.judge import in_brief, judge, require_rows, unseen
 from redraft.lab.jobs import TEST, Exam, Job
-from redraft.lab.pool import LOCK, locked, note_failure, read_result, require_same, write_result
+from redraft.lab.pool import note_failure, read_result, require_same, write_result
 from redraft.lab.transfer import moved
+from redraft.locks import locked
 from redraft.models import Model
 from redraft.models.io import count_parameters, load_weights
 from redraft.solve.load import open_weights
 from redraft.tasks import Task, get_task
 from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, with_table
+from redraft.train.folder import CONFIG, LAST, LOCK
 from redraft.train.log import METRICS, MetricsFile
-from redraft.train.loop import CONFIG, LAST, Trainer
+from redraft.train.loop import Trainer
+from redraft.trust import trusting
 
 TELL_EVERY = 1.0  # seconds
 
@@ -83,7 +86,7 @@ def work(job: Job, tell: Tell = lambda message: None) -> bool | None:
     False where it was asked to stop before the end (the next call goes on), None where another process is at it.
     Raises RedraftError where the run fails.
     """
-    with locked(job.folder / LOCK) as ours:
+    with trusting(job.trust), locked(job.folder / LOCK) as ours:
         if not ours:
             return None
         note_failure(job.folder, None)
@@ -113,6 +116,7 @@ def _train(job: Job, task: Task, data: Store, device: torch.device, tell: Tell) 
     """Trains to the end of the budget; what the run came to and its model, None where it was interrupted."""
     config, folder = with_table(job.config, data.num_puzzle_ids), job.folder
     test = unseen(task, config.data.test, trained_on=data, limit=config.data.test_limit)
+    require_rows(config, data, test)
     resume = (folder / CONFIG).exists()
     if resume:
         require_same(folder, job.config)

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.look.attention import attention_layers
 from redraft.look.trace import Probability, probabilities, walk
 from redraft.models import Model
 from redraft.tasks import Grid, Task
 from redraft.tasks.base import OUTSIDE
 
 BATCH = 64
-SHARE = 32  # multiplications that a share of attention (soft-max and all) takes as long as
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +22,8 @@ class Influence:
 
     Attributes:
         cells: (K,) the cells that were blanked, one at a time.
-        change: (S, K, L) float32, for each step: how far the probabilities of a cell's tokens are then from what they
-            were, 0 (the same) to 1 (nothing in common): half the sum of absolute differences.
+        change: (S, K, L) float32, for each step that was followed: how far the probabilities of a cell's tokens are
+            then from what they were, 0 (the same) to 1 (nothing in common): half the sum of absolute differences.
     """
 
     cells: NDArray[np.integer]
@@ -45,7 +43,7 @@ def occlusion(
 ) -> Influence:
     """Runs a puzzle, tokens (L,), anew for each of the cells (K,) with the token `blank` in its place.
 
-    `progress` is told how many are done.
+    `progress` is called after every step with the number that comes to.
     """
     change = np.zeros((steps, len(cells), len(tokens)), np.float32)
     for start in range(0, len(cells), BATCH):
@@ -55,13 +53,15 @@ def occlusion(
         for step, output in enumerate(walk(model, rows, np.full(len(rows), puzzle_id), steps)):
             shares = probabilities(output.logits, probability)
             change[step, start : start + len(chosen)] = (shares[1:] - shares[:1]).abs().sum(-1).cpu().numpy() / 2
-        if progress is not None:
-            progress(min(start + BATCH, len(cells)))
+            if progress is not None:
+                progress(start + len(chosen) * (step + 1) // steps)
     return Influence(cells=cells, change=change)
 
 
 def blank_of(task: Task, question: Grid) -> int:
     """The token of a blank cell; of the most frequent symbol where the task knows none (ARC's background, say)."""
+    if task.open_token is not None:
+        return task.open_token
     blank = task.decode(np.zeros(task.seq_len, np.int16))
     tokens = task.encode(question)
     if (blank != OUTSIDE).all():
@@ -76,17 +76,9 @@ def givens(task: Task, question: Grid) -> NDArray[np.intp]:
 
 def asked(task: Task, question: Grid) -> NDArray[np.bool_]:
     """The cells (L,) that are to be filled in: the blank ones; all, where answers are not written into the question."""
+    if task.open_token is not None:
+        found: NDArray[np.bool_] = task.encode(question) == task.open_token
+        return found
     blank = task.decode(np.zeros(task.seq_len, np.int16))
     open_cells = (np.asarray(question) == blank) & (blank != OUTSIDE)
     return open_cells.ravel() if open_cells.any() else np.ones(task.seq_len, bool)
-
-
-def work(model: Model, steps: int) -> float:
-    """About how many multiplications a puzzle takes over so many steps.
-
-    Each weight counts once a cell and evaluation; attention looks from every cell to every other one besides.
-    """
-    cells, networks = model.config.seq_len, model.networks()
-    weights = sum(parameter.numel() for network in networks for parameter in network.parameters())
-    pairs = sum(2 * layer.out.weight.shape[0] + SHARE * layer.heads for layer in attention_layers(model))
-    return float((weights + pairs * cells) * cells * len(model.schedule()) * steps / len(networks))

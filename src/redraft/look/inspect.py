@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -11,20 +12,22 @@ import numpy as np
 
 from redraft.data.build import open_source
 from redraft.data.store import Store
-from redraft.errors import RedraftError
+from redraft.errors import RedraftError, WeightsError
 from redraft.look.drafts import drafts
-from redraft.look.influence import Influence, blank_of, givens, occlusion, work
+from redraft.look.influence import Influence, blank_of, givens, occlusion
 from redraft.look.inspection import Inspection, Landscape
 from redraft.look.pca import projection, ways
-from redraft.look.trace import Probability, trace
+from redraft.look.trace import Probability, Trace, trace
 from redraft.models import Model, model_kind
+from redraft.models.cost import work
 from redraft.models.io import Weights, count_parameters
 from redraft.tasks import Grid, Puzzle, Task
 from redraft.tasks.base import IGNORE, Tokens
 
-MUCH = 2e12  # multiplications that each of the slow things may take unasked: under a minute on a laptop
+MUCH = 4e11  # multiplications that each of the slow things may take unasked: some five seconds of one core
+ON_GPU = 100  # times as many
 MANY = 4 << 20  # numbers that what depends on what may come to unasked: a report of some megabytes
-MOST_OTHERS, FEWEST_OTHERS = 100, 8  # puzzles made to show the ways of many
+MOST_OTHERS, FEWEST_OTHERS = 100, 8  # puzzles made to show the ways of many; so few may take twice as long
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
@@ -71,6 +74,7 @@ def inspect(
         attention=True,
         probability=probability,
     )
+    _require_numbers(traced, name)
     store = look.made() if others == "auto" else None if others == "none" else others
     return Inspection(
         weights=name,
@@ -100,15 +104,26 @@ class _Look:
     progress: Progress
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def much(self) -> float:
+        """Multiplications that each slow look may take unasked, on the device that the model is on."""
+        on_cpu = next(self.model.parameters()).device.type == "cpu"
+        return MUCH if on_cpu else MUCH * ON_GPU
+
     def influence(self, question: Grid, *, unasked: bool) -> Influence | None:
         """What depends on each given; None where nobody asked and there is much of it."""
         cells = givens(self.task, question)
-        count = len(cells)
-        long = count * work(self.model, self.steps) > MUCH or count * len(self.tokens) * self.steps > MANY
-        if unasked and long:
-            told = f"what depends on each of {count} givens was left out, as there is much of it (--influence always)"
-            self.notes.append(told)
-            return None
+        count, steps = len(cells), self.steps
+        if unasked and count:
+            numbers = MANY // (count * len(self.tokens))
+            steps = min(steps, int(self.much / (count * work(self.model))), numbers)
+            named = f"what depends on each of {count} givens"
+            if not steps:
+                self.notes.append(f"{named} was left out, as there is much of it (--influence always)")
+                return None
+            if steps < self.steps:
+                kept = f"was followed for {steps} of {self.steps} steps, as they take long"
+                self.notes.append(f"{named} {kept} (--influence always follows all)")
         with self.progress("blanking givens", count) as tell:
             return occlusion(
                 self.model,
@@ -116,24 +131,35 @@ class _Look:
                 cells=cells,
                 blank=blank_of(self.task, question),
                 puzzle_id=self.puzzle_id,
-                steps=self.steps,
+                steps=steps,
                 probability=self.probability,
                 progress=tell,
             )
 
     def made(self) -> Store | None:
-        """New puzzles, as many as do not take long; None where the task makes none."""
-        count = max(FEWEST_OTHERS, min(MOST_OTHERS, int(MUCH / work(self.model, self.steps))))
+        """New puzzles, as many as do not take long; None where that is too few, or the task makes none."""
+        each = work(self.model, self.steps)
+        count = max(FEWEST_OTHERS, min(MOST_OTHERS, int(self.much / each)))
+        if count * each > 2 * self.much:
+            self.notes.append(f"the ways of many puzzles are left out, as they take long (--puzzles make:{count}@1)")
+            return None
         try:
-            return open_source(self.task, f"make:{count}@1")
+            store = open_source(self.task, f"make:{count}@1")
         except RedraftError:
             self.notes.append(f"the ways of many puzzles are left out, as {self.task.name} makes none (--puzzles FILE)")
             return None
+        if count < MOST_OTHERS:
+            more = f"--puzzles make:{MOST_OTHERS}@1"
+            self.notes.append(f"the ways of {count} puzzles are shown, as each takes long ({more} shows more)")
+        return store
 
-    def landscape(self, store: Store) -> Landscape:
-        """The ways of the puzzles in the store, and of this one among them."""
+    def landscape(self, store: Store) -> Landscape | None:
+        """The ways of the puzzles in the store, and of this one among them; None where there is nothing to see."""
         with self.progress("following many puzzles", len(store)) as tell:
             found = ways(self.model, store.inputs, store.puzzle_ids, steps=self.steps, progress=tell)
+        if not np.isfinite(found.y).all():
+            self.notes.append(f"the ways of {store.source} are left out, as some of their states are not finite")
+            return None
         own = ways(self.model, self.tokens[None], np.array([self.puzzle_id]), steps=self.steps)
         if self.task.judges:
             right = self.task.check_many(self.task.decode(store.inputs), self.task.decode(found.tokens))
@@ -145,6 +171,13 @@ class _Look:
             z=projection(found.z, own.z[0]) if found.z is not None and own.z is not None else None,
             right=right,
         )
+
+
+def _require_numbers(traced: Trace, name: str) -> None:
+    """Raises WeightsError where a model's numbers overflow: there is nothing to see in it then."""
+    for number, step in enumerate(traced.steps, 1):
+        if not (math.isfinite(step.halt_logit) and np.isfinite(step.y.probabilities).all()):
+            raise WeightsError(f"{name}: its numbers are not finite in step {number}: the weights are too large")
 
 
 def training_run(card: dict[str, Any]) -> dict[str, Any]:

@@ -77,16 +77,23 @@ def ways(
     steps: int = 16,
     progress: Callable[[int], None] | None = None,
 ) -> Ways:
-    """Runs puzzles, tokens (N, L) and puzzle_ids (N,), and keeps every state; `progress` is told how many are done."""
-    y, z, last = [], [], []
+    """Runs puzzles, tokens (N, L) and puzzle_ids (N,), and keeps the mean of every state.
+
+    `progress` is called after every step with the number of puzzles that comes to.
+    """
+    y: list[NDArray[np.float32]] = []
+    z: list[NDArray[np.float32]] = []
+    last = []
     for start in range(0, len(tokens), BATCH):
-        rows = slice(start, start + BATCH)
-        outputs = list(walk(model, tokens[rows], puzzle_ids[rows], steps))
-        y.append(np.stack([_mean(output.carry.y) for output in outputs], 1))
-        z.append(np.stack([_mean(output.carry.z) for output in outputs], 1))
-        last.append(outputs[-1].logits.argmax(-1).cpu().numpy().astype(np.int16))
-        if progress is not None:
-            progress(min(start + BATCH, len(tokens)))
+        rows = slice(start, min(start + BATCH, len(tokens)))
+        means = []
+        for step, output in enumerate(walk(model, tokens[rows], puzzle_ids[rows], steps), 1):
+            means.append((_mean(output.carry.y), _mean(output.carry.z)))
+            if progress is not None:
+                progress(start + (rows.stop - start) * step // steps)
+        for found, each in zip((y, z), zip(*means, strict=True), strict=True):
+            found.append(np.stack(each, 1))
+        last.append(output.logits.argmax(-1).cpu().numpy().astype(np.int16))
     latent = np.concatenate(z)
     return Ways(y=np.concatenate(y), z=latent if np.isfinite(latent).all() else None, tokens=np.concatenate(last))
 

@@ -47,10 +47,18 @@ __all__ = [
 
 
 def build_model(config: ModelConfig, *, seed: int = 0) -> Model:
-    """A freshly initialised model; the same seed gives the same weights and leaves the global generator alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return config.build()
+    """A freshly initialised model; the same seed gives the same weights and leaves the global generator alone.
+
+    Raises ConfigError where a model of this package would be larger than memory, or than there are numbers.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return config.build()
+    except (RuntimeError, TypeError, ArithmeticError, MemoryError) as error:
+        if type(config) not in MODELS.values():  # its author wants to see where it went wrong
+            raise
+        raise ConfigError(f"model: cannot be built in this size ({str(error).partition(chr(10))[0]})") from error
 
 
 def model_kind(config: ModelConfig) -> str:
@@ -70,5 +78,5 @@ def model_class(kind: str) -> type[ModelConfig]:
         return MODELS[kind]
     found = named(kind, what="a model's configuration")
     if not (isinstance(found, type) and issubclass(found, ModelConfig)):
-        raise ConfigError(f"{kind}: expected a subclass of redraft.models.ModelConfig")
+        raise ConfigError(f"{kind}: expected a subclass of redraft.models.ModelConfig, got {type(found).__name__}")
     return found

@@ -17,6 +17,7 @@ from redraft.core.layers import Linear, cast_once
 from redraft.errors import ConfigError
 
 DType = Literal["float32", "bfloat16"]
+MOST_LAYERS = 1000
 DTYPES: dict[DType, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -59,6 +60,11 @@ class ModelConfig:
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise ConfigError(f"model.{name}: expected at least {bound}, got {getattr(self, name)}")
+
+    def require_layers(self, layers: int) -> None:
+        """Raises ConfigError for more layers than anyone means; building them would not end before memory does."""
+        if layers > MOST_LAYERS:
+            raise ConfigError(f"model.num_layers: expected at most {MOST_LAYERS}, got {layers}")
 
 
 def recursions(n: int, T: int) -> tuple[Update, ...]:

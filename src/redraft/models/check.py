@@ -9,6 +9,10 @@ from redraft.core.carry import Carry
 from redraft.models import Model, StepOutput, build_model
 
 _BATCH = 5  # rows of a check; the last repeats no other
+# What may change of a float32 result where a library sums in another order for another batch size, and a step amplifies
+# that: a hundred times the 6e-8 of one operation is usual, ten thousand times is not. A model that looks at where a row
+# stands is off by more.
+_ROUNDING = 1e-3
 
 
 def check_model(model: Model, *, seed: int = 0, steps: int = 2) -> None:
@@ -67,7 +71,9 @@ def _check_shapes(model: Model, tokens: Tensor, ids: Tensor) -> None:
         assert torch.isfinite(tensor).all(), f"{name}: not finite"
     with torch.no_grad():
         read = model.read(output.carry.y)
-    assert torch.equal(read, output.logits), "read: expected the logits of a step from its answer y"
+    # a library may multiply otherwise where a gradient is taken: as much as one linear map is rounded
+    close = _relative(read, output.logits) <= (1e-5 if start.y.dtype == torch.float32 else 0.03)
+    assert close, "read: expected the logits of a step from its answer y"
     evaluations = _count_evaluations(model, tokens, ids)
     assert 0 < evaluations <= len(model.schedule()), (
         f"schedule: tells of {len(model.schedule())} evaluations of the networks, a step made {evaluations}"
@@ -94,25 +100,50 @@ def _count_evaluations(model: Model, tokens: Tensor, ids: Tensor) -> int:
 
 @torch.no_grad()
 def _check_rows(model: Model, tokens: Tensor, ids: Tensor, steps: int) -> None:
-    """A row's result depends on that row alone: not on chance, company or place."""
-    together = _run(model, tokens, ids, steps)
-    again = _run(model, tokens, ids, steps)
-    assert torch.equal(together.logits, again.logits), "forward: the same input gave another result"
-    order = torch.arange(len(tokens)).flip(0).roll(2)
-    _require_close(_run(model, tokens[order], ids[order], steps), together, order, "forward: a permuted batch")
-    for row in range(len(tokens)):
-        pick = torch.tensor([row])
-        _require_close(_run(model, tokens[pick], ids[pick], steps), together, pick, f"forward: row {row} alone")
+    """A row's result depends on that row alone: not on chance, company or place.
+
+    Each step starts from the same state whichever way it is taken, so that no more than one step amplifies rounding. In
+    half precision even one may leave nothing alike, and company, compared to the bit, has to do.
+    """
+    carry = model.initial_carry(len(tokens))
+    for _ in range(steps):
+        together = model(tokens, ids, carry)
+        again = model(tokens, ids, carry)
+        assert torch.equal(together.logits, again.logits), "forward: the same input gave another result"
+        for row in range(len(tokens)):
+            _check_company(model, tokens, ids, carry, row, together)
+        order = torch.arange(len(tokens)).flip(0).roll(2)
+        ways = ((order, "a permuted batch"), *((row, f"row {int(row)} alone") for row in order.split(1)))
+        for rows, what in ways if carry.y.dtype == torch.float32 else ():
+            found = model(tokens[rows], ids[rows], carry.rows(rows))
+            _require_close(found, together, rows, f"forward: {what}")
+        carry = together.carry
+
+
+def _check_company(model: Model, tokens: Tensor, ids: Tensor, carry: Carry, row: int, together: StepOutput) -> None:
+    """The row comes out the same to the bit beside as many other rows: no sum is taken in another order for them."""
+    here = torch.arange(len(tokens)) == row
+    others = carry.where(~here, carry.rows(torch.arange(len(tokens)).roll(1)))
+    found = model(torch.where(here[:, None], tokens, tokens.roll(1, 0)), torch.where(here, ids, ids.roll(1, 0)), others)
+    pairs = [*zip(found.carry, together.carry, strict=True), (found.logits, together.logits)]
+    for got, want in [*pairs, (found.halt_logit, together.halt_logit)]:
+        assert torch.equal(got[row], want[row]), (
+            f"forward: row {row} depends on its company, the other rows of the batch"
+        )
 
 
 def _require_close(got: StepOutput, together: StepOutput, rows: Tensor, what: str) -> None:
-    # Kernels may sum in another order for another batch size: a few units in the last place of the activations.
-    tolerance = 1e-3 if got.carry.y.dtype == torch.float32 else 0.15
     want = StepOutput(together.carry.rows(rows), together.logits[rows], together.halt_logit[rows])
     pairs = ((got.logits, want.logits), (got.halt_logit, want.halt_logit), (got.carry.y, want.carry.y))
     for one, other in pairs:
-        difference = (one.float() - other.float()).norm() / other.float().norm().clamp_min(1e-3)
-        assert difference <= tolerance, f"{what} differs from the batch by {difference:.1e}"
+        difference = _relative(one, other)
+        assert difference <= _ROUNDING, f"{what} differs from the batch by {difference:.1e}"
+
+
+def _relative(got: Tensor, want: Tensor) -> float:
+    """How far a whole tensor is off, as a share of its norm."""
+    got, want = got.detach().float(), want.detach().float()
+    return float((got - want).norm() / want.norm().clamp_min(1e-3))
 
 
 def _check_gradients(model: Model, tokens: Tensor, ids: Tensor) -> None:

@@ -65,6 +65,7 @@ class EquivariantConfig(ModelConfig):
     def __post_init__(self) -> None:
         self.require(vocab_size=1, seq_len=1, hidden_size=1, num_layers=1, n=1, T=1, num_heads=1, width_multiple=1)
         self.require(first_symbol=0, symbols=0)
+        self.require_layers(self.num_layers)
         if self.grid_width < 1 or self.seq_len % self.grid_width:
             raise ConfigError(f"model.grid_width: expected a divisor of {self.seq_len} cells, got {self.grid_width}")
         if self.first_symbol + self.symbols > self.vocab_size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +15,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from redraft.config import from_dict, to_dict
+from redraft.contents import read_object
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.files import replacing, write_text
-from redraft.models import Model, ModelConfig, build_model, model_class, model_kind
+from redraft.finite import require_finite
+from redraft.formats import SAFETENSORS, what_else
+from redraft.models import MODELS, Model, ModelConfig, build_model, model_class, model_kind
 from redraft.models.base import DTYPES
 from redraft.models.tables import pack_tables, unpack_tables
+from redraft.trust import remember, require_consent
 
 FORMAT = 1
 
@@ -44,10 +49,9 @@ def save_weights(
     named = {name: tensor for name, tensor in model.state_dict().items() if name not in sparse} | pack_tables(model)
     write_tensors(folder / "model.safetensors", {name: _stored(tensor, dtype) for name, tensor in named.items()})
     config = {"kind": model_kind(model.config), **to_dict(model.config)}
-    write_text(
-        folder / "config.json",
-        json.dumps({"format": FORMAT, "task": task, "model": config, "card": card}, indent=2) + "\n",
-    )
+    described = {"format": FORMAT, "task": task, "model": config, "card": card}
+    write_text(folder / "config.json", json.dumps(described, indent=2) + "\n")
+    remember(folder / "config.json", described)
 
 
 def _stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -55,23 +59,32 @@ def _stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 def write_tensors(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Writes a safetensors file whole or not at all, without a second copy of it in memory."""
+    """Writes a safetensors file whole or not at all, without a second copy of it in memory.
+
+    Raises RedraftError where it cannot.
+    """
     ready = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
     shared = [name for name, tensor in ready.items() if tensor.untyped_storage().nbytes() != tensor.nbytes]
     with replacing(file) as partial:
         partial.touch()
         mode = partial.stat().st_mode
-        # a view of a larger buffer would be taken for shared memory
-        save_file(ready | {name: ready[name].clone() for name in shared}, partial, metadata)
+        try:
+            # a view of a larger buffer would be taken for shared memory
+            save_file(ready | {name: ready[name].clone() for name in shared}, partial, metadata)
+        except SafetensorError as error:  # which a full disk is, too
+            raise WeightsError(f"{file}: cannot be written: {error}") from error
         partial.chmod(mode)  # save_file's files only their owner may read
 
 
-def load_weights(folder: str | Path, *, dtype: str = "float32", arrays: Mapping[str, Any] | None = None) -> Weights:
+def load_weights(
+    folder: str | Path, *, dtype: str = "float32", trust: bool = False, arrays: Mapping[str, Any] | None = None
+) -> Weights:
     """Opens a folder written by `save_weights` (or its `model.safetensors`); activations will be in `dtype`.
 
     `arrays` are the tensors of its file, in NumPy, where they have been read already.
 
-    Raises WeightsError or ConfigError naming the file and what is wrong with it.
+    Raises WeightsError or ConfigError naming the file and what is wrong with it, TrustError where it names code that
+    nobody has consented to (`trust`, see `trust.py`).
     """
     folder = Path(folder)
     folder = folder.parent if folder.name == "model.safetensors" else folder
@@ -84,19 +97,54 @@ def load_weights(folder: str | Path, *, dtype: str = "float32", arrays: Mapping[
         raise WeightsError(f"{folder / 'config.json'}: format {meta.get('format')!r}, expected {FORMAT}")
     if not isinstance(meta.get("task"), str | dict):
         raise WeightsError(f"{folder / 'config.json'}: expected the name of a task, got {meta.get('task')!r}")
+    if not isinstance(card := meta.get("card") or {}, dict):
+        raise WeightsError(f"{folder / 'config.json'}: card: expected an object, got {reprlib.repr(card)}")
+    require_consent(folder / "config.json", meta, trust=trust)
     config = replace(model_config(meta.get("model"), where=f"{folder / 'config.json'}: model"), dtype=dtype)
     file = folder / "model.safetensors"
+    if arrays is None:
+        tensors = read_safetensors(file, where=f"{file}: ")
+    else:
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     try:
-        read = load_file(file) if arrays is None else {name: torch.from_numpy(each) for name, each in arrays.items()}
-        tensors = unpack_tables(read)
-    except FileNotFoundError:
-        raise WeightsError(f"{file}: no such file") from None
-    except (SafetensorError, OSError, ValueError, KeyError, IndexError) as error:
-        raise WeightsError(f"{file}: damaged or not a safetensors file ({error})") from error
-    model = build_model(config)
+        tensors = unpack_tables(tensors)
+    except (KeyError, IndexError, ValueError) as error:
+        raise WeightsError(f"{file}: damaged: a puzzle table lacks a part ({error})") from error
+    model = _built(config, tensors, file)
+    tensors = {name: tensor.float() for name, tensor in tensors.items()}
+    require_finite(tensors, str(file))
+    model.load_state_dict(tensors)
+    return Weights(model=model.eval(), task=meta["task"], card=card)
+
+
+def _built(config: ModelConfig, tensors: dict[str, torch.Tensor], file: Path) -> Model:
+    """The model that these tensors of a file are for; raises WeightsError where they are of another shape.
+
+    Of a model of this package that is known before memory is taken, however large the configuration says it is.
+    """
+    try:
+        if type(config) in MODELS.values():
+            with torch.device("meta"):
+                require_fit(build_model(config).state_dict(), tensors, f"{file}: ")
+        model = build_model(config)
+    except ConfigError as error:
+        raise ConfigError(f"{file.parent / 'config.json'}: {error}") from error
     require_fit(model.state_dict(), tensors, f"{file}: ")
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return Weights(model=model.eval(), task=meta["task"], card=dict(meta.get("card") or {}))
+    return model
+
+
+def read_safetensors(file: Path, *, where: str) -> dict[str, torch.Tensor]:
+    """The tensors of a file; raises WeightsError that names what the file is instead, behind `where`."""
+    try:
+        return load_file(file)
+    except FileNotFoundError:
+        raise WeightsError(f"{where}no such file") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        try:
+            reason = what_else(file, SAFETENSORS)
+        except OSError as unreadable:
+            reason = unreadable.strerror or str(unreadable)
+        raise WeightsError(f"{where}{reason} ({error})" if reason == "is damaged" else where + reason) from error
 
 
 def model_config(values: Any, *, where: str) -> ModelConfig:
@@ -128,17 +176,10 @@ def require_fit(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor
 
 def read_json(file: Path) -> dict[str, Any]:
     """The JSON object in a file; raises WeightsError where there is none."""
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise WeightsError(f"{file}: no such file; expected a folder with config.json and model.safetensors") from None
-    except OSError as error:
-        raise WeightsError(f"{file}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise WeightsError(f"{file}: damaged or not JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise WeightsError(f"{file}: expected a JSON object")
-    return values
+    expected = "a folder with config.json and model.safetensors"
+    if not file.exists():
+        raise WeightsError(f"{file}: no such file; expected {expected}")
+    return read_object(file, WeightsError, expected=expected)
 
 
 def digest(model: Model, *, about: str = "") -> str:

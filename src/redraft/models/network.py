@@ -48,7 +48,8 @@ class NetworkConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         self.require(vocab_size=1, seq_len=1, num_puzzles=1, hidden_size=1, num_layers=1)
-        self.require(num_heads=1, width_multiple=1)
+        self.require(num_heads=1, width_multiple=1, puzzle_positions=0)
+        self.require_layers(self.num_layers)
         if self.mixer == "attention" and self.hidden_size % (2 * self.num_heads):
             raise ConfigError(
                 f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * self.num_heads}, "

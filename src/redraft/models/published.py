@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import warnings
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from redraft.contents import read_yaml, within
 from redraft.core.layers import swiglu_width
 from redraft.errors import WeightsError
+from redraft.finite import require_finite
 from redraft.models import build_model
 from redraft.models.hrm import HRM, HRMConfig
 from redraft.models.io import require_fit
@@ -41,6 +42,11 @@ _LAYER = {
 
 _VECTORS = ("halt_head.bias", "y_init", "z_init")
 
+# A published name, behind any prefix that ends in a dot.
+PUBLISHED = re.compile(
+    rf"(.*\.)?({'|'.join(map(re.escape, _NAMES))}|[HL]_level\.layers\.\d+\.({'|'.join(map(re.escape, _LAYER))}))"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
@@ -53,15 +59,29 @@ class Shape:
 
     @classmethod
     def beside(cls, checkpoint: Path) -> Shape:
-        """Read from the `all_config.yaml` that the published trainer writes beside its checkpoints, if there."""
+        """Read from the `all_config.yaml` that the published trainer writes beside its checkpoints, if there.
+
+        Raises WeightsError where that cannot be read, or has something else in the place of these numbers.
+        """
         file = checkpoint.parent / "all_config.yaml"
-        text = file.read_text() if file.is_file() else ""
-        found = {key: int(value) for key, value in re.findall(r"^\s*(\w+):\s*(\d+)\s*$", text, re.MULTILINE)}
+        values = read_yaml(file, WeightsError) if file.is_file() else {}
+        if not isinstance(values, dict) or not isinstance(values.get("arch", {}), dict):
+            raise WeightsError(f"{file}: expected the keys of a configuration, as the published trainer writes them")
+
+        def number(name: str, least: int = 1) -> int | None:
+            value = within(values, "arch", name) or within(values, name)
+            if value in (None, "", "~", "null"):
+                return None
+            if not (isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value) and int(value) >= least):
+                shown = reprlib.repr(value)
+                raise WeightsError(f"{file}: {name}: expected a whole number from {least} to 999999, got {shown}")
+            return int(value)
+
         return cls(
-            T=found.get("H_cycles"),
-            n=found.get("L_cycles"),
-            num_heads=found.get("num_heads"),
-            puzzle_positions=found.get("puzzle_emb_len"),
+            T=number("H_cycles"),
+            n=number("L_cycles"),
+            num_heads=number("num_heads"),
+            puzzle_positions=number("puzzle_emb_len", least=0),
         )
 
 
@@ -87,28 +107,6 @@ def _theirs(names: Mapping[str, str], name: str) -> str:
     return next(theirs for theirs, ours in names.items() if ours == name)
 
 
-def read_checkpoint(file: Path) -> dict[str, Tensor]:
-    """The tensors of a `torch.save` file, unpickling nothing but tensors; raises WeightsError."""
-    try:
-        with warnings.catch_warnings(action="ignore"):  # about formats; a file that is none of ours is an error below
-            values = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise WeightsError(f"{file}: {error.strerror or error}") from None
-    except Exception as error:  # of a dozen kinds: a damaged file drives the unpickler into any of them
-        # torch's own message is left out: it tells how to run the code that a file of unknown origin may hold
-        raise WeightsError(
-            f"{file}: damaged, or holds more than tensors; expected a state dict written by torch.save"
-        ) from error
-    if not isinstance(values, dict):
-        raise WeightsError(f"{file}: expected a state dict (names to tensors), got {type(values).__name__}")
-    for name, value in values.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise WeightsError(
-                f"{file}: expected a state dict (names to tensors), got {type(value).__name__} at {name!r}"
-            )
-    return values
-
-
 def convert(
     published: Mapping[str, Tensor], *, vocab_size: int, seq_len: int, shape: Shape | None = None, source: str = ""
 ) -> TRM | HRM:
@@ -132,6 +130,7 @@ def convert(
             tensors[ours] = value.detach().float()
     if extra:
         raise WeightsError(f"{prefix}not {kind}: unexpected tensors {', '.join(extra[:5])}")
+    require_finite({published_name(ours): tensor for ours, tensor in tensors.items()}, source or "weights")
     for head in ("halt_head.weight", "halt_head.bias"):
         if head in tensors and not hierarchical:
             tensors[head] = tensors[head][:1]

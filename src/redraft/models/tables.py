@@ -30,10 +30,16 @@ def pack_tables(model: Model) -> dict[str, Tensor]:
 
 
 def unpack_tables(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors with every packed table whole again; raises KeyError or IndexError where a part is wrong."""
+    """The same tensors with every packed puzzle table whole again.
+
+    Raises KeyError, IndexError or ValueError where a part is wrong.
+    """
     whole = {name: tensor for name, tensor in tensors.items() if not name.endswith((_ROWS, _VALUES, _LENGTH))}
     for name in (key.removesuffix(_LENGTH) for key in tensors if key.endswith(_LENGTH)):
         rows, values = tensors[name + _ROWS].long(), tensors[name + _VALUES]
-        whole[name] = torch.zeros(int(tensors[name + _LENGTH]), values.shape[1], dtype=values.dtype)
-        whole[name][rows] = values
+        try:
+            whole[name] = torch.zeros(int(tensors[name + _LENGTH]), values.shape[1], dtype=values.dtype)
+            whole[name][rows] = values
+        except RuntimeError as error:  # no size, or more than there is memory
+            raise ValueError(f"table {name}: {error}") from error
     return whole

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import signature
 
 from redraft.errors import ConfigError
-from redraft.naming import named
+from redraft.naming import made
 from redraft.recipes import arc, lab, maze, sudoku
 from redraft.recipes.shrink import shrunk
 from redraft.train.config import RunConfig
@@ -35,10 +34,8 @@ def get_recipe(name: str, *, tiny: bool = False) -> RunConfig:
     The name is one in `RECIPES`, or `module:NAME` for a function of your own that takes `tiny` and returns a run.
     """
     if ":" in name:
-        recipe = named(name, what="a recipe")
-        run = recipe(tiny=tiny) if callable(recipe) and "tiny" in signature(recipe).parameters else recipe
-        if not isinstance(run, RunConfig):
-            raise ConfigError(f"{name}: expected a function that takes `tiny` and returns a RunConfig")
+        expected = "a function that takes `tiny` and returns a RunConfig"
+        run: RunConfig = made(name, RunConfig, what="a recipe", expected=expected, tiny=tiny)
         return run
     if name not in RECIPES:
         raise ConfigError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}, or your own as module:NAME")

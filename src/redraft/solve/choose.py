@@ -141,7 +141,10 @@ def bfloat16_pays(model: Mapping[str, Any], *, puzzles: int, threads: int, able:
     if not isinstance(width, int) or not isinstance(cells, int):
         return False  # a model of one's own: not known
     symbols = model.get("symbols", 1) if model.get("kind") == "equivariant" else 1
-    positions = cells * max(1, symbols) + model.get("puzzle_positions", 0)
+    puzzle = model.get("puzzle_positions", 0)
+    if not isinstance(symbols, int) or not isinstance(puzzle, int):
+        return False  # makes no sense, which is said where it is read
+    positions = cells * max(1, symbols) + puzzle
     rows = max(1, min(puzzles, BATCH) // threads)
     return rows * positions * width**2 >= LEAST_PRODUCT[able]
 

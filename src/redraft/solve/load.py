@@ -5,27 +5,35 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import redraft.weights
+from redraft.config import to_dict
 from redraft.errors import ConfigError, WeightsError
 from redraft.solve.batch import BatchSize
 from redraft.solve.choose import Here, Precision, bfloat16_pays, choose_backend, look_ahead, most_for_numpy
 from redraft.solve.numpy_stepper import NumpyStepper
 from redraft.solve.numpy_weights import Description, describe, read_model
 from redraft.solve.onnx_stepper import GRAPH, OnnxStepper, open_session, read_exported
+from redraft.solve.puzzle_table import PuzzleTable
 from redraft.solve.solver import SURE, Answer, HaltRule, Solver
 from redraft.solve.stepper import Stepper
+from redraft.solve.supply import Supply
 from redraft.tasks import Grid, get_task
+from redraft.trust import given, trusting
 
 if TYPE_CHECKING:
     from redraft.models import Model
     from redraft.models.io import Weights
     from redraft.tasks import Task
+
+MOST_PARTS = 10_000  # runs of a graph that make a step
 
 
 class Habits(NamedTuple):
@@ -42,12 +50,13 @@ class Habits(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """Weights ready to run: on which device, the task they are for as in `Task.spec`, and their card."""
+    """Weights ready to run: on which device, the task they are for as in `Task.spec`, their card and puzzle table."""
 
     stepper: Stepper
     device: str
     task: str | dict[str, Any]
     card: dict[str, Any]
+    table: PuzzleTable
 
     def habits(self, halt: HaltRule) -> Habits:
         """How the card has puzzles solved by the rules, for how long a model needs is its own; the usual otherwise.
@@ -55,12 +64,14 @@ class Opened:
         Raises WeightsError where the card makes no sense.
         """
         told = self.card.get("solve", {})
-        usual = Habits()._asdict()
+        # Puzzles of one's own that a checker judges: restarts find more of them, sooner (docs/own-puzzles.md).
+        own = isinstance(self.task, dict) and self.task.get("checker") is not None
+        usual = (Habits(max_steps=64, restart=4) if own else Habits())._asdict()
         if not isinstance(told, dict) or any(
             type(told.get(name, value)) is not type(value) for name, value in usual.items()
         ):
             raise WeightsError(f"card: solve: expected values like {usual}, got {told!r}")
-        return Habits(**{name: told[name] for name in usual if name in told}) if halt == "rules" else Habits()
+        return Habits(**(usual | {name: told[name] for name in usual if name in told})) if halt == "rules" else Habits()
 
 
 def load(
@@ -76,6 +87,7 @@ def load(
     guess: bool | None = None,
     batch_size: BatchSize = "auto",
     trace: bool = True,
+    trust: bool = False,
 ) -> Solver:
     """A solver with the named weights (`sudoku-6x6`) or with those in a folder; see `Solver` for the options.
 
@@ -83,11 +95,16 @@ def load(
 
     `device`, `dtype` and `backend` are those of `open_stepper`. A backend that depends on how many puzzles come is
     chosen whenever some are given to be solved: few by NumPy, and many by torch, which is imported only then. Raises
-    WeightsError naming the weights that ship, where there are none of that name.
+    WeightsError naming the weights that ship, where there are none of that name, and for weights that know a puzzle by
+    its id (ARC's), which a puzzle given alone has not. Raises TrustError where they name code (`module:NAME`):
+    `trust=True` has it imported and run, with all it may do to this machine (docs/trust.md).
     """
-    found, here = _find(weights), Here.of_this_machine()
-    asked = {"device": device, "dtype": dtype}
-    opened = _open(found, backend=backend, puzzles=1, here=here, **asked)
+    here, asked = Here.of_this_machine(), {"device": device, "dtype": dtype}
+    with trusting(trust):
+        consent, found = given(), _find(weights)
+        opened = _open(found, backend=backend, puzzles=1, here=here, **asked)
+    if (remark := opened.table.alone(str(weights))) is not None:
+        warnings.warn(remark, stacklevel=2)
     by_numpy = backend == "auto" and isinstance(opened.stepper, NumpyStepper)
     few = most_for_numpy(found.described.model, here=here, **asked) if by_numpy else None
     options: dict[str, Any] = {
@@ -102,13 +119,17 @@ def load(
         return Solver(opened.stepper, task, **options)
 
     def for_many() -> Solver:
-        return Solver(_open_torch(found, puzzles=few + 1, **asked).stepper, task, **options)
+        with trusting(consent):
+            return Solver(_open_torch(found, puzzles=few + 1, **asked).stepper, task, **options)
 
     return _GrowingSolver(opened.stepper, task, few=few, for_many=for_many, **options)
 
 
 class _GrowingSolver(Solver):
-    """Solves up to `few` puzzles at a time by the stepper it has, and more of them by another solver."""
+    """Solves up to `few` puzzles at a time by the stepper it has, and more of them by another solver.
+
+    A supply may wait for more to arrive, so that nobody looks ahead to see how many they are: it takes them as few.
+    """
 
     def __init__(
         self, stepper: Stepper, task: Task, *, few: int, for_many: Callable[[], Solver], **options: Any
@@ -117,8 +138,10 @@ class _GrowingSolver(Solver):
         self._few, self._for_many = few, for_many
         self._many: Solver | None = None
 
-    def stream(self, questions: Iterable[Grid]) -> Iterator[tuple[int, Answer]]:
-        questions, are_few = look_ahead(questions, self._few)
+    def stream(self, questions: Iterable[Grid] | Supply[Grid]) -> Iterator[tuple[int, Answer]]:
+        are_few = True
+        if not isinstance(questions, Supply):
+            questions, are_few = look_ahead(questions, self._few)
         if are_few:
             yield from super().stream(questions)
             return
@@ -128,7 +151,13 @@ class _GrowingSolver(Solver):
 
 
 def open_stepper(
-    weights: str | Path, *, device: str = "auto", dtype: str = "auto", backend: str = "auto", puzzles: int = 1
+    weights: str | Path,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    backend: str = "auto",
+    puzzles: int = 1,
+    trust: bool = False,
 ) -> Opened:
     """Weights ready to run.
 
@@ -141,9 +170,11 @@ def open_stepper(
             which runs what `redraft export` wrote, by ONNX Runtime on the CPU; or `auto`, which takes what there is,
             and NumPy where it can and the work is small (`solve.choose`).
         puzzles: about how many will be solved.
+        trust: whether code that the weights name may be run; see `trust.py`.
     """
-    here = Here.of_this_machine()
-    return _open(_find(weights), device=device, dtype=dtype, backend=backend, puzzles=puzzles, here=here)
+    with trusting(trust):
+        here = Here.of_this_machine()
+        return _open(_find(weights), device=device, dtype=dtype, backend=backend, puzzles=puzzles, here=here)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,15 +218,23 @@ def _open(found: _Found, *, device: str, dtype: str, backend: str, puzzles: int,
 def _open_numpy(found: _Found) -> Opened:
     described = found.described
     model = read_model(found.folder, described, found.arrays)
-    return Opened(stepper=NumpyStepper(model), device="cpu", task=described.task, card=described.card)
+    table = PuzzleTable.of(described.model, described.card)
+    return Opened(stepper=NumpyStepper(model), device="cpu", task=described.task, card=described.card, table=table)
 
 
 def _open_onnx(folder: Path, described: Description) -> Opened:
     if not (folder / GRAPH).is_file():
         raise ConfigError(f"{folder}: holds no {GRAPH} for the backend onnx; redraft export writes one")
     exported = read_exported(folder, described.onnx)
-    stepper = OnnxStepper(open_session(folder / GRAPH), exported)
-    return Opened(stepper=stepper, device="cpu", task=described.task, card=described.card)
+    session = open_session(folder / GRAPH)
+    told = [*exported.positions, len(exported.y)]
+    shapes = [list(each.shape[1:]) for each in session.get_inputs() if each.name in ("y", "z")]
+    if exported.parts > MOST_PARTS or any(shape != told for shape in shapes):
+        found = f"{exported.parts} parts and states of {told}"
+        raise WeightsError(f"{folder / 'config.json'}: onnx: {reprlib.repr(found)} are not those of {folder / GRAPH}")
+    stepper = OnnxStepper(session, exported)
+    table = PuzzleTable.of(described.model, described.card)
+    return Opened(stepper=stepper, device="cpu", task=described.task, card=described.card, table=table)
 
 
 def is_exported(folder: Path) -> bool:
@@ -229,7 +268,9 @@ def _open_torch(found: _Found, *, device: str, dtype: str, puzzles: int) -> Open
     opened = load_weights(found.folder, dtype=activations, arrays=found.arrays or None)
     model = _rounded(opened.model) if dtype == "int8" else opened.model
     model.cast_networks()
-    return Opened(stepper=TorchStepper(model, device=chosen), device=str(chosen), task=opened.task, card=opened.card)
+    table = PuzzleTable.of(to_dict(model.config), opened.card)
+    stepper = TorchStepper(model, device=chosen)
+    return Opened(stepper=stepper, device=str(chosen), task=opened.task, card=opened.card, table=table)
 
 
 def _trained_in(card: Mapping[str, Any]) -> str:
@@ -263,13 +304,13 @@ def task_of(weights: str | Path) -> str | dict[str, Any]:
         return open_weights(folder).task  # tells more of what is wrong
 
 
-def open_weights(weights: str | Path, *, dtype: str = "float32") -> Weights:
-    """The weights as a PyTorch model; see `find_weights` for their name."""
+def open_weights(weights: str | Path, *, dtype: str = "float32", trust: bool = False) -> Weights:
+    """The weights as a PyTorch model; see `find_weights` for their name, and `trust.py` for `trust`."""
     from redraft.models.io import load_weights
 
     folder = find_weights(weights)
     require_weights(folder)
-    return load_weights(folder, dtype=dtype)
+    return load_weights(folder, dtype=dtype, trust=trust)
 
 
 def find_weights(weights: str | Path) -> Path:

@@ -5,7 +5,6 @@ What this does not know, or finds damaged, is an error here, and then a matter f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.config import from_dict
+from redraft.contents import content_of, parse_json
 from redraft.errors import ConfigError, WeightsError
+from redraft.finite import require_finite
+from redraft.formats import SAFETENSORS, what_else
 from redraft.solve.numpy_equivariant import EquivariantShape, NumpyEquivariant
 from redraft.solve.numpy_model import NumpyModel, NumpyTRM, Shape
+from redraft.trust import require_consent
 
 Found = dict[str, NDArray[np.generic]]
 KINDS: dict[str, tuple[type[Any], Callable[[Any, Mapping[str, NDArray[np.generic]]], NumpyModel]]] = {
@@ -47,17 +50,22 @@ class Description:
 
 
 def describe(folder: Path) -> Description:
-    """Reads `config.json`; raises WeightsError where it is not one that `save_weights` writes."""
+    """Reads `config.json`; raises WeightsError where it is not one that `save_weights` writes.
+
+    Raises TrustError where it names code that nobody has consented to, see `trust.py`.
+    """
     file = folder / "config.json"
     try:
-        meta = json.loads(file.read_text(encoding="utf-8"))
+        meta = parse_json(content_of(file))
     except (OSError, ValueError) as error:
         raise WeightsError(f"{file}: cannot be read ({error})") from error
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise WeightsError(f"{file}: expected an object of format {FORMAT}")
     if not isinstance(meta.get("task"), str | dict) or not isinstance(meta.get("model"), dict):
         raise WeightsError(f"{file}: expected a task and a model")
-    card = dict(meta.get("card") or {})
+    if not isinstance(card := meta.get("card") or {}, dict):
+        raise WeightsError(f"{file}: card: expected an object")
+    require_consent(file, meta)
     return Description(task=meta["task"], card=card, model=meta["model"], onnx=meta.get("onnx"))
 
 
@@ -78,10 +86,17 @@ def read_model(folder: Path, description: Description, found: Found | None = Non
     file = folder / "model.safetensors"
     try:
         tensors = read_tensors(file)
-        if found is not None:
-            found.update(tensors)
+    except OSError as error:
+        raise WeightsError(f"{file}: cannot be read ({error})") from error
+    except (ValueError, LookupError, TypeError) as error:
+        reason = what_else(file, SAFETENSORS)
+        raise WeightsError(f"{file}: {f'cannot be read ({error})' if reason == 'is damaged' else reason}") from error
+    require_finite(tensors, str(file))
+    if found is not None:
+        found.update(tensors)
+    try:
         return model_class(shape, whole_tables(tensors))
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise WeightsError(f"{file}: cannot be read ({error})") from error
     except WeightsError as error:
         raise WeightsError(f"{file}: {error}") from error
@@ -97,13 +112,15 @@ def read_tensors(file: Path) -> dict[str, NDArray[np.generic]]:
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > len(content) - 8:
         raise ValueError("the header is cut off")
-    header, data = json.loads(content[8 : 8 + length]), memoryview(content)[8 + length :]
+    header, data = parse_json(bytes(content[8 : 8 + length])), memoryview(content)[8 + length :]
     if not isinstance(header, dict):
         raise ValueError("the header is no object")
     return {name: _tensor(name, entry, data) for name, entry in header.items() if name != "__metadata__"}
 
 
 def _tensor(name: str, entry: Mapping[str, Any], data: memoryview) -> NDArray[np.generic]:
+    if not isinstance(entry, dict):
+        raise ValueError(f"tensor {name} is not described")
     dtype, shape, (start, stop) = entry["dtype"], entry["shape"], entry["data_offsets"]
     if dtype not in DTYPES:
         raise ValueError(f"tensor {name} is of dtype {dtype}, expected one of {', '.join(DTYPES)}")
@@ -116,10 +133,13 @@ def _tensor(name: str, entry: Mapping[str, Any], data: memoryview) -> NDArray[np
 
 
 def whole_tables(tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-    """The same tensors with every packed puzzle table whole again; see `models.tables`."""
+    """The same tensors with every packed puzzle table whole again, see `models.tables`; raises as `read_tensors`."""
     whole = {name: tensor for name, tensor in tensors.items() if "@" not in name}
     for name in (key.removesuffix("@length") for key in tensors if key.endswith("@length")):
         rows, values = tensors[f"{name}@rows"], tensors[f"{name}@values"]
-        whole[name] = np.zeros((int(tensors[f"{name}@length"]), values.shape[1]), values.dtype)
+        try:
+            whole[name] = np.zeros((int(tensors[f"{name}@length"]), values.shape[1]), values.dtype)
+        except (MemoryError, OverflowError) as error:
+            raise ValueError(f"table {name} is too large ({error})") from error
         whole[name][rows] = values
     return whole

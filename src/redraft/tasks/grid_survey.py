@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from math import isqrt
 from pathlib import Path
 
 import numpy as np
 
-from redraft.errors import DataError
+from redraft.errors import DataError, DataWarning
 from redraft.tasks.base import OUTSIDE, Examples
-from redraft.tasks.grid_files import EXPECTED, pairs
+from redraft.tasks.grid_files import EXPECTED, Shape, pairs
 from redraft.tasks.grid_text import Rows
 
 MOST_SYMBOLS = 127  # grids are int8
 MOST_CELLS = 900  # 30 x 30, what a tiny model is made for
+# Left over from lists, quotes or code that was not understood; symbols only where the alphabet is stated.
+_LEFT_OVER = re.compile(r"""[\[\](){}"'`]|.[=;:|<>]|[=;:|<>].""")
 
 
 @dataclass(kw_only=True)
@@ -23,7 +28,8 @@ class Survey:
     """What the pairs of one source, or of several one after the other, have in common.
 
     Attributes:
-        alphabet: symbols that are allowed; None where all are.
+        alphabet: symbols that are allowed; None where all are that are likely to be meant as symbols.
+        shape: rows and columns that grids in a single row of as many cells are folded into.
         canvas: height and width that grids must have, and whether they may be smaller; None where any will do.
         symbols: those seen.
         rows: number of pairs in all.
@@ -31,6 +37,7 @@ class Survey:
     """
 
     alphabet: tuple[str, ...] | None = None
+    shape: Shape | None = None
     canvas: tuple[int, int, bool] | None = None
     symbols: set[str] = field(default_factory=set)
     rows: int = 0
@@ -41,7 +48,7 @@ class Survey:
         """Goes through a source and tells how many pairs it has; raises DataError with file and line."""
         before = self.rows
         grouped: bool | None = None
-        for pair in pairs(source, limit=limit):
+        for pair in pairs(source, limit=limit, shape=self.shape):
             self.rows += 1
             if grouped is None:
                 grouped = pair.group is not None
@@ -53,6 +60,27 @@ class Survey:
         if self.rows == before:
             raise DataError(f"{source}: no pairs in it; {EXPECTED}")
         return self.rows - before
+
+    def require_plausible(self, source: Path) -> None:
+        """Raises DataError where all grids are single rows that are likely to be squares written in a line.
+
+        Warns where they are numbers of different lengths, which may have lost zeros at their front.
+        """
+        if self.shape is not None or self.heights != (1, 1) or self.width < 4:
+            return
+        side = isqrt(self.width)
+        if not self.varies and side * side == self.width:
+            raise DataError(
+                f"{source}: all grids are single rows of {self.width} cells; if they are {side} x {side} cells, give "
+                f"--shape {side}x{side}; if they are rows indeed, --shape 1x{self.width}"
+            )
+        if self.varies and self.symbols <= set("0123456789") and "0" in self.symbols:
+            warnings.warn(
+                f"{source}: the grids are numbers of {self.widths[0]} to {self.width} digits; zeros at their front may "
+                "be lost, as spreadsheets do with numbers: save the columns as text",
+                DataWarning,
+                stacklevel=2,
+            )
 
     def _see(self, grid: Rows, where: str) -> None:
         height, width = len(grid), len(grid[0])
@@ -83,6 +111,11 @@ class Survey:
                 if cell not in self.alphabet
             )
             raise DataError(f"{where}: {symbol!r} is not in the alphabet {' '.join(self.alphabet)}")
+        if self.alphabet is None and (odd := sorted(filter(_LEFT_OVER.search, self.symbols))):
+            raise DataError(
+                f"{where}: {odd[0]!r} seems to be left over from a list or quotes that were not read; expected rows "
+                "divided by / or new lines, or a list of lists; if it is a symbol, state all symbols with --alphabet"
+            )
         if len(self.symbols) > MOST_SYMBOLS:
             some = " ".join(sorted_symbols(self.symbols)[:12])
             raise DataError(
@@ -117,7 +150,7 @@ def sorted_symbols(symbols: Iterable[str]) -> tuple[str, ...]:
 
 
 def encode(
-    source: Path, rows: int, *, alphabet: Sequence[str], height: int, width: int
+    source: Path, rows: int, *, alphabet: Sequence[str], height: int, width: int, shape: Shape | None = None
 ) -> tuple[Examples, dict[str, int]]:
     """The first `rows` pairs of a source that has been surveyed, on a canvas of height x width cells.
 
@@ -128,7 +161,7 @@ def encode(
     grids = np.full((2, rows, height, width), OUTSIDE, np.int8)
     ratings, groups = np.empty(rows, np.float32), np.zeros(rows, np.int32)
     count = 0
-    for i, pair in enumerate(pairs(source, limit=rows)):
+    for i, pair in enumerate(pairs(source, limit=rows, shape=shape)):
         for canvas, grid in zip(grids[:, i], (pair.question, pair.answer), strict=True):
             try:
                 cells = bytes([index[cell] for row in grid for cell in row])
@@ -148,3 +181,17 @@ def encode(
 def place_of(source: Path, row: int) -> str:
     """Where pair `row` of a source stands, in words."""
     return next((pair.place for pair in islice(pairs(source), row, None)), str(source))
+
+
+def blank_of(examples: Examples, alphabet: Sequence[str]) -> str | None:
+    """The symbol of cells that are yet to be filled: no answer holds it, and answers keep all other cells.
+
+    None where there is no such symbol, or more than one.
+    """
+    found = []
+    for i, symbol in enumerate(alphabet):
+        asked = examples.questions == i
+        kept = (asked | (examples.questions == examples.answers)).all()
+        if kept and asked.any() and not (examples.answers == i).any():
+            found.append(symbol)
+    return found[0] if len(found) == 1 else None

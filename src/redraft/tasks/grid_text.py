@@ -1,12 +1,14 @@
-"""Grids as people write them, in text or in JSON, before anything is known of their symbols."""
+"""Grids as people write them, in text or as nested lists, before anything is known of their symbols."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from redraft.errors import PuzzleError
+from redraft.tasks.reading import literals
 
 # Rows of cells. A row written without separators is left as it is: its characters are its cells.
 Rows = list[Sequence[str]]
@@ -14,7 +16,10 @@ Rows = list[Sequence[str]]
 BETWEEN_CELLS = re.compile(r"\s*,\s*|\s+")
 SEPARATED = re.compile(r"[^\S\n]|,")  # a comma, or white space within a row
 BARRED = re.compile(r"[\s,/]")  # stand between cells or rows, and so cannot be symbols
-JSON_LIST = re.compile(r'\[[\[\s]*["\d-].*\]', re.DOTALL)  # not every text in brackets: they may be symbols
+# Not every text in brackets is a list: brackets may be symbols.
+LIST = re.compile(
+    r"""(?:[A-Za-z_][\w.]*\s*\(\s*)?(?:\[[\[(\s]*|\([\[(\s]*(?=[^,]*,))(?:["'\d+.-]|None\b|null\b|nan\b)"""
+)
 FORMS = "a grid as text, rows divided by / or new lines, or as a list of lists"
 
 
@@ -22,19 +27,22 @@ def rows_of(value: object) -> Rows:
     """The cells of a grid, row by row; every row has as many.
 
     Text has its rows divided by `/` or new lines; cells are characters, or stand between spaces or commas where
-    there are any. JSON has a list of rows, each a list of symbols or whole numbers; a plain list is a single row.
-    Raises PuzzleError naming row and column.
+    there are any; or it is a list as JSON, Python or NumPy write one. A list has rows, each a list of symbols or whole
+    numbers, or each a text of as many characters; a plain list is a single row. Raises PuzzleError naming row and
+    column.
     """
     if isinstance(value, str):
         text = value.strip()
-        if text[:1] != "[" or not JSON_LIST.fullmatch(text):
+        if not LIST.match(text):
             return _of_text(text)
         try:
-            value = json.loads(text)
-        except ValueError as error:
-            raise PuzzleError(f"a list that is not JSON ({error})") from None
-    if isinstance(value, list):
-        return _of_lists(value)
+            value = literals.nested(text)
+        except literals.LiteralError as error:
+            raise PuzzleError(f"a list that cannot be read: {error}") from None
+    elif hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return _of_lists(list(value))
     raise PuzzleError(f"expected {FORMS}, got {_short(value)}")
 
 
@@ -72,13 +80,15 @@ def _of_text(text: str) -> Rows:
     return _even([*rows])
 
 
-def _of_lists(value: list[object]) -> Rows:
+def _of_lists(value: list[Any]) -> Rows:
     if not value:
         raise PuzzleError(f"an empty grid; expected {FORMS}")
-    rows = value if isinstance(value[0], list) else [value]
+    if len(value) > 1 and all(isinstance(row, str) and len(row) == len(value[0]) > 1 for row in value):
+        return _of_text("\n".join(value))
+    rows = value if isinstance(value[0], list | tuple) else [value]
     found: Rows = []
     for r, row in enumerate(rows):
-        if not isinstance(row, list):
+        if not isinstance(row, list | tuple):
             raise PuzzleError(f"row {r + 1}: expected a list of cells as in row 1, got {_short(row)}")
         found.append([_symbol(cell, r, c) for c, cell in enumerate(row)])
     return _even(found)
@@ -87,6 +97,8 @@ def _of_lists(value: list[object]) -> Rows:
 def _symbol(cell: object, r: int, c: int) -> str:
     if isinstance(cell, int) and not isinstance(cell, bool):
         return str(cell)
+    if isinstance(cell, float) and cell.is_integer():  # as tables have whole numbers with a gap among them
+        return str(int(cell))
     where = f"row {r + 1}, column {c + 1}"
     if not isinstance(cell, str):
         raise PuzzleError(f"{where}: expected a symbol or a whole number, got {_short(cell)}")

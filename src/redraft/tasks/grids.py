@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import ConfigError, DataError, PuzzleError, RedraftError
-from redraft.naming import named
+from redraft.naming import function
 from redraft.scopes import scope_members
 from redraft.tasks import grid_files, grid_survey, grid_symmetries
 from redraft.tasks.base import IGNORE, OUTSIDE, Examples, Grid, Puzzle, Task, Tokens, Verdict
 from redraft.tasks.grid_text import Rows, require_symbol, rows_of, text_of
+from redraft.tasks.reading import puzzles
 
 END = 1
 NO_SYMBOL = "?"  # how a cell of a draft that is no symbol is written
@@ -45,6 +46,8 @@ class GridSpec:
             `symbols:abc` or `symbols:10,11,12` for symbols that may change places with one another.
         scopes: families of cells that rules hold in, by the names in `redraft.scopes`, such as `rows` and `columns`.
         checker: `module:function` that judges answers, see `Grids.check`; None where only labels can tell.
+        blank: the symbol of a cell that is yet to be filled, where all other cells of a question stand in its answer
+            too; None where questions and answers are other things.
     """
 
     kind: Literal["grids"] = "grids"
@@ -56,6 +59,7 @@ class GridSpec:
     symmetries: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     checker: str | None = None
+    blank: str | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -76,12 +80,16 @@ class GridSpec:
                 f"{self.name}: symmetries: {', '.join(self.symmetries)} make rows of columns, which needs a square; "
                 f"got {self.height} x {self.width}; flip-h and flip-v do without"
             )
+        if self.blank is not None and self.blank not in self.alphabet:
+            raise ConfigError(f"{self.name}: blank: {self.blank!r} is not in the alphabet {' '.join(self.alphabet)}")
         for name in self.scopes:
             scope_members(name, height=self.height, width=self.width)
 
 
 class Grids(Task):
     """A puzzle whose questions and answers are grids, as its `GridSpec` describes it."""
+
+    notation: grid_files.GridText
 
     def __init__(self, spec: GridSpec) -> None:
         self.about = spec
@@ -91,15 +99,29 @@ class Grids(Task):
         self._first = 2 if spec.varies else 1  # token of the first symbol
         self.vocab_size = self._first + len(spec.alphabet)
         self._index = {symbol: i for i, symbol in enumerate(spec.alphabet)}
-        self._drawn = _drawn(spec.alphabet)
-        self._checker = None if spec.checker is None else _checker(spec.checker)
+        self._drawn = _drawn(spec.alphabet, spec.blank)
+        what = "a function that judges answers"
+        self._checker: Checker | None = (
+            None if spec.checker is None else function(spec.checker, "question", "answer", what=what)
+        )
         self.judges = self._checker is not None
+        self.notation = grid_files.GridText(self)
 
     @property
     def spec(self) -> dict[str, Any]:
         """The `GridSpec` as JSON has it."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self.about)))
         return values
+
+    @property
+    def varies(self) -> bool:
+        """Whether some grids are smaller than the canvas."""
+        return self.about.varies
+
+    @property
+    def open_token(self) -> int | None:
+        """That of the blank, where there is one."""
+        return None if self.about.blank is None else self._first + self._index[self.about.blank]
 
     @property
     def interchangeable(self) -> range:
@@ -115,6 +137,19 @@ class Grids(Task):
         A grid of the canvas's size may also stand in a single row, all its cells one after the other.
         """
         return self.grid(rows_of(text))
+
+    def board(self, value: object) -> Grid:
+        """The grid (H, W) int8 of a board: text or lists of symbols, None for a blank, or an array of places in the
+        alphabet; raises PuzzleError."""
+        if puzzles.is_array_of_symbols(value):
+            return super().board(value)
+        if self.about.blank is not None and isinstance(value, list | tuple):
+            blank = self.about.blank
+            value = [
+                [blank if cell is None else cell for cell in row] if isinstance(row, list | tuple) else row
+                for row in value
+            ]
+        return self.grid(rows_of(value))
 
     def grid(self, rows: Rows) -> Grid:
         """Rows of symbols as a grid (H, W) int8; raises PuzzleError naming row and column."""
@@ -148,9 +183,15 @@ class Grids(Task):
         lone = len(cells) == 1 < self.height and not line.startswith("[")
         return line + "/" if lone else line  # tells a grid of one row from a line of a drawing
 
-    def read(self, lines: Iterable[str], name: str) -> list[Puzzle | PuzzleError]:
-        """All puzzles of a text: a line each, drawn with blank lines between, JSONL, JSON, or a CSV with a header."""
-        return grid_files.read(self, lines, name)
+    def draw(self, grid: Grid) -> str:
+        """The grid as plain text, a line for each row."""
+        cells = self.cells(grid)
+        between = "" if all(len(cell) == 1 for row in cells for cell in row) else " "
+        return "\n".join(between.join(row) for row in cells)
+
+    def read(self, lines: Iterable[str], name: str) -> Iterator[Puzzle | PuzzleError]:
+        """The puzzles of a text: a line each, drawn with blank lines between, JSONL, JSON, or a CSV with a header."""
+        return puzzles.read(self, self.notation, lines, name)
 
     def load(self, path: str, *, split: str = "train", limit: int | None = None) -> Examples:
         """Pairs from a CSV, JSONL or JSON file, or a folder: its `{split}.csv` (or .jsonl …), else all such files.
@@ -191,6 +232,10 @@ class Grids(Task):
             tokens = np.where(beside & ~inside, END, tokens)
         return tokens.astype(np.int16).reshape(*grids.shape[:-2], self.seq_len)
 
+    @property
+    def token_names(self) -> tuple[str, ...]:
+        return ("<pad>", "<end>")[: self._first] + self.about.alphabet
+
     def encode_labels(self, grids: NDArray[np.int8]) -> Tokens:
         """Answers (..., H, W) to labels (..., L): tokens, and IGNORE beyond a grid and its end markers."""
         tokens = self.encode(grids)
@@ -226,7 +271,7 @@ class Grids(Task):
             return Verdict(solved=False, reason=f"{self.name} has no rules that could tell whether an answer is right")
         try:
             found = self._checker(self.cells(question), self.cells(answer))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             where = f"on question {self.format(question)} and answer {self.format(answer)}"
             raise RedraftError(f"{self.about.checker} raised {type(error).__name__}: {error}, {where}") from error
         if isinstance(found, str):
@@ -295,16 +340,11 @@ def _corner(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return rows[..., :, None] & columns[..., None, :]
 
 
-def _drawn(alphabet: tuple[str, ...]) -> list[str]:
-    """One character for each symbol, and a space for OUTSIDE at the end."""
+def _drawn(alphabet: tuple[str, ...], blank: str | None) -> list[str]:
+    """One character for each symbol, `·` for the blank (or a dot), and a space for OUTSIDE at the end."""
+    blank = "." if blank is None else blank
     free = (letter for letter in LETTERS if letter not in alphabet)
     drawn = [symbol if len(symbol) == 1 else next(free) for symbol in alphabet]
-    return ["·" if symbol == "." and "·" not in drawn else symbol for symbol in drawn] + [" "]
-
-
-def _checker(path: str) -> Checker:
-    found = named(path, what="a function that judges answers")
-    if not callable(found):
-        raise RedraftError(f"{path}: expected a function that judges answers, got {type(found).__name__}")
-    checker: Checker = found
-    return checker
+    if blank in alphabet and "·" not in drawn:
+        drawn[alphabet.index(blank)] = "·"
+    return [*drawn, " "]

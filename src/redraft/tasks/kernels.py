@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
 from types import FunctionType
 from typing import Any
+
+from redraft.jit import jit
 
 
 @cache
@@ -15,14 +16,10 @@ def compile_kernel(kernel: Callable[..., Any], *calls: Callable[..., Any]) -> Ca
 
     `calls`: kernels of the same module that it calls, which are compiled too.
     """
-    try:
-        numba = import_module("numba")
-    except ImportError:
-        return None
     if calls:
         compiled = {called.__name__: compile_kernel(called) for called in calls}
         kernel = FunctionType(kernel.__code__, {**kernel.__globals__, **compiled}, kernel.__name__)
     try:
-        return numba.njit(cache=True, nogil=True)(kernel)
-    except RuntimeError:  # "cannot cache function: no locator available": nowhere to write
-        return numba.njit(nogil=True)(kernel)
+        return jit(kernel, nogil=True)
+    except ImportError:
+        return None

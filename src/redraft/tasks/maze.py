@@ -8,18 +8,18 @@ and up in turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import ConfigError, PuzzleError
-from redraft.tasks import maze_files, puzzle_files
 from redraft.tasks.base import Examples, Grid, Puzzle, Task, Tokens, Verdict
-from redraft.tasks.maze_files import SIDES, SYMBOLS
 from redraft.tasks.maze_search import FREE, GOAL, OPTIMAL, PATH, START, TRIES, VALID, WALL, Searcher
-from redraft.tasks.puzzle_files import Answered
+from redraft.tasks.maze_text import COMMENT, FREE_TOO, SIDES, SYMBOLS, MazeText
+from redraft.tasks.reading import puzzles
+from redraft.tasks.reading.puzzles import Answered, Reading
 
 NAMES = {WALL: "a wall", FREE: "a free cell", START: "S", GOAL: "G", PATH: "a path cell"}
 FILLS = {WALL: "#2d333b", FREE: "#f6f4ee", START: "#2da44e", GOAL: "#d1242f", PATH: "#f2a83b"}
@@ -35,7 +35,8 @@ class Maze(Task):
 
     vocab_size = len(SYMBOLS) + 1
     grades = ("broken", "valid", "optimal")
-    comment = maze_files.COMMENT  # begins a line of text that is no puzzle
+    notation: MazeText
+    comment = COMMENT  # begins a line of text that is no puzzle
 
     def __init__(self, height: int, width: int) -> None:
         low, high = SIDES
@@ -45,23 +46,29 @@ class Maze(Task):
         self.name = f"maze-{height}x{width}"
         self.scopes = ("around", "all")
         self._searcher = Searcher(height, width)
-        self._notation = maze_files.notation(width, self._search)
+        values = {symbol: i for i, symbol in enumerate(SYMBOLS)} | {FREE_TOO: SYMBOLS.index(" ")}
+        self.notation = MazeText((height, width))
+        self.reading = Reading(notation=self.notation, values=puzzles.values_of(values), search=self._search)
 
     # text
+    def board(self, value: object) -> Grid:
+        """The maze (H, W) int8 of a board: text in any form, rows of characters, or an array of symbols 0 to 4."""
+        return super().board(value) if puzzles.is_array_of_symbols(value) else self.notation.grid(value)
+
     def parse(self, text: str) -> Grid:
-        """The grid (H, W) int8 in `text`: one line of cells, or a line a row; raises PuzzleError."""
-        return maze_files.parse(text, self.height, self.width)
+        """The maze (H, W) int8 in `text`: one line of cells, or a line for each row; raises PuzzleError."""
+        return self.notation.grid(text)
 
     def format(self, grid: Grid) -> str:
         """The grid as one line, as the published CSV files hold it: free cells are spaces."""
         return "".join(SYMBOLS[symbol] for symbol in np.asarray(grid).ravel().tolist())
 
-    def read(self, lines: Iterable[str], name: str) -> list[Puzzle | PuzzleError]:
+    def read(self, lines: Iterable[str], name: str) -> Iterator[Puzzle | PuzzleError]:
         """All mazes of a text: one a line, CSV with or without a header, or drawn with a line for each row.
 
         Formats may be mixed; empty lines and lines starting with `;` divide drawings. Places are `NAME, line N`.
         """
-        return puzzle_files.read(self, self._notation, lines, name)
+        return puzzles.read(self, self.notation, lines, name)
 
     def load(self, path: str, *, split: str = "train", limit: int | None = None) -> Examples:
         """Mazes with answers from a file, a folder with `{split}.csv`, or `hf:owner/name` on the Hugging Face Hub.
@@ -70,7 +77,7 @@ class Maze(Task):
         cells on it as their rating. Raises DataError with file and line for anything that is not a maze with a
         shortest path for its answer.
         """
-        return puzzle_files.load(self, self._notation, path, split=split, limit=limit)
+        return puzzles.load(self, self.reading, path, split=split, limit=limit)
 
     def _search(self, questions: NDArray[np.int8]) -> Answered:
         answers, lengths = self._searcher.answer(questions)
@@ -198,11 +205,6 @@ class Maze(Task):
     def fills(self, grid: Grid) -> list[list[str]]:
         """Walls dark, free cells light, S green, G red, the path amber."""
         return [[FILLS[symbol] for symbol in row] for row in np.asarray(grid).tolist()]
-
-
-def maze_for(texts: Iterable[str]) -> Maze:
-    """The Maze as large as the first one in the texts (puzzles, or whole files); PuzzleError where there is none."""
-    return Maze(*maze_files.size_of(list(texts)))
 
 
 def _place(cell: NDArray[np.integer]) -> str:

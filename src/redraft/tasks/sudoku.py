@@ -5,7 +5,7 @@ Grids hold 0 for a blank and 1..size for digits; tokens are padding 0, blank 1, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import permutations, product
 from typing import NamedTuple
@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import ConfigError, DataError, PuzzleError
-from redraft.tasks import sudoku_files, sudoku_search
+from redraft.tasks import sudoku_search
 from redraft.tasks.base import Examples, Grid, Puzzle, Task, Tokens, Verdict
-from redraft.tasks.sudoku_files import BLANKS, bad_character, bare, fields
+from redraft.tasks.reading import puzzles
+from redraft.tasks.reading.puzzles import Answered, Reading
+from redraft.tasks.sudoku_text import SudokuText
 
 FEWEST = {4: 4, 6: 8, 9: 17}  # clues a puzzle with one solution needs at least
 REACHED = {4: 4, 6: 8, 9: 22}  # clues that random digging reaches in reasonable time: 1 try in 4, 200 and 25
@@ -35,6 +37,8 @@ class Clash(NamedTuple):
 class Sudoku(Task):
     """Sudoku with `size` digits; boxes are 2x2 (size 4), 2 rows x 3 columns (6) or 3x3 (9)."""
 
+    notation: SudokuText
+
     def __init__(self, size: int) -> None:
         if size not in sudoku_search.BOXES:
             raise ConfigError(f"Sudoku sizes are {', '.join(map(str, sudoku_search.BOXES))}; got {size}")
@@ -43,6 +47,10 @@ class Sudoku(Task):
         self.vocab_size = size + 2
         tall, wide = sudoku_search.BOXES[size]
         self.scopes = ("rows", "columns", f"blocks-{tall}x{wide}")
+        values = dict.fromkeys("._0", 0) | {str(digit): digit for digit in range(1, size + 1)}
+        self.notation = SudokuText((size,))
+        self._counter = sudoku_search.Counter(size)
+        self.reading = Reading(notation=self.notation, values=puzzles.values_of(values), search=_search)
 
     @property
     def interchangeable(self) -> range:
@@ -60,32 +68,24 @@ class Sudoku(Task):
         return sudoku_search.BOXES[self.size]
 
     # text
+    def board(self, value: object) -> Grid:
+        """The grid (size, size) int8 of a board: text in any form, lists of cells (digits, None, …), or an array."""
+        return super().board(value) if puzzles.is_array_of_symbols(value) else self.notation.grid(value)
+
     def parse(self, text: str) -> Grid:
-        """The grid (size, size) int8 in `text`: one line of cells, or a drawing with separators; raises PuzzleError."""
-        cells = bare(text)
-        if len(cells) != self.seq_len:
-            rows = [row for row in map(bare, text.splitlines()) if row]
-            if len(rows) == self.size:
-                r = next(r for r, row in enumerate(rows) if len(row) != self.size)
-                raise PuzzleError(f"row {r + 1}: expected {self.size} cells, got {len(rows[r])}")
-            drawn = f" ({self.size} rows of {self.size}; got {len(rows)} rows)" if len(rows) > 1 else ""
-            raise PuzzleError(f"expected {self.seq_len} characters, got {len(cells)}{drawn}")
-        digits = [0 if cell in BLANKS else "123456789".find(cell) + 1 or -1 for cell in cells]
-        for i, digit in enumerate(digits):
-            if not 0 <= digit <= self.size:
-                raise PuzzleError(bad_character(cells[i], i, self.size))
-        return np.array(digits, dtype=np.int8).reshape(self.size, self.size)
+        """The grid (size, size) int8 in a text: in one line or drawn, with any blanks; raises PuzzleError."""
+        return self.notation.grid(text)
 
     def format(self, grid: Grid) -> str:
         """The grid as one line, blanks as dots."""
         return "".join("." if digit == 0 else str(digit) for digit in np.asarray(grid).ravel().tolist())
 
-    def read(self, lines: Iterable[str], name: str) -> list[Puzzle | PuzzleError]:
-        """All puzzles of a text: one a line, CSV with or without a header, or drawn over several lines.
+    def read(self, lines: Iterable[str], name: str) -> Iterator[Puzzle | PuzzleError]:
+        """The puzzles of a text: one a line, CSV, JSON or drawn; remarks and titles are passed over.
 
-        Formats may be mixed; blank lines and lines starting with `#` divide drawings. Places are `NAME, line N`.
+        Places are `NAME, line N`.
         """
-        return sudoku_files.read(self, lines, name)
+        return puzzles.read(self, self.notation, lines, name)
 
     def load(self, path: str, *, split: str = "train", limit: int | None = None) -> Examples:
         """Puzzles with answers from a file, a folder with `{split}.csv`, or `hf:owner/name` on the Hugging Face Hub.
@@ -93,7 +93,7 @@ class Sudoku(Task):
         A CSV has the columns question and answer, maybe rating. Puzzles without answers are answered by search.
         Raises DataError with file and line for anything that is not a puzzle with its right answer.
         """
-        return sudoku_files.load(self, path, split=split, limit=limit)
+        return puzzles.load(self, self.reading, path, split=split, limit=limit)
 
     # tokens
     def encode(self, grids: NDArray[np.int8]) -> Tokens:
@@ -113,7 +113,7 @@ class Sudoku(Task):
             raise PuzzleError(problem)
         if clash := self._clash(question):
             raise PuzzleError(f"{COUNTS[clash.times]} {clash.digit}s in {clash.unit}; expected at most one")
-        solutions = sudoku_search.solve(question)[0]
+        solutions = self._counter.count(question)
         if solutions == 0:
             raise PuzzleError("no solution; expected exactly one")
         if solutions > 1:
@@ -254,26 +254,9 @@ class Sudoku(Task):
         return [["·" if digit == 0 else str(digit) for digit in row] for row in np.asarray(grid).tolist()]
 
 
-def sudoku_for(texts: Sequence[str]) -> Sudoku:
-    """The Sudoku whose size the first text (puzzle, or whole file) with a size has; PuzzleError where none has."""
-    by_cells = {size * size: size for size in sudoku_search.BOXES}
-    lengths = []
-    for text in texts:
-        lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-        parts = (bare(part) for line in lines for part in (line, *fields(line)))
-        whole = bare("\n".join(lines))
-        size = by_cells.get(len(whole)) or next(
-            (by_cells[len(part)] for part in parts if len(part) in by_cells and set(part) <= {*BLANKS, *"123456789"}),
-            None,
-        )
-        if size is None:  # several drawings: take the length of a row
-            size = next((length for line in lines if (length := len(bare(line))) in sudoku_search.BOXES), None)
-        if size is not None:
-            return Sudoku(size)
-        lengths.append(len(whole))
-    if not lengths:
-        raise PuzzleError("no puzzle given; expected at least one")
-    raise PuzzleError(f"expected 16, 36 or 81 characters (4x4, 6x6 or 9x9 Sudoku), got {lengths[0]}")
+def _search(questions: NDArray[np.int8]) -> Answered:
+    counts, answers, guesses = sudoku_search.solve_many(questions)
+    return Answered(answers, guesses, counts == 1)
 
 
 @cache

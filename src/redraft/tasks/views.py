@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.arrays import unpack
 from redraft.errors import DataError
 from redraft.files import write_bytes
 from redraft.tasks.arc_files import COLOURS, SIDE, ArcTask
@@ -170,9 +171,8 @@ class Views:
         except OSError as error:
             raise DataError(f"{file}: {error.strerror or error}; expected the views of a store") from error
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                found = {name: arrays[name] for name in _ARRAYS}
-        except Exception as error:  # damage comes out of numpy and zipfile as errors of a dozen kinds
+            found = unpack(content, _ARRAYS)
+        except ValueError as error:
             raise DataError(f"{file}: damaged or not the views of a store ({error})") from error
         for name, (kind, axes) in _ARRAYS.items():
             if found[name].dtype.kind != kind or found[name].ndim != axes:

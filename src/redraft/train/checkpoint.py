@@ -14,12 +14,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from redraft.config import from_dict
+from redraft.contents import parse_json
 from redraft.data.store import Store
 from redraft.errors import WeightsError
 from redraft.models.io import write_tensors
 from redraft.models.tables import unpack_tables
 
 STATE = "state.safetensors"
+MOST_THREADS = 1 << 16
 _BLOCK = 1 << 14  # rows of a store looked at at once
 
 
@@ -35,6 +38,7 @@ class Progress:
     threads: int = 1  # of the CPU: they decide how sums are rounded, so a resumed run keeps them
     world: int = 1  # processes that train it
     data: int = 0  # fingerprint of the training data
+    test: int = 0  # fingerprint of the examples it is judged by; 0 where it was not known yet
 
 
 def fingerprint(store: Store) -> int:
@@ -60,7 +64,7 @@ def load_state(folder: Path) -> tuple[dict[str, dict[str, Tensor]], Progress]:
     file = folder / STATE
     try:
         with safe_open(file, framework="pt") as opened:
-            progress = Progress(**json.loads(opened.metadata()["progress"]))
+            progress = from_dict(Progress, parse_json(opened.metadata()["progress"]), where=f"{file}: progress")
             parts: dict[str, dict[str, Tensor]] = {}
             for key in opened.keys():  # noqa: SIM118 (not a dictionary)
                 part, name = key.split("/", 1)
@@ -70,6 +74,8 @@ def load_state(folder: Path) -> tuple[dict[str, dict[str, Tensor]], Progress]:
         raise WeightsError(f"{file}: no such file; nothing to resume") from None
     except (SafetensorError, OSError, KeyError, IndexError, TypeError, ValueError) as error:
         raise WeightsError(f"{file}: damaged ({error})") from error
+    if min(progress.step, progress.seconds, progress.evaluated) < 0 or not 1 <= progress.threads <= MOST_THREADS:
+        raise WeightsError(f"{file}: damaged ({progress})")
     return parts, progress
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -11,6 +12,8 @@ from redraft.models import ModelConfig, model_kind
 from redraft.models.io import model_config
 from redraft.train.halting import get_halting
 from redraft.train.losses import get_loss
+
+MOST_SLOTS = 1 << 24  # more than any memory holds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +123,16 @@ class RunConfig:
             raise ConfigError(f"exploration: expected a probability, got {self.exploration}")
         get_loss(self.loss)
         get_halting(self.halting)
+        if self.batch_size > MOST_SLOTS:
+            raise ConfigError(f"batch_size: expected at most {MOST_SLOTS:,}, got {reprlib.repr(self.batch_size)}")
+        if not 0 <= self.seed < 1 << 63:
+            raise ConfigError(f"seed: expected at least 0 and below 2^63, got {reprlib.repr(self.seed)}")
+        for name in ("lr", "weight_decay", "puzzle_lr", "puzzle_weight_decay"):
+            if getattr(self.optim, name) < 0:
+                raise ConfigError(f"optim.{name}: expected at least 0, got {getattr(self.optim, name)}")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self.optim, name) < 1:
+                raise ConfigError(f"optim.{name}: expected at least 0 and below 1, got {getattr(self.optim, name)}")
         if not 0 <= self.optim.ema < 1:
             raise ConfigError(f"optim.ema: expected at least 0 and below 1, got {self.optim.ema}")
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from redraft.errors import ConfigError
 from redraft.models.base import StepOutput
-from redraft.naming import named
+from redraft.naming import made
 
 
 class HaltingRule:
@@ -78,7 +78,8 @@ HALTING: dict[str, HaltingRule] = {"binary": BINARY, "q": QLearning(), "none": N
 def get_halting(name: str) -> HaltingRule:
     """The rule of that name in `HALTING`, or your own class as `module:NAME`; raises RedraftError."""
     if ":" in name:
-        rule: HaltingRule = named(name, what="a halting rule")()
+        expected = "a subclass of redraft.train.halting.HaltingRule"
+        rule: HaltingRule = made(name, HaltingRule, what="a halting rule", expected=expected, functions=False)
         return rule
     if name not in HALTING:
         raise ConfigError(f"halting: unknown {name!r}; known: {', '.join(HALTING)}, or your own as module:NAME")

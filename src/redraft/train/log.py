@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import importlib
 import json
-import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from redraft.errors import ConfigError
+from redraft import terminal
+from redraft.errors import ConfigError, RedraftError
 from redraft.files import write_text
 
-METRICS = "metrics.jsonl"
+METRICS, TENSORBOARD = "metrics.jsonl", "tensorboard"
 QUIET = 60.0  # seconds without a line after which a display without a terminal gives a sign of life
 
 
@@ -35,25 +36,43 @@ class Reporter(Protocol):
 
 
 class MetricsFile:
-    """Appends one JSON object a report; on resuming, reports from after the checkpoint are dropped."""
+    """Appends one JSON object per report; on resuming, reports from after the checkpoint are dropped.
+
+    Lines that cannot be written, as on a full disk, wait for the next report; `close` raises RedraftError if they still
+    cannot be written.
+    """
 
     def __init__(self, folder: Path, *, resumed_at: int) -> None:
-        file = folder / METRICS
+        self.file = folder / METRICS
         kept = []
-        if file.exists():
-            kept = [line for line in file.read_text().splitlines(keepends=True) if _step(line) <= resumed_at]
-        write_text(file, "".join(kept))
-        self._file = file.open("a")
+        if self.file.exists():
+            lines = self.file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+            kept = [line for line in lines if _step(line) <= resumed_at]
+        write_text(self.file, "".join(kept))
+        self._file = self.file.open("ab", buffering=0)
+        self._waiting = b""
 
     def tick(self, step: int) -> None:
         pass
 
     def report(self, kind: str, step: int, metrics: dict[str, float]) -> None:
-        self._file.write(json.dumps({"kind": kind, "step": step, **metrics}) + "\n")
-        self._file.flush()
+        self._waiting += json.dumps({"kind": kind, "step": step, **metrics}).encode() + b"\n"
+        with suppress(OSError):
+            self._write()
 
     def close(self) -> None:
-        self._file.close()
+        with self._file:
+            try:
+                self._write()
+            except OSError as error:
+                lost = self._waiting.count(b"\n")
+                raise RedraftError(
+                    f"{self.file}: cannot be written: {error.strerror or error}; its last {lost} lines are missing"
+                ) from error
+
+    def _write(self) -> None:
+        while self._waiting:
+            self._waiting = self._waiting[self._file.write(self._waiting) :]
 
 
 def _step(line: str) -> float:
@@ -67,19 +86,20 @@ class Display:
     """A live progress line on a terminal, plain lines elsewhere; evaluations always stay on the screen."""
 
     def __init__(self, *, total: int, start: int, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True)
+        self.console = console or terminal.console(stderr=True)
         self.total = total
-        self._progress = Progress(
+        bar, percent = BarColumn(bar_width=24), TaskProgressColumn()
+        loss, exact, halts, rate = (TextColumn(f"{{task.fields[{name}]}}") for name in _FIGURES)
+        self._progress = terminal.Fitting(
             TextColumn("{task.fields[what]}"),
-            BarColumn(bar_width=24),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[figures]}"),
+            *(bar, percent, loss, exact, halts, rate),
             TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
+            spare=(rate, halts, bar, exact, percent, loss),
+            to=self.console,
             disable=not self.console.is_terminal,
         )
-        self._task = self._progress.add_task("", total=total, completed=start, what=f"step {start}", figures="")
+        nothing: dict[str, Any] = dict.fromkeys(_FIGURES, "")
+        self._task = self._progress.add_task("", total=total, completed=start, what=f"step {start}", **nothing)
         self._progress.start()
         self._printed = time.monotonic()
 
@@ -90,19 +110,14 @@ class Display:
 
     def report(self, kind: str, step: int, metrics: dict[str, float]) -> None:
         if kind == "train":
-            halted = (
-                f"exact {metrics['exact']:.1%}  halts after {metrics['halt_step']:.1f}"
-                if "exact" in metrics
-                else "no puzzle has halted yet"
-            )
-            figures = f"loss {metrics['loss']:.3f}  {halted}  {metrics['examples_per_second']:.3g} examples/s"
-            self._progress.update(self._task, completed=step, what=f"step {step}", figures=figures)
+            figures = _figures(metrics)
+            self._progress.update(self._task, completed=step, what=f"step {step}", **figures)
             if not self.console.is_terminal:
-                left = _clock(metrics["seconds_left"])
-                self._print(f"step {step}/{self.total}  {figures}  {left} left")
+                words, left = "  ".join(filter(None, figures.values())), _clock(metrics["seconds_left"])
+                self._print(f"step {step}/{self.total}  {words}  {left} left")
         else:
-            figures = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-            self._print(f"step {step}  evaluation  {figures}")
+            words = "  ".join(_EVALUATED.get(name, name + " {:.4g}").format(value) for name, value in metrics.items())
+            self._print(f"step {step}  evaluation  {words}")
 
     def close(self) -> None:
         self._progress.stop()
@@ -110,7 +125,26 @@ class Display:
     def _print(self, line: str) -> None:
         self._printed = time.monotonic()
         self.console.print(line, highlight=False, soft_wrap=True)
-        sys.stderr.flush()
+
+
+_FIGURES = ("loss", "exact", "halts", "rate")
+_EVALUATED = {
+    "exact": "exact {:.2%}",
+    "solved": "solved {:.2%}",
+    "cells": "cells {:.2%}",
+    "halt_exact": "exact where it halts {:.2%}",
+    "halt_steps": "halts after {:.1f}",
+}
+
+
+def _figures(metrics: dict[str, float]) -> dict[str, Any]:
+    """A report of training in words, by the names of `_FIGURES`."""
+    return {
+        "loss": f"loss {metrics['loss']:.3f}",
+        "exact": f"exact {metrics['exact']:.1%}" if "exact" in metrics else "no puzzle has halted yet",
+        "halts": f"halts after {metrics['halt_step']:.1f}" if "halt_step" in metrics else "",
+        "rate": f"{metrics['examples_per_second']:.3g} examples/s",
+    }
 
 
 def _clock(seconds: float) -> str:
@@ -120,19 +154,32 @@ def _clock(seconds: float) -> str:
 
 
 class Tracker:
-    """Passes reports on to an experiment tracker through its one logging call."""
+    """Passes reports on to an experiment tracker, until that fails once."""
 
-    def __init__(self, log: Callable[[dict[str, float], int], Any], close: Callable[[], Any]) -> None:
-        self._log, self._close = log, close
+    def __init__(
+        self, log: Callable[[dict[str, float], int], Any], close: Callable[[], Any], *, name: str, console: Console
+    ) -> None:
+        self._log, self._close, self._name, self._console = log, close, name, console
+        self._failed = False
 
     def tick(self, step: int) -> None:
         pass
 
     def report(self, kind: str, step: int, metrics: dict[str, float]) -> None:
-        self._log({f"{kind}/{name}": value for name, value in metrics.items()}, step)
+        self._try(lambda: self._log({f"{kind}/{name}": value for name, value in metrics.items()}, step))
 
     def close(self) -> None:
-        self._close()
+        self._try(self._close)
+
+    def _try(self, call: Callable[[], Any]) -> None:
+        if self._failed:
+            return
+        try:
+            call()
+        except Exception as error:  # whatever it is, training does not depend on it
+            self._failed = True
+            line = f"the tracker {self._name} failed and is no longer used: {type(error).__name__}: {error}"
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 TRACKERS = {"tensorboard": "torch.utils.tensorboard", "wandb": "wandb", "trackio": "trackio"}
@@ -148,16 +195,32 @@ def require_tracker(name: str) -> ModuleType:
         raise ConfigError(f"the tracker {name} is not installed (pip install {name})") from error
 
 
-def open_tracker(name: str, folder: Path, config: dict[str, Any]) -> Tracker:
-    """The tracker called `tensorboard`, `wandb` or `trackio`; raises ConfigError where it is not installed."""
+def open_tracker(name: str, folder: Path, config: dict[str, Any], console: Console) -> Tracker:
+    """The tracker called `tensorboard`, `wandb` or `trackio`; raises ConfigError where it is missing or does not start.
+
+    A later failure is printed to the console.
+    """
     module = require_tracker(name)
-    if name == "tensorboard":
-        writer = module.SummaryWriter(str(folder / "tensorboard"))
+    try:
+        log, close = _tensorboard(module, folder) if name == "tensorboard" else _online(module, folder, config)
+    except Exception as error:
+        raise ConfigError(f"the tracker {name} does not start ({type(error).__name__}: {error})") from error
+    return Tracker(log, close, name=name, console=console)
 
-        def log(metrics: dict[str, float], step: int) -> None:
-            for key, value in metrics.items():
-                writer.add_scalar(key, value, step)
 
-        return Tracker(log, writer.close)
+Calls = tuple[Callable[[dict[str, float], int], Any], Callable[[], Any]]
+
+
+def _tensorboard(module: ModuleType, folder: Path) -> Calls:
+    writer = module.SummaryWriter(str(folder / TENSORBOARD))
+
+    def log(metrics: dict[str, float], step: int) -> None:
+        for key, value in metrics.items():
+            writer.add_scalar(key, value, step)
+
+    return log, writer.close
+
+
+def _online(module: ModuleType, folder: Path, config: dict[str, Any]) -> Calls:
     run = module.init(project="redraft", name=folder.name, config=config)
-    return Tracker(lambda metrics, step: module.log(metrics, step=step), getattr(run, "finish", module.finish))
+    return lambda metrics, step: module.log(metrics, step=step), getattr(run, "finish", module.finish)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,9 +14,8 @@ from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.device import describe_device
 from redraft.errors import ConfigError, RedraftError, WeightsError
-from redraft.files import write_text
 from redraft.models import Model
-from redraft.models.io import Weights, read_json, save_weights
+from redraft.models.io import Weights, save_weights
 from redraft.tasks import Task
 from redraft.train.checkpoint import (
     STATE,
@@ -36,18 +30,19 @@ from redraft.train.checkpoint import (
 from redraft.train.checks import require_halting, require_sense
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
 from redraft.train.feed import Feed
+from redraft.train.folder import BEST, CONFIG, LAST, begin_run, change_run, run_values
 from redraft.train.learner import Learner
 from redraft.train.log import Reporter
 from redraft.train.memory import is_out_of_memory, too_little
 from redraft.train.processes import Processes
 from redraft.train.slots import Slots
+from redraft.train.stopping import stop_on_signal
 from redraft.train.tally import Tally
+from redraft.trust import require_consent
 
-CONFIG = "config.json"
-BEST, LAST = "best", "last"
 AGREE_EVERY = 10  # steps after which several processes ask one another whether to stop
 
-# Figures of a model on puzzles it has not seen; `exact` decides which weights are the best.
+# Figures of a model on puzzles it has not seen; `exact` decides which weights are the best. None where there are none.
 Evaluate = Callable[[Model], dict[str, float]]
 
 
@@ -66,8 +61,10 @@ class Outcome:
 
 
 def open_run(folder: Path) -> RunConfig:
-    """The configuration of the run in a folder."""
-    return run_from_dict(read_json(folder / CONFIG), where=str(folder / CONFIG))
+    """The configuration of the run in a folder; raises TrustError where it names code that nobody has consented to."""
+    values = run_values(folder)
+    require_consent(folder / CONFIG, values)
+    return run_from_dict(values, where=str(folder / CONFIG))
 
 
 class Trainer:
@@ -83,20 +80,27 @@ class Trainer:
         device: torch.device,
         resume: bool = False,
         initial: Weights | None = None,
+        test: Store | None = None,
         processes: Processes | None = None,
         prefetch: int | None = None,
     ) -> None:
-        """`initial`: weights that a new run starts from; one that has a checkpoint goes on from that. `prefetch`: see
-        `train.feed.Feed`.
+        """`initial`: weights that a new run starts from; one that has a checkpoint goes on from that. `test`: examples
+        that evaluation is on, which are to be the same when it is resumed. `prefetch`: see `train.feed.Feed`.
 
-        Raises ConfigError where model, task, data and number of processes do not fit together.
+        A run that is resumed may get more steps, and other paths to the same data. Raises ConfigError where model,
+        task, data and number of processes do not fit together, or the run has come farther than `config.steps`.
         """
         self.processes = processes or Processes()
         require_sense(config, task, data, self.processes.world)
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self.config, self.folder, self.device, self.task, self.data = config, folder, device, task, data
-        self.progress = Progress(data=fingerprint(data), threads=torch.get_num_threads(), world=self.processes.world)
+        self.progress = Progress(
+            data=fingerprint(data),
+            test=0 if test is None else fingerprint(test),
+            threads=torch.get_num_threads(),
+            world=self.processes.world,
+        )
         share = config.batch_size // self.processes.world
         sampler = Sampler(
             data,
@@ -118,17 +122,38 @@ class Trainer:
         self.tally = Tally(device)
         self.learner.start_threads()
         self.feed = Feed(sampler, config, device, ahead=prefetch)
-        if not resume and self.processes.first:
-            self._start()
+        self._reader_gone: BrokenPipeError | None = None
+        self._evaluating = False
+        if self.processes.first:
+            if resume:
+                change_run(folder, config)
+            else:
+                begin_run(folder, config, task.spec)
 
     def run(self, evaluate: Evaluate, reporters: list[Reporter], *, stop_after: float | None = None) -> Outcome:
         """Trains to the last step, or until interrupted or `stop_after` seconds; leaves a checkpoint in each case.
 
-        Only the first of several processes evaluates and reports; each must be given the same arguments.
+        Only the first of several processes evaluates and reports; each must be given the same arguments. Raises
+        BrokenPipeError, after the checkpoint, where the reader of a reporter's output has gone away.
         """
+        outcome = self._run(evaluate, reporters, stop_after)
+        if self._reader_gone is not None:
+            raise self._reader_gone
+        return outcome
+
+    def _run(self, evaluate: Evaluate, reporters: list[Reporter], stop_after: float | None) -> Outcome:
         config, progress = self.config, self.progress
         started, before = time.monotonic(), progress.seconds
-        with stop_on_signal() as stopping, self.feed.flowing():
+
+        def outcome(*, finished: bool, interrupted: bool = False) -> Outcome:
+            return Outcome(finished=finished, interrupted=interrupted, progress=progress, folder=self.folder)
+
+        with stop_on_signal(self._give_up_evaluation) as signalled, self.feed.flowing():
+
+            def asked(*, late: bool = False) -> bool:
+                """Whether any process has been asked to stop, or is `late`."""
+                return self.processes.any(signalled() or self._reader_gone is not None or late)
+
             while progress.step < config.steps or self._evaluation_due():
                 if not self._evaluation_due():  # else it was cut short when the run was stopped
                     self._step_within_memory()
@@ -136,23 +161,18 @@ class Trainer:
                     self._report(reporters)
                 last = progress.step == config.steps
                 if self._evaluation_due():
-                    if not self._evaluate(evaluate, reporters):
+                    # an evaluation may take long, and is made up for when the run is resumed
+                    if asked() or not self._evaluate(evaluate, reporters):
                         self.save()
-                        return Outcome(finished=False, interrupted=True, progress=progress, folder=self.folder)
+                        return outcome(finished=False, interrupted=True)
                     progress.seconds = before + time.monotonic() - started
-                stop = self._time_to_agree() and self.processes.any(
-                    stopping() or (stop_after is not None and time.monotonic() - started > stop_after)
-                )
+                late = stop_after is not None and time.monotonic() - started > stop_after
+                stop = self._time_to_agree() and asked(late=late)
                 if last or stop or progress.step % config.checkpoint_every == 0:
                     self.save()
                 if stop and not last:
-                    return Outcome(
-                        finished=False,
-                        interrupted=self.processes.any(stopping()),
-                        progress=progress,
-                        folder=self.folder,
-                    )
-        return Outcome(finished=True, progress=progress, folder=self.folder)
+                    return outcome(finished=False, interrupted=asked())
+        return outcome(finished=True)
 
     def _step_within_memory(self) -> None:
         """`train_step`; raises OutOfMemory, which tells what would fit, where memory does not suffice for it."""
@@ -163,8 +183,6 @@ class Trainer:
             if not is_out_of_memory(error):
                 raise
         # only now has what the step held on to been given back
-        if self.processes.first and not (self.folder / STATE).exists():
-            (self.folder / CONFIG).unlink(missing_ok=True)  # so that the folder can be used again
         raise too_little(self.config, self.device, slots=len(self.slots.steps))
 
     def train_step(self) -> None:
@@ -201,14 +219,20 @@ class Trainer:
 
     def _report(self, reporters: list[Reporter]) -> None:
         step = self.progress.step
-        for reporter in reporters:
-            reporter.tick(step)
+        self._pass_on(reporters, lambda reporter: reporter.tick(step))
         if step % self.config.log_every and step != self.config.steps:
             return
         self._require_finite()
         metrics = self.tally.take(self.progress, self.config, self.processes)
+        self._pass_on(reporters, lambda reporter: reporter.report("train", step, metrics))
+
+    def _pass_on(self, reporters: list[Reporter], call: Callable[[Reporter], None]) -> None:
+        """Calls all reporters, and notes where the reader of one's output has gone away."""
         for reporter in reporters:
-            reporter.report("train", self.progress.step, metrics)
+            try:
+                call(reporter)
+            except BrokenPipeError as error:
+                self._reader_gone = error
 
     def _evaluation_due(self) -> bool:
         step = self.progress.step
@@ -220,21 +244,35 @@ class Trainer:
         self._require_finite()
         metrics: dict[str, float] | None = None
         if self.processes.first:
-            # asked twice to stop: evaluation can be long, and the step before it is done
-            with suppress(KeyboardInterrupt):
+            try:
+                self._evaluating = True
                 metrics = evaluate(self.learner.average.model)
+                self._evaluating = False
+            except KeyboardInterrupt:
+                metrics = None
+            except Exception:
+                if self.processes.world == 1:  # others would have to take part
+                    self.save()
+                raise
         metrics = self.processes.from_first(metrics)
         if metrics is None:
             return False
         self.progress.evaluated = self.progress.step
-        if metrics["exact"] >= self.progress.best:  # of equals the later, trained for longer
-            self.progress.best, self.progress.best_step = metrics["exact"], self.progress.step
+        exact = metrics.get("exact", self.progress.best)  # where nothing can be judged, the last weights are the best
+        if exact >= self.progress.best:  # of equals the later, trained for longer
+            self.progress.best, self.progress.best_step = exact, self.progress.step
             if self.processes.first:
                 self._save_weights(BEST, metrics)
-        for reporter in reporters:
-            reporter.report("eval", self.progress.step, metrics)
+        if metrics:
+            step, figures = self.progress.step, metrics
+            self._pass_on(reporters, lambda reporter: reporter.report("eval", step, figures))
         self.tally.restart_clock()
         return True
+
+    def _give_up_evaluation(self) -> bool:
+        """Whether an evaluation is running; true only once, so that what follows is not given up too."""
+        evaluating, self._evaluating = self._evaluating, False
+        return evaluating
 
     def _save_weights(self, name: str, metrics: dict[str, float] | None = None) -> None:
         card = {
@@ -245,7 +283,7 @@ class Trainer:
             "processes": self.processes.world,
             "torch": torch.__version__,
             "data": self.progress.data,
-            **({"views": self.data.views.fingerprint()} if self.data.views is not None else {}),
+            **({"views": self.data.identifiers.fingerprint} if self.data.identifiers is not None else {}),
             **({"evaluation": metrics} if metrics else {}),
             "run": run_to_dict(self.config),
         }
@@ -267,17 +305,14 @@ class Trainer:
                 "start a new run with a lower learning rate, a longer warm-up or --optim.clip 1"
             )
 
-    def _start(self) -> None:
-        if (self.folder / CONFIG).exists():
-            raise ConfigError(f"{self.folder}: holds a run already; resume it with --resume, or choose another folder")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(self.folder / CONFIG, json.dumps(run_to_dict(self.config), indent=2) + "\n")
-
     def _restore(self) -> dict[str, Tensor] | None:
         """Takes up the run in the folder; gives the state of this process's slots, None where they start afresh."""
         parts, progress = load_state(self.folder)
-        if progress.data != self.progress.data:
-            raise WeightsError(f"{self.folder}: was trained on other examples than {self.config.data.train} now holds")
+        self._require_same_data(progress)
+        if self.config.steps < progress.step:
+            raise ConfigError(
+                f"steps: {self.folder} has been trained for {progress.step} already, got {self.config.steps}"
+            )
         self.learner.restore(parts, f"{self.folder / STATE}: ")
         rank, world = self.processes.rank, self.processes.world
         same_world, progress.world = progress.world == world, world
@@ -287,26 +322,18 @@ class Trainer:
             return None
         return parts["slots"] if rank == 0 else load_slots(self.folder, rank=rank, step=progress.step)
 
-
-@contextmanager
-def stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """Within it, a first Ctrl-C or SIGTERM only asks to stop after the step; a second acts as usual."""
-    asked = False
-
-    def ask(number: int, frame: Any) -> None:
-        nonlocal asked
-        asked = True
-        print("stopping after this step; once more to stop at once", file=sys.stderr)
-        for name, handler in previous.items():
-            signal.signal(name, handler)
-
-    try:
-        previous = {name: signal.signal(name, ask) for name in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: signals go elsewhere
-        yield lambda: False
-        return
-    try:
-        yield lambda: asked
-    finally:
-        for name, handler in previous.items():
-            signal.signal(name, handler)
+    def _require_same_data(self, found: Progress) -> None:
+        """Raises WeightsError where the examples are not those of the checkpoint, which may not know those of test."""
+        named = run_values(self.folder)["data"]
+        for split, verb, then, now in (
+            ("train", "trained", found.data, self.progress.data),
+            ("test", "judged", found.test, self.progress.test),
+        ):
+            path, before = getattr(self.config.data, split), named[split]
+            if then != now and 0 not in (then, now):
+                now_holds = f"{path} now holds" if path == before else f"{path} holds"
+                raise WeightsError(
+                    f"{self.folder}: was {verb} on other examples than {now_holds}: on those that {before} held; "
+                    f"name their place with --data.{split}"
+                )
+        found.test = found.test or self.progress.test

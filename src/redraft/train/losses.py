@@ -11,7 +11,7 @@ from torch import Tensor
 
 from redraft.errors import ConfigError
 from redraft.models.base import StepOutput
-from redraft.naming import named
+from redraft.naming import function
 from redraft.tasks.base import IGNORE
 from redraft.train.halting import BINARY, HaltingRule
 
@@ -52,11 +52,23 @@ LOSSES: dict[str, CellLoss] = {"stablemax": stablemax, "softmax": softmax}
 def get_loss(name: str) -> CellLoss:
     """The loss of that name in `LOSSES`, or your own as `module:NAME`; raises RedraftError."""
     if ":" in name:
-        found: CellLoss = named(name, what="a loss")
-        return found
+        return _of_each_cell(name, function(name, "logits", "labels", what="a loss"))
     if name not in LOSSES:
         raise ConfigError(f"loss: unknown {name!r}; known: {', '.join(LOSSES)}, or your own as module:NAME")
     return LOSSES[name]
+
+
+def _of_each_cell(name: str, loss: CellLoss) -> CellLoss:
+    """The loss; where it is not a number for each cell, it raises ConfigError."""
+
+    def checked(logits: Tensor, labels: Tensor) -> Tensor:
+        found = loss(logits, labels)
+        if not isinstance(found, Tensor) or found.shape != labels.shape:
+            got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise ConfigError(f"{name}: expected a loss of each cell {tuple(labels.shape)}, got {got}")
+        return found
+
+    return checked
 
 
 class StepLoss(NamedTuple):

@@ -170,7 +170,7 @@ function showHistory(frame, i) {
 function strengthsOf(step, i) {
   const map = new Float32Array(CELLS);
   if (state.source === "occlusion") {
-    const changes = data.influence.steps[step - 1], cells = data.influence.cells;
+    const changes = data.influence.steps[Math.min(step, data.influence.steps.length) - 1], cells = data.influence.cells;
     if (state.toward) cells.forEach((cell, k) => { map[cell] = changes[k * CELLS + i] / 255; });
     else if (cells.includes(i)) { const k = cells.indexOf(i); for (let j = 0; j < CELLS; j++) map[j] = changes[k * CELLS + j] / 255; }
     else return null;
@@ -200,6 +200,7 @@ function showMap(frame, i) {
     ? `Strongest: without that given, this cell's probabilities shift by ${percent(most)}.`
     : `Strongest: without this given, that cell's probabilities shift by ${percent(most)}.`;
   else words = state.toward ? "Strongest: what this cell attends to most." : "Strongest: who attends to this cell most.";
+  if (occluded && step > data.influence.steps.length) words += ` As of step ${data.influence.steps.length}, the last that was followed.`;
   $("caption-map").textContent = words;
   boards.map.say(`${$("h-map").textContent}, ${placeOf(i)}. ${words}`);
 }

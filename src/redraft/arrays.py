@@ -1,0 +1,51 @@
+"""Arrays as files hold them: never pickles, and whatever else stands there is an error that names the file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redraft.errors import RedraftError
+
+MOST = 4 << 30  # bytes that the arrays of one .npz file may unpack to
+
+
+def read_array(file: Path, error: type[RedraftError], *, mapped: bool = False) -> NDArray[Any]:
+    """The array in an .npy file, left there to be looked at where `mapped`; raises `error`."""
+    try:
+        array = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except OSError as problem:
+        raise error(f"{file}: {problem.strerror or problem}") from problem
+    except Exception as problem:  # damage comes out of numpy and zipfile as errors of a dozen kinds
+        raise error(f"{file}: damaged or not an array ({problem})") from problem
+    if not isinstance(array, np.ndarray):
+        raise error(f"{file}: expected one array, got several")
+    return array
+
+
+def unpack(content: bytes, names: Collection[str]) -> dict[str, NDArray[Any]]:
+    """The arrays of these names in the content of an .npz file; raises ValueError, and nothing else, where it is none.
+
+    From memory, since np.load would leave the handle of a damaged file open.
+    """
+    try:
+        with ZipFile(io.BytesIO(content)) as packed:
+            size = sum(each.file_size for each in packed.infolist() if each.filename.removesuffix(".npy") in names)
+        if size > MOST:
+            raise ValueError(f"it would unpack to {size / 2**30:.1f} GiB")
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in names}
+    except ValueError:
+        raise
+    except Exception as problem:  # of a dozen kinds, as above
+        raise ValueError(f"{problem}" or type(problem).__name__) from problem
+    for name, array in found.items():
+        if not isinstance(array, np.ndarray):  # a file of another kind, of which numpy gives the bytes
+            raise ValueError(f"{name} is no array")
+    return found

@@ -1,0 +1,43 @@
+"""Whether the puzzle ids of data are rows of a table of embeddings: each must mean the puzzle it was learnt on."""
+
+from __future__ import annotations
+
+from redraft.data.store import Store
+from redraft.errors import WeightsError
+from redraft.solve.puzzle_table import PuzzleTable
+
+
+def require_ids(table: PuzzleTable, store: Store, *, name: str, data: str, remedy: str | None = None) -> list[str]:
+    """Remarks on what cannot be known of whether the ids of `data` are rows of the table of `name`; mostly none.
+
+    Raises WeightsError where they are not: more ids than rows, other puzzles, another order, or no ids at all.
+    `remedy` is what to do about it, by default for trained weights.
+    """
+    learn = f"learn those of {data} with: redraft arc adapt {name} {data}" if store.views is not None else ""
+    end = f"; {learn if remedy is None else remedy}".removesuffix("; ")
+    ids = store.identifiers
+    if not table.rows:
+        return []
+    if store.num_puzzle_ids > table.rows:
+        raise WeightsError(
+            f"{name}: has embeddings for {table.rows:,} puzzle ids, {data} has {store.num_puzzle_ids:,}{end}"
+        )
+    if table.rows == 1:  # which stands for no puzzle in particular
+        return []
+    if ids is None and table.ids is not None:
+        raise WeightsError(
+            f"{name}: knows a puzzle by its id, of which it has embeddings for {table.rows:,}, and {data} has no ids; "
+            "name a folder that redraft data build or redraft data import wrote"
+        )
+    if ids is None or not table.ids or not ids.fingerprint:
+        if ids is not None and ids.rows == table.rows:  # as far as anybody can tell
+            return []
+        return [
+            f"{name}: it is not known which puzzles its embeddings were trained on; figures mean something only if "
+            f"they are those of {data}, in the same order"
+        ]
+    if table.ids != ids.fingerprint:
+        raise WeightsError(
+            f"{name}: its puzzle embeddings are of other views than {data} has, or in another order{end}"
+        )
+    return []

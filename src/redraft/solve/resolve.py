@@ -1,0 +1,168 @@
+"""From a task, puzzles written out, a file and weights, as a user names them, to the puzzles to solve with weights.
+
+given                     task                             weights
+--weights W               the one W was trained for        W
+a task's name             that one                         bundled under its name
+a family (sudoku, maze)   of the size the puzzles have     bundled for it
+nothing but puzzles       of the family they look like     bundled for it
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import redraft.weights
+from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
+from redraft.solve.load import task_of
+from redraft.tasks import TASKS, Puzzle, Task, get_task
+from redraft.tasks.families import FAMILIES, of_lines, of_records, of_texts
+from redraft.tasks.reading.parquet import is_parquet
+from redraft.tasks.reading.puzzles import puzzle_of, records_of
+from redraft.tasks.reading.source import STDIN, lines_of, name_of
+
+Entry = Puzzle | PuzzleError
+
+_SIZED = re.compile(r"\w+-\d+x\d+")
+_OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_FILE = re.compile(r"[^\n]*\.[A-Za-z][A-Za-z0-9]{1,10}")
+_WORD = re.compile(r"[A-Za-z][A-Za-z_ -]{2,}")
+
+
+@dataclass(frozen=True)
+class Meant:
+    """What is to be solved, with which weights; `entries` are read as they are asked for."""
+
+    task: Task
+    weights: str
+    entries: Iterator[Entry]
+
+
+def resolve(inputs: Sequence[str], file: str | None, weights: str | None) -> Meant:
+    """The task, the weights and the puzzles that are meant; see the table above.
+
+    Args:
+        inputs: a task's name, if any, and puzzles written out.
+        file: of puzzles, `-` for standard input.
+        weights: a name or folder of weights; None for those that are bundled.
+
+    Raises RedraftError where there is nothing to solve, or what is given does not fit together.
+    """
+    made_for = None if weights is None else get_task(task_of(weights))
+    name, texts = _named(inputs, made_for)
+    if not texts and file is None:
+        raise ConfigError("nothing to solve: write a puzzle out, or name a file with -f")
+    task = None if name is None or name in FAMILIES else get_task(name)
+    if made_for is not None and weights is not None:
+        fits = name is None or (
+            isinstance(made_for, FAMILIES[name].kind) if task is None else task.spec == made_for.spec
+        )
+        if not fits:
+            raise WeightsError(f"{weights}: made for {made_for.name}, but these puzzles are {name}")
+        task = made_for
+    if task is None:
+        task, read = _by_size(name, texts, file)
+    else:
+        read = iter(()) if file is None else entries_of(task, file)
+    written = (_given(task, text) for text in texts)
+    entries = (_validated(task, entry) for entry in chain(written, read))
+    return Meant(task, _bundled(task) if weights is None else weights, entries)
+
+
+def entries_of(task: Task, file: str) -> Iterator[Entry]:
+    """The puzzles of a file (`-`: standard input), in order, each as soon as its last line has come."""
+    if file != STDIN and task.notation is not None and is_parquet(Path(file)):
+        yield from (puzzle_of(task, record) for record in records_of(file, task.notation))
+    else:
+        yield from task.read(lines_of(file), name_of(file))
+
+
+def _named(inputs: Sequence[str], made_for: Task | None) -> tuple[str | None, list[str]]:
+    """The task or family that the first of the inputs names, if it names one, and the others, which are puzzles."""
+    texts = list(inputs)
+    if not texts:
+        return None, texts
+    first, name = texts[0], None
+    own = _OWN.fullmatch(first) and (made_for is None or isinstance(_given(made_for, first), PuzzleError))
+    if first in FAMILIES or first in TASKS or _SIZED.fullmatch(first) or own:
+        name = texts.pop(0)
+    for text in texts:
+        if _FILE.fullmatch(text) and not _is_puzzle(text, made_for):
+            raise ConfigError(f"{text}: no such file" if not Path(text).is_dir() else f"{text}: is a folder")
+    if name is not None:
+        return name, texts
+    if _WORD.fullmatch(first) and not _is_puzzle(first, made_for):
+        known = f"known tasks: {', '.join(TASKS)}, or your own as module:NAME"
+        found = None if made_for is None else _given(made_for, first)
+        why = (
+            f"; and no puzzle of {made_for.name}: {found.message}"
+            if made_for and isinstance(found, PuzzleError)
+            else ""
+        )
+        raise ConfigError(f"unknown task {first!r}; {known}{why}")
+    return None, texts
+
+
+def _is_puzzle(text: str, made_for: Task | None) -> bool:
+    if made_for is not None:
+        return not isinstance(_given(made_for, text), PuzzleError)
+    try:
+        of_texts([text], None)
+    except RedraftError:
+        return False
+    return True
+
+
+def _by_size(name: str | None, texts: Sequence[str], file: str | None) -> tuple[Task, Iterator[Entry]]:
+    """The task of a family by the size of the puzzles, and the puzzles of the file."""
+    if texts:
+        task = of_texts(texts, name)
+        return task, iter(()) if file is None else entries_of(task, file)
+    assert file is not None
+    if file != STDIN and is_parquet(Path(file)):
+        family = name or "sudoku"
+        task, records = of_records(records_of(file, FAMILIES[family].notation), file, family)
+    else:
+        task, records = of_lines(lines_of(file), name_of(file), name)
+    return task, (puzzle_of(task, record) for record in records)
+
+
+def _bundled(task: Task) -> str:
+    shipped = redraft.weights.names()
+    if task.name not in shipped:
+        raise WeightsError(
+            f"no weights for {task.name} ship with redraft (those that do: {', '.join(shipped) or 'none'}); "
+            "train some with redraft train, and name them by --weights"
+        )
+    return task.name
+
+
+def _given(task: Task, text: str) -> Entry:
+    try:
+        return Puzzle(question=task.parse(text), drawn="\n" in text.strip("\n"))
+    except PuzzleError as error:
+        return PuzzleError(error.message, error.place or repr(text))
+
+
+def _validated(task: Task, entry: Entry) -> Entry:
+    if isinstance(entry, PuzzleError):
+        return entry
+    try:
+        task.validate(entry.question)
+    except PuzzleError as error:
+        return PuzzleError(error.message, entry.place or repr(task.format(entry.question)))
+    return entry
+
+
+def first_of(entries: Iterable[Entry], count: int) -> tuple[list[Entry], Iterator[Entry]]:
+    """The first entries, at most `count`, and all of them."""
+    rest = iter(entries)
+    first: list[Entry] = []
+    for entry in rest:
+        first.append(entry)
+        if len(first) == count:
+            break
+    return first, chain(first, rest)

@@ -1,0 +1,141 @@
+"""Cells of Sudoku as people write them: the signs of digits and blanks, and a line of so many of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from redraft.errors import PuzzleError
+from redraft.tasks.base import Grid
+from redraft.tasks.reading import literals
+
+BLANKS = ".0_·"  # always a blank; any other sign may be, where it is the only blank in a puzzle
+OTHER_BLANKS = "-xX*?"  # the usual ones
+BARS = dict.fromkeys([*map(ord, "|!¦/"), *range(0x2500, 0x2580)], " ")  # stand between cells
+_NOTHING = {"", "-1", "none", "null", "nan", "na"}
+_WHOLE = re.compile(r"(\d)\.0+")  # a digit as tables write it where others are missing
+_VALUES = np.full(256, -1, np.int8)  # of characters in Latin-1
+_VALUES[[ord(blank) for blank in BLANKS]] = 0
+_VALUES[ord("1") : ord("9") + 1] = np.arange(1, 10)
+
+
+def packed(text: str) -> str:
+    """The text without bars and white space."""
+    return "".join(text.translate(BARS).split())
+
+
+def bare(text: str) -> str:
+    """The characters of a text that may stand for cells, without all that may stand between them."""
+    return "".join(sign for sign in packed(text) if sign not in ",;\"'=+")
+
+
+def cells_of(line: str, count: int) -> list[str] | None:
+    """The signs of the `count` cells of a line, in whichever way it has as many; None where it has not.
+
+    They are fields between commas, semicolons or tabs; or characters, with white space and bars between; or words, of
+    which -1 and None are blanks, and several digits the candidates of one.
+    """
+    line = line.strip(" \r\n\"'")  # a tab may stand before a cell or after one
+    for delimiter in ",;\t":
+        if line.count(delimiter) >= count - 1:
+            fields = [field.strip().strip("\"'") for field in line.split(delimiter)]
+            fields = fields[:-1] if len(fields) == count + 1 and not fields[-1] else fields
+            if len(fields) == count and (signs := signs_of(fields)):
+                return signs
+    words = line.translate(BARS).split()
+    together = "".join(words)
+    if len(together) == count and "-1" not in words and (signs := signs_of(together)):
+        return signs
+    return signs_of(words) if len(words) == count else None
+
+
+def signs_of(cells: Sequence[str]) -> list[str] | None:
+    """The signs of cells that stand apart; None where one is none, or where there are several signs for a blank."""
+    odd = {cell for cell in cells if cell and cell in OTHER_BLANKS}
+    if len(odd) > 1 or (odd and any(cell and cell in BLANKS for cell in cells)):
+        return None
+    return complete([sign_of(cell) for cell in cells])
+
+
+def sign_of(field: str) -> str | None:
+    """The sign of a cell that stands by itself: a digit, `.` for a blank or for candidates; None for neither."""
+    field = field.strip().strip("\"'")
+    if len(field) == 1:
+        return field if field in "123456789" else "." if field in BLANKS + OTHER_BLANKS else None
+    if field.lower() in _NOTHING:
+        return "."
+    if (whole := _WHOLE.fullmatch(field)) is not None:
+        return "." if whole[1] == "0" else whole[1]
+    candidates = field.isascii() and field.isdigit() and "0" not in field and list(field) == sorted(set(field))
+    return "." if candidates else None
+
+
+def complete(found: Sequence[Any]) -> list[Any] | None:
+    """The list, None where one of it is missing."""
+    return None if None in found else list(found)
+
+
+def with_dots(text: str, size: int) -> str | None:
+    """The text with `.` for its blanks: BLANKS, or whatever other sign is the only one; None where there are more."""
+    odd = {sign for sign in text if not is_cell(sign, size)}
+    if not odd:
+        return text
+    if len(odd) > 1 or any(blank in text for blank in BLANKS) or next(iter(odd)).isdigit():
+        return None
+    return text.replace(odd.pop(), ".")
+
+
+def is_cell(sign: str, size: int) -> bool:
+    """Whether a character is a digit from 1 to `size`, or always a blank."""
+    return sign in BLANKS or "1" <= sign <= str(size)
+
+
+def grid_of(text: str, size: int) -> Grid | None:
+    """The grid (size, size) int8 of a string of digits and BLANKS; None where there is another sign in it."""
+    values = _VALUES[np.frombuffer(text.encode("latin-1", "replace"), np.uint8)]
+    return None if (values < 0).any() or values.max() > size else values.reshape(size, size)
+
+
+def signs_of_lists(rows: Sequence[Any], sizes: Sequence[int]) -> str:
+    """Nested lists as one string: a board of cells, of rows written together, or all cells in one list.
+
+    Raises PuzzleError naming a cell that is none.
+    """
+    cells: list[str] = []
+    for row in rows:
+        if isinstance(row, str) and len(rows) in sizes and len(row) > 1:
+            cells += cells_of(row, len(rows)) or [row]
+        else:
+            cells += map(_text_of, row if isinstance(row, list | tuple) else [row])
+    signs = [sign_of(cell) for cell in cells]
+    if None in signs:  # one other sign may stand for all blanks
+        odd = {cell for cell, sign in zip(cells, signs, strict=True) if sign is None}
+        if len(odd) > 1 or "." in signs or any(map(str.isdigit, odd.pop())):
+            i = signs.index(None)
+            raise PuzzleError(bad_character(cells[i], i, len(rows) if len(cells) == len(rows) ** 2 else max(sizes)))
+    return "".join(sign or "." for sign in signs)
+
+
+def lists_in(text: str) -> list[Any]:
+    """The nested lists that a text is; raises PuzzleError."""
+    try:
+        return literals.nested(text)
+    except literals.LiteralError as error:
+        raise PuzzleError(f"a list that cannot be read: {error}") from None
+
+
+def bad_character(character: str, i: int, size: int) -> str:
+    """What is wrong with a character that is no digit of a `size` x `size` Sudoku and stands in cell `i`."""
+    where = f"cell {i + 1} (row {i // size + 1}, column {i % size + 1})"
+    return f"character '{character}' at {where} is not a digit 1-{size} or a blank ({' '.join(BLANKS)})"
+
+
+def _text_of(cell: Any) -> str:
+    if cell is None or (isinstance(cell, float) and cell != cell):
+        return ""
+    if isinstance(cell, float | np.floating) and float(cell).is_integer():
+        return str(int(cell))
+    return str(cell).strip()

@@ -1,0 +1,98 @@
+"""What is meant by a task, puzzles, a file and weights: a table of cases."""
+
+from pathlib import Path
+
+import pytest
+
+from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
+from redraft.models import TRMConfig, build_model
+from redraft.models.io import save_weights
+from redraft.solve.resolve import resolve
+from redraft.tasks import Puzzle
+from redraft.tasks.grids import Grids, GridSpec
+from redraft.tasks.maze import Maze
+
+SIX = "6.......14..........4.1.1....2..3.5."
+NINE = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
+MAZE = Maze(8, 8).format(Maze(8, 8).make(1, 0).questions[0])
+DRAWN = "\n".join(MAZE[i : i + 8] for i in range(0, 64, 8))
+OWN = Grids(GridSpec(name="mine", alphabet=("R", "G", "B"), height=3, width=3))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> str:
+    config = TRMConfig(
+        vocab_size=4, seq_len=9, hidden_size=16, width_multiple=8, n=1, T=1, mixer="mlp", positions="none",
+        puzzle_positions=0,
+    )  # fmt: skip
+    save_weights(tmp_path / "own", build_model(config), task=OWN.spec, card={})
+    return str(tmp_path / "own")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "task"),
+    [
+        ([SIX], "sudoku-6x6"),
+        ([NINE.replace(".", "x")], "sudoku-9x9"),
+        (["sudoku", NINE], "sudoku-9x9"),
+        (["sudoku-6x6", SIX], "sudoku-6x6"),
+        (["123", SIX], "sudoku-6x6"),
+        ([MAZE], "maze-8x8"),
+        (["maze", DRAWN], "maze-8x8"),
+        ([DRAWN.replace("#", "█")], "maze-8x8"),
+    ],
+)
+def test_puzzles_written_out(inputs: list[str], task: str) -> None:
+    meant = resolve(inputs, None, None)
+    assert (meant.task.name, meant.weights) == (task, task)
+    assert isinstance(list(meant.entries)[-1], Puzzle)
+
+
+@pytest.mark.parametrize(
+    ("content", "task", "count"),
+    [
+        (f"{SIX}\n{SIX}\n", "sudoku-6x6", 2),
+        (f"Title\n\n{NINE}\n", "sudoku-9x9", 1),
+        (f"question,answer\n{SIX},\n", "sudoku-6x6", 1),
+        (f'{{"puzzle": "{NINE}"}}\n', "sudoku-9x9", 1),
+        (f"; mine\n{DRAWN}\n\n{DRAWN}\n", "maze-8x8", 2),
+        (f"{MAZE}\n", "maze-8x8", 1),
+    ],
+)
+def test_a_file_alone(tmp_path: Path, content: str, task: str, count: int) -> None:
+    (tmp_path / "f").write_text(content)
+    meant = resolve([], str(tmp_path / "f"), None)
+    assert meant.task.name == task and len(list(meant.entries)) == count
+
+
+def test_own_weights_read_by_their_own_alphabet(own: str, tmp_path: Path) -> None:
+    for inputs in (["RGB/RRR/GGG"], ["RGBRRRGGG"], ["[['R','G','B'],['R','R','R'],['G','G','G']]"]):
+        (found,) = resolve(inputs, None, own).entries
+        assert isinstance(found, Puzzle) and OWN.format(found.question) == "RGB/RRR/GGG"
+    (found,) = resolve(["xxx/RRR/GGG"], None, own).entries
+    assert isinstance(found, PuzzleError) and "'x' is not in the alphabet R G B" in found.message
+    (tmp_path / "f").write_text("RGB\nRRR\nGGG\n\nRRRRRRRRR\n")
+    assert len(list(resolve([], str(tmp_path / "f"), own).entries)) == 2
+
+
+@pytest.mark.parametrize(
+    ("inputs", "weights", "error", "message"),
+    [
+        ([], None, ConfigError, "nothing to solve"),
+        (["sudoku"], None, ConfigError, "nothing to solve"),
+        (["chess"], None, ConfigError, "unknown task 'chess'; known tasks: sudoku-4x4"),
+        (["chess"], "own", ConfigError, "unknown task 'chess'"),
+        (["nofile.txt"], None, ConfigError, "nofile.txt: no such file"),
+        (["sudoku", "nofile.csv"], None, ConfigError, "nofile.csv: no such file"),
+        (["sudoku", SIX], "own", WeightsError, "made for mine, but these puzzles are sudoku"),
+        (["sudoku-7x7", SIX], None, RedraftError, "unknown task 'sudoku-7x7'"),
+        (["." * 16], None, WeightsError, "no weights for sudoku-4x4"),
+        (["12345"], None, PuzzleError, "expected 16, 36 or 81 characters"),
+    ],
+)
+def test_what_makes_no_sense(
+    own: str, inputs: list[str], weights: str | None, error: type[RedraftError], message: str
+) -> None:
+    with pytest.raises(RedraftError) as caught:
+        resolve(inputs, None, own if weights else None)
+    assert message in str(caught.value) and isinstance(caught.value, error)
