@@ -90,6 +90,8 @@ NEVER = {
     "core": ("numpy", "tyro", "rich", "safetensors"),
     "core.cpu_kernels": ("tyro", "rich", "safetensors"),  # Numba's numbers are those of NumPy
     "core.pooling_kernels": ("tyro", "rich", "safetensors"),
+    "core.amx_kernels": ("tyro", "rich", "safetensors"),
+    "core.lanes": ("tyro", "rich", "safetensors"),
     "models": ("numpy", "tyro", "rich"),
     "solve": ("tyro", "rich"),
     "export": ("tyro", "rich"),

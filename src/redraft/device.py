@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from redraft.errors import ConfigError
-from redraft.processor import Bfloat16, bfloat16_among, made_by_amd
+from redraft.processor import Bfloat16, allowed_by_onednn, bfloat16_among, made_by_amd
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -52,7 +52,7 @@ def fast_bfloat16(device: torch.device) -> bool:
 
 def bfloat16_instructions() -> Bfloat16 | None:
     """What of this CPU multiplies bfloat16 faster than float32; None where nothing does."""
-    return bfloat16_among(_abilities(), amd=made_by_amd(), allowed=os.environ.get("ONEDNN_MAX_CPU_ISA", ""))
+    return bfloat16_among(_abilities(), amd=made_by_amd(), allowed=allowed_by_onednn())
 
 
 def _abilities() -> Mapping[str, Any]:

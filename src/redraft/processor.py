@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
 from functools import cache
@@ -11,11 +12,22 @@ from typing import Any, Literal
 Bfloat16 = Literal["amx", "avx512_bf16"]  # instructions that multiply it
 
 
+def flags() -> dict[str, bool]:
+    """The abilities that Linux lists of this processor; none on other systems."""
+    line = next((line for line in _cpuinfo().splitlines() if line.startswith("flags")), "")
+    return {"amx_bf16": False, **dict.fromkeys(line.split()[2:], True)}
+
+
+def allowed_by_onednn() -> str:
+    """The most capable instruction set that oneDNN may use, as the environment has it; empty for all."""
+    return os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", ""))
+
+
 def bfloat16_among(able: Mapping[str, Any], *, amd: bool, allowed: str = "") -> Bfloat16 | None:
     """Which of a CPU's abilities (`torch.cpu.get_capabilities`) multiply bfloat16 faster than float32.
 
     AVX-512 does on AMD's processors; Intel's multiply no more of it in the same time, and lose by converting (measured,
-    docs/performance.md). `allowed`: the most that oneDNN may use (ONEDNN_MAX_CPU_ISA); empty for all.
+    docs/performance.md). `allowed`: the most that oneDNN may use (`allowed_by_onednn`); empty for all.
     """
     allowed = allowed.upper()
     everything = allowed in ("", "ALL", "DEFAULT") or "AMX" in allowed
@@ -28,8 +40,12 @@ def bfloat16_among(able: Mapping[str, Any], *, amd: bool, allowed: str = "") -> 
 @cache
 def made_by_amd() -> bool:
     """Whether AMD made this machine's processor."""
+    return "AuthenticAMD" in _cpuinfo()
+
+
+@cache
+def _cpuinfo() -> str:
     try:
-        told = Path("/proc/cpuinfo").read_text()
+        return Path("/proc/cpuinfo").read_text()
     except OSError:
-        told = platform.processor()  # on Windows the maker is in it
-    return "AuthenticAMD" in told
+        return platform.processor()  # on Windows the maker is in it

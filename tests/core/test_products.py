@@ -34,6 +34,28 @@ def test_products_of_any_strides(m: int, k: int, n: int, turned_a: bool, turned_
     assert torch.equal(a, kept[0]) and torch.equal(b, kept[1])
 
 
+@pytest.mark.parametrize("turned_b", [False, True])
+@pytest.mark.parametrize("turned_a", [False, True])
+@pytest.mark.parametrize(("m", "k", "n"), SHAPES)
+def test_halves_laid_out_for_tiles(
+    m: int, k: int, n: int, turned_a: bool, turned_b: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies are made where they pay, of all sizes here, and the product stays the same."""
+    monkeypatch.setattr(products, "in_tiles", lambda: True)
+    generator = torch.Generator().manual_seed(0)
+    a = torch.randn(k, m, generator=generator).t() if turned_a else torch.randn(m, k, generator=generator)
+    b = torch.randn(n, k, generator=generator).t() if turned_b else torch.randn(k, n, generator=generator)
+    halves = a.bfloat16(), b.bfloat16()
+    exact = halves[0].double() @ halves[1].double()
+    for copied in (1, products.COPIED):
+        monkeypatch.setattr(products, "COPIED", copied)
+        found = products.mm(*halves)
+        assert found.dtype == torch.bfloat16
+        torch.testing.assert_close(found.double(), exact, rtol=2**-7, atol=2**-6)
+    assert products.mm(torch.ones(0, 3).bfloat16(), torch.ones(3, 2).bfloat16()).shape == (0, 2)
+    assert products.mm(torch.ones(3, 0).bfloat16().t(), torch.ones(3, 2).bfloat16()).shape == (0, 2)
+
+
 @pytest.mark.usefixtures("library")
 def test_nothing_times_nothing() -> None:
     assert products.mm(torch.ones(0, 3), torch.ones(3, 2)).shape == (0, 2)

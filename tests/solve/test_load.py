@@ -17,7 +17,7 @@ import redraft.solve.choose
 import redraft.solve.load
 import redraft.weights
 from redraft.config import to_dict
-from redraft.core import int8
+from redraft.core import block_amx, int8
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.models import DirectConfig, Model, TRMConfig, build_model
 from redraft.models.io import save_weights
@@ -322,7 +322,8 @@ def test_a_card_that_does_not_tell_is_of_float32(card: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", ["sudoku-6x6", "sudoku-6x6-eq", "maze-8x8"])
-def test_weights_that_are_cast_once_draft_to_the_bit_alike(name: str) -> None:
+def test_weights_that_are_cast_once_draft_to_the_bit_alike(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block_amx, "usable", lambda: False)  # which rounds elsewhere
     opened = open_stepper(name, backend="torch", dtype="bfloat16")
     assert isinstance(opened.stepper, TorchStepper)
     task = get_task(opened.task)
@@ -339,6 +340,22 @@ def test_weights_that_are_cast_once_draft_to_the_bit_alike(name: str) -> None:
     assert {parameter.dtype for name, parameter in network.named_parameters() if "around" not in name} == {
         torch.bfloat16
     }
+
+
+@pytest.mark.skipif(not block_amx.usable(), reason="this processor has no tiles")
+@pytest.mark.parametrize("name", ["sudoku-6x6-eq", "sudoku-9x9"])
+def test_blocks_in_tiles_draft_as_layers_do(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a step is right or wrong in bfloat16 by the layers, it is by the kernel, and nearly as sure of it."""
+    task = get_task("sudoku-9x9" if name == "sudoku-9x9" else "sudoku-6x6")
+    inputs, ids = task.encode(task.make(3, 3).questions), np.zeros(3, np.int32)
+    logits = []
+    for usable in (True, False):
+        monkeypatch.setattr(block_amx, "usable", lambda usable=usable: usable)
+        stepper = open_stepper(name, backend="torch", dtype="bfloat16").stepper
+        state, _ = stepper.step(stepper.start(inputs, ids))
+        logits.append(torch.from_numpy(stepper.logits(state)))
+    tiles, layers = (each.log_softmax(-1).exp() for each in logits)
+    assert (tiles - layers).abs().mean() < 0.01
 
 
 def test_puzzles_of_ones_own_are_restarted_where_a_checker_judges_them() -> None:

@@ -97,14 +97,14 @@ def pooled_residual(h: Tensor, parts: Sequence[nn.Module], *, eps: float) -> Ten
         return rms_norm(h + torch.stack([part(h) for part in parts]).sum(0), eps=eps)
     others = [part(h) for part in parts if part not in pools]
     also = torch.stack(others).sum(0) if others else None
-    groups = _groups(tuple(pool.over for pool in pools), h.shape[2])
+    groups = groups_of(tuple(pool.over for pool in pools), h.shape[2])
     weights = [pool.out.weight_as(h.dtype) for pool in pools]
     if torch.is_grad_enabled():
         return _PooledResidual.apply(h, also, groups, eps, *weights)  # type: ignore[no-untyped-call]
     return _forward(h.contiguous(), also, groups, eps, weights)[0]
 
 
-class _Groups(NamedTuple):
+class Groups(NamedTuple):
     """Which places, symbols of cells, are pooled together: see `pooling_kernels` for `homes` and `firsts`."""
 
     homes: Tensor  # (pools, places) int32
@@ -128,7 +128,8 @@ def _kernels() -> Any:
 
 
 @cache
-def _groups(pools: tuple[Axes, ...], symbols: int) -> _Groups:
+def groups_of(pools: tuple[Axes, ...], symbols: int) -> Groups:
+    """The groups of these pools over states of so many symbols."""
     homes, bounds = [], [0]
     for grid, axes in pools:
         shape = (*grid, symbols)
@@ -136,11 +137,11 @@ def _groups(pools: tuple[Axes, ...], symbols: int) -> _Groups:
         count = math.prod(kept)
         homes.append(torch.arange(count, dtype=torch.int32, device="cpu").view(kept).expand(shape).flatten())
         bounds.append(bounds[-1] + count)
-    return _Groups(torch.stack(homes), torch.tensor(bounds, dtype=torch.int32, device="cpu"), tuple(bounds))
+    return Groups(torch.stack(homes), torch.tensor(bounds, dtype=torch.int32, device="cpu"), tuple(bounds))
 
 
 def _forward(
-    h: Tensor, also: Tensor | None, groups: _Groups, eps: float, weights: Sequence[Tensor]
+    h: Tensor, also: Tensor | None, groups: Groups, eps: float, weights: Sequence[Tensor]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The result, and what the gradient needs besides: the scale of the norm, mean and maximum of each group."""
     batch, width = len(h), h.shape[-1]
@@ -158,7 +159,7 @@ def _forward(
 
 class _PooledResidual(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, h: Tensor, also: Tensor | None, groups: _Groups, eps: float, *weights: Tensor) -> Tensor:
+    def forward(ctx: Any, h: Tensor, also: Tensor | None, groups: Groups, eps: float, *weights: Tensor) -> Tensor:
         h = h.contiguous()
         result, scale, pooled = _forward(h, also, groups, eps, weights)
         ctx.save_for_backward(h, result, scale, pooled, *weights)

@@ -1,7 +1,10 @@
-"""Matrix products, by the library that uses what the processor has.
+"""Matrix products, by the library that uses what the processor has, and in the layout it likes.
 
 torch multiplies float32 on a CPU by Intel's MKL, which leaves AVX-512 alone on a processor of another maker; oneDNN,
 which comes with torch as well, does not ask who made it. On AMD's Zen 5 it is 2.2 times as fast (docs/performance.md).
+
+bfloat16 is oneDNN's everywhere. With Intel's AMX it reads a first factor that is transposed at half of its speed, and
+for large ones a copy pays.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from redraft.processor import allowed_by_onednn, bfloat16_among, flags
 from redraft.processor import made_by_amd as _made_by_amd
 
 
@@ -49,7 +53,29 @@ def onednn_is_faster() -> bool:
 
 def mm(a: Tensor, b: Tensor) -> Tensor:
     """The product (M, N) of a (M, K) and b (K, N), of any strides, as its factors; not on the graph."""
-    return _onednn(a, b) if by_onednn(a) and a.numel() and b.numel() else torch.mm(a, b)
+    if by_onednn(a) and a.numel() and b.numel():
+        return _onednn(a, b)
+    if a.dtype == torch.bfloat16 and not a.is_contiguous() and eager_on_cpu(a) and in_tiles():
+        return _rows_on_end(a, b)
+    return torch.mm(a, b)
+
+
+@cache
+def in_tiles() -> bool:
+    """Whether oneDNN multiplies bfloat16 by Intel's AMX on this processor."""
+    return bfloat16_among(flags(), amd=_made_by_amd(), allowed=allowed_by_onednn()) == "amx"
+
+
+COPIED = 512  # rows and columns of a matmul from which on a copy costs less than it saves (measured)
+
+
+def _rows_on_end(a: Tensor, b: Tensor) -> Tensor:
+    """The matmul with a copy of `a`, or of the transpose of `b` where that is smaller and comes first, if it pays."""
+    if len(a) < COPIED:
+        return torch.mm(a, b)
+    if b.numel() < a.numel() and not b.t().is_contiguous():
+        return torch.mm(b.t().contiguous(), a.t()).t()
+    return torch.mm(a.contiguous() if b.shape[1] >= COPIED else a, b)
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -7,7 +7,8 @@ within each symbol's field, the symbols of a cell hear one another, then comes t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -15,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from redraft.core import block_gpu, fused
+from redraft.core import block_amx, block_gpu, fused
 from redraft.core.carry import Carry
 from redraft.core.layers import Attention, Linear, SwiGLU, rotary_tables, swiglu_width, truncated_normal_
 from redraft.core.pooling import pooled_residual, scope_pool, symbol_pool
@@ -173,6 +174,20 @@ class Equivariant(Model):
     def schedule(self) -> tuple[Update, ...]:
         return recursions(self.config.n, self.config.T)
 
+    def cast_networks(self) -> None:
+        super().cast_networks()
+        if self._in_tiles():
+            self.net.pack()
+
+    @contextmanager
+    def cast_once(self) -> Iterator[None]:
+        with super().cast_once(), self.net.packed() if self._in_tiles() else nullcontext():
+            yield
+
+    def _in_tiles(self) -> bool:
+        """Whether what is not back-propagated is for the tiles of this processor."""
+        return self.config.dtype == "bfloat16" and self.embed.device.type == "cpu" and block_amx.usable()
+
 
 def _pooled(y: Tensor) -> Tensor:
     """Mean and maximum of y (B, L, S, d) over cells and symbols, (B, 2d)."""
@@ -193,6 +208,23 @@ class EquivariantNetwork(nn.Module):
         kind = {"scopes": ScopesMix, "mlp": CellsMix, "attention": AttentionMix}[config.mixer]
         self.blocks = nn.ModuleList(EquivariantBlock(config, kind(config)) for _ in range(config.num_layers))
 
+    def pack(self) -> None:
+        """Lays weights, which must not change any more, out for the tiles of this processor as well."""
+        for block in self.blocks:
+            assert isinstance(block, EquivariantBlock)
+            block.packed = block.for_tiles()
+
+    @contextmanager
+    def packed(self) -> Iterator[None]:
+        """Within it weights, which must not change meanwhile, are laid out for tiles."""
+        before = [block.packed for block in self.blocks]
+        self.pack()
+        try:
+            yield
+        finally:
+            for block, kept in zip(self.blocks, before, strict=True):
+                block.packed = kept
+
     def forward(self, h: Tensor) -> Tensor:
         for block in self.blocks:
             h = block(h)
@@ -202,14 +234,25 @@ class EquivariantNetwork(nn.Module):
 class EquivariantBlock(nn.Module):
     """`h = norm(h + cells(h) + symbols(h)); h = norm(h + swiglu(h))`, all weights shared by the symbols."""
 
+    packed: block_amx.Packed | None
+
     def __init__(self, config: EquivariantConfig, mix: nn.Module) -> None:
         super().__init__()
         self.eps, self.boxed = config.norm_eps, config.boxed
         self.mix = mix
         self.symbols = symbol_pool(config.hidden_size, config.seq_len)
         self.mlp = SwiGLU(config.hidden_size, expansion=config.expansion, multiple=config.width_multiple)
+        self.fields, self.packed = config.fields, None
+
+    def for_tiles(self) -> block_amx.Packed | None:
+        """Its weights as they are now, laid out for tiles; None where there are no kernels for it."""
+        if not isinstance(self.mix, ScopesMix):
+            return None
+        return block_amx.packed([*self.mix.pools, self.symbols], self.mlp, symbols=self.fields)
 
     def forward(self, h: Tensor) -> Tensor:
+        if self.packed is not None and block_amx.applies(h):
+            return block_amx.block(h, self.packed, eps=self.eps)
         if self.boxed is not None and block_gpu.applies(h, self.mlp.inner):
             return block_gpu.block(h, self.weights_for(h), self.boxed, eps=self.eps)
         parts = self.mix.pools if isinstance(self.mix, ScopesMix) else [self.mix]

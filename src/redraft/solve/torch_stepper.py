@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from redraft.core.carry import Carry
-from redraft.core.threads import RowThreads
+from redraft.core.threads import RowThreads, even_slices
 from redraft.models import Model, StepOutput
 from redraft.solve.starts import starting_vectors
 from redraft.solve.stepper import Draft
+
+# Numbers of a state that a CPU works on at once. More of them leave its caches between one operation and the next, and
+# memory for what lies between is asked for anew each time (docs/log.md).
+AT_ONCE = 2**20
 
 
 class TorchState(NamedTuple):
@@ -65,7 +69,12 @@ class TorchStepper:
 
     @torch.inference_mode()
     def _step(self, state: TorchState, rows: slice) -> StepOutput:
-        return self.model(state.tokens[rows], state.puzzle_ids[rows], state.carry.rows(rows))
+        count, each = rows.stop - rows.start, max(1, state.carry.y[:1].numel())
+        parts = -(-count * each // AT_ONCE) if self.device.type == "cpu" else 1
+        slices = even_slices(count, max(1, min(count, parts)), start=rows.start)
+        return StepOutput.cat(
+            [self.model(state.tokens[part], state.puzzle_ids[part], state.carry.rows(part)) for part in slices]
+        )
 
     @torch.inference_mode()
     def select(self, state: TorchState, rows: NDArray[np.integer]) -> TorchState:

@@ -122,9 +122,10 @@ def _compute(config: RunConfig, facts: Facts, trials: Trials | None) -> tuple[Ru
 
 
 def _threads(facts: Facts, trials: Trials | None) -> str:
-    if facts.threads == 1:
-        return "there is only one" if trials is None or facts.cores == 1 else "one is faster"
-    return f"{facts.threads} of them"
+    if facts.threads > 1:
+        return f"{facts.threads} of them"
+    tried = set() if trials is None else {each.threads for each in trials.rates}
+    return "one is faster" if len(tried) > 1 else "there is only one"
 
 
 def _bfloat16(facts: Facts, trials: Trials | None) -> str:
