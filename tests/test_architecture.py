@@ -106,6 +106,9 @@ def module_of(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+MODULES = {module_of(file) for file in FILES}
+
+
 def begins(module: str, part: str) -> bool:
     return module == part or (bool(part) and module.startswith(part + "."))
 
@@ -134,9 +137,7 @@ def imports(file: Path) -> Iterator[tuple[str, int]]:
             assert node.level == 0, f"{file}, line {node.lineno}: relative import; write redraft.…"
             for alias in node.names:  # `from redraft.solve import load` may name a module
                 full = f"{node.module}.{alias.name}"
-                is_module = full.startswith("redraft.") and any(
-                    module_of(each) == full.removeprefix("redraft.") for each in FILES
-                )
+                is_module = full.startswith("redraft.") and full.removeprefix("redraft.") in MODULES
                 yield full if is_module else str(node.module), node.lineno
 
 

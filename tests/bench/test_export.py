@@ -20,7 +20,7 @@ OPTIONS: dict[str, Any] = {"batch_size": 2, "threads": 1, "warmup": 0, "repeats"
 @pytest.mark.slow
 def test_sides_and_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "seconds_on_end", lambda call: call() and 0.5)
-    found = json.loads(json.dumps(bench.bench_export(["sudoku-6x6-eq"], **OPTIONS)))
+    found = json.loads(json.dumps(bench.bench_export(["sudoku-6x6"], **OPTIONS)))
     (model,) = found["models"]
     torch, graph, rounded = model["sides"]
     assert [side["name"] for side in model["sides"]] == ["torch", "onnx", "onnx, int8"]
@@ -29,7 +29,7 @@ def test_sides_and_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert graph["agreement"]["tokens"] == 1 and model["export_seconds"] > 0
     console = Console(file=StringIO(), width=160)
     show_export(found, console)
-    assert "sudoku-6x6-eq, onnx, int8" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "sudoku-6x6, onnx, int8" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_recipes_stand_for_their_size() -> None:
