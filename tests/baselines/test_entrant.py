@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from helpers.failing import raises
+from helpers.failing import mentions, raises
 
 from redraft.baselines.endpoint import Endpoint
 from redraft.baselines.entrant import chosen, examples_of, measure, notes
@@ -38,12 +38,12 @@ def test_right_wrong_unreadable_and_left_out(model: Any, tmp_path: Path) -> None
     assert outcome.answered.tolist() == [True, True, False, *[True] * 5]
     assert outcome.right("solved", "halt").tolist() == [False, False, False, *[True] * 5]
     assert outcome.exact[:, 0].tolist() == outcome.solved[:, 0].tolist()
-    assert outcome.name == "tiny" and outcome.kind == "language model, 1 unreadable"
+    assert outcome.name == "tiny" and "1 unreadable" in outcome.kind
     facts = dict(outcome.facts)
     assert (facts["answered"], facts["failed"], facts["unreadable"], facts["prompt_tokens"]) == (7, 1, 1, 700)
     first, second = notes("tiny", asked, facts, endpoint)
-    assert first == "tiny: 7 of 8 rows answered, drawn at random; 1 without a complete grid count as wrong"
-    assert second.startswith("tiny: 1 without a reply are left out") and "status 500" in second
+    mentions(first, "tiny", "7 of 8 rows", 1)
+    mentions(second, "tiny", 1, 500)
 
 
 def test_another_shortest_path_is_solved_but_not_exact(model: Any, tmp_path: Path) -> None:

@@ -216,15 +216,15 @@ class TestArc:
         (["--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m"], "--task sudoku-9x9"),
         (
             ["weights", "--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m", "--llm-key-env", "NO_KEY"],
-            "the environment has no variable NO_KEY",
+            ("--llm-key-env", "NO_KEY"),
         ),
         (
             ["weights", "--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m", "--llm-timeout", "0"],
-            "--llm-timeout: expected more than 0",
+            ("--llm-timeout", 0),
         ),
         (
             ["weights", "--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m", "--llm-budget", "0"],
-            "expected at least 0 retries, a budget of at least 1 token",
+            ("retries", 0, "budget", 1),
         ),
     ],
 )

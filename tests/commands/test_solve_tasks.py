@@ -148,7 +148,7 @@ class TestMazes:
         content = file.read_bytes()
         assert content.startswith(b"<svg" if ending == "svg" else b"\x89PNG")
         if ending == "svg":
-            assert b"the question" in content and b"step 2, 95% sure" in content and b"step 1" not in content
+            assert b"step 2" in content and b"95%" in content and b"step 1" not in content
 
     @pytest.mark.parametrize(
         ("arguments", "parts"),

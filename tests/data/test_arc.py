@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.failing import raises
+from helpers.failing import mentions, raises
 
 from redraft.data.arc import arc_data, arc_stores, build_arc
 from redraft.data.sampler import Sampler
@@ -112,7 +112,7 @@ def test_build_writes_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
             opened.views is not None
             and opened.views.identifiers() == Views.make(make_tasks(6, 2), count=10).identifiers()
         )
-        assert opened.source == f"make:6@2, {len(opened.views)} views of up to 10 a task, seed 0"
+        mentions(opened.source, "make:6@2", f"{len(opened.views)} views", 10, "seed 0")
     tasks = read_tasks(str(folder / "tasks.json"))
     assert [(task.name, to_json(task)) for task in tasks] == [(task.name, to_json(task)) for task in make_tasks(6, 2)]
     with raises(DataError, folder):
@@ -155,4 +155,4 @@ def test_build_refuses_leaks(tmp_path: Path) -> None:
         build_arc(source, tmp_path / "data", count=1)
     assert not (tmp_path / "data").exists()
     store = build_arc(source, tmp_path / "data", count=1, allow=[TASKS[3].name])["train"]
-    assert f"evaluation tasks in training, which was allowed: {TASKS[3].name}" in store.source, "it is not forgotten"
+    assert TASKS[3].name in store.source, "it is not forgotten"

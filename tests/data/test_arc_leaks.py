@@ -67,7 +67,7 @@ def test_demonstrations_of_evaluation_tasks_are_trained_on_too() -> None:
     assert leaks([], [B, A]) == leaks([], [A, B]), "whatever the order"
     own = task("c", [pair([3, 0]), pair([7, 7, 1])], [pair([5, 5, 0]), pair([7, 7, 1])])
     assert leaks([], [own]) == [Leak("c", "c", 1, False, 2, Place("c", "train", 2))]
-    assert str(leaks([], [own])[0]) == "test pair 2 of c is demonstration 2 of its own"
+    mentions(leaks([], [own])[0], "test pair 2", "c", "demonstration 2")
     assert leaks([], [A, task("d", [pair([3, 0])], [pair([7, 7, 1])])]) == [], "test pairs are not trained on"
 
 
@@ -133,7 +133,7 @@ def test_build_refuses_leaks(tmp_path: Path) -> None:
         build_arc(source, tmp_path / "data", count=1)
     assert not (tmp_path / "data").exists()
     store = build_arc(source, tmp_path / "data", count=1, allow=[TASKS[3].name])["train"]
-    assert f"evaluation tasks in training, which was allowed: {TASKS[3].name}" in store.source, "it is not forgotten"
+    assert TASKS[3].name in store.source, "it is not forgotten"
 
 
 @pytest.mark.slow
