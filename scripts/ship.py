@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("data", help="unseen puzzles to judge by")
     parser.add_argument("--name", required=True, help="name the weights will have")
     parser.add_argument("--which", default="best", choices=("best", "last"))
-    parser.add_argument("--restart", type=int, help="steps after which solving begins again, see docs/effort.md")
+    parser.add_argument("--restart", type=int, help="steps after which solving restarts, see docs/effort.md")
     parser.add_argument("--guess", action="store_true", help="and then guesses a doubtful cell")
     parser.add_argument("--max-steps", type=int, help="steps that solving takes at most")
     parser.add_argument(

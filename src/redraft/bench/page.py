@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from redraft.bench.show import figure_words, spread_words
+from redraft.bench.show import spread_words
 from redraft.errors import DataError, RedraftError
 from redraft.files import write_text
+from redraft.terminal import figure_words
 
 Result = dict[str, Any]
 

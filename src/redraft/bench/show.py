@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from redraft.terminal import print_table
+from redraft.terminal import figure_words, print_table
 
 
 def show_machine(result: dict[str, Any], console: Console) -> None:
@@ -164,8 +164,3 @@ def _predicted(measured: dict[str, Any]) -> float:
 def spread_words(value: dict[str, float]) -> str:
     """Median and, in brackets, least and greatest."""
     return f"{figure_words(value['median'])} ({figure_words(value['min'])}–{figure_words(value['max'])})"
-
-
-def figure_words(value: float) -> str:
-    """Three digits that count, thousands set off by commas."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
