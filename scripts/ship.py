@@ -13,15 +13,15 @@ from typing import Any
 
 import torch
 
-from redraft.bench.machine import context
+from redraft.backends.torch import TorchStepper
 from redraft.data.build import open_source, without
 from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.report import report
 from redraft.files import write_text
-from redraft.models.io import count_parameters, load_weights, save_weights
+from redraft.machine import context
 from redraft.solve.load import Habits
-from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
+from redraft.weights.io import count_parameters, load_weights, save_weights
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,10 +11,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from redraft.backends.protocol import Draft, State, Stepper
 from redraft.errors import ConfigError, PuzzleError
 from redraft.solve.batch import Batch, BatchSize
 from redraft.solve.guesses import Guess, guesses
-from redraft.solve.stepper import Draft, State, Stepper
 from redraft.solve.supply import Ready, Supply
 from redraft.tasks import Grid, Task, Verdict
 
