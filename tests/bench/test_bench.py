@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from redraft.bench.machine import memory
 from redraft.bench.models import Settings, _no_int8
 from redraft.bench.sides import share_solved
 from redraft.bench.timing import ratio, seconds_of, spread
@@ -15,10 +14,11 @@ from redraft.cli import main
 from redraft.core import int8
 from redraft.data.build import open_source
 from redraft.errors import ConfigError
+from redraft.machine import memory
 from redraft.models import build_model
-from redraft.models.io import save_weights
 from redraft.recipes import get_recipe
 from redraft.tasks import get_task
+from redraft.weights.io import save_weights
 
 TINY = ["--recipe", "sudoku-4x4", "--batch-size", "2", "--repeats", "1", "--threads", "1"]
 
@@ -95,7 +95,7 @@ def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["fly"], "unknown benchmark 'fly'; known: train, solve, data, start, export, scale, effort, all"),
+        (["fly"], "unknown benchmark 'fly'; known: train, solve, data, start, export, all"),
         (["train", "--recipe", "go"], "unknown recipe 'go'"),
         (["train", "--batch-size", "0"], "--batch-size: expected at least 1, got 0"),
         (["solve", "--steps", "0"], "--steps: expected at least 1, got 0"),
@@ -107,10 +107,6 @@ def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
         (["train", "--reference", "/nowhere"], "expected a checkout of SamsungSAILMontreal/TinyRecursiveModels"),
         (["make", "-o", "/nowhere/x.json"], "there is no folder /nowhere"),
         (["start", "--repeats", "0"], "--repeats: expected at least 1, got 0"),
-        (["scale", "--repeats", "0"], "--repeats"),
-        (["scale", "--axes", "height"], "--axes: unknown axis 'height'; known: batch, cells-mlp"),
-        (["scale", "--recipe", "sudoku-6x6-eq"], "what its model moves between products is not counted"),
-        (["scale", "--pictures", "/nowhere"], "--pictures /nowhere: no such folder"),
     ],
 )
 def test_mistakes_are_named(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,18 +14,18 @@ import pytest
 import torch
 from helpers.failing import mentions, refused
 
+from redraft.ablate.jobs import Job
+from redraft.ablate.pool import note_failure
+from redraft.ablate.runner import Ending, Workers
+from redraft.ablate.suites import SUITES
+from redraft.ablate.worker import work
 from redraft.errors import RedraftError
-from redraft.lab.jobs import Job
-from redraft.lab.pool import note_failure
-from redraft.lab.runner import Ending, Workers
-from redraft.lab.suites import SUITES
-from redraft.lab.worker import work
 
 Run = Callable[..., tuple[int, str, str]]
 
 SUITE = """
 from dataclasses import replace
-from redraft.lab.suite import Row, Suite, Test
+from redraft.ablate.suite import Row, Suite, Test
 from redraft.recipes import get_recipe
 
 BASE = get_recipe("sudoku-4x4", tiny=True)
@@ -148,7 +148,7 @@ def test_settings(run: Run, here: Path) -> None:
         ("TINY", ["--threads", "0"], ("threads", 1, 0)),
         ("TINY", ["-o", "here"], ("here", "--out")),
         ("NONE", [], ("lab_suites:NONE", "module:NAME")),
-        ("BASE", [], ("redraft.lab.suite.Suite", "RunConfig")),
+        ("BASE", [], ("redraft.ablate.suite.Suite", "RunConfig")),
     ],
 )
 def test_mistakes_keep_what_is_finished(run: Run, here: Path, suite: str, options: list[str], parts: object) -> None:

@@ -129,7 +129,7 @@ def test_fast_on_a_cpu_times_and_takes_the_best(run: Run, asked: list[Any], time
         ["fast:", "2", "250", "500"],
         ["fast:", "1", "slower", "1,000*"],
     ]
-    mentions(lines[-1], "1.5e+03 examples/s", "bfloat16", "torchrun --nproc-per-node 2")
+    mentions(lines[-1], "1,500 examples/s", "bfloat16", "torchrun --nproc-per-node 2")
 
 
 def test_flags_win_over_what_was_timed(run: Run, asked: list[Any], timed: list[Any]) -> None:

@@ -5,10 +5,10 @@ import pytest
 from helpers.failing import raises
 from numpy.typing import NDArray
 
+from redraft.draw.svg import svg_strip
 from redraft.tasks import get_task
 from redraft.tasks.base import Examples, Grid, Task, check_task
-from redraft.tasks.render import svg_strip
-from redraft.tasks.sudoku import Sudoku
+from redraft.tasks.sudoku.task import Sudoku
 
 
 class Plain(Sudoku):

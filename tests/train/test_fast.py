@@ -76,7 +76,7 @@ def test_one_thread_leaves_a_core_for_sampling(tiny: RunConfig) -> None:
 def test_processes_are_recommended_by_what_they_did(tiny: RunConfig, rate: float, advice: str) -> None:
     _, choices = chosen(tiny, LAPTOP, trials=of_trials(RATES, ("bfloat16", 2), together=rate))
     assert not choices["processes"].taken, "they are not for a process to start"
-    assert f"train {rate:,.3g} examples/s in bfloat16, this one 800" in str(choices["processes"])
+    assert f"train {rate:,.0f} examples/s in bfloat16, this one 800" in str(choices["processes"])
     assert advice in str(choices["processes"])
 
 

@@ -76,8 +76,8 @@ def lines(width: int, *reports: tuple[str, int, dict[str, float]]) -> list[str]:
 def test_lines_without_a_terminal() -> None:
     unhalted = {name: value for name, value in TRAIN.items() if name not in ("exact", "halt_step")}
     assert lines(20, ("train", 2, TRAIN), ("train", 3, unhalted), ("eval", 4, EVAL), ("eval", 5, {"odd": 12.3})) == [
-        "step 2/10  loss 1.250  exact 50.0%  halts after 2.0  1.23e+03 examples/s  1:02:03 left",
-        "step 3/10  loss 1.250  no puzzle has halted yet  1.23e+03 examples/s  1:02:03 left",
+        "step 2/10  loss 1.250  exact 50.0%  halts after 2.0  1,234 examples/s  1:02:03 left",
+        "step 3/10  loss 1.250  no puzzle has halted yet  1,234 examples/s  1:02:03 left",
         "step 4  evaluation  exact 11.46%  solved 11.46%  cells 96.53%  exact where it halts 10.00%  halts after 3.2",
         "step 5  evaluation  odd 12.3",
     ]
