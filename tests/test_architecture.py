@@ -9,7 +9,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "redraft"
 FILES = sorted(SOURCE.rglob("*.py"))
 MOST_LINES = 360
-BUDGET = 32_000  # lines of Python in the wheel
+BUDGET = 32_200  # lines of Python in the wheel
 MOST_FILES = 12  # of a folder, its __init__.py not counted; with more it says why
 CROWDED = {
     ".": "foundations, each of which everything may import",
@@ -206,7 +206,7 @@ def test_every_command_in_the_table_is_there() -> None:
 
 
 def test_the_package_stays_within_its_budget() -> None:
-    """Lines of Python in the wheel, and files in a folder; the table by folder is printed where it fails (or by -rP)."""
+    """Lines of Python in the wheel, and files in a folder; the table by folder is printed where it fails."""
     folders: dict[str, list[int]] = {}
     for file in FILES:
         lines = len(file.read_text().splitlines())
