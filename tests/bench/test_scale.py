@@ -73,13 +73,13 @@ def test_pictures(found: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_pictures_need_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such folder"):
+    with pytest.raises(ConfigError, match=r"nowhere: .*folder"):
         require_pictures(tmp_path / "nowhere")
 
 
 def test_axes_are_known_by_name_and_can_be_built() -> None:
     assert list(named_axes(["n", "T"])) == ["n", "T"]
-    with pytest.raises(ConfigError, match="unknown axis 'depth'; known: batch, cells-mlp"):
+    with pytest.raises(ConfigError, match=r"--axes: .*'depth'.*batch, cells-mlp"):
         named_axes(["depth"])
     for name, axis in AXES.items():
         cases = [axis.case(value) for value in axis.values]
