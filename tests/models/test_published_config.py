@@ -45,7 +45,7 @@ def test_what_says_nothing(tmp_path: Path, text: str) -> None:
         (YAML.encode("latin-1"), "YAML"),
         (b"\xff\xfe" + YAML.encode("latin-1"), "YAML"),
         (b"PK\x03\x04", "YAML"),
-        (b"[" * 1_000, "YAML.*nested"),
+        (b"[" * 1_000, "YAML"),
         (b"x" * 300_000, "256 kB"),
         (b"", "key"),
         (b"- H_cycles: 3", "key"),

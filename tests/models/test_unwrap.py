@@ -226,7 +226,7 @@ OTHER_FILES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "list": (lambda f: torch.save([torch.ones(2)], f), "state dict.* list"),
     "other model": (lambda f: torch.save({"model": {"a.b": torch.ones(2)}}, f), r" model\.a\.b$"),
     "numbers": (lambda f: torch.save({3: torch.ones(2)}, f), " 3$"),
-    "nothing": (lambda f: torch.save({}, f), "TRM or HRM.*tensors"),
+    "nothing": (lambda f: torch.save({}, f), "TRM.*HRM.*tensors"),
     "own": (_own, "redraft.*folder"),
 }
 
