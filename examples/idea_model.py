@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from redraft.ablate.suite import Row, Suite
 from redraft.core.carry import Carry
-from redraft.lab.suite import Row, Suite
 from redraft.models import TRM, StepOutput, TRMConfig
 from redraft.recipes import get_recipe, shrunk
 from redraft.train.config import RunConfig

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 import redraft
+from redraft.draw.svg import svg_animation, svg_strip
 from redraft.tasks import get_task
-from redraft.tasks.render import svg_animation, svg_strip
 
 PICTURES = Path(__file__).parents[1] / "docs/pictures"
 

@@ -13,15 +13,15 @@ from typing import Any
 
 import torch
 
-from redraft.bench.machine import context
+from redraft.backends.torch import TorchStepper
 from redraft.data.build import open_source, without
 from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.report import report
 from redraft.files import write_text
-from redraft.models.io import count_parameters, load_weights, save_weights
+from redraft.machine import context
 from redraft.solve.load import Habits
-from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
+from redraft.weights.io import count_parameters, load_weights, save_weights
 
 ROOT = Path(__file__).parents[1]
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("data", help="unseen puzzles to judge by")
     parser.add_argument("--name", required=True, help="name the weights will have")
     parser.add_argument("--which", default="best", choices=("best", "last"))
-    parser.add_argument("--restart", type=int, help="steps after which solving begins again, see docs/effort.md")
+    parser.add_argument("--restart", type=int, help="steps after which solving restarts, see docs/effort.md")
     parser.add_argument("--guess", action="store_true", help="and then guesses a doubtful cell")
     parser.add_argument("--max-steps", type=int, help="steps that solving takes at most")
     parser.add_argument(

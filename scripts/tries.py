@@ -14,10 +14,10 @@ from typing import Any
 import torch
 
 import redraft
-from redraft.bench.machine import context
 from redraft.data.build import open_source
 from redraft.evaluate.report import wilson
 from redraft.files import write_text
+from redraft.machine import context
 from redraft.solve.load import Habits, open_stepper
 
 WAYS = (

@@ -166,3 +166,18 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
         return folder / name, export(open_weights(name), folder / name, name=name, count=4, seed=1)
 
     return exported
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """Weights of a tiny untrained model for 4x4 Sudoku."""
+    from redraft.models import TRMConfig, build_model
+    from redraft.weights.io import save_weights
+
+    config = TRMConfig(
+        vocab_size=6, seq_len=16, hidden_size=16, width_multiple=8, n=1, T=1, mixer="mlp", positions="none",
+        puzzle_positions=0,
+    )  # fmt: skip
+    card = {"summary": "tiny\nand untrained"}
+    save_weights(tmp_path / "weights", build_model(config), task="sudoku-4x4", card=card)
+    return tmp_path / "weights"

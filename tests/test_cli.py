@@ -51,7 +51,7 @@ def test_exit_statuses(tmp_path: Path) -> None:
 def test_solving_from_a_pipe(tmp_path: Path) -> None:
     """An untrained model: status 1, and nothing on standard output looks like an answer."""
     from redraft.models import TRMConfig, build_model
-    from redraft.models.io import save_weights
+    from redraft.weights.io import save_weights
 
     config = TRMConfig(
         vocab_size=6, seq_len=16, hidden_size=16, width_multiple=8, n=1, T=1, mixer="mlp", positions="none",

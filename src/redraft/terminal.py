@@ -37,6 +37,11 @@ def console(*, stderr: bool = False, quiet: bool = False) -> Console:
     return found if width == found.width else _Console(stderr=stderr, quiet=quiet, width=width)
 
 
+def figure_words(value: float) -> str:
+    """A number with three significant digits, thousands separated by commas."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def print_table(table: Table, to: Console) -> None:
     """Prints a table below its title: as it is, without rules where that is too wide, or else one line per cell.
 

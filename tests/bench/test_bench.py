@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from redraft.bench.machine import memory
 from redraft.bench.models import Settings, _no_int8
 from redraft.bench.sides import share_solved
 from redraft.bench.timing import ratio, seconds_of, spread
@@ -16,10 +15,11 @@ from redraft.cli import main
 from redraft.core import int8
 from redraft.data.build import open_source
 from redraft.errors import ConfigError
+from redraft.machine import memory
 from redraft.models import build_model
-from redraft.models.io import save_weights
 from redraft.recipes import get_recipe
 from redraft.tasks import get_task
+from redraft.weights.io import save_weights
 
 TINY = ["--recipe", "sudoku-4x4", "--batch-size", "2", "--repeats", "1", "--threads", "1"]
 
@@ -96,7 +96,7 @@ def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["fly"], ["'fly'", "train, solve, data, start, export, scale, effort, all"]),
+        (["fly"], ["'fly'", "train, solve, data, start, export, all"]),
         (["train", "--recipe", "go"], ["recipe", "'go'"]),
         (["train", "--batch-size", "0"], ["--batch-size: ", "1", "0"]),
         (["solve", "--steps", "0"], ["--steps: ", "1", "0"]),
@@ -108,10 +108,6 @@ def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
         (["train", "--reference", "/nowhere"], ["/nowhere: ", "SamsungSAILMontreal/TinyRecursiveModels"]),
         (["make", "-o", "/nowhere/x.json"], ["folder", "/nowhere"]),
         (["start", "--repeats", "0"], ["--repeats: ", "1", "0"]),
-        (["scale", "--repeats", "0"], ["--repeats"]),
-        (["scale", "--axes", "height"], ["--axes: ", "'height'", "batch, cells-mlp"]),
-        (["scale", "--recipe", "sudoku-6x6-eq"], ["--recipe sudoku-6x6-eq: "]),
-        (["scale", "--pictures", "/nowhere"], ["--pictures /nowhere: "]),
     ],
 )
 def test_mistakes_are_named(arguments: list[str], named: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from redraft.bench.published import published_arch, to_published
 from redraft.models import TRM, TRMConfig, build_model
-from redraft.models.published import Shape, convert
+from redraft.weights.published import Shape, convert
 
 MLP = TRMConfig(
     vocab_size=6, seq_len=16, hidden_size=32, n=2, T=2, mixer="mlp", positions="none", puzzle_positions=2,

@@ -1,18 +1,15 @@
 """Weights and a model for the commands to run: tiny, and with answers one can foresee."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import redraft.backends.torch
 import redraft.solve.load
-import redraft.solve.torch_stepper
+from redraft.backends.protocol import Draft
 from redraft.cli import main
-from redraft.models import TRMConfig, build_model
-from redraft.models.io import save_weights
-from redraft.solve.stepper import Draft
 from redraft.tasks import get_task
 
 TASK = get_task("sudoku-4x4")
@@ -49,21 +46,9 @@ class Foreseen:
 
 
 @pytest.fixture
-def weights(tmp_path: Path) -> Path:
-    """Weights of a tiny untrained model for 4x4 Sudoku."""
-    config = TRMConfig(
-        vocab_size=6, seq_len=16, hidden_size=16, width_multiple=8, n=1, T=1, mixer="mlp", positions="none",
-        puzzle_positions=0,
-    )  # fmt: skip
-    card = {"summary": "tiny\nand untrained"}
-    save_weights(tmp_path / "weights", build_model(config), task="sudoku-4x4", card=card)
-    return tmp_path / "weights"
-
-
-@pytest.fixture
 def foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the weights, answers come as `Foreseen` has them."""
-    monkeypatch.setattr(redraft.solve.torch_stepper, "TorchStepper", Foreseen)
+    monkeypatch.setattr(redraft.backends.torch, "TorchStepper", Foreseen)
     monkeypatch.setattr(redraft.solve.load, "NumpyStepper", Foreseen)
 
 

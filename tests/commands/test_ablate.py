@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 import torch
 
+from redraft.ablate.jobs import Job
+from redraft.ablate.pool import note_failure
+from redraft.ablate.runner import Ending, Workers
+from redraft.ablate.suites import SUITES
+from redraft.ablate.worker import work
 from redraft.errors import RedraftError
-from redraft.lab.jobs import Job
-from redraft.lab.pool import note_failure
-from redraft.lab.runner import Ending, Workers
-from redraft.lab.suites import SUITES
-from redraft.lab.worker import work
 
 Run = Callable[..., tuple[int, str, str]]
 
 SUITE = """
 from dataclasses import replace
-from redraft.lab.suite import Row, Suite, Test
+from redraft.ablate.suite import Row, Suite, Test
 from redraft.recipes import get_recipe
 
 BASE = get_recipe("sudoku-4x4", tiny=True)
@@ -145,7 +145,7 @@ def test_settings(run: Run, here: Path) -> None:
         ("TINY", ["--threads", "0"], "threads: expected at least 1, got 0"),
         ("TINY", ["-o", "here"], "here: holds something else than ablations; name another folder with --out"),
         ("NONE", [], "lab_suites:NONE: expected a suite as module:NAME"),
-        ("BASE", [], "expected a redraft.lab.suite.Suite or what makes one, got RunConfig"),
+        ("BASE", [], "expected a redraft.ablate.suite.Suite or what makes one, got RunConfig"),
     ],
 )
 def test_mistakes_keep_what_is_finished(run: Run, here: Path, suite: str, options: list[str], message: str) -> None:

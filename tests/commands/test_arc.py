@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-import redraft.commands.arc
-import redraft.solve.torch_stepper
+import redraft.arc.vote
+import redraft.backends.torch
+from redraft.arc.votes import Votes
+from redraft.backends.protocol import Draft
 from redraft.data.arc import arc_stores, build_arc
-from redraft.evaluate.votes import Votes
 from redraft.models import TRMConfig, build_model
-from redraft.models.io import save_weights
-from redraft.solve.stepper import Draft
-from redraft.tasks.arc import Arc, canvas
-from redraft.tasks.arc_files import ArcTask, Pair, to_json
-from redraft.tasks.views import Views
+from redraft.tasks.arc.files import ArcTask, Pair, to_json
+from redraft.tasks.arc.task import Arc, canvas
+from redraft.tasks.arc.views import Views
+from redraft.weights.io import save_weights
 
 Run = Callable[..., tuple[int, str, str]]
 ARC = Arc()
@@ -80,7 +80,7 @@ class Foreseen:
 
 @pytest.fixture
 def foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redraft.solve.torch_stepper, "TorchStepper", Foreseen)
+    monkeypatch.setattr(redraft.arc.vote, "TorchStepper", Foreseen)
     monkeypatch.setattr(Foreseen, "calls", 0)
 
 
@@ -195,7 +195,7 @@ def test_shards_are_merged(run: Run, arc_weights: Path, data: Path, tmp_path: Pa
 def test_an_interrupted_run_goes_on(
     run: Run, arc_weights: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redraft.commands.arc, "SAVE_EVERY", 0)
+    monkeypatch.setattr(redraft.arc.vote, "SAVE_EVERY", 0)
     file = tmp_path / "votes.npz"
     command = ("arc", "eval", arc_weights, data, "--steps", 1, "--batch-size", 4, "-o", file)
     step = Foreseen.step
@@ -298,5 +298,5 @@ def test_help(run: Run) -> None:
     for arguments, status in ((["--help"], 0), ([], 2)):
         got, out, err = run("arc", *arguments)
         assert got == status and (out or err).startswith("usage: redraft arc eval|merge|adapt [options]")
-    for name in redraft.commands.arc.COMMANDS:
+    for name in ("eval", "merge", "adapt"):
         assert run("arc", name, "--help")[1].startswith(f"usage: redraft arc {name}")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from redraft.cli import main
-from redraft.tasks.arc_files import ArcTask, Pair, to_json
+from redraft.tasks.arc.files import ArcTask, Pair, to_json
 
 RULES = {  # what becomes of each colour
     "ones": {1: 2},

@@ -1,14 +1,13 @@
 """The table of benchmarks: all of them are listed, and `all` hands each its own options."""
 
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from redraft.cli import main
 from redraft.commands import bench
-from redraft.commands.bench_kinds import ALIASES, KINDS, All, Data, Scale, Solve, part_of
+from redraft.commands.bench_kinds import ALIASES, KINDS, All, Data, Solve, part_of
 from redraft.errors import ConfigError
 
 
@@ -28,8 +27,7 @@ def test_every_kind_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_all_hands_on_what_was_given() -> None:
-    args = All(repeats=2, batch_size=3, weights="sudoku-6x6", pictures=Path("docs"))
-    assert part_of(args, KINDS["scale"]) == Scale(repeats=2, batch_size=3, pictures=Path("docs"))
+    args = All(repeats=2, batch_size=3, weights="sudoku-6x6")
     assert part_of(args, KINDS["data"]) == Data(repeats=2)
     assert part_of(args, KINDS["solve"]) == Solve(repeats=2, batch_size=3, weights="sudoku-6x6")
 
@@ -37,30 +35,26 @@ def test_all_hands_on_what_was_given() -> None:
 def test_all_has_the_options_of_every_kind() -> None:
     offered = {field.name for field in fields(All)}
     for name, kind in KINDS.items():
-        if kind.in_all:
-            missing = {field.name for field in fields(kind.arguments)} - offered - {"axes"}
-            assert not missing, f"bench all cannot hand {missing} to {name}"
+        missing = {field.name for field in fields(kind.arguments)} - offered
+        assert not missing, f"bench all cannot hand {missing} to {name}"
 
 
-def test_all_measures_every_kind_but_those_that_stand_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_measures_every_kind() -> None:
     seen: list[tuple[type, int]] = []
 
     def measure(args: Any, threads: int, tell: Any) -> dict[str, Any]:
         seen.append((type(args), threads))
         return {}
 
-    kinds = {name: replace(kind, measure=measure) for name, kind in KINDS.items()}
-    aside = replace(kinds["data"], in_all=False)
-    monkeypatch.setattr(bench, "KINDS", {**kinds, "aside": aside})
-    result = bench.measure("all", All(threads=2))
-    wanted = {name: kind for name, kind in KINDS.items() if kind.in_all}
-    assert [kind for kind, _ in seen] == [kind.arguments for kind in wanted.values()]
-    assert [threads for _, threads in seen] == [1 if kind.one_thread else 2 for kind in wanted.values()]
-    assert "aside" not in result and set(wanted) <= set(result)
+    result = bench.measure(
+        "all", All(threads=2), {name: replace(kind, measure=measure) for name, kind in KINDS.items()}
+    )
+    assert seen == [(kind.arguments, 2) for kind in KINDS.values()]
+    assert set(KINDS) <= set(result)
 
 
 def test_all_leaves_out_what_lacks_a_package_and_checks_options_first(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     seen: list[str] = []
 
@@ -73,10 +67,9 @@ def test_all_leaves_out_what_lacks_a_package_and_checks_options_first(
         raise ConfigError("not meant")
 
     kinds = {name: replace(kind, measure=measure) for name, kind in KINDS.items()}
-    monkeypatch.setattr(bench, "KINDS", {**kinds, "export": replace(kinds["export"], needs=("no_such_package",))})
-    assert "export" not in bench.measure("all", All(threads=1)) and seen
+    lacking = {**kinds, "export": replace(kinds["export"], needs=("no_such_package",))}
+    assert "export" not in bench.measure("all", All(threads=1), lacking) and seen
     assert "export was left out: it needs no_such_package" in capsys.readouterr().err
     seen.clear()
-    monkeypatch.setattr(bench, "KINDS", {**kinds, "scale": replace(kinds["scale"], check=check)})
     with pytest.raises(ConfigError, match="not meant"):
-        bench.measure("all", All(threads=1))
+        bench.measure("all", All(threads=1), {**kinds, "start": replace(kinds["start"], check=check)})

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from redraft.baselines.prompts import script_for
+from redraft.arc.votes import Votes, data_fingerprint
 from redraft.commands.compare_llm import FOLDER, REPLIES
+from redraft.compare.llm.prompts import script_for
 from redraft.data.arc import build_arc
-from redraft.evaluate.votes import Votes, data_fingerprint
 from redraft.models import TRMConfig, build_model
-from redraft.models.io import save_weights
 from redraft.tasks import get_task
-from redraft.tasks.arc_files import read_tasks
+from redraft.tasks.arc.files import read_tasks
+from redraft.weights.io import save_weights
 
 Run = Callable[..., tuple[int, str, str]]
 TASK = get_task("sudoku-4x4")

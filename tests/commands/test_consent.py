@@ -9,14 +9,14 @@ import pytest
 
 import redraft
 import redraft.solve.load
+from redraft.backends.numpy.stepper import NumpyStepper
 from redraft.errors import TrustError
 from redraft.models import build_model
-from redraft.models.io import save_weights
 from redraft.recipes import get_recipe
 from redraft.solve.load import open_weights
-from redraft.solve.numpy_stepper import NumpyStepper
 from redraft.tasks import get_task
 from redraft.trust import given
+from redraft.weights.io import save_weights
 
 pytestmark = pytest.mark.slow
 Run = Callable[..., tuple[int, str, str]]
@@ -24,10 +24,10 @@ Run = Callable[..., tuple[int, str, str]]
 MINE = """
 from dataclasses import dataclass, replace
 import redraft.train.losses
-from redraft.lab.suite import Row, Suite
+from redraft.ablate.suite import Row, Suite
 from redraft.models import TRMConfig
 from redraft.recipes import get_recipe
-from redraft.tasks.sudoku import Sudoku
+from redraft.tasks.sudoku.task import Sudoku
 from redraft.train.halting import HaltingRule
 
 class Small(Sudoku):
@@ -152,7 +152,7 @@ def test_data_of_a_colleague(run: Run) -> None:
 
 def test_an_export_of_ones_own(run: Run) -> None:
     pytest.importorskip("onnxruntime")
-    Path("six.py").write_text("from redraft.tasks.sudoku import Sudoku\n\ndef six(): return Sudoku(6)\n")
+    Path("six.py").write_text("from redraft.tasks.sudoku.task import Sudoku\n\ndef six(): return Sudoku(6)\n")
     bundled = open_weights("sudoku-6x6")
     save_weights(Path("six"), bundled.model, task="six:six", card=bundled.card)
     status, _, err = run("export", "six", "-o", "graph", "--check", "4")

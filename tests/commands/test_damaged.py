@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-import redraft.lab.report
+import redraft.ablate.report
+from redraft.ablate.plan import make_plan
+from redraft.ablate.pool import RESULT, Pool
+from redraft.ablate.suites import get_suite
 from redraft.data.build import open_source
-from redraft.lab.plan import make_plan
-from redraft.lab.pool import RESULT, Pool
-from redraft.lab.suites import get_suite
 from redraft.tasks import get_task
 
 Run = Callable[..., tuple[int, str, str]]
@@ -141,7 +141,7 @@ def test_data(run: Run, here: Path) -> None:
 
 
 def test_results_of_ablations(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redraft.lab.report, "find_spec", lambda name: None)  # no pictures
+    monkeypatch.setattr(redraft.ablate.report, "find_spec", lambda name: None)  # no pictures
     plan = make_plan(get_suite("ema"), seeds=(0,))
     pool = Pool(here / "out")
     place = pool.of(plan.runs()[0])

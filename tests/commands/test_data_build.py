@@ -11,7 +11,7 @@ from redraft.commands import data_build
 from redraft.data.store import Store
 from redraft.errors import RedraftError
 from redraft.tasks import get_task
-from redraft.tasks.grids import Grids
+from redraft.tasks.grids.task import Grids
 
 ROWS = [f"{a}{b}/{c}{d},{d}{c}/{b}{a}" for a in "xy" for b in "xy" for c in "xy" for d in "xyz"]
 

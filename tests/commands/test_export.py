@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from redraft.backends.onnx import Exported
 from redraft.commands.export import _name
 from redraft.export import export as exporting
 from redraft.models import TRMConfig, build_model
-from redraft.models.io import save_weights
-from redraft.solve.onnx_stepper import Exported
+from redraft.weights.io import save_weights
 
 for package in ("onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(package)

@@ -13,19 +13,19 @@ import pytest
 import torch
 
 import redraft
+from redraft.ablate.plan import make_plan
+from redraft.ablate.pool import Pool
+from redraft.ablate.report import RESULTS
+from redraft.ablate.suites import get_suite
 from redraft.data.build import open_source
 from redraft.data.store import Store, task_in
 from redraft.errors import RedraftError, TrustError
-from redraft.lab.plan import make_plan
-from redraft.lab.pool import Pool
-from redraft.lab.report import RESULTS
-from redraft.lab.suites import get_suite
-from redraft.models.io import load_weights
 from redraft.recipes import get_recipe
 from redraft.solve.load import open_stepper, open_weights, task_of
 from redraft.tasks import get_task
 from redraft.train.config import run_to_dict
 from redraft.train.loop import open_run
+from redraft.weights.io import load_weights
 
 Run = Callable[..., tuple[int, str, str]]
 Values = dict[str, Any]
@@ -79,7 +79,6 @@ WEIGHTS = {
     "arc adapt": "arc adapt FILE tasks --out out",
     "ablate": "ablate ema -o out --only none --set init=FILE task=sudoku-4x4",
     "bench solve": "bench solve --weights FILE",
-    "bench effort": "bench effort --weights FILE",
     "bench export": "bench export --models FILE",
 }
 GRAPH = {
@@ -372,7 +371,7 @@ def test_a_strangers_adaptation(run: Run, here: Path, arcweights: Path) -> None:
 def arcweights(here: Path) -> Path:
     """Weights for ARC, and beside them a task to adapt to."""
     from redraft.models import TRMConfig, build_model
-    from redraft.models.io import save_weights
+    from redraft.weights.io import save_weights
 
     config = TRMConfig(
         vocab_size=12, seq_len=900, hidden_size=8, num_heads=1, width_multiple=8, n=1, T=1, puzzle_positions=1,

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from redraft.data.build import open_source
-from redraft.look.inspect import inspect, training_run
-from redraft.look.inspection import Inspection, numbers
-from redraft.look.report import report
+from redraft.inspect.inspect import inspect, training_run
+from redraft.inspect.inspection import Inspection, numbers
+from redraft.inspect.report import report
 from redraft.models import TRMConfig, build_model
 from redraft.models.cost import work
-from redraft.models.io import Weights
 from redraft.tasks import Puzzle, get_task
-from redraft.tasks.arc import Arc
+from redraft.tasks.arc.task import Arc
+from redraft.weights.io import Weights
 
 TASK = get_task("sudoku-4x4")
 MADE = TASK.make(6, 0)
@@ -142,7 +142,7 @@ def test_what_takes_long_is_cut_short_or_left_out_unasked(monkeypatch: pytest.Mo
     assert count == 5
 
     def found(much: float, **options: Any) -> Inspection:
-        monkeypatch.setattr("redraft.look.inspect.MUCH", much)
+        monkeypatch.setattr("redraft.inspect.inspect.MUCH", much)
         return inspect(weights, TASK, puzzle, steps=2, **options)
 
     little = found(1.0)

@@ -10,9 +10,9 @@ import pytest
 
 from redraft.data.arc import build_arc
 from redraft.models import TRMConfig, build_model
-from redraft.models.io import save_weights
-from redraft.tasks.arc_files import Pair, to_json
-from redraft.tasks.arc_make import make_tasks
+from redraft.tasks.arc.files import Pair, to_json
+from redraft.tasks.arc.make import make_tasks
+from redraft.weights.io import save_weights
 
 Run = Callable[..., tuple[int, str, str]]
 TASKS = make_tasks(3, 4)

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+import redraft.backends.torch
 import redraft.solve.load
-import redraft.solve.torch_stepper
+from redraft.backends.protocol import Draft
 from redraft.models import TRMConfig, build_model
-from redraft.models.io import save_weights
-from redraft.solve.stepper import Draft
 from redraft.tasks import get_task
-from redraft.tasks.maze import Maze
+from redraft.tasks.maze.task import Maze
+from redraft.weights.io import save_weights
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -24,7 +24,7 @@ LINE = TASK.format(TASK.parse(DRAWN))
 DONE = TASK.format(TASK.parse("S.#..\no.#..\no##..\nooooG"))
 OWN = '''
 from redraft.tasks import Puzzle, Verdict
-from redraft.tasks.sudoku import Sudoku
+from redraft.tasks.sudoku.task import Sudoku
 
 class Letters(Sudoku):
     """4x4 grids of the letters a to e, whatever they mean."""
@@ -97,14 +97,14 @@ def saved(folder: Path, task: str, vocab_size: int, seq_len: int) -> Path:
 
 @pytest.fixture
 def maze(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(redraft.solve.torch_stepper, "TorchStepper", Stepper)
+    monkeypatch.setattr(redraft.backends.torch, "TorchStepper", Stepper)
     monkeypatch.setattr(redraft.solve.load, "NumpyStepper", Stepper)
     return saved(tmp_path / "maze", "maze-4x5", 6, 20)
 
 
 @pytest.fixture
 def letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(redraft.solve.torch_stepper, "TorchStepper", Stepper)
+    monkeypatch.setattr(redraft.backends.torch, "TorchStepper", Stepper)
     monkeypatch.setattr(redraft.solve.load, "NumpyStepper", Stepper)
     monkeypatch.chdir(tmp_path)
     module = f"own_{abs(hash(tmp_path))}"

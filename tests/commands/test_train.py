@@ -129,7 +129,7 @@ def test_fast_on_a_cpu_times_and_takes_the_best(run: Run, asked: list[Any], time
         ["fast:", "2", "250", "500"],
         ["fast:", "1", "slower", "1,000*"],
     ]
-    assert lines[-1].startswith("fast: processes: no, 2 of one thread train 1.5e+03 examples/s in bfloat16")
+    assert lines[-1].startswith("fast: processes: no, 2 of one thread train 1,500 examples/s in bfloat16")
     assert "torchrun --nproc-per-node 2" in lines[-1]
 
 

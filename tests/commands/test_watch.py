@@ -10,7 +10,7 @@ from rich.console import Console
 from redraft.commands.watch import board, has_colours, print_answer, verdict_line, watch
 from redraft.solve.solver import Answer, TraceStep
 from redraft.tasks import Grid, Task, Verdict, get_task
-from redraft.tasks.maze import FILLS, Maze
+from redraft.tasks.maze.task import FILLS, Maze
 
 TASK = Maze(4, 5)
 QUESTION = TASK.parse("S.#..\n..#..\n.##..\n....G")

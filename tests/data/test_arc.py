@@ -12,11 +12,11 @@ from redraft.data.arc import arc_data, arc_stores, build_arc
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import DataError, RedraftError
-from redraft.tasks.arc import Arc, crop
-from redraft.tasks.arc_files import ArcTask, Pair, read_tasks, to_json
-from redraft.tasks.arc_make import make_tasks
+from redraft.tasks.arc.files import ArcTask, Pair, read_tasks, to_json
+from redraft.tasks.arc.make import make_tasks
+from redraft.tasks.arc.task import Arc, crop
+from redraft.tasks.arc.views import Views
 from redraft.tasks.base import IGNORE
-from redraft.tasks.views import Views
 
 ARC = Arc()
 SHARED = Path(__file__).parents[3] / "shared/data/arc"

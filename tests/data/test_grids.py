@@ -13,7 +13,7 @@ from redraft.data.grids import Built, build_grids
 from redraft.data.store import Store
 from redraft.errors import ConfigError, DataError, DataWarning, RedraftError
 from redraft.tasks import get_task
-from redraft.tasks.grids import Grids, GridSpec
+from redraft.tasks.grids.task import Grids, GridSpec
 
 Write = Callable[..., Path]
 RULES = """

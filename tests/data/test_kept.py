@@ -1,5 +1,6 @@
 """Made puzzles are kept on disk, and read only where they are surely the same."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from redraft.data import kept
 from redraft.tasks import Examples, Task, get_task
-from redraft.tasks.sudoku import Sudoku
+from redraft.tasks.sudoku.task import Sudoku
 
 
 class Counted(Sudoku):
@@ -77,11 +78,29 @@ def test_whatever_is_damaged_is_made_anew(task: Task, tmp_path: Path) -> None:
     assert same(first, kept.make(task, 6, 1))
 
 
-def test_other_code_makes_other_puzzles(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_makes_other_puzzles(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     kept.make(task, 6, 1)
-    monkeypatch.setattr(kept, "_generators", lambda: "another version")
+    monkeypatch.setattr(Counted, "version", task.version + 1)
     kept.make(task, 6, 1)
     assert Counted.made == 2
+
+
+# of questions and answers; where one changes on purpose, raise `version` of that task
+GENERATED = {
+    "sudoku-4x4": "020015775b4c9e6c",
+    "sudoku-6x6": "3ebc5a0a4341deca",
+    "sudoku-9x9": "f9d68efe4306a75a",
+    "maze-8x8": "a6fb69643a50023a",
+    "arc": "96fd77ca173cccd1",
+}
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_a_seed_makes_the_same_puzzles_as_long_as_the_version_stays(name: str) -> None:
+    task = get_task(name)
+    made = task.make(3, 5)
+    digest = sha256(made.questions.astype(np.int16).tobytes() + made.answers.astype(np.int16).tobytes())
+    assert (task.version, digest.hexdigest()[:16]) == (1, GENERATED[name])
 
 
 def test_nothing_is_kept_where_that_is_not_wanted_or_not_possible(

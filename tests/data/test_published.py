@@ -19,9 +19,9 @@ from redraft.data.published import import_published, import_to, write_arrays
 from redraft.data.store import Store
 from redraft.errors import DataError, RedraftError
 from redraft.tasks import get_task
-from redraft.tasks.arc_make import make_tasks
+from redraft.tasks.arc.make import make_tasks
+from redraft.tasks.arc.views import Views
 from redraft.tasks.base import IGNORE
-from redraft.tasks.views import Views
 
 SUDOKU = get_task("sudoku-9x9")
 ARRAYS = ("inputs", "labels", "puzzle_ids", "ratings", "groups", "puzzles")

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from redraft.backends.protocol import Draft
 from redraft.data.build import from_examples
 from redraft.errors import DataError
 from redraft.evaluate.evaluate import evaluate
-from redraft.solve.stepper import Draft
 from redraft.tasks import get_task
 from redraft.tasks.base import IGNORE
 

@@ -13,7 +13,7 @@ from redraft.data.grids import build_grids
 from redraft.data.store import Store
 from redraft.errors import PuzzleError
 from redraft.tasks import Examples, Puzzle, check_task, get_task
-from redraft.tasks.grids import Grids
+from redraft.tasks.grids.task import Grids
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

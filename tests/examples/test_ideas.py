@@ -11,13 +11,13 @@ from redraft.data.build import open_source
 from redraft.errors import ConfigError, RedraftError
 from redraft.models import StepOutput, build_model, model_kind
 from redraft.models.check import check_model
-from redraft.models.io import load_weights
 from redraft.recipes import get_recipe
 from redraft.tasks import get_task
 from redraft.train.config import RunConfig
 from redraft.train.halting import get_halting
 from redraft.train.loop import Trainer, open_run
 from redraft.train.losses import get_loss, stablemax
+from redraft.weights.io import load_weights
 
 ROOT = Path(__file__).parents[2]
 

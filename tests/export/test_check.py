@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from redraft.backends.protocol import Draft
+from redraft.backends.torch import TorchStepper
 from redraft.export.check import Agreement, Drafts, Trial, _Beside, count_for, most_for
 from redraft.models import build_model
 from redraft.models.cost import work
 from redraft.models.trm import TRMConfig
-from redraft.solve.stepper import Draft
-from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
 
 TASK = get_task("sudoku-4x4")
@@ -59,8 +59,8 @@ class Beside:
     def step(self, state: Any) -> tuple[Any, Draft]:
         import torch
 
+        from redraft.backends.torch import TorchState
         from redraft.core.carry import Carry
-        from redraft.solve.torch_stepper import TorchState
 
         carry = Carry(*(torch.tensor(each) for each in (state.y, state.z)))
         after, draft = self.part.step(TorchState(torch.tensor(state.tokens), torch.tensor(state.puzzle_ids), carry))

@@ -14,6 +14,8 @@ import pytest
 import torch
 
 from redraft import __version__
+from redraft.backends.onnx import GRAPH, Exported, OnnxStepper, open_session
+from redraft.backends.torch import TorchStepper
 from redraft.errors import ConfigError, WeightsError
 from redraft.export import check
 from redraft.export import export as exporting
@@ -23,12 +25,10 @@ from redraft.export.graph import ExportError, write_graph
 from redraft.export.quantize import write_int8
 from redraft.models import HRMConfig, Model, TRMConfig, build_model
 from redraft.models.direct import DirectConfig
-from redraft.models.io import Weights
 from redraft.recipes.alike import equivariant
 from redraft.solve.load import load, open_stepper, open_weights, task_of
-from redraft.solve.onnx_stepper import GRAPH, Exported, OnnxStepper, open_session
-from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
+from redraft.weights.io import Weights
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from redraft.models import DirectConfig, build_model, model_kind
-from redraft.models.io import count_parameters, load_weights, save_weights
+from redraft.weights.io import count_parameters, load_weights, save_weights
 
 pytestmark = pytest.mark.arithmetic
 

@@ -16,12 +16,12 @@ from redraft.errors import ConfigError
 from redraft.models import TRM, EquilibriumConfig, TRMConfig, build_model
 from redraft.models.check import check_model
 from redraft.models.equilibrium import Equilibrium, one_round
-from redraft.models.io import load_weights, model_config, save_weights
 from redraft.recipes import get_recipe
 from redraft.tasks import get_task
 from redraft.train.config import RunConfig
 from redraft.train.learner import begin_from
 from redraft.train.loop import Trainer
+from redraft.weights.io import load_weights, model_config, save_weights
 
 pytestmark = pytest.mark.arithmetic
 

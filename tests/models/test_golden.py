@@ -18,12 +18,12 @@ from helpers.rounding import Results, assert_within, bounds, layer_by_layer
 from torch import Tensor
 
 from redraft.core.carry import Carry
-from redraft.models.published import Shape, convert, rename
 from redraft.tasks.base import IGNORE
 from redraft.train.halting import BINARY, get_halting
 from redraft.train.losses import step_loss
 from redraft.train.optim import SignSGD
 from redraft.train.slots import Slots
+from redraft.weights.published import Shape, convert, rename
 
 pytestmark = pytest.mark.arithmetic
 GOLDEN = Path(__file__).parents[1] / "golden"

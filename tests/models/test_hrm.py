@@ -8,7 +8,7 @@ import torch
 
 from redraft.errors import ConfigError
 from redraft.models import HRMConfig, VariantConfig, build_model, model_kind
-from redraft.models.io import count_parameters, load_weights, save_weights
+from redraft.weights.io import count_parameters, load_weights, save_weights
 
 pytestmark = pytest.mark.arithmetic
 

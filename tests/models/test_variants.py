@@ -12,7 +12,7 @@ from torch import Tensor
 from redraft.core.general_recursion import general_recursion
 from redraft.errors import ConfigError
 from redraft.models import Model, StepOutput, TRMConfig, Variant, VariantConfig, build_model, model_kind
-from redraft.models.io import load_weights, save_weights
+from redraft.weights.io import load_weights, save_weights
 
 pytestmark = pytest.mark.arithmetic
 

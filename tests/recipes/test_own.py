@@ -15,7 +15,7 @@ from redraft.models import EquivariantConfig, build_model
 from redraft.models.trm import TRMConfig
 from redraft.recipes.own import Size, recipe_for
 from redraft.tasks import Examples, Task
-from redraft.tasks.grids import Grids, GridSpec
+from redraft.tasks.grids.task import Grids, GridSpec
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
 from redraft.train.loop import Trainer
 

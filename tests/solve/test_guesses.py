@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from redraft.backends.protocol import Draft
 from redraft.errors import RedraftError, WeightsError
 from redraft.solve.guesses import guesses
 from redraft.solve.load import Habits, load, open_stepper
 from redraft.solve.solver import Solver
-from redraft.solve.stepper import Draft
 from redraft.tasks import get_task
 
 TASK = get_task("sudoku-4x4")

@@ -13,20 +13,20 @@ import pytest
 import torch
 
 import redraft
+import redraft.backends.choose
 import redraft.device
-import redraft.solve.choose
 import redraft.solve.load
 import redraft.weights
+from redraft.backends.numpy.stepper import NumpyStepper
+from redraft.backends.torch import TorchStepper
 from redraft.config import to_dict
 from redraft.core import block_amx, int8
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.models import DirectConfig, Model, TRMConfig, build_model
-from redraft.models.io import save_weights
 from redraft.solve.load import Habits, Opened, load, open_stepper, open_weights, task_of
-from redraft.solve.numpy_stepper import NumpyStepper
 from redraft.solve.supply import Ready
-from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
+from redraft.weights.io import save_weights
 
 TINY = TRMConfig(
     vocab_size=6, seq_len=16, hidden_size=16, width_multiple=8, n=1, T=1, mixer="mlp", positions="none",
@@ -163,7 +163,7 @@ def test_a_solver_takes_the_backend_that_suits_how_many_it_is_given(
 ) -> None:
     """Few puzzles go to NumPy, more to torch; the weights are read once for both, and few stay with NumPy after."""
     write(tmp_path / "mine")
-    monkeypatch.setattr(redraft.solve.choose, "MOST_WORK", 5 * redraft.solve.choose.numpy_work(CONFIG))  # type: ignore[operator]
+    monkeypatch.setattr(redraft.backends.choose, "MOST_WORK", 5 * redraft.backends.choose.numpy_work(CONFIG))  # type: ignore[operator]
     solver = load(tmp_path / "mine", max_steps=1)
     questions = list(solver.task.make(6, 0).questions)
     (tmp_path / "mine" / "model.safetensors").unlink()
@@ -184,7 +184,7 @@ def test_a_solver_takes_the_backend_that_suits_how_many_it_is_given(
 def test_a_supply_is_not_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steppers: list[str]) -> None:
     """More of it may yet arrive, so it is worked on as it is taken, by the stepper at hand."""
     write(tmp_path / "mine")
-    monkeypatch.setattr(redraft.solve.choose, "MOST_WORK", redraft.solve.choose.numpy_work(CONFIG))
+    monkeypatch.setattr(redraft.backends.choose, "MOST_WORK", redraft.backends.choose.numpy_work(CONFIG))
     solver = load(tmp_path / "mine", max_steps=1)
     taken: list[int] = []
 
@@ -204,7 +204,7 @@ def test_a_supply_is_not_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_backend_that_is_named_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steppers: list[str]) -> None:
     write(tmp_path / "mine")
-    monkeypatch.setattr(redraft.solve.choose, "MOST_WORK", 0)
+    monkeypatch.setattr(redraft.backends.choose, "MOST_WORK", 0)
     for backend, used in (("numpy", "NumpyStepper"), ("torch", "TorchStepper"), ("auto", "TorchStepper")):
         steppers.clear()
         solver = load(tmp_path / "mine", backend=backend, max_steps=1)

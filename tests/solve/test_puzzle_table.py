@@ -7,9 +7,9 @@ import pytest
 import redraft
 from redraft.errors import WeightsError
 from redraft.models import TRMConfig, build_model
-from redraft.models.io import save_weights
 from redraft.solve.load import open_stepper
 from redraft.solve.puzzle_table import PuzzleTable
+from redraft.weights.io import save_weights
 
 
 def write(folder: Path, *, rows: int, positions: int = 1, **card: str) -> Path:

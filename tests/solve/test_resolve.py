@@ -7,11 +7,11 @@ import pytest
 
 from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
 from redraft.models import TRMConfig, build_model
-from redraft.models.io import save_weights
 from redraft.solve.resolve import resolve
 from redraft.tasks import Puzzle
-from redraft.tasks.grids import Grids, GridSpec
-from redraft.tasks.maze import Maze
+from redraft.tasks.grids.task import Grids, GridSpec
+from redraft.tasks.maze.task import Maze
+from redraft.weights.io import save_weights
 
 SIX = "6.......14..........4.1.1....2..3.5."
 NINE = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"

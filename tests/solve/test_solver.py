@@ -6,9 +6,9 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
+from redraft.backends.protocol import Draft
 from redraft.errors import ConfigError, PuzzleError
 from redraft.solve.solver import Answer, HaltRule, Solver
-from redraft.solve.stepper import Draft
 from redraft.tasks import get_task
 
 TASK = get_task("sudoku-4x4")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from redraft.draw.svg import svg_strip
 from redraft.tasks import get_task
 from redraft.tasks.base import Examples, Grid, Task, check_task
-from redraft.tasks.render import svg_strip
-from redraft.tasks.sudoku import Sudoku
+from redraft.tasks.sudoku.task import Sudoku
 
 
 class Plain(Sudoku):

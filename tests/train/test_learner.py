@@ -10,11 +10,11 @@ import torch
 from redraft.data.store import Store
 from redraft.errors import WeightsError
 from redraft.models import Model, build_model
-from redraft.models.io import Weights
 from redraft.tasks import get_task
 from redraft.train.config import RunConfig
 from redraft.train.learner import begin_from
 from redraft.train.loop import Trainer
+from redraft.weights.io import Weights
 
 pytestmark = pytest.mark.arithmetic
 

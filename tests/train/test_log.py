@@ -78,8 +78,8 @@ def test_lines_without_a_terminal() -> None:
     unhalted = {name: value for name, value in TRAIN.items() if name not in ("exact", "halt_step")}
     shown = lines(20, ("train", 2, TRAIN), ("train", 3, unhalted), ("eval", 4, EVAL), ("eval", 5, {"odd": 12.3}))
     expected = [
-        r"step 2/10  loss 1\.250  exact 50\.0%  .* 2\.0  1\.23e\+03 examples/s  1:02:03 .*",
-        r"step 3/10  loss 1\.250  (?!exact)\D*  1\.23e\+03 examples/s  1:02:03 .*",
+        r"step 2/10  loss 1\.250  exact 50\.0%  .* 2\.0  1,234 examples/s  1:02:03 .*",
+        r"step 3/10  loss 1\.250  (?!exact)\D*  1,234 examples/s  1:02:03 .*",
         r"step 4  .*  exact 11\.46%  .* 11\.46%  .* 96\.53%  exact .* 10\.00%  .* 3\.2",
         r"step 5  .*  odd 12\.3",
     ]

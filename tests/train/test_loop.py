@@ -18,12 +18,12 @@ from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError, WeightsError
 from redraft.models import Model
-from redraft.models.io import load_weights
 from redraft.tasks import get_task
 from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
 from redraft.train.log import METRICS, MetricsFile
 from redraft.train.loop import Trainer, TrainingError, open_run
+from redraft.weights.io import load_weights
 
 pytestmark = pytest.mark.arithmetic
 

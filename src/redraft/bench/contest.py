@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.bench.flops import Counted
-from redraft.bench.machine import environment
 from redraft.bench.peak import Place, shape_rates, square_rate
 from redraft.bench.sides import Job
 from redraft.bench.timing import spread
 from redraft.errors import RedraftError
+from redraft.machine import environment
 
 Tell = Callable[[str], None]
 

@@ -16,9 +16,10 @@ from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError
 from redraft.recipes import get_recipe
-from redraft.tasks import Task, get_task, sudoku_search
-from redraft.tasks.arc_make import make_tasks
-from redraft.tasks.views import Views
+from redraft.tasks import Task, get_task
+from redraft.tasks.arc.make import make_tasks
+from redraft.tasks.arc.views import Views
+from redraft.tasks.sudoku import search as sudoku_search
 
 BATCH = 768  # the paper's
 ROWS = 1000  # of a store that is sampled: the paper's number of Sudokus and mazes

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 
 import redraft.weights
+from redraft.backends.onnx import OnnxStepper, open_session
+from redraft.backends.protocol import Stepper
+from redraft.backends.torch import TorchStepper
 from redraft.bench.contest import Tell
 from redraft.bench.timing import rate, ratio, seconds_on_end, spread
 from redraft.errors import ConfigError
@@ -19,13 +22,10 @@ from redraft.export.check import Agreement, Trial
 from redraft.export.graph import write_graph
 from redraft.export.quantize import write_int8
 from redraft.models import build_model
-from redraft.models.io import Weights
 from redraft.recipes import RECIPES, get_recipe
 from redraft.solve.load import find_weights, open_weights
-from redraft.solve.onnx_stepper import OnnxStepper, open_session
-from redraft.solve.stepper import Stepper
-from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
+from redraft.weights.io import Weights
 
 LOADS = 5  # of a session, of which the median counts
 

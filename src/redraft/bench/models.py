@@ -27,12 +27,12 @@ from redraft.errors import ConfigError
 from redraft.export import require_export
 from redraft.models import TRM, Model, ModelConfig, build_model
 from redraft.models.base import DTYPES, DType
-from redraft.models.io import save_weights
 from redraft.recipes import get_recipe
 from redraft.solve.load import open_weights
 from redraft.tasks import get_task
 from redraft.train.config import RunConfig, run_to_dict
 from redraft.train.halting import get_halting
+from redraft.weights.io import save_weights
 
 LOSSES = {"stablemax": "stablemax_cross_entropy", "softmax": "softmax_cross_entropy"}
 TRAIN_PUZZLES = 64

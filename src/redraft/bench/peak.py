@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 
 from redraft.bench.flops import Counted, Product, backpropagated, evaluations, network_products
-from redraft.bench.machine import clock_of
 from redraft.bench.timing import seconds_of
 from redraft.core import products
+from redraft.machine import clock_of
 
 SIDE = 2048
 GPU_SIDE = 8192  # where a smaller product would not fill the device

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from redraft.models.published import published_name
 from redraft.models.trm import TRM, TRMConfig
 from redraft.train.config import RunConfig
+from redraft.weights.published import published_name
 
 THEIR_MULTIPLE = 256  # of inner widths, fixed in the published code
 

@@ -18,13 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from redraft.bench.machine import clock_of
 from redraft.bench.published import THEIR_MULTIPLE
 from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, STORE, Job, share_solved
 from redraft.bench.timing import seconds_on_end
 from redraft.data.store import Store
-from redraft.models.io import read_json
+from redraft.machine import clock_of
 from redraft.tasks import get_task
+from redraft.weights.io import read_json
 
 
 class _Reference:

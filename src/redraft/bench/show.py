@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from redraft.terminal import print_table
+from redraft.terminal import figure_words, print_table
 
 
 def show_machine(result: dict[str, Any], console: Console) -> None:
@@ -35,7 +35,7 @@ def show_solve(found: dict[str, Any], console: Console) -> None:
 def show_data(found: dict[str, Any], console: Console) -> None:
     """A table of `bench.data.bench_data`."""
     gpu = found["gpu"]
-    table = _table("data", "median (least–greatest)", "unit", f"of {gpu['name']}'s appetite")
+    table = new_table("data", "median (least–greatest)", "unit", f"of {gpu['name']}'s appetite")
     for row in found["rows"]:
         share = f"{row['of_gpu']:.1f}×" if "of_gpu" in row else ""
         table.add_row(row["name"], spread_words(row), row["unit"], share)
@@ -50,7 +50,7 @@ def show_data(found: dict[str, Any], console: Console) -> None:
 
 def show_start(found: dict[str, Any], console: Console) -> None:
     """A table of `bench.start.bench_start`."""
-    table = _table("start", "median (least–greatest)", "unit")
+    table = new_table("start", "median (least–greatest)", "unit")
     for row in found["rows"]:
         table.add_row(row["name"], spread_words(row), row["unit"])
     print_table(table, console)
@@ -58,7 +58,7 @@ def show_start(found: dict[str, Any], console: Console) -> None:
 
 def show_export(found: dict[str, Any], console: Console) -> None:
     """A table of `bench.export.bench_export`."""
-    table = _table("export", "puzzle steps/s", "to torch", "MB", "ms to open", "tokens alike")
+    table = new_table("export", "puzzle steps/s", "to torch", "MB", "ms to open", "tokens alike")
     for model in found["models"]:
         for side in model["sides"]:
             graph = (
@@ -71,31 +71,6 @@ def show_export(found: dict[str, Any], console: Console) -> None:
     print_table(table, console)
     seconds = ", ".join(f"{model['name']} in {model['export_seconds']:.1f} s" for model in found["models"])
     console.print(f"exported: {seconds}; batch {found['batch_size']}\n", highlight=False, soft_wrap=True)
-
-
-def show_scale(found: dict[str, Any], console: Console) -> None:
-    """Tables of `bench.scale.bench_scale`."""
-    table = _table("scale: ms of the processor, one thread", "", "solve", "predicted", "train", "predicted")
-    for axis in found["axes"].values():
-        for i, point in enumerate(axis["points"]):
-            cells = [text for mode in ("solve", "train") for text in _beside(point.get(mode))]
-            table.add_row("" if i else axis["label"], f"{point['value']:,}", *cells)
-        table.add_section()
-    print_table(table, console)
-    roofline = found["roofline"]
-    memory = found["memory"]
-    lines = [
-        f"roof: {figure_words(found['peak']['gflops'])} GFLOP/s in a product of side {found['peak']['side']}, "
-        f"{figure_words(memory['gbs'])} GB/s from memory, {figure_words(memory['cached_gbs'])} GB/s from cache"
-    ]
-    for mode in ("solve", "train"):
-        step = roofline[mode]
-        lines.append(
-            f"{roofline['recipe']}, batch {roofline['case']['batch']}, {mode}: "
-            f"{figure_words(step['gflops'])} GFLOP/s at {figure_words(step['intensity'])} operations a byte; "
-            f"predicted {_predicted(step):.0%} of the measured time"
-        )
-    console.print("\n".join(lines) + "\n", highlight=False, soft_wrap=True)
 
 
 def _show_models(title: str, found: dict[str, Any], console: Console) -> None:
@@ -121,7 +96,7 @@ def _show_models(title: str, found: dict[str, Any], console: Console) -> None:
 
 def _runs_table(title: str, found: dict[str, Any]) -> Table:
     title += f", {found['dtype']}, batch {found['batch_size']}, {found['gflop']:.3g} GFLOP each"
-    table = _table(title, found["unit"], "GFLOP/s", "of peak", "of ideal", "peak memory")
+    table = new_table(title, found["unit"], "GFLOP/s", "of peak", "of ideal", "peak memory")
     solving = "steps" in found
     if solving:
         table.add_column("solved", justify="right")
@@ -141,7 +116,7 @@ def _runs_table(title: str, found: dict[str, Any]) -> Table:
     return table
 
 
-def _table(title: str, *columns: str) -> Table:
+def new_table(title: str, *columns: str) -> Table:
     """An empty table: what is measured at the left, figures at the right."""
     table = Table("", title=title)
     for column in columns:
@@ -149,23 +124,6 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _beside(measured: dict[str, Any] | None) -> tuple[str, str]:
-    """Milliseconds, and how the prediction compares with them."""
-    if measured is None:
-        return "", ""
-    predicted = 1000 * measured["predicted"]["seconds"]
-    return figure_words(1000 * measured["seconds"]["median"]), f"{figure_words(predicted)} ({_predicted(measured):.0%})"
-
-
-def _predicted(measured: dict[str, Any]) -> float:
-    return float(measured["predicted"]["seconds"] / measured["seconds"]["median"])
-
-
 def spread_words(value: dict[str, float]) -> str:
     """Median and, in brackets, least and greatest."""
     return f"{figure_words(value['median'])} ({figure_words(value['min'])}–{figure_words(value['max'])})"
-
-
-def figure_words(value: float) -> str:
-    """Three digits that count, thousands set off by commas."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

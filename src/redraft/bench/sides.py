@@ -11,21 +11,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from redraft.bench.machine import clock_of
+from redraft.backends.onnx import OnnxStepper, open_session
+from redraft.backends.protocol import Stepper
+from redraft.backends.torch import TorchStepper
 from redraft.bench.timing import seconds_on_end
 from redraft.core.int8 import quantised
 from redraft.data.store import Store
 from redraft.export.graph import write_graph
 from redraft.export.quantize import write_int8
+from redraft.machine import clock_of
 from redraft.models import Model
-from redraft.models.io import load_weights, read_json
-from redraft.solve.onnx_stepper import OnnxStepper, open_session
 from redraft.solve.solver import HaltRule, Solver
-from redraft.solve.stepper import Stepper
-from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import Task, get_task
 from redraft.train.config import run_from_dict
 from redraft.train.loop import Trainer
+from redraft.weights.io import load_weights, read_json
 
 # Files of a job's folder, written by `bench.models`.
 RUN, STORE, WEIGHTS, PUBLISHED, ARCH, BATCHES = "run.json", "store", "weights", "published.pt", "arch.json", "batches"

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.bench.contest import Tell, WorkerError, last_line
-from redraft.bench.machine import environment
 from redraft.bench.timing import spread
 from redraft.errors import ConfigError
+from redraft.machine import environment
 from redraft.solve.load import load
 from redraft.tasks import get_task
 from redraft.train.log import METRICS

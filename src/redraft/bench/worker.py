@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from redraft.bench.machine import memory
 from redraft.bench.reference import ReferenceSolve, ReferenceTrain
 from redraft.bench.sides import Job, Side, Solve, Train
+from redraft.machine import memory
 
 SIDES: dict[str, Callable[[Job], Side]] = {
     "train": Train,

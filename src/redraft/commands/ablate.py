@@ -19,10 +19,10 @@ from redraft.commands.arguments import Trusted, parse
 from redraft.errors import ConfigError
 
 if TYPE_CHECKING:
-    from redraft.lab.jobs import Job
-    from redraft.lab.plan import Plan, Run
-    from redraft.lab.pool import Pool
-    from redraft.lab.suite import Scale, Suite
+    from redraft.ablate.jobs import Job
+    from redraft.ablate.plan import Plan, Run
+    from redraft.ablate.pool import Pool
+    from redraft.ablate.suite import Scale, Suite
 
 DESCRIPTION = """Runs a suite of ablations: rows, each a change to a base recipe, times seeds.
 
@@ -68,7 +68,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="ablate", description=DESCRIPTION)
-    from redraft.lab.suites import SUITES, get_suite
+    from redraft.ablate.suites import SUITES, get_suite
 
     if args.suite is None:
         if not args.list:
@@ -84,11 +84,11 @@ def run(arguments: list[str]) -> int:
 
 
 def _ablate(suite: Suite, args: Arguments) -> int:
-    from redraft.lab.jobs import make_jobs
-    from redraft.lab.plan import Budget, make_plan
-    from redraft.lab.pool import Pool
-    from redraft.lab.report import earlier_seeds, write_report, written
-    from redraft.lab.table import markdown
+    from redraft.ablate.jobs import make_jobs
+    from redraft.ablate.plan import Budget, make_plan
+    from redraft.ablate.pool import Pool
+    from redraft.ablate.report import earlier_seeds, write_report, written
+    from redraft.ablate.table import markdown
 
     cores = os.cpu_count() or 1
     threads = max(1, cores // max(1, args.jobs)) if args.threads is None else args.threads
@@ -120,9 +120,9 @@ def _ablate(suite: Suite, args: Arguments) -> int:
 
 def _work(plan: Plan, pool: Pool, todo: list[tuple[Run, Job]], at_once: int, command: str, console: Console) -> int:
     """Works on the jobs, the table kept up to date; the exit status."""
-    from redraft.lab.display import Display
-    from redraft.lab.report import write_report
-    from redraft.lab.runner import run_jobs
+    from redraft.ablate.display import Display
+    from redraft.ablate.report import write_report
+    from redraft.ablate.runner import run_jobs
 
     def over(number: int) -> str:
         found = write_report(plan, pool, command=command, picture=False)

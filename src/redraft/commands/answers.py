@@ -17,13 +17,13 @@ import numpy as np
 
 from redraft import terminal
 from redraft.commands.watch import NOT_JUDGED, done, print_answer, watch
+from redraft.draw.png import png_strip
+from redraft.draw.svg import svg_strip
 from redraft.errors import PuzzleError
 from redraft.files import write_bytes, write_text
 from redraft.solve.supply import Arriving, Ready, Supply
 from redraft.tasks import Grid, Puzzle, Task
-from redraft.tasks.png import png_strip
 from redraft.tasks.reading.source import STDIN
-from redraft.tasks.render import svg_strip
 
 if TYPE_CHECKING:
     from redraft.solve.resolve import Entry

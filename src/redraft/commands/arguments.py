@@ -29,13 +29,14 @@ def parse(
     description: str,
     default: Any = None,
     gather: str | None = None,
+    program: str = "redraft",
 ) -> T:
     """The arguments as `kind`; prints help or the mistake and exits with status 0 or 2, as command lines do.
 
     `gather` names a field of positional arguments, a tuple, that may stand before, between and after options.
     """
     settings: dict[str, Any] = {
-        "prog": f"redraft {command}",
+        "prog": f"{program} {command}",
         "description": description,
         "config": (tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
         **({} if default is None else {"default": default}),

@@ -1,10 +1,10 @@
-"""`redraft bench`: how fast this machine trains, solves, makes data and starts, maybe beside the published code."""
+"""`redraft bench`: how fast this machine trains, solves, makes data and starts, also beside the published code."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from importlib.util import find_spec
@@ -15,7 +15,7 @@ from redraft import terminal
 from redraft.bench.show import show_machine
 from redraft.commands.arguments import parse
 from redraft.commands.bench_common import Common
-from redraft.commands.bench_kinds import ALIASES, KINDS, All, part_of
+from redraft.commands.bench_kinds import ALIASES, KINDS, All, Kind, part_of
 from redraft.errors import ConfigError
 from redraft.files import require_place, write_text
 
@@ -36,9 +36,14 @@ def run(arguments: list[str]) -> int:
         command=f"bench {arguments[0]}",
         description=f"Measures {kind.what if kind else 'all of it'}.",
     )
+    return report(name, args, KINDS if kind is None else {name: kind})
+
+
+def report(name: str, args: Common, kinds: Mapping[str, Kind]) -> int:
+    """Measures a kind, or all of them, and prints or writes what came out, as `args` asks for it."""
     if args.output is not None:
         require_place(args.output)
-    result = measure(name, args)
+    result = measure(name, args, kinds)
     text = json.dumps(result, indent=2)
     if args.output is not None:
         write_text(args.output, text + "\n")
@@ -47,44 +52,43 @@ def run(arguments: list[str]) -> int:
     else:
         console = terminal.console()
         show_machine(result, console)
-        for each in _kinds(name):
-            KINDS[each].show(result[each], console)
+        for each in _kinds(name, kinds):
+            kinds[each].show(result[each], console)
     return 0
 
 
-def measure(name: str, args: Common) -> dict[str, Any]:
+def measure(name: str, args: Common, kinds: Mapping[str, Kind]) -> dict[str, Any]:
     """The benchmark of that name, or all of them, with what they were measured on, as plain values for JSON."""
-    from redraft.bench.machine import context
     from redraft.device import choose_device
+    from redraft.machine import context
 
-    threads, device = _threads(name, args), choose_device(getattr(args, "device", "cpu"))
+    threads, device = _threads(name, args, kinds), choose_device(getattr(args, "device", "cpu"))
     values = {field.name: getattr(args, field.name) for field in fields(args)}
     plain = {key: value.name if isinstance(value, Path) else value for key, value in values.items()}
     result = {"benchmark": name, **context(threads, device), "arguments": plain}
     console = terminal.console(stderr=True)
     with console.status("starting") as status:
         tell: Callable[[str], None] = status.update if console.is_terminal else _plain
-        options = {each: part_of(args, KINDS[each]) if isinstance(args, All) else args for each in _kinds(name)}
+        options = {each: part_of(args, kinds[each]) if isinstance(args, All) else args for each in _kinds(name, kinds)}
         for each, given in options.items():
-            KINDS[each].check(given)
+            kinds[each].check(given)
         for each, given in options.items():
-            count = 1 if KINDS[each].one_thread else threads
-            with _so_many_threads(count):
-                result[each] = KINDS[each].measure(given, count, tell)
-    left_out = [each for each, kind in KINDS.items() if name == ALL and kind.in_all and each not in options]
-    for each in left_out:
-        _plain(f"{each} was left out: it needs {', '.join(KINDS[each].needs)}")
+            with _so_many_threads(threads):
+                result[each] = kinds[each].measure(given, threads, tell)
+    for each in kinds:
+        if each not in options:
+            _plain(f"{each} was left out: it needs {', '.join(kinds[each].needs)}")
     return result
 
 
-def _threads(name: str, args: Common) -> int:
+def _threads(name: str, args: Common, kinds: Mapping[str, Kind]) -> int:
     """How many the benchmark is to run with; raises ConfigError for less than one."""
     import torch
 
     given: int | None = getattr(args, "threads", None)
     if given is not None and given < 1:
         raise ConfigError(f"--threads: expected at least 1, got {given}")
-    if name != ALL and KINDS[name].one_thread:
+    if name != ALL and kinds[name].one_thread:
         return 1
     return given or torch.get_num_threads()
 
@@ -102,11 +106,9 @@ def _so_many_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(kept)
 
 
-def _kinds(name: str) -> list[str]:
-    """What is measured under that name; all that can be, for `all`."""
-    if name != ALL:
-        return [name]
-    return [name for name, kind in KINDS.items() if kind.in_all and all(map(find_spec, kind.needs))]
+def _kinds(name: str, kinds: Mapping[str, Kind]) -> list[str]:
+    """The kinds measured under that name: for `all`, those whose packages are installed."""
+    return [name] if name != ALL else [each for each, kind in kinds.items() if all(map(find_spec, kind.needs))]
 
 
 def _plain(text: str) -> None:

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-import tyro
+from typing import TYPE_CHECKING, Any, Literal
 
 from redraft.bench import show
-from redraft.bench.effort_show import show_effort
 from redraft.commands.bench_common import Common
-from redraft.commands.bench_effort import Effort, measure_effort
 from redraft.export import PACKAGES
 
 if TYPE_CHECKING:
@@ -74,18 +70,6 @@ class Solve(Train):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scale(Timed):
-    recipe: str = "sudoku-extreme-mlp"
-    """Whose step is put under the machine's roof."""
-    batch_size: int = 8
-    """Puzzles that this step works on at once."""
-    axes: tuple[str, ...] = ()
-    """What to let grow: batch, cells-mlp, cells-attention, T, n, width, steps; by default all of them."""
-    pictures: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """Draws roofline.svg and growth.svg into a folder. Needs matplotlib."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Export(Start):
     models: tuple[str, ...] = ("sudoku-6x6", "maze-8x8", "sudoku-9x9")
     """Weights that ship, or folders of weights; or recipes, for models of their size with random weights."""
@@ -97,8 +81,6 @@ class Export(Start):
 class All(Solve):
     models: tuple[str, ...] = Export.models
     """What to export: weights that ship, or folders of weights; or recipes, for random weights of their size."""
-    pictures: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """Draws roofline.svg and growth.svg into a folder. Needs matplotlib."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +93,6 @@ class Kind:
         measure: runs it, given its options, threads and whom to tell what is under way; plain values for JSON.
         show: prints what `measure` gave.
         one_thread: whether it runs on one thread whatever the machine has.
-        in_all: whether `all` runs it too.
         needs: packages without which `all` leaves it out.
         check: raises RedraftError for options that cannot be meant, before anything at all is measured.
     """
@@ -121,7 +102,6 @@ class Kind:
     measure: Callable[[Any, int, Tell], dict[str, Any]]
     show: Callable[[dict[str, Any], Console], None]
     one_thread: bool = False
-    in_all: bool = True
     needs: tuple[str, ...] = ()
     check: Callable[[Any], None] = lambda options: None
 
@@ -149,25 +129,6 @@ def _start(args: Start, threads: int, tell: Tell) -> dict[str, Any]:
     from redraft.bench.start import bench_start
 
     return bench_start(threads=threads, warmup=args.warmup, repeats=args.repeats, seed=args.seed, tell=tell)
-
-
-def _scale(args: Scale, threads: int, tell: Tell) -> dict[str, Any]:
-    from redraft.bench.plot import draw_pictures, require_pictures
-    from redraft.bench.scale import AXES, bench_scale, named_axes
-
-    if args.pictures is not None:
-        require_pictures(args.pictures)
-    found = bench_scale(
-        named_axes(args.axes) if args.axes else AXES,
-        recipe=args.recipe,
-        batch_size=args.batch_size,
-        warmup=args.warmup,
-        repeats=args.repeats,
-        tell=tell,
-    )
-    if args.pictures is not None:
-        draw_pictures(found, args.pictures)
-    return found
 
 
 def _check_export(args: Export) -> None:
@@ -231,20 +192,6 @@ KINDS: dict[str, Kind] = {
         show=show.show_export,
         needs=PACKAGES,
         check=_check_export,
-    ),
-    "scale": Kind(
-        what="how the cost of a step grows with its shape, beside a formula; its place under the machine's roof",
-        arguments=Scale,
-        measure=_scale,
-        show=show.show_scale,
-        one_thread=True,
-    ),
-    "effort": Kind(
-        what="what ways to stop and start solve against what they cost: less work for the same answer",
-        arguments=Effort,
-        measure=measure_effort,
-        show=show_effort,
-        in_all=False,
     ),
 }
 ALIASES = {"make": "data"}

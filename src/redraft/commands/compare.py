@@ -20,11 +20,11 @@ from redraft.commands.compare_llm import Llm, ask_models, make_folder, open_endp
 from redraft.commands.progress import progress
 
 if TYPE_CHECKING:
-    from redraft.commands.compare_data import Rows
-    from redraft.evaluate.compare import Outcome
+    from redraft.compare.compare import Outcome
+    from redraft.compare.rows import Rows
     from redraft.models import Model
-    from redraft.models.io import Weights
     from redraft.tasks import Task
+    from redraft.weights.io import Weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +71,10 @@ class Arguments:
 def run(arguments: list[str]) -> int:
     description = "Compares weights, and language models if you like, on the same unseen rows."
     args = parse(Arguments, arguments, command="compare", description=description, gather="entrants")
-    from redraft.commands.arc import require_fit
-    from redraft.commands.compare_data import open_rows
-    from redraft.evaluate.compare import figures
-    from redraft.evaluate.compare_show import markdown, plot_shares, show
+    from redraft.compare.compare import figures
+    from redraft.compare.rows import open_rows
+    from redraft.compare.show import markdown, plot_shares, show
+    from redraft.evaluate.ids import require_fit
     from redraft.files import write_text
 
     _require_sense(args)
@@ -127,8 +127,8 @@ def run(arguments: list[str]) -> int:
 def _require_sense(args: Arguments) -> None:
     """Raises RedraftError for arguments that cannot be meant, before anything is computed."""
     from redraft.errors import ConfigError
-    from redraft.evaluate.plot import require_picture
     from redraft.files import require_place
+    from redraft.plotting import require_picture
 
     for name in ("steps", "batch_size", "attempts"):
         if getattr(args, name) < 1:
@@ -185,12 +185,12 @@ def _task(args: Arguments, entrants: Mapping[str, Weights]) -> Task:
 
 def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, args: Arguments) -> Outcome:
     """What weights do, from the folder --save names if it was kept there."""
+    from redraft.backends.torch import TorchStepper
+    from redraft.compare.compare import Outcome, fingerprint
     from redraft.device import choose_device
-    from redraft.evaluate.compare import Outcome, fingerprint
     from redraft.evaluate.evaluate import evaluate
     from redraft.models import model_kind
-    from redraft.models.io import count_parameters
-    from redraft.solve.torch_stepper import TorchStepper
+    from redraft.weights.io import count_parameters
 
     identity = _identity(weights.model)
     key = hashlib.blake2b(repr((identity, fingerprint(rows.store), steps, args.dtype)).encode(), digest_size=8)
@@ -232,7 +232,7 @@ def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, args: Argum
 def _identity(model: Model) -> str:
     """What the model is and what its weights are, in 16 characters."""
     from redraft.models import model_kind
-    from redraft.models.io import digest
+    from redraft.weights.io import digest
 
     config = {key: value for key, value in asdict(model.config).items() if key != "dtype"}
     return digest(model, about=repr((model_kind(model.config), config)))
@@ -242,10 +242,10 @@ def _of_votes(name: str, rows: Rows, args: Arguments, notes: list[str]) -> Outco
     """What votes on ARC's test inputs come to, their best `--attempts` candidates counting."""
     import numpy as np
 
+    from redraft.arc.votes import Votes, data_fingerprint, score
+    from redraft.compare.compare import Outcome
     from redraft.errors import DataError
-    from redraft.evaluate.compare import Outcome
-    from redraft.evaluate.votes import Votes, data_fingerprint, score
-    from redraft.tasks.arc import Arc
+    from redraft.tasks.arc.task import Arc
 
     if not isinstance(rows.task, Arc):
         raise DataError(f"{name}: votes are of ARC tasks, and these rows are {rows.task.name}")
@@ -265,7 +265,7 @@ def _of_votes(name: str, rows: Rows, args: Arguments, notes: list[str]) -> Outco
 
 
 def _reported(task: Task, *, everything: bool) -> list[dict[str, Any]]:
-    from redraft.baselines.reported import REPORTED, reported_for
+    from redraft.compare.llm.reported import REPORTED, reported_for
 
     shown: Sequence[Any] = REPORTED if everything else reported_for(task)
     return [each._asdict() for each in shown]

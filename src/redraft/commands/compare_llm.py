@@ -14,11 +14,11 @@ import tyro
 from redraft.commands.progress import progress
 
 if TYPE_CHECKING:
-    from redraft.baselines.endpoint import Endpoint
-    from redraft.baselines.entrant import Pairs
-    from redraft.baselines.llm import Bounds
-    from redraft.commands.compare_data import Rows
-    from redraft.evaluate.compare import Outcome
+    from redraft.compare.compare import Outcome
+    from redraft.compare.llm.ask import Bounds
+    from redraft.compare.llm.contender import Pairs
+    from redraft.compare.llm.endpoint import Endpoint
+    from redraft.compare.rows import Rows
 
 FOLDER = Path("runs/compare")  # where replies are kept unless --save names another
 REPLIES = "replies.jsonl"
@@ -60,8 +60,8 @@ class Asked(NamedTuple):
 
 def ask_models(args: Llm, rows: Rows, examples: Callable[[int], Pairs], save: Path | None) -> Asked:
     """Asks every model, with `examples` of each row; an endpoint that fails ends its own turn alone."""
-    from redraft.baselines.entrant import measure, notes
-    from redraft.baselines.llm import Cache
+    from redraft.compare.llm.ask import Cache
+    from redraft.compare.llm.contender import measure, notes
 
     folder = save or FOLDER
     make_folder(folder)
@@ -98,14 +98,14 @@ def ask_models(args: Llm, rows: Rows, examples: Callable[[int], Pairs], save: Pa
 
 def bounds(args: Llm) -> Bounds:
     """What asking a model may cost."""
-    from redraft.baselines.llm import Bounds
+    from redraft.compare.llm.ask import Bounds
 
     return Bounds(retries=args.llm_retries, budget=args.llm_budget, parallel=args.llm_parallel)
 
 
 def open_endpoints(args: Llm) -> list[Endpoint]:
     """An endpoint for each model; raises ConfigError for bounds or a URL that cannot be, and for a missing key."""
-    from redraft.baselines.endpoint import Endpoint, keeps_secrets
+    from redraft.compare.llm.endpoint import Endpoint, keeps_secrets
     from redraft.errors import ConfigError
 
     if (args.llm is None) != (not args.llm_model):

@@ -102,14 +102,14 @@ def run(arguments: list[str]) -> int:
 
 
 def _is_arc(source: str) -> bool:
-    from redraft.tasks.arc_folders import looks_like_tasks
+    from redraft.tasks.arc.folders import looks_like_tasks
 
     return source.split("/")[0] in NAMED or looks_like_tasks(source)
 
 
 def _holds_tasks(source: str) -> bool:
     """Whether a source that cannot be read as pairs can be as tasks."""
-    from redraft.tasks.arc_files import read_tasks
+    from redraft.tasks.arc.files import read_tasks
 
     try:
         return bool(read_tasks(source))
@@ -166,7 +166,7 @@ def _arc(args: Arguments) -> list[str]:
     from redraft.data.arc import build_arc
     from redraft.data.arc_leaks import OWN_LEAKS
     from redraft.data.build import answered
-    from redraft.tasks.arc_folders import CHALLENGES, left_out
+    from redraft.tasks.arc.folders import CHALLENGES, left_out
 
     if args.views < 0:
         raise ConfigError(f"--views: expected at least 0, got {args.views}")

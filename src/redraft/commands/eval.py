@@ -48,11 +48,11 @@ def run(arguments: list[str]) -> int:
     from redraft.errors import ConfigError, DataError
     from redraft.evaluate.evaluate import evaluate
     from redraft.evaluate.ids import require_ids
-    from redraft.evaluate.plot import plot_steps, require_picture
     from redraft.evaluate.report import report, show
+    from redraft.plotting import plot_steps, require_picture
     from redraft.solve.load import find_weights, is_exported, open_stepper
     from redraft.tasks import get_task
-    from redraft.tasks.arc import Arc
+    from redraft.tasks.arc.task import Arc
 
     if args.steps < 1 or args.batch_size < 1:
         raise ConfigError(f"expected steps and batch-size of at least 1, got {args.steps} and {args.batch_size}")

@@ -19,7 +19,7 @@ from redraft.tasks import get_task
 
 if TYPE_CHECKING:
     from redraft.export.check import Trial
-    from redraft.models.io import Weights
+    from redraft.weights.io import Weights
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,9 +45,9 @@ class Arguments:
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="import", description="Opens a published TRM or HRM checkpoint.")
-    from redraft.models.io import count_parameters, save_weights
-    from redraft.models.published import Shape, convert
-    from redraft.models.unwrap import read_checkpoint
+    from redraft.weights.io import count_parameters, save_weights
+    from redraft.weights.published import Shape, convert
+    from redraft.weights.unwrap import read_checkpoint
 
     checkpoint = read_checkpoint(args.checkpoint, args.key)
     tensors = checkpoint.tensors
@@ -81,7 +81,7 @@ def run(arguments: list[str]) -> int:
 
 def _task_of(tensors: Mapping[str, Tensor]) -> str:
     """The published benchmark with as many tokens as the checkpoint's embedding; raises ConfigError for none."""
-    from redraft.models.published import rename
+    from redraft.weights.published import rename
 
     tokens = next((tensor.shape[0] for name, tensor in tensors.items() if rename(name) == "embed.tokens"), None)
     if tokens not in BENCHMARKS:

@@ -26,7 +26,7 @@ from redraft.tasks import Puzzle, Task, get_task
 
 if TYPE_CHECKING:
     from redraft.data.store import Store
-    from redraft.look.inspection import Inspection
+    from redraft.inspect.inspection import Inspection
 
 PICTURES = (".svg", ".png")
 FILES = (".csv", ".txt", ".json", ".jsonl")  # what ends so is meant as a file
@@ -73,10 +73,10 @@ def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="inspect", description="Looks inside a model at work on one puzzle.")
     _require_sense(args)
     from redraft.device import choose_device
-    from redraft.look.inspect import inspect
-    from redraft.look.inspection import numbers
-    from redraft.look.pictures import drafts_png, drafts_svg, redrafting
-    from redraft.look.report import report
+    from redraft.inspect.inspect import inspect
+    from redraft.inspect.inspection import numbers
+    from redraft.inspect.pictures import drafts_png, drafts_svg, redrafting
+    from redraft.inspect.report import report
     from redraft.solve.load import open_weights
 
     weights = open_weights(args.weights, dtype=args.dtype)

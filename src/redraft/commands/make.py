@@ -16,8 +16,8 @@ from redraft.commands.arguments import parse
 from redraft.errors import ConfigError
 from redraft.files import require_place, write_text
 from redraft.tasks import Examples, Task, get_task
-from redraft.tasks.maze import Maze
-from redraft.tasks.sudoku import Sudoku
+from redraft.tasks.maze.task import Maze
+from redraft.tasks.sudoku.task import Sudoku
 
 USUAL = {"sudoku": "sudoku-9x9", "maze": "maze-8x8"}  # the size that is made where none is named
 FRESH = 1_000_000  # seeds that are drawn lie below, for they are typed again by hand

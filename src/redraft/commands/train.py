@@ -21,13 +21,12 @@ from redraft.data.store import VIEWS, Store
 from redraft.device import choose_device, own_device
 from redraft.errors import ConfigError
 from redraft.evaluate.judge import in_brief, judge, require_rows, unseen
-from redraft.models.io import count_parameters
 from redraft.recipes import RECIPES, get_recipe, shrunk
 from redraft.recipes.own import Size, recipe_for
 from redraft.solve.load import open_weights
 from redraft.tasks import Task
-from redraft.tasks.arc import Arc
-from redraft.tasks.grids import Grids
+from redraft.tasks.arc.task import Arc
+from redraft.tasks.grids.task import Grids
 from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_to_dict, with_table
 from redraft.train.folder import BEST, CONFIG, LAST, data_in, find_run, own_run, path_from
@@ -35,6 +34,7 @@ from redraft.train.log import Display, MetricsFile, Reporter, open_tracker, requ
 from redraft.train.loop import Evaluate, Outcome, Trainer, open_run
 from redraft.train.processes import Processes, processes
 from redraft.trust import remembered_names, trusting
+from redraft.weights.io import count_parameters
 
 DESCRIPTION = "Trains a model by a recipe ({}); every value of the recipe is a flag."
 USAGE = """usage: redraft train RECIPE [--tiny] [options]

@@ -12,9 +12,9 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from redraft.draw.svg import BLANK, Size, board_segments, cell_styles, ink_on, used
 from redraft.solve.solver import Answer
 from redraft.tasks import Grid, Task
-from redraft.tasks.render import BLANK, Size, board_segments, cell_styles, ink_on, used
 
 STYLES = {
     "": "dim",

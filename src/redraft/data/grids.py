@@ -14,9 +14,9 @@ from redraft.data.store import new_folder
 from redraft.errors import DataError
 from redraft.memory import free_memory
 from redraft.tasks import Examples
-from redraft.tasks.grid_survey import Survey, blank_of, encode, place_of, sorted_symbols
-from redraft.tasks.grid_symmetries import Symmetries, keys
-from redraft.tasks.grids import Grids, GridSpec, split_of
+from redraft.tasks.grids.survey import Survey, blank_of, encode, place_of, sorted_symbols
+from redraft.tasks.grids.symmetries import Symmetries, keys
+from redraft.tasks.grids.task import Grids, GridSpec, split_of
 
 TRIED = 256  # pairs on which declared symmetries are tried where a checker can judge them
 BYTES_A_CELL = 20  # of a pair: int8 grids, int16 tokens, copies of both while they are sorted and split

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from functools import cache
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +22,13 @@ LEAST = 50  # fewer are made as fast as they are read
 def make(task: Task, count: int, seed: int) -> Examples:
     """What `task.make(count, seed)` gives, from disk where it was made before.
 
-    Only for tasks of this package: the generator of another may have changed since, and nobody would notice.
+    A file is known by the version of its task's generator, and by NumPy's, whose random streams may change. Only for
+    tasks of this package: the generator of another may have changed without a new version.
     """
     folder = _folder()
     if folder is None or count < LEAST or not type(task).__module__.startswith(redraft.tasks.__name__ + "."):
         return task.make(count, seed)
-    file = folder / f"{task.name}-{count}-{seed}-{_generators()}.npz"
+    file = folder / f"{task.name}-v{task.version}-{count}-{seed}-numpy{np.__version__}.npz"
     examples = _read(file)
     if examples is None or len(examples) != count:
         examples = task.make(count, seed)
@@ -46,13 +45,6 @@ def _folder() -> Path | None:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "redraft"
     except RuntimeError:  # a user without a home
         return None
-
-
-@cache
-def _generators() -> str:
-    """A digest of all that decides which puzzles a seed gives: the code of the tasks, and NumPy's random streams."""
-    files = sorted(Path(redraft.tasks.__file__).parent.glob("*.py"))
-    return sha256(b"".join([*(file.read_bytes() for file in files), np.__version__.encode()])).hexdigest()[:16]
 
 
 def _read(file: Path) -> Examples | None:

@@ -28,8 +28,8 @@ from redraft.arrays import read_array
 from redraft.data.store import Identifiers, Store, new_folder
 from redraft.errors import DataError
 from redraft.tasks import get_task
+from redraft.tasks.arc.views import Views
 from redraft.tasks.base import IGNORE
-from redraft.tasks.views import Views
 
 SPLITS = ("train", "test")
 META, IDENTIFIERS, TEST_PUZZLES = "dataset.json", "identifiers.json", "test_puzzles.json"

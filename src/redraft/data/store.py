@@ -18,7 +18,7 @@ from redraft.arrays import read_array
 from redraft.contents import read_object
 from redraft.errors import DataError
 from redraft.files import partial_of
-from redraft.tasks.views import Views
+from redraft.tasks.arc.views import Views
 from redraft.trust import remember, require_consent
 
 VIEWS = "views.npz"

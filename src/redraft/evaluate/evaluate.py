@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.backends.protocol import Stepper
 from redraft.data.store import Store
 from redraft.errors import DataError
-from redraft.solve.stepper import Stepper
 from redraft.tasks import Task
 from redraft.tasks.base import IGNORE
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from redraft.config import to_dict
 from redraft.data.store import Store
 from redraft.errors import WeightsError
 from redraft.solve.puzzle_table import PuzzleTable
+from redraft.weights.io import Weights
 
 
 def require_ids(table: PuzzleTable, store: Store, *, name: str, data: str, remedy: str | None = None) -> list[str]:
@@ -41,3 +43,8 @@ def require_ids(table: PuzzleTable, store: Store, *, name: str, data: str, remed
             f"{name}: its puzzle embeddings are of other views than {data} has, or in another order{end}"
         )
     return []
+
+
+def require_fit(weights: Weights, store: Store, *, name: str, data: str) -> list[str]:
+    """Remarks of `require_ids` on opened weights; raises WeightsError where their embeddings are of other puzzles."""
+    return require_ids(PuzzleTable.of(to_dict(weights.model.config), weights.card), store, name=name, data=data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from redraft.backends.torch import TorchStepper
 from redraft.config import to_dict
 from redraft.data.build import answered, open_source, without
 from redraft.data.store import Store
@@ -12,7 +13,6 @@ from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.ids import require_ids
 from redraft.evaluate.report import report
 from redraft.solve.puzzle_table import IDS, PuzzleTable
-from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import Task
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.backends.onnx import OnnxState, OnnxStepper
+from redraft.backends.protocol import State, Stepper
+from redraft.backends.torch import TorchStepper
 from redraft.errors import RedraftError
 from redraft.models import Model
 from redraft.models.cost import work
-from redraft.solve.onnx_stepper import OnnxState, OnnxStepper
-from redraft.solve.stepper import State, Stepper
-from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import Task
 from redraft.tasks.base import IGNORE, Tokens
 

@@ -9,6 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from redraft import __version__
+from redraft.backends.onnx import GRAPH, Exported, OnnxStepper, open_session
+from redraft.backends.torch import TorchStepper
 from redraft.config import to_dict
 from redraft.errors import RedraftError
 from redraft.export import require_export
@@ -18,11 +20,9 @@ from redraft.export.quantize import write_int8
 from redraft.files import replacing, write_text
 from redraft.finite import require_finite
 from redraft.models import model_kind
-from redraft.models.io import FORMAT, Weights
-from redraft.solve.onnx_stepper import GRAPH, Exported, OnnxStepper, open_session
-from redraft.solve.torch_stepper import TorchStepper
 from redraft.tasks import get_task
 from redraft.trust import remember
+from redraft.weights.io import FORMAT, Weights
 
 SEED = 20261127  # of puzzles to compare on
 

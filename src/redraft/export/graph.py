@@ -11,12 +11,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from redraft.backends.onnx import INPUTS, OUTPUTS, Exported
 from redraft.core.carry import Carry
 from redraft.errors import RedraftError
 from redraft.export.tidy import tidy
 from redraft.files import replacing
 from redraft.models import Model
-from redraft.solve.onnx_stepper import INPUTS, OUTPUTS, Exported
 
 OPSET = 18  # the newest for which ONNX Runtime turns products into 8-bit integers correctly
 

@@ -14,24 +14,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import redraft.weights
+from redraft.backends.choose import Here, Precision, bfloat16_pays, choose_backend, look_ahead, most_for_numpy
+from redraft.backends.numpy.stepper import NumpyStepper
+from redraft.backends.numpy.weights import Description, describe, read_model
+from redraft.backends.onnx import GRAPH, OnnxStepper, open_session, read_exported
+from redraft.backends.protocol import Stepper
 from redraft.config import to_dict
 from redraft.errors import ConfigError, WeightsError
 from redraft.solve.batch import BatchSize
-from redraft.solve.choose import Here, Precision, bfloat16_pays, choose_backend, look_ahead, most_for_numpy
-from redraft.solve.numpy_stepper import NumpyStepper
-from redraft.solve.numpy_weights import Description, describe, read_model
-from redraft.solve.onnx_stepper import GRAPH, OnnxStepper, open_session, read_exported
 from redraft.solve.puzzle_table import PuzzleTable
 from redraft.solve.solver import SURE, Answer, HaltRule, Solver
-from redraft.solve.stepper import Stepper
 from redraft.solve.supply import Supply
 from redraft.tasks import Grid, get_task
 from redraft.trust import given, trusting
 
 if TYPE_CHECKING:
     from redraft.models import Model
-    from redraft.models.io import Weights
     from redraft.tasks import Task
+    from redraft.weights.io import Weights
 
 MOST_PARTS = 10_000  # runs of a graph that make a step
 
@@ -251,9 +251,9 @@ def require_weights(folder: Path) -> None:
 def _open_torch(found: _Found, *, device: str, dtype: str, puzzles: int) -> Opened:
     import torch
 
+    from redraft.backends.torch import TorchStepper
     from redraft.device import bfloat16_instructions, choose_device, fast_bfloat16
-    from redraft.models.io import load_weights
-    from redraft.solve.torch_stepper import TorchStepper
+    from redraft.weights.io import load_weights
 
     if dtype == "int8":
         if device not in ("auto", "cpu"):
@@ -306,7 +306,7 @@ def task_of(weights: str | Path) -> str | dict[str, Any]:
 
 def open_weights(weights: str | Path, *, dtype: str = "float32", trust: bool = False) -> Weights:
     """The weights as a PyTorch model; see `find_weights` for their name, and `trust.py` for `trust`."""
-    from redraft.models.io import load_weights
+    from redraft.weights.io import load_weights
 
     folder = find_weights(weights)
     require_weights(folder)

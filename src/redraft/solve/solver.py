@@ -11,10 +11,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from redraft.backends.protocol import Draft, State, Stepper
 from redraft.errors import ConfigError, PuzzleError
 from redraft.solve.batch import Batch, BatchSize
 from redraft.solve.guesses import Guess, guesses
-from redraft.solve.stepper import Draft, State, Stepper
 from redraft.solve.supply import Ready, Supply
 from redraft.tasks import Grid, Task, Verdict
 
@@ -82,9 +82,9 @@ class Solver:
             answers by rules takes `head` for `rules`. Rules are asked after every recursion of a step, not only at its
             end, where the model can be stopped there (`Model.in_parts`).
         sure: with `head`, the probability above which it stops a puzzle; the paper's is 0.5.
-        restart: with `rules`, a puzzle that so many steps have not solved is begun again, until `max_steps` are spent
-            in all; 0 never begins again.
-        guess: whether it is then begun with a cell filled by a guess (`solve.guesses`), where the task has cells to
+        restart: with `rules`, a puzzle that has not been solved in this many steps is restarted, until `max_steps` are
+            spent in all; 0 never restarts.
+        guess: whether it then restarts with a cell filled by a guess (`solve.guesses`), where the task has cells to
             fill; else, or after the last guess, from another state.
         batch_size: puzzles worked on at once; `auto` for as many as prove worth it (`solve.batch`).
         trace: whether answers keep every draft.
@@ -201,7 +201,7 @@ class Solver:
         return np.stack([np.where(slot.given, slot.question, grid) for slot, grid in pairs])
 
     def _start(self, slots: list[_Slot]) -> State:
-        """The state of puzzles that are begun, or begun again."""
+        """The state of puzzles that are started or restarted."""
         inputs = self.task.encode(np.stack([slot.question for slot in slots]))
         tries = np.array([slot.given_up for slot in slots])
         for row, slot in enumerate(slots):
@@ -223,7 +223,7 @@ class Solver:
     def _advance(
         self, slots: list[_Slot], grids: NDArray[np.int8], draft: Draft
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Counts the step, or part of one, in every slot; tells which are done, and which must begin again, (B,)."""
+        """Counts the step, or part of one, in every slot; returns which are done, and which must restart, (B,)."""
         for slot in slots:
             slot.parts += 1
         spent = np.array([slot.parts for slot in slots])

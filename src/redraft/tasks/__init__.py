@@ -9,11 +9,11 @@ from typing import Any
 from redraft.config import from_dict
 from redraft.errors import RedraftError
 from redraft.naming import made
-from redraft.tasks.arc import Arc
+from redraft.tasks.arc.task import Arc
 from redraft.tasks.base import Examples, Grid, Puzzle, Task, Verdict, check_task
-from redraft.tasks.grids import Grids, GridSpec
-from redraft.tasks.maze import Maze
-from redraft.tasks.sudoku import Sudoku
+from redraft.tasks.grids.task import Grids, GridSpec
+from redraft.tasks.maze.task import Maze
+from redraft.tasks.sudoku.task import Sudoku
 
 __all__ = ["TASKS", "Examples", "Grid", "Puzzle", "Task", "Verdict", "check_task", "get_task"]
 

@@ -87,6 +87,7 @@ class Task(ABC):
 
     Attributes:
         name: versionless id, as in `redraft.tasks.get_task(name)`, for example `sudoku-6x6`.
+        version: number of the generator: a change that makes other puzzles of the same seed raises it.
         height, width: size of the grid in cells; of the canvas where grids vary in size: cells beyond a smaller
             grid are OUTSIDE.
         vocab_size: number of different tokens, padding (token 0) included.
@@ -100,6 +101,7 @@ class Task(ABC):
     """
 
     name: str
+    version: int = 1
     height: int
     width: int
     vocab_size: int

@@ -8,11 +8,11 @@ from itertools import chain
 
 from redraft.errors import PuzzleError, RedraftError
 from redraft.tasks.base import Task
-from redraft.tasks.maze import Maze
-from redraft.tasks.maze_text import MazeText, is_maze_line
+from redraft.tasks.maze.task import Maze
+from redraft.tasks.maze.text import MazeText, is_maze_line
 from redraft.tasks.reading.records import Record, records
-from redraft.tasks.sudoku import Sudoku
-from redraft.tasks.sudoku_text import SudokuText
+from redraft.tasks.sudoku.task import Sudoku
+from redraft.tasks.sudoku.text import SudokuText
 
 LOOKED_AT = 200  # lines that may tell what is meant
 

@@ -18,8 +18,8 @@ from redraft.config import from_dict
 from redraft.contents import parse_json
 from redraft.data.store import Store
 from redraft.errors import WeightsError
-from redraft.models.io import write_tensors
-from redraft.models.tables import unpack_tables
+from redraft.weights.io import write_tensors
+from redraft.weights.tables import unpack_tables
 
 STATE = "state.safetensors"
 MOST_THREADS = 1 << 16

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from redraft.config import from_dict, to_dict
 from redraft.errors import ConfigError
 from redraft.models import ModelConfig, model_kind
-from redraft.models.io import model_config
 from redraft.train.halting import get_halting
 from redraft.train.losses import get_loss
+from redraft.weights.io import model_config
 
 MOST_SLOTS = 1 << 24  # more than any memory holds
 

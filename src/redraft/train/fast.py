@@ -13,6 +13,7 @@ import torch
 from redraft.core import fused
 from redraft.device import fast_bfloat16
 from redraft.models import ModelConfig
+from redraft.terminal import figure_words
 from redraft.train.compiled import missing_compiler
 from redraft.train.config import RunConfig
 from redraft.train.feed import core_to_spare, cores
@@ -131,7 +132,10 @@ def _threads(facts: Facts, trials: Trials | None) -> str:
 def _bfloat16(facts: Facts, trials: Trials | None) -> str:
     half, single = (None, None) if trials is None else (trials.best("bfloat16"), trials.best("float32"))
     if half is not None and single is not None:
-        return f"{half:,.3g} examples/s, {single:,.3g} in float32" + "; weights stay float32" * facts.bfloat16
+        return (
+            f"{figure_words(half)} examples/s, {figure_words(single)} in float32"
+            + "; weights stay float32" * facts.bfloat16
+        )
     if facts.bfloat16:
         return f"this {facts.device} multiplies it faster; weights stay float32"
     return f"this {facts.device} does not multiply it faster"
@@ -142,7 +146,10 @@ def _together(trials: Trials) -> Choice:
     found = trials.together
     assert found is not None
     here = trials.rates[trials.taken]
-    count = f"{found.processes} of one thread train {found.rate:,.3g} examples/s in {found.dtype}, this one {here:,.3g}"
+    count = (
+        f"{found.processes} of one thread train {figure_words(found.rate)} examples/s in {found.dtype}, "
+        f"this one {figure_words(here)}"
+    )
     better = found.rate > WORTH * here
     advice = f"start it by torchrun --nproc-per-node {found.processes} -m redraft train …" if better else "one will do"
     return Choice(name="processes", taken=False, why=f"{count}; {advice}")

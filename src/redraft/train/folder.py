@@ -14,12 +14,12 @@ from typing import Any
 from redraft.errors import ConfigError, DataError, WeightsError
 from redraft.files import OURS, SAFETENSORS, sweep, write_text
 from redraft.locks import holder, locked
-from redraft.models.io import read_json
 from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_to_dict
 from redraft.train.log import METRICS, TENSORBOARD
 from redraft.train.processes import Processes
 from redraft.trust import remember
+from redraft.weights.io import read_json
 
 CONFIG, LOCK = "config.json", "lock"
 BEST, LAST = "best", "last"

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from redraft.core.threads import RowThreads, even_slices
 from redraft.models import Model, StepOutput, build_model
-from redraft.models.io import Weights, require_fit
-from redraft.models.tables import pack_tables
 from redraft.train.checkpoint import optimiser_state, restore_optimiser
 from redraft.train.compiled import forward_of
 from redraft.train.config import RunConfig
@@ -20,6 +18,8 @@ from redraft.train.losses import StepLoss
 from redraft.train.optim import AdamAtan2, FlatParameters, SignSGD, learning_rate
 from redraft.train.processes import Processes, sum_rows
 from redraft.train.slots import Slots
+from redraft.weights.io import Weights, require_fit
+from redraft.weights.tables import pack_tables
 
 LEAST_ROWS = 2  # slots worth a thread of their own
 

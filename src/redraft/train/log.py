@@ -143,7 +143,7 @@ def _figures(metrics: dict[str, float]) -> dict[str, Any]:
         "loss": f"loss {metrics['loss']:.3f}",
         "exact": f"exact {metrics['exact']:.1%}" if "exact" in metrics else "no puzzle has halted yet",
         "halts": f"halts after {metrics['halt_step']:.1f}" if "halt_step" in metrics else "",
-        "rate": f"{metrics['examples_per_second']:.3g} examples/s",
+        "rate": f"{terminal.figure_words(metrics['examples_per_second'])} examples/s",
     }
 
 

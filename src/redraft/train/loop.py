@@ -15,7 +15,6 @@ from redraft.data.store import Store
 from redraft.device import describe_device
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.models import Model
-from redraft.models.io import Weights, save_weights
 from redraft.tasks import Task
 from redraft.train.checkpoint import (
     STATE,
@@ -39,6 +38,7 @@ from redraft.train.slots import Slots
 from redraft.train.stopping import stop_on_signal
 from redraft.train.tally import Tally
 from redraft.trust import require_consent
+from redraft.weights.io import Weights, save_weights
 
 AGREE_EVERY = 10  # steps after which several processes ask one another whether to stop
 

@@ -21,8 +21,8 @@ from torch import Tensor
 from redraft.errors import RedraftError
 from redraft.memory import free_memory
 from redraft.models import Model, ModelConfig, build_model
-from redraft.models.io import count_parameters
 from redraft.train.config import RunConfig
+from redraft.weights.io import count_parameters
 
 HEADROOM = 0.8  # share of the free memory to count on: there are buffers besides, and pieces too small to use
 FLAT_BUFFERS = 5  # weights, gradients, two averages of the optimiser, moving average

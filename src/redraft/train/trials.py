@@ -13,6 +13,7 @@ from time import perf_counter
 import torch
 
 from redraft.models.base import DType
+from redraft.terminal import figure_words
 from redraft.train.config import RunConfig
 from redraft.train.learner import Learner
 from redraft.train.processes import Processes
@@ -76,7 +77,7 @@ class Trials:
             for dtype in dtypes:
                 candidate = Candidate(dtype=dtype, threads=count)
                 rate = self.rates.get(candidate)
-                said = "slower" if rate is None else f"{rate:,.3g}" if rate < 1000 else f"{rate:,.0f}"
+                said = "slower" if rate is None else figure_words(rate)
                 cells.append(f"{said + '*' * (candidate == self.taken):>10}")
             lines.append(" ".join([f"{count:>7}", *cells]))
         return lines

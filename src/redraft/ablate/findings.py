@@ -1,0 +1,127 @@
+"""What a suite found: figures by row and seed from the results of its runs, as plain values for JSON."""
+
+from __future__ import annotations
+
+import reprlib
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from redraft.ablate.jobs import TEST, exams, is_done
+from redraft.ablate.plan import Plan
+from redraft.ablate.pool import RESULT, Pool
+from redraft.errors import ConfigError
+from redraft.train.config import run_to_dict
+
+MARKS = ("exact", "solved", "cells", "halt_exact", "halt_steps")
+COSTS = ("steps", "examples", "seconds", "cpu_seconds", "peak_mib")
+SIZES = ("parameters", "table_parameters", "effective_depth", "passes")
+
+
+def findings(plan: Plan, pool: Pool, *, command: str) -> dict[str, Any]:
+    """Everything the suite has found so far, every seed's figures included.
+
+    Shares are between 0 and 1, except `reported`, in % as published. Rows without a finished run are there too.
+    """
+    rows = {name: _row(plan, pool, name) for name in plan.configs}
+    _compare(list(rows.values()))
+    seeds = [seed for row in rows.values() for seed in row["seeds"].values()]
+    return {
+        "suite": plan.suite.name,
+        "title": plan.suite.title,
+        "what": plan.suite.what,
+        "scale": plan.scale,
+        "budget": asdict(plan.budget),
+        "command": command,
+        "base": run_to_dict(plan.base),
+        "tests": {label: exam.key for label, exam in exams(plan, next(iter(plan.configs))).items()},
+        "seeds": list(plan.seeds),
+        "machines": sorted({seed["machine"] for seed in seeds}),
+        "versions": sorted({seed["version"] for seed in seeds}),
+        "rows": rows,
+    }
+
+
+def _row(plan: Plan, pool: Pool, name: str) -> dict[str, Any]:
+    row = plan.suite.rows[name]
+    seeds, failed = {}, {}
+    for seed in plan.seeds:
+        run = plan.run(name, seed)
+        result = pool.result(run)
+        if result is not None and is_done(run, plan, result):
+            try:
+                seeds[str(seed)] = {"run": f"runs/{run.key}", **_figures(plan, name, result)}
+            except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                raise ConfigError(f"{pool.of(run) / RESULT}: damaged ({error!r}); remove it and its run") from error
+        elif (reason := pool.failure(run)) is not None:
+            failed[str(seed)] = reason
+    return {
+        "change": row.at(plan.scale),
+        "reported": row.reported,
+        "note": row.note,
+        "seeds": seeds,
+        "failed": failed,
+        **_over_seeds(list(seeds.values())),
+    }
+
+
+def _figures(plan: Plan, row: str, result: dict[str, Any]) -> dict[str, Any]:
+    """What one run contributes."""
+    found = result["context"]
+    machine, commit = found["machine"], found["commit"]
+    figures = result["tests"][TEST]["figures"]
+    return {
+        **{name: _number(result[name]) for name in (*COSTS, *SIZES)},
+        **_marks(figures),
+        "by_step": [{name: _number(at[name]) for name in ("exact", "solved", "cells")} for at in figures["by_step"]],
+        "tests": {label: _marks(result["tests"][exam.key]["figures"]) for label, exam in exams(plan, row).items()},
+        "machine": f"{machine['cpu']}, {machine['cores']} cores; {result['device']}",
+        "version": f"redraft {found['redraft']}, torch {found['torch']}"
+        + (f", commit {commit[:12]}{'+' * commit.endswith('+')}" if commit else ""),
+    }
+
+
+def _marks(figures: dict[str, Any]) -> dict[str, float]:
+    return {
+        **{name: _number(figures[name]) for name in ("puzzles", "exact", "solved", "cells")},
+        "halt_exact": _number(figures["halting"]["exact"]),
+        "halt_steps": _number(figures["halting"]["mean_steps"]),
+    }
+
+
+def _number(value: Any) -> float:
+    """The value; raises TypeError or OverflowError for what is none that a mean can be taken of."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"expected a number, got {reprlib.repr(value)}")
+    float(value)
+    return value
+
+
+def _over_seeds(seeds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Means and spreads over the seeds that are there; nothing where none is."""
+    if not seeds:
+        return {}
+    return {
+        **{name: mean_and_spread([seed[name] for seed in seeds]) for name in (*MARKS, *COSTS)},
+        **{name: seeds[0][name] for name in SIZES},
+        "tests": {
+            label: {name: mean_and_spread([seed["tests"][label][name] for seed in seeds]) for name in MARKS}
+            for label in seeds[0]["tests"]
+        },
+    }
+
+
+def mean_and_spread(values: Sequence[float]) -> dict[str, float | None]:
+    """The mean, and the standard deviation of the sample, None for a single value."""
+    return {"mean": statistics.fmean(values), "std": statistics.stdev(values) if len(values) > 1 else None}
+
+
+def _compare(rows: list[dict[str, Any]]) -> None:
+    """Adds to each row but the first its difference to that one, over the seeds that both have."""
+    first = rows[0]
+    for row in rows[1:]:
+        both = [seed for seed in row["seeds"] if seed in first["seeds"]]
+        if both:
+            differences = [row["seeds"][seed]["exact"] - first["seeds"][seed]["exact"] for seed in both]
+            row["difference"] = {**mean_and_spread(differences), "seeds": len(both)}

@@ -1,0 +1,197 @@
+"""A process that trains one run of a suite and judges it: a job on standard input, messages on standard output.
+
+A process a run, so that memory, processor time and failures are its own. It stops with a checkpoint on SIGTERM, and
+when whoever started it is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from redraft.ablate.jobs import TEST, Exam, Job
+from redraft.ablate.pool import note_failure, read_result, require_same, write_result
+from redraft.ablate.transfer import moved
+from redraft.data.build import open_source, task_of
+from redraft.data.store import Store
+from redraft.device import choose_device, describe_device
+from redraft.errors import RedraftError
+from redraft.evaluate.judge import in_brief, judge, require_rows, unseen
+from redraft.locks import locked
+from redraft.machine import context, memory
+from redraft.models import Model
+from redraft.solve.load import open_weights
+from redraft.tasks import Task, get_task
+from redraft.train.checkpoint import STATE
+from redraft.train.config import RunConfig, with_table
+from redraft.train.folder import CONFIG, LAST, LOCK
+from redraft.train.log import METRICS, MetricsFile
+from redraft.train.loop import Trainer
+from redraft.trust import trusting
+from redraft.weights.io import count_parameters, load_weights
+
+TELL_EVERY = 1.0  # seconds
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+class Meter(MetricsFile):
+    """A run's metrics, with what it has cost so far; on resuming, the cost goes on from the checkpoint's.
+
+    Only training counts: the seconds of the clock and of the processor are those of the last step.
+    """
+
+    def __init__(self, folder: Path, *, resumed_at: int, tell: Tell, total: dict[str, float]) -> None:
+        """`tell` hears now and then how much of `total`, steps or seconds, is done."""
+        super().__init__(folder, resumed_at=resumed_at)
+        self.cost = {"seconds": 0.0, "cpu_seconds": 0.0, "peak_mib": 0.0}
+        for line in (folder / METRICS).read_text().splitlines():
+            self.cost = {name: json.loads(line).get(name, value) for name, value in self.cost.items()}
+        self._before, self._began = dict(self.cost), {"seconds": time.monotonic(), "cpu_seconds": time.process_time()}
+        self._tell, self._total, self._told, self._step = tell, total, 0.0, resumed_at
+
+    def tick(self, step: int) -> None:
+        now = {"seconds": time.monotonic(), "cpu_seconds": time.process_time()}
+        self.cost |= {name: self._before[name] + value - self._began[name] for name, value in now.items()}
+        self._step = step
+        if now["seconds"] - self._told > TELL_EVERY:
+            self._told = now["seconds"]
+            self._tell({"step": step, "seconds": self.cost["seconds"], "total": self._total})
+
+    def report(self, kind: str, step: int, metrics: dict[str, float]) -> None:
+        super().report(kind, step, {**metrics, **self._costs()})
+
+    def close(self) -> None:
+        super().report("cost", self._step, self._costs())
+        super().close()
+
+    def _costs(self) -> dict[str, float]:
+        peak = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_initialized() else memory()["peak"]
+        self.cost["peak_mib"] = max(self.cost["peak_mib"], round(peak, 1))
+        return self.cost
+
+
+def work(job: Job, tell: Tell = lambda message: None) -> bool | None:
+    """Trains the run where it is not trained yet, and judges it where it is not judged yet.
+
+    False where it was asked to stop before the end (the next call goes on), None where another process is at it.
+    Raises RedraftError where the run fails.
+    """
+    with trusting(job.trust), locked(job.folder / LOCK) as ours:
+        if not ours:
+            return None
+        note_failure(job.folder, None)
+        torch.set_num_threads(job.threads)
+        config, device = job.config, choose_device(job.device)
+        task = task_of(config.task, config.data.train)
+        data = open_source(task, config.data.train, split="train", limit=config.data.train_limit)
+        result, model = read_result(job.folder), None
+        if result is None:
+            trained = _train(job, task, data, device, tell)
+            if trained is None:
+                return False
+            result, model = trained
+            write_result(job.folder, result)
+        for exam in job.exams:
+            if exam.key in result["tests"]:
+                continue
+            if model is None:
+                model = load_weights(job.folder / LAST, dtype=config.model.dtype).model.to(device)
+            tell({"judging": exam.key})
+            result["tests"][exam.key] = _examine(exam, model, data, config)
+            write_result(job.folder, result)
+        return True
+
+
+def _train(job: Job, task: Task, data: Store, device: torch.device, tell: Tell) -> tuple[dict[str, Any], Model] | None:
+    """Trains to the end of the budget; what the run came to and its model, None where it was interrupted."""
+    config, folder = with_table(job.config, data.num_puzzle_ids), job.folder
+    test = unseen(task, config.data.test, trained_on=data, limit=config.data.test_limit)
+    require_rows(config, data, test)
+    resume = (folder / CONFIG).exists()
+    if resume:
+        require_same(folder, job.config)
+    initial = None if config.init is None or (folder / STATE).exists() else open_weights(config.init)
+    trainer = Trainer(config, folder, task=task, data=data, device=device, resume=resume, initial=initial)
+    figures: dict[str, Any] = {}
+
+    def evaluate(model: Model) -> dict[str, float]:
+        tell({"judging": TEST})
+        figures.update(judge(model, task, test, steps=config.eval_steps, batch_size=config.batch_size))
+        return in_brief(figures)
+
+    total = {"steps": float(config.steps)} if job.seconds is None else {"seconds": job.seconds}
+    meter = Meter(folder, resumed_at=trainer.progress.step, tell=tell, total=total)
+    left = None if job.seconds is None else job.seconds - trainer.progress.seconds
+    try:
+        if left is None or left > 0:
+            outcome = trainer.run(evaluate, [meter], stop_after=left)
+            if outcome.interrupted:
+                return None
+    finally:
+        meter.close()
+    model = trainer.learner.average.model
+    if not figures:
+        evaluate(model)
+    dense, table = count_parameters(model)
+    result = {
+        "steps": trainer.progress.step,
+        "examples": trainer.progress.step * config.batch_size,
+        "puzzles": len(data),
+        **{name: round(value, 1) for name, value in meter.cost.items()},
+        "parameters": dense,
+        "table_parameters": table,
+        "effective_depth": config.model.effective_depth,
+        "passes": len(model.schedule()),
+        "device": describe_device(device),
+        "context": context(torch.get_num_threads()),
+        "tests": {TEST: {"task": config.task, "data": config.data.test, "figures": figures}},
+    }
+    return result, model
+
+
+def _examine(exam: Exam, model: Model, data: Store, config: RunConfig) -> dict[str, Any]:
+    task = get_task(exam.task)
+    test = unseen(task, exam.source, trained_on=data)
+    fitting = moved(model, task)
+    figures = judge(fitting, task, test, steps=config.eval_steps, batch_size=config.batch_size)
+    return {"task": exam.task, "data": exam.source, "figures": figures}
+
+
+def main() -> None:
+    """Works on the job of the first line of standard input; the last message tells how it ended."""
+    messages = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    job = Job.from_json(sys.stdin.readline())
+    threading.Thread(target=_stop_when_alone, daemon=True).start()
+
+    def tell(message: dict[str, Any]) -> None:
+        print(json.dumps(message), file=messages)
+
+    try:
+        done = work(job, tell)
+    except RedraftError as error:
+        note_failure(job.folder, str(error))
+        tell({"end": "failed", "reason": str(error)})
+        return
+    tell({"end": "busy" if done is None else "done" if done else "stopped"})
+
+
+def _stop_when_alone() -> None:
+    """Asks this process to stop once standard input ends, as it does when the process that started it is gone."""
+    while sys.stdin.readline():
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Runs the steps of a model in NumPy alone: for few puzzles, where loading torch would take longer than solving."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redraft.backends.numpy.blas import one_thread
+from redraft.backends.numpy.model import Floats, NumpyModel
+from redraft.backends.protocol import Draft
+from redraft.backends.starts import starting_vectors
+
+POSITIONS = 1024  # worked on at once; more gain no speed, and attention's scores grow with their number
+
+
+class NumpyState(NamedTuple):
+    """Embedded questions, answers and latents of puzzles, (B, ..., D) each."""
+
+    x: Floats
+    y: Floats
+    z: Floats
+
+
+class NumpyStepper:
+    """Runs a model without torch.
+
+    Attributes:
+        rows: puzzles worked on at once.
+    """
+
+    def __init__(self, model: NumpyModel) -> None:
+        self.model = model
+        self.rows = max(1, POSITIONS // model.shape.sequence)
+
+    def start(
+        self, inputs: NDArray[np.integer], puzzle_ids: NDArray[np.integer], tries: NDArray[np.integer] | None = None
+    ) -> NumpyState:
+        states = self.model.initial_carry(len(inputs))
+        if tries is not None and tries.any():
+            positions = [1] * (states[0].ndim - 2)
+            again = (tries > 0).reshape(-1, *positions, 1)
+            vectors = starting_vectors(tries, self.model.shape.hidden_size).reshape(2, len(tries), *positions, -1)
+            y, z = (np.where(again, *pair) for pair in zip(vectors, states, strict=True))
+            states = y, z
+        return NumpyState(self.model.embed(inputs, puzzle_ids), *states)
+
+    def in_parts(self) -> tuple[NumpyStepper, int]:
+        return NumpyStepper(self.model.one_recursion()), self.model.shape.T
+
+    def step(self, state: NumpyState) -> tuple[NumpyState, Draft]:
+        with one_thread(), np.errstate(over="ignore", invalid="ignore"):  # such an answer is not right, and that is all
+            parts = [
+                self.model.step(*(each[first : first + self.rows] for each in state))
+                for first in range(0, len(state.x), self.rows)
+            ]
+        y, z, logits, halt_logit = map(np.concatenate, zip(*parts, strict=True))
+        return NumpyState(state.x, y, z), Draft(logits.argmax(-1).astype(np.int16), halt_logit)
+
+    def logits(self, state: NumpyState) -> NDArray[np.float32]:
+        return self.model.read(state.y)
+
+    def select(self, state: NumpyState, rows: NDArray[np.integer]) -> NumpyState:
+        return NumpyState(*(each[rows] for each in state))
+
+    def join(self, first: NumpyState, second: NumpyState) -> NumpyState:
+        return NumpyState(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))

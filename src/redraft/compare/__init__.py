@@ -1,0 +1,1 @@
+"""Paired comparison of models, and of language models, on the same rows."""

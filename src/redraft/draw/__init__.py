@@ -1,0 +1,1 @@
+"""Drawings of boards: SVG, and pixels as PNG or GIF."""

@@ -1,0 +1,48 @@
+"""Pictures of an inspection: the board being redrafted as an animated GIF, and the drafts side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from redraft.draw.boards import animation, strip
+from redraft.draw.gif import gif
+from redraft.draw.png import png
+from redraft.draw.svg import svg_strip
+from redraft.inspect.inspection import Inspection
+from redraft.tasks import Grid
+
+FIRST, EACH, LAST = 1.2, 0.7, 2.5  # seconds that the question, a draft and the last one are shown
+
+
+def redrafting(found: Inspection) -> bytes:
+    """An animated GIF of the drafts up to the first that is right, or of all; faint where the model is not sure."""
+    count = found.solved_at or len(found.drafts)
+    frames = animation(
+        found.task,
+        found.question,
+        [draft.grid for draft in found.drafts[:count]],
+        [step.y.confidence.reshape(found.question.shape) for step in found.trace.steps[:count]],
+        solved=found.solved_at is not None,
+    )
+    return gif(frames, [FIRST, *[EACH] * (count - 1), LAST])
+
+
+def drafts_svg(found: Inspection) -> str:
+    """The question and every draft that differs from the one before, as an SVG picture."""
+    grids, captions = _different(found)
+    return svg_strip(found.task, found.question, grids, captions)
+
+
+def drafts_png(found: Inspection) -> bytes:
+    """The same in pixels."""
+    grids, _ = _different(found)
+    return png(strip(found.task, found.question, grids[1:]))
+
+
+def _different(found: Inspection) -> tuple[list[Grid], list[str]]:
+    grids, captions = [found.question], ["the question"]
+    for number, (step, draft) in enumerate(zip(found.trace.steps, found.drafts, strict=True), 1):
+        if not np.array_equal(grids[-1], draft.grid):
+            grids.append(draft.grid)
+            captions.append(f"step {number}, {step.halt_probability:.0%} sure")
+    return grids, captions

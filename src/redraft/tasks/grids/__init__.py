@@ -1,0 +1,1 @@
+"""People's own puzzles: pairs of grids, their symbols, symmetries and checkers."""

@@ -1,0 +1,1 @@
+"""Mazes: shortest paths, their generator, rules and notation."""

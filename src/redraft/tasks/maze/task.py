@@ -1,0 +1,247 @@
+"""Mazes of any size, Maze-Hard's among them: reads, makes, checks and augments them.
+
+Grids hold 0 for a wall `#`, 1 for a free cell, 2 for `S`, 3 for `G`, 4 for a path cell `o`; tokens are padding 0 and
+symbol + 1, as published. The task is to draw a shortest path from S to G. A maze may have millions of them; the
+published answer is the one that first-in-first-out breadth-first search from S finds when it looks down, left, right
+and up in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redraft.errors import ConfigError, PuzzleError
+from redraft.tasks.base import Examples, Grid, Puzzle, Task, Tokens, Verdict
+from redraft.tasks.maze.search import FREE, GOAL, OPTIMAL, PATH, START, TRIES, VALID, WALL, Searcher
+from redraft.tasks.maze.text import COMMENT, FREE_TOO, SIDES, SYMBOLS, MazeText
+from redraft.tasks.reading import puzzles
+from redraft.tasks.reading.puzzles import Answered, Reading
+
+NAMES = {WALL: "a wall", FREE: "a free cell", START: "S", GOAL: "G", PATH: "a path cell"}
+FILLS = {WALL: "#2d333b", FREE: "#f6f4ee", START: "#2da44e", GOAL: "#d1242f", PATH: "#f2a83b"}
+
+
+class Maze(Task):
+    """Mazes of height x width cells, each from 4 to 64.
+
+    An answer is `valid` where the path cells with S and G form one path: S and G have one neighbour on it, every path
+    cell has two, and no path cell lies apart. So a path that touches itself is `broken`, as there are several ways to
+    read it; a shortest path never does. It is `optimal`, and solved, where no path is shorter.
+    """
+
+    vocab_size = len(SYMBOLS) + 1
+    grades = ("broken", "valid", "optimal")
+    notation: MazeText
+    comment = COMMENT  # begins a line of text that is no puzzle
+
+    def __init__(self, height: int, width: int) -> None:
+        low, high = SIDES
+        if not (low <= height <= high and low <= width <= high):
+            raise ConfigError(f"mazes have {low} to {high} rows and columns; got {height}x{width}")
+        self.height, self.width = height, width
+        self.name = f"maze-{height}x{width}"
+        self.scopes = ("around", "all")
+        self._searcher = Searcher(height, width)
+        values = {symbol: i for i, symbol in enumerate(SYMBOLS)} | {FREE_TOO: SYMBOLS.index(" ")}
+        self.notation = MazeText((height, width))
+        self.reading = Reading(notation=self.notation, values=puzzles.values_of(values), search=self._search)
+
+    # text
+    def board(self, value: object) -> Grid:
+        """The maze (H, W) int8 of a board: text in any form, rows of characters, or an array of symbols 0 to 4."""
+        return super().board(value) if puzzles.is_array_of_symbols(value) else self.notation.grid(value)
+
+    def parse(self, text: str) -> Grid:
+        """The maze (H, W) int8 in `text`: one line of cells, or a line for each row; raises PuzzleError."""
+        return self.notation.grid(text)
+
+    def format(self, grid: Grid) -> str:
+        """The grid as one line, as the published CSV files hold it: free cells are spaces."""
+        return "".join(SYMBOLS[symbol] for symbol in np.asarray(grid).ravel().tolist())
+
+    def read(self, lines: Iterable[str], name: str) -> Iterator[Puzzle | PuzzleError]:
+        """All mazes of a text: one a line, CSV with or without a header, or drawn with a line for each row.
+
+        Formats may be mixed; empty lines and lines starting with `;` divide drawings. Places are `NAME, line N`.
+        """
+        return puzzles.read(self, self.notation, lines, name)
+
+    def load(self, path: str, *, split: str = "train", limit: int | None = None) -> Examples:
+        """Mazes with answers from a file, a folder with `{split}.csv`, or `hf:owner/name` on the Hugging Face Hub.
+
+        A CSV has the columns question and answer, maybe rating. Mazes without answers get the published one, and the
+        cells on it as their rating. Raises DataError with file and line for anything that is not a maze with a
+        shortest path for its answer.
+        """
+        return puzzles.load(self, self.reading, path, split=split, limit=limit)
+
+    def _search(self, questions: NDArray[np.int8]) -> Answered:
+        answers, lengths = self._searcher.answer(questions)
+        ends = [(questions == end).sum((1, 2)) == 1 for end in (START, GOAL)]
+        return Answered(answers, lengths, (lengths > 0) & ends[0] & ends[1] & ~(questions == PATH).any((1, 2)))
+
+    # tokens
+    def encode(self, grids: NDArray[np.int8]) -> Tokens:
+        """Grids (..., H, W) to tokens (..., L) int16: symbol + 1."""
+        return (np.asarray(grids, np.int16) + 1).reshape(*np.shape(grids)[:-2], self.seq_len)
+
+    def decode(self, tokens: NDArray[np.integer]) -> NDArray[np.int8]:
+        """Tokens (..., L) to grids (..., H, W) int8; padding and unknown tokens become free cells."""
+        tokens = np.asarray(tokens)
+        symbols = np.where((tokens > 0) & (tokens < self.vocab_size), tokens - 1, FREE)
+        return symbols.astype(np.int8).reshape(*tokens.shape[:-1], self.height, self.width)
+
+    # rules
+    def validate(self, question: Grid) -> None:
+        """Raises PuzzleError unless there is one S, one G, a way between them, and no path drawn yet."""
+        if problem := self._not_a_grid(question):
+            raise PuzzleError(problem)
+        for end in (START, GOAL):
+            if (count := np.count_nonzero(question == end)) != 1:
+                raise PuzzleError(f"the maze has {count or 'no'} {SYMBOLS[end]}; expected exactly one")
+        if (drawn := np.argwhere(question == PATH)).size:
+            raise PuzzleError(f"a path cell at {_place(drawn[0])}; expected a maze without its path")
+        if not self._searcher.answer(question[None])[1][0]:
+            raise PuzzleError("no way from S to G; expected one at least")
+
+    def check(self, question: Grid, answer: Grid) -> Verdict:
+        """Judges an answer: the maze is as it was, and the path cells form one shortest path from S to G."""
+        reason = self._not_a_grid(answer) or self._changed(question, answer)
+        if (question == PATH).any():
+            reason = "the question has a path drawn already"
+        if not reason:
+            graded = self._searcher.grade(question[None], answer[None])
+            if graded.grades[0] == OPTIMAL:
+                return Verdict(solved=True)
+            if graded.grades[0] == VALID:
+                reason = f"the path has {graded.lengths[0] - 1} steps, the shortest {graded.shortest[0] - 1}"
+            else:
+                reason = _broken(answer)
+        return Verdict(solved=False, reason=reason)
+
+    def check_many(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> NDArray[np.bool_]:
+        """`check` without reasons for (N, H, W) questions and answers: solved (N,)."""
+        return self.grade_many(questions, answers) == OPTIMAL
+
+    def grade_many(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> NDArray[np.int8]:
+        """The place in `grades` (N,) int8 of each answer, for questions and answers (N, H, W)."""
+        return self._searcher.grade(questions, answers).grades
+
+    def wrong_cells(self, question: Grid, grid: Grid) -> NDArray[np.bool_]:
+        """Cells (H, W) of the maze that were changed, and path cells that end, branch or lie apart."""
+        changed: NDArray[np.bool_] = (question != grid) & ~((question == FREE) & (grid == PATH))
+        near = _path_neighbours(grid)
+        return changed | ((grid == PATH) & ((near != 2) | ~_joined(grid)))
+
+    def _not_a_grid(self, grid: Grid) -> str:
+        if np.shape(grid) != (self.height, self.width):
+            return f"the grid has shape {np.shape(grid)}, expected {(self.height, self.width)}"
+        outside = np.argwhere((grid < 0) | (grid >= len(SYMBOLS)))
+        if len(outside):
+            return f"{grid[tuple(outside[0])]} at {_place(outside[0])} is not a symbol (0-{len(SYMBOLS) - 1})"
+        return ""
+
+    def _changed(self, question: Grid, answer: Grid) -> str:
+        changed = np.argwhere((question != answer) & ~((question == FREE) & (answer == PATH)))
+        if not len(changed):
+            return ""
+        before, after = (int(grid[tuple(changed[0])]) for grid in (question, answer))
+        return f"changes {NAMES[before]} at {_place(changed[0])} to {NAMES[after]}"
+
+    # data
+    @property
+    def least(self) -> int:
+        """Cells that a shortest path has at least unless `make` is told otherwise: 110 for 30x30, as in Maze-Hard.
+
+        For n x n it is 110 * (n / 30) ** 2, the same share of the cells, and at most 4 n: longer ones are rare.
+        """
+        side = prod((self.height, self.width)) ** 0.5
+        return max(3, round(min(110 * (side / 30) ** 2, 4 * side)))
+
+    def make(self, count: int, seed: int, least: int | None = None) -> Examples:
+        """`count` mazes drawn as Maze-Hard was, with shortest paths of at least `least` cells, S and G included.
+
+        Each cell is a wall with a probability drawn for the maze from 0.3 to 0.5; there is no border; S and G are any
+        two free cells that far apart. Ratings are the cells on the shortest path. Maze i depends on (seed, i) alone, so
+        a longer run begins with the shorter one. Raises ConfigError where such mazes are too rare to be found.
+        """
+        least = self.least if least is None else least
+        if not 3 <= least <= self.seq_len:
+            raise ConfigError(f"{self.name}: least must lie in 3-{self.seq_len}, got {least}")
+        questions = np.empty((count, self.height, self.width), np.int8)
+        for i in range(count):
+            maze = self._searcher.make(seed, i, least)
+            if maze is None:
+                found = f"none of {TRIES:,} random mazes has a shortest path of {least} cells"
+                raise ConfigError(f"{self.name}: {found}; ask for fewer (least is {self.least} if not given)")
+            questions[i] = maze
+        answers, lengths = self._searcher.answer(questions)
+        return Examples(questions=questions, answers=answers, ratings=lengths.astype(np.float32))
+
+    def augment(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
+        """A random symmetry of the square for each row of inputs (B, L), those that keep the shape.
+
+        The labels are searched anew, not moved: the published path of a mirrored maze is mostly not its mirrored path.
+        """
+        grids = self.decode(inputs)
+        symmetries = 8 if self.height == self.width else 4
+        chosen = rng.integers(symmetries, size=len(grids))
+        moved = np.empty_like(grids)
+        for symmetry in range(symmetries):
+            rows = chosen == symmetry
+            turned = grids[rows][:, :: -1 if symmetry & 1 else 1, :: -1 if symmetry & 2 else 1]
+            moved[rows] = turned.swapaxes(1, 2) if symmetry & 4 else turned
+        return self.encode(moved), self.encode(self._searcher.answer(moved)[0])
+
+    # pictures
+    def symbols(self, grid: Grid) -> list[list[str]]:
+        """Rows of one-character cells, a free cell as `·`."""
+        return [["·" if symbol == FREE else SYMBOLS[symbol] for symbol in row] for row in np.asarray(grid).tolist()]
+
+    def fills(self, grid: Grid) -> list[list[str]]:
+        """Walls dark, free cells light, S green, G red, the path amber."""
+        return [[FILLS[symbol] for symbol in row] for row in np.asarray(grid).tolist()]
+
+
+def _place(cell: NDArray[np.integer]) -> str:
+    return f"row {cell[0] + 1}, column {cell[1] + 1}"
+
+
+def _path_neighbours(grid: Grid) -> NDArray[np.int8]:
+    """How many of the four neighbours of each cell (H, W) are S, G or path."""
+    marked = np.pad(grid >= START, 1).astype(np.int8)
+    return marked[2:, 1:-1] + marked[:-2, 1:-1] + marked[1:-1, 2:] + marked[1:-1, :-2]
+
+
+def _joined(grid: Grid) -> NDArray[np.bool_]:
+    """Cells (H, W) of the path that hang together with S or G, both included."""
+    reached = np.pad((grid == START) | (grid == GOAL), 1)
+    marked = np.pad(grid >= START, 1)
+    while True:
+        near = reached.copy()
+        for axis in (0, 1):
+            near |= np.roll(reached, 1, axis) | np.roll(reached, -1, axis)
+        near &= marked
+        if np.array_equal(near, reached):
+            return reached[1:-1, 1:-1]
+        reached = near
+
+
+def _broken(answer: Grid) -> str:
+    """What keeps the path of a maze that is otherwise as it was from being one."""
+    if not (answer == PATH).any():
+        return "no path is drawn"
+    near = _path_neighbours(answer)
+    for end in (START, GOAL):
+        counts = near[answer == end].tolist()
+        if counts != [1]:
+            got = f"{counts[0] or 'none'} beside it" if len(counts) == 1 else f"{len(counts) or 'no'} {SYMBOLS[end]}"
+            return f"expected one {SYMBOLS[end]} and one cell of the path beside it, got {got}"
+    what = {0: "a stray path cell", 1: "the path breaks off", 3: "the path branches", 4: "the path crosses itself"}
+    for cell in np.argwhere((answer == PATH) & (near != 2)):
+        return f"{what[int(near[tuple(cell)])]} at {_place(cell)}"
+    return f"path cells lie apart from the path, as at {_place(np.argwhere((answer == PATH) & ~_joined(answer))[0])}"

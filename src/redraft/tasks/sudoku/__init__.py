@@ -1,0 +1,1 @@
+"""Sudoku: rules, generator, search, and every notation that people write it in."""

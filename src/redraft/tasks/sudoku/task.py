@@ -1,0 +1,270 @@
+"""Sudoku of 4x4, 6x6 and 9x9 cells: reads, makes, checks and augments puzzles.
+
+Grids hold 0 for a blank and 1..size for digits; tokens are padding 0, blank 1, digit d as d + 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import permutations, product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redraft.errors import ConfigError, DataError, PuzzleError
+from redraft.tasks.base import Examples, Grid, Puzzle, Task, Tokens, Verdict
+from redraft.tasks.reading import puzzles
+from redraft.tasks.reading.puzzles import Answered, Reading
+from redraft.tasks.sudoku import search as sudoku_search
+from redraft.tasks.sudoku.text import SudokuText
+
+FEWEST = {4: 4, 6: 8, 9: 17}  # clues a puzzle with one solution needs at least
+REACHED = {4: 4, 6: 8, 9: 22}  # clues that random digging reaches in reasonable time: 1 try in 4, 200 and 25
+TRIES = 3000
+COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+class Clash(NamedTuple):
+    """A digit that stands `times` times in one `unit`."""
+
+    unit: str
+    digit: int
+    times: int
+
+
+class Sudoku(Task):
+    """Sudoku with `size` digits; boxes are 2x2 (size 4), 2 rows x 3 columns (6) or 3x3 (9)."""
+
+    notation: SudokuText
+
+    def __init__(self, size: int) -> None:
+        if size not in sudoku_search.BOXES:
+            raise ConfigError(f"Sudoku sizes are {', '.join(map(str, sudoku_search.BOXES))}; got {size}")
+        self.size = self.height = self.width = size
+        self.name = f"sudoku-{size}x{size}"
+        self.vocab_size = size + 2
+        tall, wide = sudoku_search.BOXES[size]
+        self.scopes = ("rows", "columns", f"blocks-{tall}x{wide}")
+        values = dict.fromkeys("._0", 0) | {str(digit): digit for digit in range(1, size + 1)}
+        self.notation = SudokuText((size,))
+        self._counter = sudoku_search.Counter(size)
+        self.reading = Reading(notation=self.notation, values=puzzles.values_of(values), search=_search)
+
+    @property
+    def interchangeable(self) -> range:
+        """The tokens of the digits."""
+        return range(2, self.vocab_size)
+
+    @property
+    def open_token(self) -> int:
+        """That of a blank."""
+        return 1
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """Rows and columns of a box."""
+        return sudoku_search.BOXES[self.size]
+
+    # text
+    def board(self, value: object) -> Grid:
+        """The grid (size, size) int8 of a board: text in any form, lists of cells (digits, None, …), or an array."""
+        return super().board(value) if puzzles.is_array_of_symbols(value) else self.notation.grid(value)
+
+    def parse(self, text: str) -> Grid:
+        """The grid (size, size) int8 in a text: in one line or drawn, with any blanks; raises PuzzleError."""
+        return self.notation.grid(text)
+
+    def format(self, grid: Grid) -> str:
+        """The grid as one line, blanks as dots."""
+        return "".join("." if digit == 0 else str(digit) for digit in np.asarray(grid).ravel().tolist())
+
+    def read(self, lines: Iterable[str], name: str) -> Iterator[Puzzle | PuzzleError]:
+        """The puzzles of a text: one a line, CSV, JSON or drawn; remarks and titles are passed over.
+
+        Places are `NAME, line N`.
+        """
+        return puzzles.read(self, self.notation, lines, name)
+
+    def load(self, path: str, *, split: str = "train", limit: int | None = None) -> Examples:
+        """Puzzles with answers from a file, a folder with `{split}.csv`, or `hf:owner/name` on the Hugging Face Hub.
+
+        A CSV has the columns question and answer, maybe rating. Puzzles without answers are answered by search.
+        Raises DataError with file and line for anything that is not a puzzle with its right answer.
+        """
+        return puzzles.load(self, self.reading, path, split=split, limit=limit)
+
+    # tokens
+    def encode(self, grids: NDArray[np.int8]) -> Tokens:
+        """Grids (..., size, size) to tokens (..., L) int16: blank 1, digit d as d + 1."""
+        return (np.asarray(grids, np.int16) + 1).reshape(*np.shape(grids)[:-2], self.seq_len)
+
+    def decode(self, tokens: NDArray[np.integer]) -> NDArray[np.int8]:
+        """Tokens (..., L) to grids (..., size, size) int8; padding and unknown tokens become blanks."""
+        tokens = np.asarray(tokens)
+        digits = np.where((tokens > 1) & (tokens < self.vocab_size), tokens - 1, 0)
+        return digits.astype(np.int8).reshape(*tokens.shape[:-1], self.size, self.size)
+
+    # rules
+    def validate(self, question: Grid) -> None:
+        """Raises PuzzleError when givens clash, when there is no solution, or when there are several."""
+        if problem := self._not_a_grid(question):
+            raise PuzzleError(problem)
+        if clash := self._clash(question):
+            raise PuzzleError(f"{COUNTS[clash.times]} {clash.digit}s in {clash.unit}; expected at most one")
+        solutions = self._counter.count(question)
+        if solutions == 0:
+            raise PuzzleError("no solution; expected exactly one")
+        if solutions > 1:
+            raise PuzzleError("more than one solution; expected exactly one")
+
+    def check(self, question: Grid, answer: Grid) -> Verdict:
+        """Judges an answer: it keeps the givens, no unit has a digit twice, no cell is blank."""
+        if problem := self._not_a_grid(answer):
+            return Verdict(solved=False, reason=problem)
+        changed = np.argwhere((question != 0) & (question != answer))
+        if len(changed):
+            row, column = changed[0] + 1
+            return Verdict(solved=False, reason=f"changes the given at row {row}, column {column}")
+        if clash := self._clash(answer):
+            return Verdict(solved=False, reason=f"{clash.unit} has {COUNTS[clash.times]} {clash.digit}s")
+        if blanks := np.count_nonzero(answer == 0):
+            return Verdict(solved=False, reason="1 cell is blank" if blanks == 1 else f"{blanks} cells are blank")
+        return Verdict(solved=True)
+
+    def check_many(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> NDArray[np.bool_]:
+        """`check` without reasons for (N, size, size) questions and answers: solved (N,)."""
+        solved = np.empty(len(questions), dtype=bool)
+        for start in range(0, len(questions), 1 << 16):  # in parts: millions at once would take gigabytes
+            part = slice(start, start + (1 << 16))
+            question, answer = questions[part], answers[part]
+            good = (((question == 0) | (question == answer)) & (answer >= 1) & (answer <= self.size)).all((1, 2))
+            bits = np.left_shift(1, np.clip(answer, 1, self.size).astype(np.int16) - 1, dtype=np.int16)
+            tall, wide = self.block
+            boxes = bits.reshape(-1, self.size // tall, tall, self.size // wide, wide).swapaxes(2, 3)
+            full = (1 << self.size) - 1
+            for units in (bits, bits.swapaxes(1, 2), boxes.reshape(-1, self.size, self.size)):
+                good &= (np.bitwise_or.reduce(units, axis=2) == full).all(1)
+            solved[part] = good
+        return solved
+
+    def wrong_cells(self, question: Grid, grid: Grid) -> NDArray[np.bool_]:
+        """Cells (size, size) that break a rule: givens that were changed, and digits that stand twice in a unit."""
+        wrong: NDArray[np.bool_] = (question != 0) & (question != grid)
+        for _, cells in self._units():
+            digits = grid[cells]
+            twice = np.flatnonzero(np.bincount(digits.ravel(), minlength=self.size + 1) > 1)
+            wrong[cells] |= np.isin(digits, twice[twice > 0])
+        return wrong
+
+    def _not_a_grid(self, grid: Grid) -> str:
+        if np.shape(grid) != (self.size, self.size):
+            return f"the grid has shape {np.shape(grid)}, expected {(self.size, self.size)}"
+        outside = np.argwhere((grid < 0) | (grid > self.size))
+        if len(outside):
+            row, column = outside[0]
+            value = grid[row, column]
+            return f"{value} at row {row + 1}, column {column + 1} is not a digit 1-{self.size} or a blank (0)"
+        return ""
+
+    def _units(self) -> Iterator[tuple[str, tuple[slice, slice]]]:
+        tall, wide = self.block
+        for i in range(self.size):
+            yield f"row {i + 1}", (slice(i, i + 1), slice(None))
+        for i in range(self.size):
+            yield f"column {i + 1}", (slice(None), slice(i, i + 1))
+        for r, c in product(range(0, self.size, tall), range(0, self.size, wide)):
+            name = f"the box at rows {r + 1}-{r + tall}, columns {c + 1}-{c + wide}"
+            yield name, (slice(r, r + tall), slice(c, c + wide))
+
+    def _clash(self, grid: Grid) -> Clash | None:
+        for unit, cells in self._units():
+            times = np.bincount(grid[cells].ravel(), minlength=self.size + 1)
+            times[0] = 0
+            if times.max() > 1:
+                digit = int(times.argmax())
+                return Clash(unit, digit, int(times[digit]))
+        return None
+
+    # data
+    def make(self, count: int, seed: int, clues: int | None = None) -> Examples:
+        """`count` puzzles with one solution: minimal (no clue can be spared), or with `clues` clues.
+
+        Ratings are the guesses a search needs, 0 where singles suffice. Puzzle i depends on (seed, i) alone, so a
+        longer run begins with the shorter one. There are few 4x4 puzzles, so large sets of them repeat some.
+        Raises ConfigError for a number of clues out of reach.
+        """
+        tries, least = 1, REACHED[self.size]
+        if clues is not None:
+            if not least <= clues < self.seq_len:
+                known = f"; no puzzle has fewer than {FEWEST[self.size]}" if clues < FEWEST[self.size] else ""
+                raise ConfigError(f"{self.name}: clues must lie in {least}-{self.seq_len - 1}, got {clues}{known}")
+            tries = TRIES
+        made = sudoku_search.make(self.size, count, seed, clues, tries=tries)
+        if clues is not None and count and (most := np.count_nonzero(made.questions, axis=(1, 2)).max()) > clues:
+            raise ConfigError(f"{self.name}: {clues} clues not reached in {tries} tries; ask for {most} or more")
+        return Examples(questions=made.questions, answers=made.answers, ratings=made.guesses.astype(np.float32))
+
+    def reveal(self, examples: Examples, cells: int, seed: int) -> Examples:
+        """The puzzles with `cells` more clues each; one with more of them keeps those it has with fewer."""
+        questions = examples.questions.reshape(len(examples), self.seq_len)
+        blanks = (questions == 0).sum(1)
+        if len(examples) and cells >= blanks.min():
+            raise DataError(f"{self.name}: cannot give {cells} more cells: a puzzle has only {blanks.min()} blank ones")
+        # row by row, so that more puzzles begin with the fewer
+        order = np.where(questions == 0, np.random.default_rng(seed).random(questions.shape), 2.0).argsort(1)[:, :cells]
+        given = questions.copy()
+        np.put_along_axis(given, order, np.take_along_axis(examples.answers.reshape(given.shape), order, 1), 1)
+        return Examples(
+            questions=given.reshape(examples.questions.shape),
+            answers=examples.answers,
+            ratings=np.full(len(examples), np.nan, np.float32),
+            groups=examples.groups,
+        )
+
+    def augment(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
+        """A random Sudoku symmetry for each row of inputs and labels (B, L).
+
+        Digits are renamed; bands, rows in a band, stacks and columns in a stack change places; square boxes are
+        transposed half of the time. Padding, blanks and ignored labels keep their value and move with their cell.
+        """
+        size, batch = self.size, len(inputs)
+        rows, columns = _line_orders(size, self.block[0]), _line_orders(size, self.block[1])
+        row = rows[rng.integers(len(rows), size=batch)]  # (B, size)
+        column = columns[rng.integers(len(columns), size=batch)]
+        source = row[:, :, None] * size + column[:, None, :]  # (B, size, size): the cell each cell comes from
+        if self.block[0] == self.block[1]:
+            source = np.where(rng.integers(2, size=(batch, 1, 1)) == 1, source.swapaxes(1, 2), source)
+        source = source.reshape(batch, self.seq_len)
+        names = np.zeros((batch, self.vocab_size), inputs.dtype)
+        names[:, 1] = 1
+        names[:, 2:] = np.argsort(rng.random((batch, size)), axis=1) + 2
+
+        def move(tokens: Tokens) -> Tokens:
+            moved = np.take_along_axis(tokens, source, axis=1)
+            named = np.take_along_axis(names, np.maximum(moved, 0), axis=1)
+            return np.where(moved < 0, moved, named)
+
+        return move(inputs), move(labels)
+
+    # pictures
+    def symbols(self, grid: Grid) -> list[list[str]]:
+        """Rows of one-character cells, a blank as `·`."""
+        return [["·" if digit == 0 else str(digit) for digit in row] for row in np.asarray(grid).tolist()]
+
+
+def _search(questions: NDArray[np.int8]) -> Answered:
+    counts, answers, guesses = sudoku_search.solve_many(questions)
+    return Answered(answers, guesses, counts == 1)
+
+
+@cache
+def _line_orders(size: int, block: int) -> NDArray[np.int16]:
+    """All orders of rows (or columns) that keep blocks of `block` lines together: (orders, size)."""
+    orders = [
+        [band * block + line for band, lines in zip(bands, inner, strict=True) for line in lines]
+        for bands in permutations(range(size // block))
+        for inner in product(permutations(range(block)), repeat=size // block)
+    ]
+    return np.array(orders, dtype=np.int16)

@@ -1,0 +1,342 @@
+"""Sudoku as people write it: in a line or drawn, with any blanks, frames, titles and remarks around it.
+
+A line of cells is read in whichever way gives as many cells as are wanted (`sudoku_cells`), a drawing whose blanks are
+spaces by its columns (`sudoku_columns`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from redraft.errors import PuzzleError
+from redraft.tasks.base import Grid
+from redraft.tasks.reading import literals
+from redraft.tasks.reading.records import Numbered, Record
+from redraft.tasks.sudoku.cells import (
+    BARS,
+    BLANKS,
+    OTHER_BLANKS,
+    bad_character,
+    bare,
+    cells_of,
+    complete,
+    grid_of,
+    is_cell,
+    lists_in,
+    packed,
+    signs_of_lists,
+    with_dots,
+)
+from redraft.tasks.sudoku.columns import by_columns
+from redraft.tasks.sudoku.lines import (
+    NUMBER,
+    RULED,
+    SECTION,
+    VALUE,
+    WORD,
+    band,
+    blocks_of,
+    fields_in,
+    halves,
+    is_damaged,
+    last_block,
+    texts_of,
+)
+
+SIZES = (4, 6, 9)
+_RUN = re.compile(rf"[1-9{re.escape(BLANKS + OTHER_BLANKS)}]{{10,}}")
+_LONGEST = 60  # lines of nested lists that are waited for
+
+
+class Written(NamedTuple):
+    """A puzzle as found: `question` and `answer` as strings of digits with `.` for blanks, or as they stand."""
+
+    question: str
+    answer: str | None = None
+
+
+class SudokuText:
+    """The notation of Sudoku of the given sizes; with several, the puzzle itself tells which it is."""
+
+    comment = "#"
+
+    def __init__(self, sizes: Sequence[int] = SIZES) -> None:
+        self.sizes = tuple(sorted(sizes, reverse=True))
+        self.squares = {size * size: size for size in self.sizes}
+
+    # one puzzle
+    def grid(self, value: Any) -> Grid:
+        """The grid (size, size) int8 of a text or of nested lists; raises PuzzleError."""
+        text = value if isinstance(value, str) else self.of_lists(value)
+        if literals.begins(text):
+            text = self.of_lists(lists_in(text))
+        if len(text) in self.squares and (found := grid_of(text, self.squares[len(text)])) is not None:
+            return found
+        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        if len(lines) == 1:
+            written = self._in_a_line(lines[0][1])
+            return self._digits((written.question if written else None) or lines[0][1])
+        found_records = list(self.bare(iter(lines), ""))
+        if len(found_records) > 1:
+            raise PuzzleError(f"expected one puzzle, got {len(found_records)}")
+        if not found_records:
+            raise PuzzleError(self._expected(bare(text)))
+        if found_records[0].error:
+            raise PuzzleError(found_records[0].error)
+        return self._digits(found_records[0].question)
+
+    def size_of(self, value: Any) -> tuple[int, int] | None:
+        """Rows and columns of a puzzle; None where it has none of the sizes there are.
+
+        A puzzle with a wrong character in it has one, too: reading will say which character.
+        """
+        try:
+            size: int | None = len(self.grid(value))
+        except PuzzleError:
+            size = self.squares.get(len(bare(value))) if isinstance(value, str) else None
+        return None if size is None else (size, size)
+
+    def holds(self, line: str) -> bool:
+        """Whether a line is plainly of a Sudoku: a whole one, or a row with digits that are in no maze."""
+        text = line.strip()
+        if text.startswith(self.comment) or not text:
+            return False
+        digits = sum(text.count(digit) for digit in "23456789")
+        return self._in_a_line(line) is not None or (digits > 0 and not WORD.search(text) and len(packed(text)) > 3)
+
+    def of_lists(self, value: Any) -> str:
+        """Nested lists or an array as one string, see `signs_of_lists`; raises PuzzleError."""
+        rows = value.tolist() if hasattr(value, "tolist") else value
+        if not isinstance(rows, list | tuple):
+            raise PuzzleError(f"expected a board as text or as lists of cells, got {repr(value)[:40]}")
+        return signs_of_lists(rows, self.sizes)
+
+    # texts
+    def bare(self, lines: Iterator[Numbered], name: str) -> Iterator[Record]:
+        """All puzzles of a text, each as soon as it is complete; remarks, titles and ruled lines are passed over."""
+        drawing: list[Numbered] = []
+        skipping = False
+        for number, line in lines:
+            text = line.strip()
+            if section := SECTION.fullmatch(text):
+                yield from self._drawn(drawing, name)
+                skipping = section[1].lower() not in ("puzzle", "sudoku")
+            elif skipping:
+                continue
+            elif not text:
+                if drawing and self._is_row_of_spaces(line, drawing):
+                    drawing.append((number, line))
+                elif drawing and self._may_go_on(drawing):
+                    drawing.append((number, ""))
+                else:
+                    yield from self._drawn(drawing, name)
+            elif text.startswith(self.comment) and len(text) not in self.squares:
+                yield from self._drawn(drawing, name)
+            elif literals.begins(text):
+                yield from self._drawn(drawing, name)
+                yield from self._literal(number, line, lines, name)
+            elif written := self._in_a_line(line):
+                yield from self._drawn(drawing, name)
+                yield Record(f"{name}, line {number}", written.question, written.answer)
+            elif RULED.fullmatch(line) and not self._is_blank_row(text, drawing):
+                continue
+            elif self._is_row(line, drawing):
+                if drawing and last_block(drawing) >= max(map(band, self.sizes)) and "" in texts_of(drawing):
+                    yield from self._drawn(drawing, name)  # not divided into bands after all
+                drawing.append((number, line))
+                if self._is_complete(drawing):
+                    yield from self._drawn(drawing, name)
+            else:
+                yield from self._drawn(drawing, name)
+                if is_damaged(text):
+                    yield Record(f"{name}, line {number}", text, error=self._expected(text))
+        yield from self._drawn(drawing, name)
+
+    def _literal(self, number: int, line: str, lines: Iterator[Numbered], name: str) -> Iterator[Record]:
+        """The puzzles of nested lists that begin in a line: a board, or a list of boards or of texts."""
+        text, place = line, f"{name}, line {number}"
+        for _ in range(_LONGEST):
+            if literals.depth(text) <= 0:
+                break
+            if (more := next(lines, None)) is None:
+                break
+            text += "\n" + more[1]
+        try:
+            found = lists_in(text)
+        except PuzzleError as error:
+            yield Record(place, error=error.message)
+            return
+        for board in self._boards(found):
+            try:
+                yield Record(place, self.of_lists(board) if not isinstance(board, str) else board)
+            except PuzzleError as error:
+                yield Record(place, error=error.message)
+
+    def _boards(self, found: list[Any]) -> list[Any]:
+        """The boards of nested lists: one, or each of a list of boards or texts."""
+        if any(isinstance(each, list) and any(isinstance(row, list) for row in each) for each in found):
+            return found
+        if all(isinstance(each, str) and self.size_of(each) for each in found):
+            return found
+        if all(isinstance(each, list) and len(each) in self.squares for each in found):
+            return found
+        return [found]
+
+    # lines
+    def _in_a_line(self, line: str) -> Written | None:
+        """The puzzle that a line holds, and its answer where that stands behind it; None where it holds none."""
+        text = line.strip()
+        if text.startswith(":"):  # HoDoKu: + marks a digit that is no given, but was filled in
+            text = re.sub(r"\+\d", ".", text)
+        runs = list(_RUN.finditer(text))
+        for run in runs:
+            if (size := self.squares.get(len(run[0]))) and (question := with_dots(run[0], size)):
+                rest = [each[0] for each in runs if each.start() > run.start() and 2 * len(each[0]) > len(run[0])]
+                return Written(question, rest[0] if rest else None)
+        for square, size in self.squares.items():
+            words = text.translate(BARS).split()
+            even = len({len(word) for word in words}) == 1
+            if (even or max(map(text.count, ",;\t"), default=0) >= square - 1 or len(words) == square) and (
+                cells := cells_of(text, square)
+            ) is not None:
+                return Written("".join(cells))
+            if len(text) == square and (question := with_dots(text, size)):
+                return Written(question)
+        return None
+
+    def _is_row(self, line: str, drawing: Sequence[Numbered]) -> bool:
+        text = line.strip()
+        cells = len(packed(text))
+        if any(not VALUE.fullmatch(word[0]) for word in WORD.finditer(text)):
+            known = sum(text.count(sign) for sign in "123456789" + BLANKS)
+            return bool(drawing) and 2 * known >= cells and cells == len(packed(drawing[0][1]))
+        if not drawing and NUMBER.fullmatch(text) and len(text) < min(self.sizes) and len(line) < min(self.sizes):
+            return False
+        signs = set(text) - set(" |")
+        if len(signs) == 1 and cells < min(self.sizes) and not signs & set("123456789" + BLANKS):
+            return False  # ``` and the like
+        most = 2 * self.sizes[0]
+        return cells <= most or 1 < len(text.translate(BARS).split()) <= most or 1 < fields_in(text) <= most
+
+    def _is_blank_row(self, text: str, drawing: Sequence[Numbered]) -> bool:
+        """Whether a line of dashes or dots is a row of blank cells rather than a ruled line."""
+        signs = set(packed(text))
+        used = {sign for _, line in drawing for sign in line}
+        count = len(packed(text))
+        return count in self.sizes and len(signs) == 1 and (signs <= set(BLANKS) or signs <= used)
+
+    def _is_row_of_spaces(self, line: str, drawing: Sequence[Numbered]) -> bool:
+        """Whether an empty line is a row whose blanks are spaces: where others are so, too."""
+        return len(line) >= min(self.sizes) and any(cells_of(row, len(row.strip())) is None for _, row in drawing)
+
+    def _is_complete(self, drawing: Sequence[Numbered]) -> bool:
+        rows = [line for line in texts_of(drawing) if line]
+        size = len(rows)
+        if size not in self.sizes or any("  " in line.strip().translate(BARS).strip() for line in rows):
+            return False
+        return all(cells_of(line, size) is not None for line in rows)
+
+    def _may_go_on(self, drawing: Sequence[Numbered]) -> bool:
+        """Whether the puzzle may go on after an empty line, which divides the bands of one."""
+        last = next((line for line in reversed(texts_of(drawing)) if line), "")
+        sizes = [size for size in self.sizes if cells_of(last, size) is not None]
+        return bool(sizes) and last_block(drawing) == band(sizes[0])
+
+    # drawings
+    def _drawn(self, drawing: list[Numbered], name: str) -> Iterator[Record]:
+        """The puzzles of the lines of a drawing, which is emptied: one, several below one another, or an error."""
+        while drawing and not drawing[-1][1]:
+            drawing.pop()
+        if not drawing:
+            return
+        blocks = blocks_of(drawing)
+        rows = [row for block in blocks for row in block]
+        drawing.clear()
+        if len(blocks) > 1 and not (len(rows) in self.sizes and {len(block) for block in blocks} == {band(len(rows))}):
+            for block in blocks:
+                yield from self._drawn(block, name)
+            return
+        lines, numbers = texts_of(rows), [number for number, _ in rows]
+        place = f"{name}, line {numbers[0]}"
+        for size in sorted(self.sizes, key=lambda size: (size != len(lines), -size)):
+            if len(lines) % size == 0:
+                found = [self._board(lines[start : start + size], size) for start in range(0, len(lines), size)]
+                if all(found):
+                    for i, written in enumerate(found):
+                        assert written is not None
+                        place = f"{name}, line {numbers[i * size]}"
+                        yield Record(place, written.question, written.answer, drawn=True)
+                    return
+        error = self._wrong(lines) if len(lines) > 1 else self._expected(lines[0])
+        yield Record(place, "\n".join(lines), error=error)
+
+    def _board(self, lines: Sequence[str], size: int) -> Written | None:
+        rows = [cells_of(line, size) for line in lines]
+        if good := complete(rows):
+            return Written("".join("".join(row) for row in good))
+        pairs = complete([cells_of(line, 2 * size) for line in lines])
+        if pairs:  # question and answer side by side, as `redraft solve` shows them
+            question, answer = ("".join("".join(row[half]) for row in pairs) for half in halves(size))
+            return Written(question, None if "." in answer else answer)
+        together = "".join(packed(line) for line in lines)
+        if len(together) == size * size and all(len(packed(line)) == size for line in lines):
+            signs = with_dots(together, size)
+            return Written(signs) if signs else None
+        if any(blank in line for line in lines for blank in BLANKS):
+            return None  # then spaces are no blanks
+        columns = by_columns(lines, size)
+        return Written("".join(columns)) if columns is not None else None
+
+    # errors
+    def _digits(self, text: str) -> Grid:
+        """The grid of a string of as many signs as a puzzle has cells; raises PuzzleError."""
+        cells = bare(text)
+        size = self.squares.get(len(cells))
+        if size is None:
+            raise PuzzleError(self._expected(text))
+        signs = with_dots(cells, size)
+        if signs is None:
+            i = next(i for i, sign in enumerate(cells) if not is_cell(sign, size))
+            raise PuzzleError(bad_character(cells[i], i, size))
+        found = grid_of(signs, size)
+        assert found is not None
+        return found
+
+    def _expected(self, text: str) -> str:
+        """What is expected of a line that is no puzzle, and what came: a character that is none, or another length."""
+        cells = bare(text)
+        got = f"got {len(cells)}"
+        for square, size in self.squares.items():
+            if len(cells) == square and with_dots(cells, size) is None:
+                i = next(i for i, sign in enumerate(cells) if not is_cell(sign, size))
+                return bad_character(cells[i], i, size)
+        if len(cells) in (256, 625):
+            side = 16 if len(cells) == 256 else 25
+            got += f", as a Sudoku of {side}x{side} cells has"
+        elif len(cells) == 729:
+            got += ", as candidates of 81 cells have; give digits and blanks alone"
+        largest = max(self.squares)
+        if cells.isdigit() and largest - 8 <= len(cells) < largest and "0" in cells:
+            got += "; zeros at its front may be lost, as spreadsheets do with numbers: save the column as text"
+        if len(self.squares) == 1:
+            return f"expected {largest} characters, {got}"
+        squares, sizes = sorted(self.squares), sorted(self.sizes)
+        names = ", ".join(f"{size}x{size}" for size in sizes[:-1]) + f" or {sizes[-1]}x{sizes[-1]} Sudoku"
+        return f"expected {', '.join(map(str, squares[:-1]))} or {squares[-1]} characters ({names}), {got}"
+
+    def _wrong(self, lines: Sequence[str]) -> str:
+        """What is wrong with a drawing: too many or few rows, a row that is too long or short, or a character."""
+        cells = [packed(line) for line in lines]
+        usual = max(self.sizes, key=lambda size: (sum(len(row) == size for row in cells), size == len(lines), size))
+        if len(lines) == usual:
+            for r, row in enumerate(cells):
+                if len(row) != usual:
+                    hint = "; write blanks as dots" if "  " in lines[r].strip() else ""
+                    return f"row {r + 1}: expected {usual} cells, got {len(row)}{hint}"
+            together = "".join(cells)
+            i = next((i for i, sign in enumerate(together) if not is_cell(sign, usual)), 0)
+            return bad_character(together[i], i, usual)
+        drawn = f" ({usual} rows of {usual}; got {len(lines)} rows)" if len(lines) > 1 else ""
+        return f"expected {usual * usual} characters, got {sum(map(len, cells))}{drawn}"
