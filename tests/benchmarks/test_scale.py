@@ -1,5 +1,6 @@
 """Growth along axes: what is measured and predicted, the machine's roof, and the pictures of both."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,11 +92,11 @@ def test_axes_are_known_by_name_and_can_be_built() -> None:
     ("arguments", "message"),
     [
         (["--repeats", "0"], "--repeats"),
-        (["--axes", "height"], "--axes: unknown axis 'height'; known: batch, cells-mlp"),
-        (["--recipe", "sudoku-6x6-eq"], "what its model moves between products is not counted"),
-        (["--pictures", "/nowhere"], "--pictures /nowhere: no such folder"),
+        (["--axes", "height"], "--axes: .*'height'.*batch, cells-mlp"),
+        (["--recipe", "sudoku-6x6-eq"], "--recipe sudoku-6x6-eq: "),
+        (["--pictures", "/nowhere"], "--pictures /nowhere: "),
     ],
 )
 def test_mistakes(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scale", *arguments]) == 2
-    assert message in capsys.readouterr().err
+    assert re.search(message, capsys.readouterr().err)
