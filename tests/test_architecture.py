@@ -9,6 +9,11 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "redraft"
 FILES = sorted(SOURCE.rglob("*.py"))
 MOST_LINES = 360
+BUDGET = 32_200  # lines of Python in the wheel
+MOST_FILES = 12  # of a folder, its __init__.py not counted; with more it says why
+CROWDED = {
+    ".": "foundations, each of which everything may import",
+}
 
 # What everyone may import, and what these may import of one another.
 FOUNDATION: dict[str, tuple[str, ...]] = {
@@ -198,3 +203,17 @@ def test_every_command_in_the_table_is_there() -> None:
     modules = {f"redraft.{module_of(file)}" for file in FILES}
     for module, _ in COMMANDS.values():
         assert module in modules
+
+
+def test_the_package_stays_within_its_budget() -> None:
+    """Lines of Python in the wheel, and files in a folder; the table by folder is printed where it fails."""
+    folders: dict[str, list[int]] = {}
+    for file in FILES:
+        lines = len(file.read_text().splitlines())
+        folders.setdefault(str(file.parent.relative_to(SOURCE)), []).append(lines)
+    for folder, sizes in sorted(folders.items(), key=lambda pair: -sum(pair[1])):
+        print(f"{sum(sizes):>6,} lines in {len(sizes):>2} files  {folder}")
+    total = sum(map(sum, folders.values()))
+    assert total <= BUDGET, f"{total:,} lines; delete some, or say in docs/design.md why the budget grows"
+    crowded = {folder for folder, sizes in folders.items() if len(sizes) > MOST_FILES}
+    assert crowded <= set(CROWDED), f"more than {MOST_FILES} files in {', '.join(sorted(crowded - set(CROWDED)))}"
