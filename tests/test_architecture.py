@@ -17,6 +17,7 @@ CROWDED = {
     "bench": "each benchmark, and what they share",
     "commands": "a file per command",
     "core": "",
+    "models": "a file per model, their configurations, the contract and its check",
     "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, --fast",
 }
 
@@ -51,7 +52,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "models": ("core",),
     "weights": ("core", "models"),
     "data": ("tasks",),
-    "backends": ("core.carry", "core.threads", "models"),
+    "backends": ("core.carry", "core.threads", "models", "weights.format"),
     "solve": ("tasks", "core.int8", "models", "weights", "backends", "device"),
     "train": ("tasks", "data", "core.carry", "core.fused", "core.threads", "models", "weights", "device"),
     "recipes": ("train.config", "train.losses", "models", "tasks", "data"),
@@ -104,6 +105,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "core.amx_kernels": ("tyro", "rich", "safetensors"),
     "core.lanes": ("tyro", "rich", "safetensors"),
     "models": ("numpy", "tyro", "rich"),
+    **dict.fromkeys(("models.config", "weights.format", "train.config", "recipes"), ("torch", "tyro", "rich")),
     "solve": ("tyro", "rich"),
     "export": ("tyro", "rich"),
     "compare.llm": ("torch", "tyro"),

@@ -11,7 +11,8 @@ from torch import Tensor
 from redraft.core import block_amx, fused
 from redraft.errors import ConfigError
 from redraft.models import build_model
-from redraft.models.equivariant import EquivariantBlock, EquivariantConfig
+from redraft.models.config import EquivariantConfig
+from redraft.models.equivariant import EquivariantBlock
 from redraft.recipes.alike import equivariant
 from redraft.tasks import get_task
 

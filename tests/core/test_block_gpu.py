@@ -6,7 +6,8 @@ from torch import Tensor
 
 from redraft.core import block_gpu
 from redraft.core.layers import rms_norm
-from redraft.models.equivariant import EquivariantBlock, EquivariantConfig, ScopesMix
+from redraft.models.config import EquivariantConfig
+from redraft.models.equivariant import EquivariantBlock, ScopesMix
 
 pytestmark = [pytest.mark.arithmetic, pytest.mark.slow]  # an interpreter takes its time
 

@@ -10,7 +10,7 @@ from redraft.core import fused
 from redraft.errors import ConfigError
 from redraft.models import EquivariantConfig, build_model
 from redraft.models.check import check_model
-from redraft.models.equivariant import _least_margin
+from redraft.models.equivariant import _least_margin, boxed, has_kernels
 from redraft.recipes.alike import equivariant
 from redraft.solve.load import open_weights
 from redraft.tasks import get_task
@@ -156,10 +156,11 @@ def test_shapes_that_cannot_be(change: dict[str, object], message: str) -> None:
 
 
 def test_kernels_are_for_rows_columns_and_boxes() -> None:
-    assert TINY.boxed == (6, 6, 2, 3) and TINY.has_kernels
+    assert boxed(TINY) == (6, 6, 2, 3) and has_kernels(TINY)
     nine = equivariant(get_task("sudoku-9x9"), hidden_size=64)
-    assert nine.boxed is not None and nine.boxed.boxes == 9 and nine.has_kernels
+    found = boxed(nine)
+    assert found is not None and found.boxes == 9 and has_kernels(nine)
     for changed in ({"scopes": ("rows", "columns")}, {"scopes": ("rows", "columns", "around")}, {"mixer": "mlp"}):
-        assert replace(TINY, **changed).boxed is None and not replace(TINY, **changed).has_kernels
+        assert boxed(replace(TINY, **changed)) is None and not has_kernels(replace(TINY, **changed))
     for wrong in ({"hidden_size": 48}, {"hidden_size": 256}, {"width_multiple": 16, "expansion": 1.0}):
-        assert not replace(TINY, **wrong).has_kernels
+        assert not has_kernels(replace(TINY, **wrong))

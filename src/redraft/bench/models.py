@@ -26,7 +26,8 @@ from redraft.data.store import Store
 from redraft.errors import ConfigError
 from redraft.export import require_export
 from redraft.models import TRM, Model, ModelConfig, build_model
-from redraft.models.base import DTYPES, DType
+from redraft.models.base import DTYPES
+from redraft.models.config import DType
 from redraft.recipes import get_recipe
 from redraft.solve.load import open_weights
 from redraft.tasks import get_task

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import redraft.weights
 from redraft.errors import ConfigError
+from redraft.recipes import RECIPES
 from redraft.tasks import TASKS
 
 
@@ -14,12 +15,7 @@ def run(arguments: list[str]) -> int:
             return 0
         raise ConfigError(f"unexpected argument {arguments[0]!r}; redraft list takes none")
     _print("tasks", dict.fromkeys(TASKS, ""))
-    try:
-        from redraft.recipes import RECIPES
-
-        _print("recipes", {name: recipe.__doc__ or "" for name, recipe in RECIPES.items()})
-    except ModuleNotFoundError as error:
-        print(f"recipes: need the package {error.name}")
+    _print("recipes", {name: recipe.__doc__ or "" for name, recipe in RECIPES.items()})
     _print("weights that ship", {name: redraft.weights.summary(name) for name in redraft.weights.names()})
     return 0
 

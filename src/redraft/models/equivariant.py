@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -21,97 +20,26 @@ from redraft.core.carry import Carry
 from redraft.core.layers import Attention, Linear, SwiGLU, rotary_tables, swiglu_width, truncated_normal_
 from redraft.core.pooling import pooled_residual, scope_pool, symbol_pool
 from redraft.core.recursion import deep_recursion
-from redraft.errors import ConfigError
-from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update, one_recursion, recursions
+from redraft.models.base import DTYPES, Model, StepOutput, Update, one_recursion, recursions
+from redraft.models.config import EquivariantConfig, ModelConfig
 from redraft.models.network import halting_head, initial_state
-from redraft.scopes import scope_members, tiling
+from redraft.scopes import tiling
 
 
-@dataclass(frozen=True, kw_only=True)
-class EquivariantConfig(ModelConfig):
-    """Size and shape of a symbol-equivariant TRM; it has no puzzle embedding.
+def has_kernels(config: ModelConfig) -> bool:
+    """Whether a GPU runs its networks in kernels of our own, in half precision; a compiler would replace them."""
+    if not isinstance(config, EquivariantConfig) or boxed(config) is None:
+        return False
+    return block_gpu.fits(config.hidden_size, swiglu_width(config.hidden_size, config.expansion, config.width_multiple))
 
-    Attributes:
-        first_symbol, symbols: the interchangeable tokens, `symbols` of them from `first_symbol` on (a task tells them
-            as `Task.interchangeable`). Others, such as a blank, stand for themselves. With no symbols there is one
-            field, and nothing to be equivariant to.
-        grid_width: cells in a row.
-        scopes: families of cells that rules hold in (`Task.scopes`, `redraft.scopes`), for the mixer of that name.
-        mixer: how cells mix within a symbol's field: `scopes` (mean and maximum over each scope: where no cell's place
-            counts but by its scopes), `mlp` (over all cells) or `attention` (rotary positions).
-        hidden_size: width d of a cell's state for one symbol.
-        num_layers, n, T: as in a TRM.
-        halting: what the halting head reads, `pooled` (mean and maximum of y over cells and symbols) or `margin`: how
-            sure the least sure cell is, as the gap between its two best logits. One unsure cell makes an answer wrong.
-        num_heads: attention heads.
-        expansion, width_multiple: inner width of each SwiGLU, see `core.layers.swiglu_width`.
-    """
 
-    first_symbol: int
-    symbols: int
-    grid_width: int
-    scopes: tuple[str, ...] = ()
-    mixer: Literal["scopes", "mlp", "attention"] = "scopes"
-    halting: Literal["pooled", "margin"] = "pooled"
-    hidden_size: int = 32
-    num_layers: int = 2
-    n: int = 3
-    T: int = 2
-    num_heads: int = 4
-    expansion: float = 4.0
-    width_multiple: int = 32
-    norm_eps: float = 1e-5
-
-    def __post_init__(self) -> None:
-        self.require(vocab_size=1, seq_len=1, hidden_size=1, num_layers=1, n=1, T=1, num_heads=1, width_multiple=1)
-        self.require(first_symbol=0, symbols=0)
-        self.require_layers(self.num_layers)
-        if self.grid_width < 1 or self.seq_len % self.grid_width:
-            raise ConfigError(f"model.grid_width: expected a divisor of {self.seq_len} cells, got {self.grid_width}")
-        if self.first_symbol + self.symbols > self.vocab_size:
-            raise ConfigError(
-                f"model.symbols: {self.symbols} from token {self.first_symbol} on, "
-                f"but there are only {self.vocab_size} tokens"
-            )
-        if self.halting == "margin" and self.vocab_size < 2:
-            raise ConfigError("model.halting: margin needs at least two tokens to tell apart")
-        if self.puzzle_positions:
-            raise ConfigError("model.puzzle_positions: an equivariant model has none")
-        if self.mixer == "scopes" and not self.scopes:
-            raise ConfigError("model.scopes: the scopes mixer needs at least one, such as rows")
-        if self.mixer == "attention" and self.hidden_size % (2 * self.num_heads):
-            raise ConfigError(
-                f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * self.num_heads}, "
-                f"got {self.hidden_size}"
-            )
-        for name in self.scopes:
-            scope_members(name, height=self.seq_len // self.grid_width, width=self.grid_width)
-
-    @property
-    def fields(self) -> int:
-        """Symbol fields S of a state."""
-        return max(1, self.symbols)
-
-    @property
-    def effective_depth(self) -> int:
-        return self.T * (self.n + 1) * self.num_layers
-
-    @property
-    def has_kernels(self) -> bool:
-        inner = swiglu_width(self.hidden_size, self.expansion, self.width_multiple)
-        return self.boxed is not None and block_gpu.fits(self.hidden_size, inner)
-
-    @property
-    def boxed(self) -> block_gpu.Shape | None:
-        """The grid in boxes, where cells mix by its rows, columns and boxes, in that order: what kernels are for."""
-        if self.mixer != "scopes" or self.scopes[:2] != ("rows", "columns") or len(self.scopes) != 3:
-            return None
-        height, width = self.seq_len // self.grid_width, self.grid_width
-        box = tiling(self.scopes[2], height=height, width=width)
-        return None if box is None else block_gpu.Shape(height, width, *box)
-
-    def build(self) -> Equivariant:
-        return Equivariant(self)
+def boxed(config: EquivariantConfig) -> block_gpu.Shape | None:
+    """The grid in boxes, where cells mix by its rows, columns and boxes, in that order: what kernels are for."""
+    if config.mixer != "scopes" or config.scopes[:2] != ("rows", "columns") or len(config.scopes) != 3:
+        return None
+    height, width = config.seq_len // config.grid_width, config.grid_width
+    box = tiling(config.scopes[2], height=height, width=width)
+    return None if box is None else block_gpu.Shape(height, width, *box)
 
 
 class Equivariant(Model):
@@ -238,7 +166,7 @@ class EquivariantBlock(nn.Module):
 
     def __init__(self, config: EquivariantConfig, mix: nn.Module) -> None:
         super().__init__()
-        self.eps, self.boxed = config.norm_eps, config.boxed
+        self.eps, self.boxed = config.norm_eps, boxed(config)
         self.mix = mix
         self.symbols = symbol_pool(config.hidden_size, config.seq_len)
         self.mlp = SwiGLU(config.hidden_size, expansion=config.expansion, multiple=config.width_multiple)

@@ -8,10 +8,7 @@ from typing import Any, Literal
 
 from redraft.config import from_dict, to_dict
 from redraft.errors import ConfigError
-from redraft.models import ModelConfig, model_kind
-from redraft.train.halting import get_halting
-from redraft.train.losses import get_loss
-from redraft.weights.io import model_config
+from redraft.models import ModelConfig, model_config, model_kind
 
 MOST_SLOTS = 1 << 24  # more than any memory holds
 
@@ -121,6 +118,10 @@ class RunConfig:
                 raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
         if not 0 <= self.exploration <= 1:
             raise ConfigError(f"exploration: expected a probability, got {self.exploration}")
+        # here, because they need PyTorch, and recipes are listed without
+        from redraft.train.halting import get_halting
+        from redraft.train.losses import get_loss
+
         get_loss(self.loss)
         get_halting(self.halting)
         if self.batch_size > MOST_SLOTS:

@@ -13,6 +13,7 @@ import torch
 from redraft.core import fused
 from redraft.device import fast_bfloat16
 from redraft.models import ModelConfig
+from redraft.models.equivariant import has_kernels
 from redraft.terminal import figure_words
 from redraft.train.compiled import missing_compiler
 from redraft.train.config import RunConfig
@@ -93,7 +94,8 @@ def _compute(config: RunConfig, facts: Facts, trials: Trials | None) -> tuple[Ru
     """What makes the arithmetic faster."""
     gpu = facts.device == "cuda"
     if facts.device == "cpu":
-        between = "one pass over memory between products" if facts.numba else "Numba is missing: pip install numba"
+        missing = "Numba is missing: pip install 'redraft[train]'"
+        between = "one pass over memory between matmuls" if facts.numba else missing
         own = [
             Choice(name="rows shared by threads", taken=facts.threads > 1, why=_threads(facts, trials)),
             Choice(name="kernels", taken=facts.numba, why=between),
@@ -101,7 +103,7 @@ def _compute(config: RunConfig, facts: Facts, trials: Trials | None) -> tuple[Ru
     else:
         own = [Choice(name="rows shared by threads", taken=False, why=f"{facts.device} has threads of its own")]
     bfloat16 = Choice(name="bfloat16", taken=facts.bfloat16, why=_bfloat16(facts, trials))
-    kernels = gpu and bfloat16.taken and facts.compiler and config.model.has_kernels
+    kernels = gpu and bfloat16.taken and facts.compiler and has_kernels(config.model)
     if kernels:
         why = "the blocks of this model are kernels of our own, which start at once"
     elif not gpu:

@@ -1,22 +1,23 @@
 """The NumPy stepper: the same drafts as PyTorch's, on random models of every kind and on the weights that ship."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import ThreadpoolController
 
-from redraft.backends.numpy.model import NumpyTRM, Shape
+from redraft.backends.numpy.model import NumpyTRM
 from redraft.backends.numpy.stepper import NumpyStepper
-from redraft.backends.numpy.weights import describe, read_model
+from redraft.backends.numpy.weights import read_model
 from redraft.backends.protocol import Stepper
 from redraft.backends.torch import TorchStepper
 from redraft.models import TRM, TRMConfig, build_model
 from redraft.solve.load import find_weights, open_weights
 from redraft.solve.solver import Solver
 from redraft.tasks import get_task
+from redraft.weights.format import describe
 from redraft.weights.io import save_weights
 
 pytestmark = pytest.mark.arithmetic
@@ -51,20 +52,11 @@ def model_of(kind: str) -> TRM:
 
 def in_numpy(model: TRM) -> NumpyTRM:
     tensors = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    return NumpyTRM(Shape(**dataclasses.asdict(model.config)), tensors)
+    return NumpyTRM(model.config, tensors)
 
 
 def assert_alike(got: np.ndarray, want: np.ndarray) -> None:
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4 * np.abs(want).max())
-
-
-def test_a_shape_is_a_configuration_of_a_trm() -> None:
-    """A new field of TRMConfig changes what a model computes, so NumPy must know of it."""
-
-    def described(kind: type) -> dict[str, object]:
-        return {field.name: field.default for field in dataclasses.fields(kind)}
-
-    assert described(Shape) == described(TRMConfig)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -165,3 +157,23 @@ def test_the_same_answers_as_with_torch() -> None:
         (each.steps, each.grid.tobytes()) for each in theirs
     ]
     assert all(each.solved for each in ours)
+
+
+def test_matmuls_are_kept_on_one_thread_and_the_setting_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def threads() -> set[int]:
+        return {library["num_threads"] for library in ThreadpoolController().select(user_api="blas").info()}
+
+    model = in_numpy(model_of("mlp"))
+    stepper, step, seen = NumpyStepper(model), model.step, []
+
+    def watched(*states: np.ndarray) -> object:
+        seen.append(threads())
+        return step(*states)
+
+    monkeypatch.setattr(model, "step", watched)
+    state = stepper.start(np.ones((1, 12), np.int64), np.zeros(1, np.int64))
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        before = threads()
+        stepper.step(state)
+        assert threads() == before
+    assert seen == [{1} if before else set()]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
-from redraft.backends.numpy.blas import one_thread
 from redraft.backends.numpy.model import Floats, NumpyModel
 from redraft.backends.protocol import Draft
 from redraft.backends.starts import starting_vectors
@@ -32,7 +33,7 @@ class NumpyStepper:
 
     def __init__(self, model: NumpyModel) -> None:
         self.model = model
-        self.rows = max(1, POSITIONS // model.shape.sequence)
+        self.rows = max(1, POSITIONS // model.vectors)
 
     def start(
         self, inputs: NDArray[np.integer], puzzle_ids: NDArray[np.integer], tries: NDArray[np.integer] | None = None
@@ -41,16 +42,19 @@ class NumpyStepper:
         if tries is not None and tries.any():
             positions = [1] * (states[0].ndim - 2)
             again = (tries > 0).reshape(-1, *positions, 1)
-            vectors = starting_vectors(tries, self.model.shape.hidden_size).reshape(2, len(tries), *positions, -1)
+            vectors = starting_vectors(tries, self.model.config.hidden_size).reshape(2, len(tries), *positions, -1)
             y, z = (np.where(again, *pair) for pair in zip(vectors, states, strict=True))
             states = y, z
         return NumpyState(self.model.embed(inputs, puzzle_ids), *states)
 
     def in_parts(self) -> tuple[NumpyStepper, int]:
-        return NumpyStepper(self.model.one_recursion()), self.model.shape.T
+        return NumpyStepper(self.model.one_recursion()), self.model.config.T
 
     def step(self, state: NumpyState) -> tuple[NumpyState, Draft]:
-        with one_thread(), np.errstate(over="ignore", invalid="ignore"):  # such an answer is not right, and that is all
+        with (
+            _blas().limit(limits=1),
+            np.errstate(over="ignore", invalid="ignore"),
+        ):  # such an answer is not right, and that is all
             parts = [
                 self.model.step(*(each[first : first + self.rows] for each in state))
                 for first in range(0, len(state.x), self.rows)
@@ -66,3 +70,13 @@ class NumpyStepper:
 
     def join(self, first: NumpyState, second: NumpyState) -> NumpyState:
         return NumpyState(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The library that multiplies for NumPy, to be kept on one thread: matmuls of a tiny model are too small to share.
+
+    OpenBLAS shares them nevertheless, and its threads wait for one another by spinning: on a machine with other work to
+    do that made a step hundreds of times slower.
+    """
+    return ThreadpoolController().select(user_api="blas")
