@@ -20,8 +20,8 @@ POSITIONS = 1024  # worked on at once; more gain no speed, and attention's score
 def _blas() -> ThreadpoolController:
     """NumPy's matmul library, which a step keeps on one thread.
 
-    A tiny model's matmuls are too small to share. OpenBLAS shares them nevertheless, and its threads wait for one another
-    by spinning: on a machine with other work to do that made a step hundreds of times slower.
+    A tiny model's matmuls are too small to share. OpenBLAS shares them nevertheless, and its threads wait for one
+    another by spinning: beside other work that made a step hundreds of times slower.
     """
     return ThreadpoolController().select(user_api="blas")
 
