@@ -16,6 +16,16 @@ from redraft.backends.starts import starting_vectors
 POSITIONS = 1024  # worked on at once; more gain no speed, and attention's scores grow with their number
 
 
+@cache
+def _blas() -> ThreadpoolController:
+    """NumPy's matmul library, which a step keeps on one thread.
+
+    A tiny model's matmuls are too small to share. OpenBLAS shares them nevertheless, and its threads wait for one
+    another by spinning: beside other work that made a step hundreds of times slower.
+    """
+    return ThreadpoolController().select(user_api="blas")
+
+
 class NumpyState(NamedTuple):
     """Embedded questions, answers and latents of puzzles, (B, ..., D) each."""
 
@@ -70,13 +80,3 @@ class NumpyStepper:
 
     def join(self, first: NumpyState, second: NumpyState) -> NumpyState:
         return NumpyState(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """The library that multiplies for NumPy, to be kept on one thread: matmuls of a tiny model are too small to share.
-
-    OpenBLAS shares them nevertheless, and its threads wait for one another by spinning: on a machine with other work to
-    do that made a step hundreds of times slower.
-    """
-    return ThreadpoolController().select(user_api="blas")
