@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from redraft.arc.votes import Question, Shard, Votes
 from redraft.backends.protocol import Stepper
 from redraft.data.store import Store
-from redraft.errors import ConfigError, DataError
+from redraft.errors import ConfigError, DataError, require_at_least
 from redraft.tasks import Task
 from redraft.tasks.arc.task import crop
 
@@ -93,8 +93,7 @@ def share(store: Store, *, views: int | None = None, shard: tuple[int, int] = (1
     number, of = shard
     if not 1 <= number <= of:
         raise ConfigError(f"shard {number}/{of}: expected a number from 1 to {of}, as in 1/{max(of, 1)}")
-    if views is not None and views < 1:
-        raise ConfigError(f"views: expected at least 1, got {views}")
+    require_at_least(1, {"views": views})
     assert store.views is not None
     counts = store.views.counts(store.puzzle_ids)
     counts = counts if views is None else np.minimum(counts, views)

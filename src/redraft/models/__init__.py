@@ -18,7 +18,7 @@ from redraft.models.config import (
     TRMConfig,
     VariantConfig,
 )
-from redraft.naming import named
+from redraft.naming import known, named
 
 if TYPE_CHECKING:
     from redraft.models.base import Model, StepOutput
@@ -83,9 +83,7 @@ def model_class(kind: str) -> type[ModelConfig]:
     `module:NAME` is imported, from the current folder too; NAME is a subclass of `ModelConfig`. Raises ConfigError.
     """
     if ":" not in kind:
-        if kind not in MODELS:
-            raise ConfigError(f"unknown kind of model {kind!r}; known: {', '.join(MODELS)}, or your own as module:NAME")
-        return MODELS[kind]
+        return known(MODELS, kind, what="kind of model")
     found = named(kind, what="a model's configuration")
     if not (isinstance(found, type) and issubclass(found, ModelConfig)):
         raise ConfigError(f"{kind}: expected a subclass of redraft.models.ModelConfig, got {type(found).__name__}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from redraft.errors import ConfigError
+from redraft.errors import ConfigError, require_at_least
 from redraft.scopes import scope_members
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ class ModelConfig:
     def require(self, **least: int) -> None:
         """Raises ConfigError naming the first of these fields that is smaller than the least it may be."""
         for name, bound in least.items():
-            if getattr(self, name) < bound:
-                raise ConfigError(f"model.{name}: expected at least {bound}, got {getattr(self, name)}")
+            require_at_least(bound, {f"model.{name}": getattr(self, name)})
 
     def require_layers(self, layers: int) -> None:
         """Raises ConfigError for more layers than anyone means; building them would not end before memory does."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from redraft.errors import ConfigError
-from redraft.naming import made
+from redraft.naming import known, made
 from redraft.recipes import arc, lab, maze, sudoku
 from redraft.recipes.shrink import shrunk
 from redraft.train.config import RunConfig
@@ -37,6 +36,4 @@ def get_recipe(name: str, *, tiny: bool = False) -> RunConfig:
         expected = "a function that takes `tiny` and returns a RunConfig"
         run: RunConfig = made(name, RunConfig, what="a recipe", expected=expected, tiny=tiny)
         return run
-    if name not in RECIPES:
-        raise ConfigError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}, or your own as module:NAME")
-    return RECIPES[name](tiny=tiny)
+    return known(RECIPES, name, what="recipe")(tiny=tiny)

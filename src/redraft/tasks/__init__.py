@@ -8,7 +8,7 @@ from typing import Any
 
 from redraft.config import from_dict
 from redraft.errors import RedraftError
-from redraft.naming import made
+from redraft.naming import known, made
 from redraft.tasks.arc.task import Arc
 from redraft.tasks.base import Examples, Grid, Puzzle, Task, Verdict, check_task
 from redraft.tasks.grids.task import Grids, GridSpec
@@ -49,9 +49,7 @@ def get_task(spec: str | dict[str, Any]) -> Task:
         return _foreign(spec)
     if (size := re.fullmatch(r"(\w+)-(\d+)x(\d+)", spec)) and size[1] in _SIZED:
         return _SIZED[size[1]](int(size[2]), int(size[3]))
-    if spec not in TASKS:
-        raise RedraftError(f"unknown task '{spec}'; known tasks: {', '.join(TASKS)}, or your own as module:NAME")
-    return TASKS[spec]()
+    return known(TASKS, spec, what="task")()
 
 
 def _foreign(path: str) -> Task:
