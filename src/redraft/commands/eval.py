@@ -43,6 +43,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="eval", description="Measures weights on puzzles they have not seen.")
+    from redraft.backends.choose import Here
     from redraft.contents import within
     from redraft.data.build import answered, open_source, store_folder
     from redraft.errors import ConfigError, DataError
@@ -58,7 +59,8 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(f"expected steps and batch-size of at least 1, got {args.steps} and {args.batch_size}")
     if args.plot is not None:
         require_picture(args.plot)
-    backend = "onnx" if is_exported(find_weights(args.weights)) else "torch"
+    bare = "torch" if Here.of_this_machine().torch else "numpy"
+    backend = "onnx" if is_exported(find_weights(args.weights)) else bare
     weights = open_stepper(args.weights, device=args.device, dtype=args.dtype, backend=backend)
     task = get_task(weights.task)
     trained_on = args.data == within(weights.card, "run", "data", "train")
