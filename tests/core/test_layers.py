@@ -4,10 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from redraft.core import fused
 from redraft.core.blocks import MixerBlock, Stack
-from redraft.core.fused import positions_first
 from redraft.core.layers import Linear, Neighbours, cast_once
+from redraft.kernels import cpu
+from redraft.kernels.ops import laid_out
 
 pytestmark = pytest.mark.arithmetic
 
@@ -73,7 +73,7 @@ def test_weights_cast_once_give_the_same_results_and_gradients_to_the_bit() -> N
 @pytest.mark.usefixtures("float64")
 def test_states_stay_positions_first_and_are_the_same() -> None:
     net, h = stack(torch.float64)
-    turned = positions_first(h)
+    turned = laid_out(h)
     assert torch.equal(turned, h) and turned.transpose(0, 1).is_contiguous()
     with torch.no_grad():
         result = net(turned + 1)
@@ -83,5 +83,5 @@ def test_states_stay_positions_first_and_are_the_same() -> None:
 
 def test_layouts_are_left_alone_where_kernels_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     _, h = stack(torch.float32)
-    monkeypatch.setattr(fused, "applies", lambda h: False)
-    assert positions_first(h) is h
+    monkeypatch.setattr(cpu, "applies", lambda h: False)
+    assert laid_out(h) is h

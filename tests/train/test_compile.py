@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from redraft.core.layers import rms_norm
 from redraft.core.pooling import symbol_pool
+from redraft.kernels.ops import rms_norm
 from redraft.models import Equivariant, HRMConfig, ModelConfig, build_model
 from redraft.train import compiled
 from redraft.train.compiled import CompiledForward, forward_of

@@ -12,7 +12,7 @@ from torch import Tensor
 from redraft.backends.protocol import Draft
 from redraft.backends.starts import starting_vectors
 from redraft.core.carry import Carry
-from redraft.core.threads import RowThreads, even_slices
+from redraft.kernels.threads import RowThreads, even_slices
 from redraft.models import Model, StepOutput
 
 # Numbers of a state that a CPU works on at once. More of them leave its caches between one operation and the next, and

@@ -284,14 +284,17 @@ def _trained_in(card: Mapping[str, Any]) -> str:
 
 def _rounded(model: Model) -> Model:
     """The model in int8, or as it is where nothing comes of that."""
-    from redraft.core import int8
+    from redraft.kernels import int8
+    from redraft.models.execution import quantised, share_quantised
 
     if not int8.available():
-        print("int8: torch has no 8-bit linear maps on this machine; running in float32", file=sys.stderr)
+        print("int8: torch has no 8-bit linear layers on this machine; running in float32", file=sys.stderr)
         return model
-    rounded = int8.quantised(model)
-    if not int8.share_quantised(rounded):
-        print("int8: all linear maps of these weights are too small to gain by it; running in float32", file=sys.stderr)
+    rounded = quantised(model)
+    if not share_quantised(rounded):
+        print(
+            "int8: all linear layers of these weights are too small to gain by it; running in float32", file=sys.stderr
+        )
     return rounded
 
 

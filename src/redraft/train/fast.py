@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from redraft.core import fused
 from redraft.device import fast_bfloat16
+from redraft.kernels import cpu
 from redraft.models import ModelConfig
 from redraft.terminal import figure_words
 from redraft.train.compiled import missing_compiler
@@ -51,7 +51,7 @@ class Facts:
             threads=torch.get_num_threads(),
             bfloat16=fast_bfloat16(device),
             compiler=missing_compiler(device) is None,
-            numba=fused.kernels() is not None,
+            numba=cpu.kernels() is not None,
             free=free_bytes(device),
         )
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from redraft.core.threads import RowThreads, even_slices
+from redraft.kernels.threads import RowThreads, even_slices
 from redraft.models import Model, StepOutput, build_model
 from redraft.train.checkpoint import optimiser_state, restore_optimiser
 from redraft.train.compiled import forward_of
