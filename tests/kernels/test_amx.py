@@ -12,6 +12,7 @@ from redraft.errors import ConfigError
 from redraft.kernels import amx, cpu
 from redraft.models import build_model
 from redraft.models.equivariant import EquivariantBlock, EquivariantConfig
+from redraft.models.execution import cast_networks, cast_once
 from redraft.recipes.alike import equivariant
 from redraft.tasks import get_task
 
@@ -129,14 +130,14 @@ def test_only_where_nothing_is_learnt_and_nothing_compiles(monkeypatch: pytest.M
         with torch.no_grad():
             model(tokens, ids, model.initial_carry(2))
             assert not used, "weights that may still change are not packed"
-        with model.cast_once():
+        with cast_once(model):
             model(tokens, ids, model.initial_carry(2)).logits.sum().backward()
         assert len(used) == times * (config.T - 1) // config.T, "what is not back-propagated"
         used.clear()
         with torch.no_grad():
             model(tokens, ids, model.initial_carry(2))
         assert not used, "packed no more"
-        model.cast_networks()
+        cast_networks(model)
         with torch.no_grad():
             model(tokens, ids, model.initial_carry(2))
         assert len(used) == times
@@ -152,7 +153,7 @@ def test_a_gradient_is_that_of_the_layers(monkeypatch: pytest.MonkeyPatch) -> No
         config = equivariant(get_task("sudoku-4x4"), hidden_size=32, T=2)
         model = build_model(EquivariantConfig(**{**vars(config), "dtype": dtype}), seed=1)
         tokens, ids = torch.arange(32).view(2, 16) % 6, torch.zeros(2, dtype=torch.int64)
-        with model.cast_once():
+        with cast_once(model):
             output = model(tokens, ids, model.initial_carry(2))
             output.logits.square().sum().backward()
         gradients = [parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None]

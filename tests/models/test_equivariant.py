@@ -11,6 +11,7 @@ from redraft.errors import ConfigError
 from redraft.models import EquivariantConfig, build_model
 from redraft.models.check import check_model
 from redraft.models.equivariant import _least_margin
+from redraft.models.execution import has_gpu_kernels
 from redraft.recipes.alike import equivariant
 from redraft.solve.load import open_weights
 from redraft.tasks import get_task
@@ -156,10 +157,10 @@ def test_shapes_that_cannot_be(change: dict[str, object], message: str) -> None:
 
 
 def test_kernels_are_for_rows_columns_and_boxes() -> None:
-    assert TINY.has_kernels
+    assert has_gpu_kernels(TINY)
     nine = equivariant(get_task("sudoku-9x9"), hidden_size=64)
-    assert nine.has_kernels
+    assert has_gpu_kernels(nine)
     for changed in ({"scopes": ("rows", "columns")}, {"scopes": ("rows", "columns", "around")}, {"mixer": "mlp"}):
-        assert not replace(TINY, **changed).has_kernels
+        assert not has_gpu_kernels(replace(TINY, **changed))
     for wrong in ({"hidden_size": 48}, {"hidden_size": 256}, {"width_multiple": 16, "expansion": 1.0}):
-        assert not replace(TINY, **wrong).has_kernels
+        assert not has_gpu_kernels(replace(TINY, **wrong))

@@ -149,10 +149,10 @@ def steppers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     used: list[str] = []
     for kind in (NumpyStepper, TorchStepper):
 
-        def noted(self: Any, state: Any, step: Any = kind.step, name: str = kind.__name__) -> Any:
+        def noted(self: Any, *given: Any, step: Any = kind.step, name: str = kind.__name__) -> Any:
             if name not in used:
                 used.append(name)
-            return step(self, state)
+            return step(self, *given)
 
         monkeypatch.setattr(kind, "step", noted)
     return used

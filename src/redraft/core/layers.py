@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -25,7 +23,7 @@ def truncated_normal_(tensor: Tensor, std: float) -> Tensor:
 class Linear(nn.Module):
     """Linear layer whose float32 weight (out, in) is cast to the dtype of its input at use."""
 
-    _cast: Tensor | None = None  # the weight as `cast_once` has it
+    cast: Tensor | None = None  # the weight in another dtype, while it must not change (`models.execution.cast_once`)
 
     def __init__(self, in_features: int, out_features: int, *, bias: bool = False) -> None:
         super().__init__()
@@ -38,11 +36,11 @@ class Linear(nn.Module):
 
     def weight_as(self, dtype: torch.dtype) -> Tensor:
         """The weight in that dtype, on the graph."""
-        if self._cast is None or self._cast.dtype != dtype:
+        if self.cast is None or self.cast.dtype != dtype:
             return self.weight.to(dtype)
         if not torch.is_grad_enabled():
-            return self._cast
-        return _Cast.apply(self.weight, self._cast)  # type: ignore[no-untyped-call]
+            return self.cast
+        return _Cast.apply(self.weight, self.cast)  # type: ignore[no-untyped-call]
 
 
 class _Cast(torch.autograd.Function):
@@ -55,22 +53,6 @@ class _Cast(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         return grad.float(), None
-
-
-@contextmanager
-def cast_once(module: nn.Module, dtype: torch.dtype) -> Iterator[None]:
-    """Within it, all linear maps of the module share one cast of their weights, which must not change meanwhile.
-
-    Results and gradients stay the same to the bit: those of many uses are summed in float32, not in `dtype`.
-    """
-    maps = [m for m in module.modules() if isinstance(m, Linear) and m.weight.dtype != dtype]
-    try:
-        for each in maps:
-            each._cast = each.weight.detach().to(dtype)
-        yield
-    finally:
-        for each in maps:
-            each._cast = None
 
 
 def swiglu_width(features: int, expansion: float, multiple: int) -> int:

@@ -17,6 +17,7 @@ class AxesPool(nn.Module):
 
     def __init__(self, features: int, over: Axes) -> None:
         super().__init__()
+        self.takes_maxima = True
         self.over = over
         self.out = Linear(2 * features, features)
 
@@ -35,6 +36,7 @@ class GatherPool(nn.Module):
     def __init__(self, features: int, heard: Sequence[Sequence[int]]) -> None:
         """`heard`: for each cell, the cells of the scope that it hears."""
         super().__init__()
+        self.takes_maxima = True
         scopes = list(dict.fromkeys(tuple(cells) for cells in heard))
         most = max(map(len, scopes))
         padded = [[*scope, *[scope[0]] * (most - len(scope))] for scope in scopes]

@@ -76,7 +76,9 @@ class Equilibrium(RecursiveModel):
             regularisation=config.regularisation,
         )
 
-    def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
+    def forward(  # type: ignore[override]  # in one piece
+        self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry
+    ) -> StepOutput:
         x = self.embed(tokens, puzzle_ids, DTYPES[self.config.dtype])
         solution = self.equilibrium(x, carry)
         y, z = self._differentiable(x, solution.point).unbind(1)

@@ -7,25 +7,23 @@ within each symbol's field, the symbols of a cell hear one another, then comes t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from redraft.core.carry import Carry
-from redraft.core.layers import Attention, Linear, SwiGLU, rotary_tables, swiglu_width, truncated_normal_
-from redraft.core.pooling import AxesPool, heard, scope_pool, symbol_axes, symbol_pool
+from redraft.core.layers import Attention, Linear, SwiGLU, rotary_tables, truncated_normal_
+from redraft.core.pooling import AxesPool, heard, scope_pool, symbol_pool
 from redraft.core.recursion import deep_recursion
 from redraft.errors import ConfigError
-from redraft.kernels import amx, gpu
+from redraft.kernels import amx
 from redraft.kernels.ops import pools_block
-from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update, one_recursion, recursions
+from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update, recursions
 from redraft.models.network import halting_head, initial_state
-from redraft.scopes import scope_axes, scope_members
+from redraft.scopes import scope_members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,14 +95,6 @@ class EquivariantConfig(ModelConfig):
     def effective_depth(self) -> int:
         return self.T * (self.n + 1) * self.num_layers
 
-    @property
-    def has_kernels(self) -> bool:
-        inner = swiglu_width(self.hidden_size, self.expansion, self.width_multiple)
-        height, width = self.seq_len // self.grid_width, self.grid_width
-        scopes = [scope_axes(name, height=height, width=width) for name in self.scopes]
-        pools = (*(axes for axes in scopes if axes is not None), symbol_axes(self.seq_len))
-        return self.mixer == "scopes" and gpu.boxed(pools) is not None and gpu.fits(self.hidden_size, inner)
-
     def build(self) -> Equivariant:
         return Equivariant(self)
 
@@ -113,7 +103,6 @@ class Equivariant(Model):
     """A symbol-equivariant TRM; see `EquivariantConfig`. States are (B, L, S, d)."""
 
     config: EquivariantConfig
-    compiling: ClassVar[Mapping[str, Any]] = {"emulate_precision_casts": True}  # for the maxima of its pools
     roles: Tensor  # (V, S) what a token is to each symbol: given (0), excluded (1), or a token of its own (2 and up)
 
     def __init__(self, config: EquivariantConfig) -> None:
@@ -143,9 +132,9 @@ class Equivariant(Model):
         shape, dtype = (batch, config.seq_len, config.fields, config.hidden_size), DTYPES[config.dtype]
         return Carry(self.y_init.to(dtype).expand(shape), self.z_init.to(dtype).expand(shape))
 
-    def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
+    def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry, recursions: int | None = None) -> StepOutput:
         x = self.scale * F.embedding(self.roles[tokens], self.embed).to(DTYPES[self.config.dtype])  # (B, L, S, d)
-        y, z = deep_recursion(self.net, x, carry.y, carry.z, n=self.config.n, T=self.config.T)
+        y, z = deep_recursion(self.net, x, carry.y, carry.z, n=self.config.n, T=recursions or self.config.T)
         logits = self.read(y)
         seen = _least_margin(logits) if self.config.halting == "margin" else _pooled(y)
         return StepOutput(Carry(y, z), logits, self.halt_head(seen).squeeze(-1).float())
@@ -163,25 +152,8 @@ class Equivariant(Model):
     def networks(self) -> tuple[nn.Module, ...]:
         return (self.net,)
 
-    def in_parts(self) -> tuple[Model, int]:
-        return one_recursion(self), self.config.T
-
     def schedule(self) -> tuple[Update, ...]:
         return recursions(self.config.n, self.config.T)
-
-    def cast_networks(self) -> None:
-        super().cast_networks()
-        if self._in_tiles():
-            self.net.pack()
-
-    @contextmanager
-    def cast_once(self) -> Iterator[None]:
-        with super().cast_once(), self.net.packed() if self._in_tiles() else nullcontext():
-            yield
-
-    def _in_tiles(self) -> bool:
-        """Whether what is not back-propagated is for the tiles of this processor."""
-        return self.config.dtype == "bfloat16" and self.embed.device.type == "cpu" and amx.usable()
 
 
 def _pooled(y: Tensor) -> Tensor:
@@ -202,23 +174,6 @@ class EquivariantNetwork(nn.Module):
         super().__init__()
         kind = {"scopes": ScopesMix, "mlp": CellsMix, "attention": AttentionMix}[config.mixer]
         self.blocks = nn.ModuleList(EquivariantBlock(config, kind(config)) for _ in range(config.num_layers))
-
-    def pack(self) -> None:
-        """Lays weights, which must not change any more, out for the tiles of this processor as well."""
-        for block in self.blocks:
-            assert isinstance(block, EquivariantBlock)
-            block.packed = block.for_tiles()
-
-    @contextmanager
-    def packed(self) -> Iterator[None]:
-        """Within it weights, which must not change meanwhile, are laid out for tiles."""
-        before = [block.packed for block in self.blocks]
-        self.pack()
-        try:
-            yield
-        finally:
-            for block, kept in zip(self.blocks, before, strict=True):
-                block.packed = kept
 
     def forward(self, h: Tensor) -> Tensor:
         for block in self.blocks:

@@ -145,6 +145,7 @@ class RecursiveModel(Model):
     """
 
     config: NetworkConfig
+    lays_out = True  # whether a state lies in memory as eager execution likes it; see `execution.leave_layout`
     y_init: Tensor
     z_init: Tensor
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from redraft.core.carry import Carry
 from redraft.core.recursion import deep_recursion
-from redraft.models.base import Model, StepOutput, Update, one_recursion, recursions
+from redraft.models.base import StepOutput, Update, recursions
 from redraft.models.network import RecursiveConfig, RecursiveModel
 
 
@@ -25,13 +25,10 @@ class TRM(RecursiveModel):
 
     config: TRMConfig
 
-    def recur(self, x: Tensor, carry: Carry) -> StepOutput:
-        y, z = deep_recursion(self.net, x, carry.y, carry.z, n=self.config.n, T=self.config.T)
+    def recur(self, x: Tensor, carry: Carry, recursions: int | None = None) -> StepOutput:
+        y, z = deep_recursion(self.net, x, carry.y, carry.z, n=self.config.n, T=recursions or self.config.T)
         halt_logit = self.halt_head(y[:, 0]).squeeze(-1)
         return StepOutput(Carry(y, z), self.read(y), halt_logit.float())
-
-    def in_parts(self) -> tuple[Model, int]:
-        return one_recursion(self), self.config.T
 
     def schedule(self) -> tuple[Update, ...]:
         return recursions(self.config.n, self.config.T)

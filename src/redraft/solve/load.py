@@ -253,6 +253,7 @@ def _open_torch(found: _Found, *, device: str, dtype: str, puzzles: int) -> Open
 
     from redraft.backends.torch import TorchStepper
     from redraft.device import bfloat16_instructions, choose_device, fast_bfloat16
+    from redraft.models.execution import cast_networks
     from redraft.weights.io import load_weights
 
     if dtype == "int8":
@@ -267,7 +268,7 @@ def _open_torch(found: _Found, *, device: str, dtype: str, puzzles: int) -> Open
     activations = "bfloat16" if dtype == "bfloat16" else "float32"
     opened = load_weights(found.folder, dtype=activations, arrays=found.arrays or None)
     model = _rounded(opened.model) if dtype == "int8" else opened.model
-    model.cast_networks()
+    cast_networks(model)
     table = PuzzleTable.of(to_dict(model.config), opened.card)
     stepper = TorchStepper(model, device=chosen)
     return Opened(stepper=stepper, device=str(chosen), task=opened.task, card=opened.card, table=table)
