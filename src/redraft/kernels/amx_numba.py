@@ -199,24 +199,9 @@ def scratch_bytes(groups, pools, width, inner):
 
 @elementwise
 def block(
-    h,
-    result,
-    scratch,
-    maps,
-    gate_up,
-    down,
-    homes,
-    members,
-    counts,
-    firsts,
-    batch,
-    places,
-    pools,
-    width,
-    inner,
-    eps,
-    tiles,
-):
+    h, result, scratch, maps, gate_up, down, homes, members, counts, firsts,
+    batch, places, pools, width, inner, eps, tiles,
+):  # fmt: skip
     """The block of states h (batch, places, width): `norm(x + swiglu(x))` of x = `norm(h + pools(h))`.
 
     All but numbers are addresses. `homes` and `members` (pools, places) are the group of each place, counted within

@@ -16,7 +16,7 @@ from redraft.core.pooling import symbol_axes
 from redraft.kernels import amx, gpu, int8, ops
 from redraft.models.base import DTYPES, Model, ModelConfig
 from redraft.models.equivariant import EquivariantBlock, EquivariantConfig
-from redraft.models.network import RecursiveModel
+from redraft.models.trm import TRM
 from redraft.scopes import scope_axes
 
 LEAST_FEATURES = 256  # with fewer, on either side, rounding costs as much time as the matmul saves (measured, AVX2)
@@ -106,7 +106,7 @@ def compile_options(model: nn.Module) -> dict[str, Any]:
 
 def leave_layout(model: Model) -> None:
     """Leaves states in memory as they come, which a compiler wants, and not as eager execution likes them best."""
-    if isinstance(model, RecursiveModel):
+    if isinstance(model, TRM):
         model.lays_out = False
 
 

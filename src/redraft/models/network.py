@@ -13,7 +13,6 @@ from redraft.core.carry import Carry
 from redraft.core.embed import QuestionEmbedding
 from redraft.core.layers import Linear, truncated_normal_
 from redraft.errors import ConfigError
-from redraft.kernels.ops import laid_out
 from redraft.models.base import DTYPES, Model, ModelConfig
 
 
@@ -145,7 +144,6 @@ class RecursiveModel(Model):
     """
 
     config: NetworkConfig
-    lays_out = True  # whether a state lies in memory as eager execution likes it; see `execution.leave_layout`
     y_init: Tensor
     z_init: Tensor
 
@@ -167,7 +165,7 @@ class RecursiveModel(Model):
 
     def question(self, tokens: Tensor, puzzle_ids: Tensor) -> Tensor:
         x: Tensor = self.embed(tokens, puzzle_ids, DTYPES[self.config.dtype])
-        return laid_out(x) if self.lays_out and self.config.mixer == "mlp" else x
+        return x
 
     def read(self, state: Tensor) -> Tensor:
         logits: Tensor = self.answer_head(state[:, self.config.puzzle_positions :])
