@@ -164,7 +164,7 @@ def test_a_package_that_is_missing_is_named(
     monkeypatch.setattr("redraft.commands.list.run", missing)
     assert cli.main(["list"]) == 2
     err = capsys.readouterr().err
-    assert err.startswith("redraft list: ") and "pip install torch" in err
+    assert err.startswith("redraft list: ") and "pip install 'redraft[train]'" in err
 
     def own(arguments: list[str]) -> int:
         raise ModuleNotFoundError("No module named 'mine'", name="mine")

@@ -286,7 +286,7 @@ import redraft
 from redraft.cli import main
 assert main(["solve", "sudoku", {puzzle!r}]) == 0
 assert redraft.load("sudoku-6x6").solve({puzzle!r}).solved
-print(sorted({{"torch", "numba", "safetensors"}} & set(sys.modules)))
+print(sorted({{"torch", "numba"}} & set(sys.modules)))
 """
 
 

@@ -33,7 +33,7 @@ def test_a_laptop_keeps_what_is_fast_there(tiny: RunConfig) -> None:
     assert {name for name, choice in choices.items() if choice.taken} == {"rows shared by threads", "kernels"}
     assert str(choices["compile"]).startswith("compile: no, ")
     without = chosen(tiny, replace(LAPTOP, numba=False))[1]["kernels"]
-    assert re.match("kernels: no, .*pip install numba$", str(without))
+    assert re.match(r"kernels: no, .*pip install 'redraft\[train\]'$", str(without))
 
 
 def test_a_server_without_an_idle_core_less(tiny: RunConfig) -> None:

