@@ -87,7 +87,7 @@ def test_own_weights_read_by_their_own_alphabet(own: str, tmp_path: Path) -> Non
         (["sudoku", SIX], "own", WeightsError, "made for mine, but these puzzles are sudoku"),
         (["sudoku-7x7", SIX], None, RedraftError, "unknown task 'sudoku-7x7'"),
         (["." * 16], None, WeightsError, "no weights for sudoku-4x4"),
-        (["12345"], None, PuzzleError, "expected 16, 36 or 81 characters"),
+        (["12345"], None, PuzzleError, "expected 16, 36, 64, 81, 100, 144, 196, 225 or 256 characters"),
     ],
 )
 def test_what_makes_no_sense(

@@ -36,11 +36,6 @@ def last_block(drawing: Sequence[Numbered]) -> int:
     return lines[::-1].index("") if "" in lines else len(lines)
 
 
-def band(size: int) -> int:
-    """Rows of a band of boxes."""
-    return 3 if size == 9 else 2
-
-
 def halves(size: int) -> tuple[slice, slice]:
     return slice(None, size), slice(size, None)
 

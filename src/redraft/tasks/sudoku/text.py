@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from math import isqrt
 from typing import Any, NamedTuple
 
 from redraft.errors import PuzzleError
@@ -18,6 +19,7 @@ from redraft.tasks.sudoku.cells import (
     BARS,
     BLANKS,
     OTHER_BLANKS,
+    SIGNS,
     bad_character,
     bare,
     cells_of,
@@ -36,7 +38,6 @@ from redraft.tasks.sudoku.lines import (
     SECTION,
     VALUE,
     WORD,
-    band,
     blocks_of,
     fields_in,
     halves,
@@ -44,9 +45,15 @@ from redraft.tasks.sudoku.lines import (
     last_block,
     texts_of,
 )
+from redraft.tasks.sudoku.search import BOXES
 
-SIZES = (4, 6, 9)
-_RUN = re.compile(rf"[1-9{re.escape(BLANKS + OTHER_BLANKS)}]{{10,}}")
+# Large first: the letters of a large Sudoku divide it into runs that may be as long as a small one.
+_RUNS = {
+    large: re.compile(rf"[1-9{'A-Ga-g' * large}{re.escape(BLANKS + OTHER_BLANKS)}]{{{100 if large else 10},}}")
+    for large in (True, False)
+}
+COMMON = (4, 6, 9)  # sizes that are taken for meant, whatever is in the cells
+ROW = 18  # cells in a row of two 9x9 side by side: no more are in what is taken for a row without its cells being read
 _LONGEST = 60  # lines of nested lists that are waited for
 
 
@@ -62,9 +69,10 @@ class SudokuText:
 
     comment = "#"
 
-    def __init__(self, sizes: Sequence[int] = SIZES) -> None:
+    def __init__(self, sizes: Sequence[int] = tuple(BOXES)) -> None:
         self.sizes = tuple(sorted(sizes, reverse=True))
         self.squares = {size * size: size for size in self.sizes}
+        self.large = [size for size in self.sizes if size > 9]
 
     # one puzzle
     def grid(self, value: Any) -> Grid:
@@ -137,13 +145,13 @@ class SudokuText:
             elif literals.begins(text):
                 yield from self._drawn(drawing, name)
                 yield from self._literal(number, line, lines, name)
-            elif written := self._in_a_line(line):
+            elif (written := self._in_a_line(line)) and not self._is_wide_row(line, written.question, drawing):
                 yield from self._drawn(drawing, name)
                 yield Record(f"{name}, line {number}", written.question, written.answer)
             elif RULED.fullmatch(line) and not self._is_blank_row(text, drawing):
                 continue
             elif self._is_row(line, drawing):
-                if drawing and last_block(drawing) >= max(map(band, self.sizes)) and "" in texts_of(drawing):
+                if "" in texts_of(drawing) and last_block(drawing) >= BOXES[self._size_of_row(drawing) or 9][0]:
                     yield from self._drawn(drawing, name)  # not divided into bands after all
                 drawing.append((number, line))
                 if self._is_complete(drawing):
@@ -190,26 +198,51 @@ class SudokuText:
         text = line.strip()
         if text.startswith(":"):  # HoDoKu: + marks a digit that is no given, but was filled in
             text = re.sub(r"\+\d", ".", text)
-        runs = list(_RUN.finditer(text))
-        for run in runs:
-            if (size := self.squares.get(len(run[0]))) and (question := with_dots(run[0], size)):
-                rest = [each[0] for each in runs if each.start() > run.start() and 2 * len(each[0]) > len(run[0])]
-                return Written(question, rest[0] if rest else None)
+        for large in (True, False) if self.large else (False,):
+            runs = list(_RUNS[large].finditer(text))
+            for run in runs:
+                size = self.squares.get(len(run[0]), 0)
+                if (
+                    (size > 9) == large
+                    and size
+                    and (question := with_dots(run[0], size))
+                    and self._fits(question, size)
+                ):
+                    rest = [each[0] for each in runs if each.start() > run.start() and 2 * len(each[0]) > len(run[0])]
+                    return Written(question, rest[0] if rest else None)
+        words = text.translate(BARS).split()
+        even = len({len(word) for word in words}) == 1
+        fields = fields_in(text)
         for square, size in self.squares.items():
-            words = text.translate(BARS).split()
-            even = len({len(word) for word in words}) == 1
-            if (even or max(map(text.count, ",;\t"), default=0) >= square - 1 or len(words) == square) and (
-                cells := cells_of(text, square)
-            ) is not None:
-                return Written("".join(cells))
-            if len(text) == square and (question := with_dots(text, size)):
+            question = None
+            if even or fields >= square or len(words) == square:
+                question = "".join(cells_of(text, square, size) or "")
+            if not question and len(text) == square:
+                question = with_dots(text, size)
+            if question and self._fits(question, size):
                 return Written(question)
         return None
+
+    def _fits(self, signs: str, size: int) -> bool:
+        """Whether signs may be a puzzle of this size, which has but one solution with all digits, or all but one."""
+        return size in COMMON or len(self.sizes) == 1 or len(set(signs.upper()) - set(BLANKS)) >= size - 1
+
+    def _is_wide_row(self, line: str, question: str, drawing: Sequence[Numbered]) -> bool:
+        """Whether 16 cells are a row of a 16x16, or of two 8x8 side by side, rather than a 4x4 in a line."""
+        if len(question) != 16 or self.sizes == (4,):
+            return False
+        clues = [sign for sign in question if sign not in BLANKS]
+        more = drawing and cells_of(drawing[-1][1], 16, 16) is not None
+        unlike = len(set(clues)) == len(clues) and (len(clues) < 4 or more)  # a 4x4 needs four clues
+        return max(clues, default="") > "4" or unlike or line.strip()[0] in "|│┃║"
 
     def _is_row(self, line: str, drawing: Sequence[Numbered]) -> bool:
         text = line.strip()
         cells = len(packed(text))
-        if any(not VALUE.fullmatch(word[0]) for word in WORD.finditer(text)):
+        if any(cells_of(line, count, size) for size in self.large for count in (size, 2 * size)):
+            return True
+        letters = set(SIGNS[10:]) if self.large else set[str]()
+        if any(not VALUE.fullmatch(word[0]) and not set(word[0]) <= letters for word in WORD.finditer(text)):
             known = sum(text.count(sign) for sign in "123456789" + BLANKS)
             return bool(drawing) and 2 * known >= cells and cells == len(packed(drawing[0][1]))
         if not drawing and NUMBER.fullmatch(text) and len(text) < min(self.sizes) and len(line) < min(self.sizes):
@@ -217,7 +250,7 @@ class SudokuText:
         signs = set(text) - set(" |")
         if len(signs) == 1 and cells < min(self.sizes) and not signs & set("123456789" + BLANKS):
             return False  # ``` and the like
-        most = 2 * self.sizes[0]
+        most = ROW if 9 in self.sizes else 2 * self.sizes[0]
         return cells <= most or 1 < len(text.translate(BARS).split()) <= most or 1 < fields_in(text) <= most
 
     def _is_blank_row(self, text: str, drawing: Sequence[Numbered]) -> bool:
@@ -229,20 +262,24 @@ class SudokuText:
 
     def _is_row_of_spaces(self, line: str, drawing: Sequence[Numbered]) -> bool:
         """Whether an empty line is a row whose blanks are spaces: where others are so, too."""
-        return len(line) >= min(self.sizes) and any(cells_of(row, len(row.strip())) is None for _, row in drawing)
+        return len(line) >= min(self.sizes) and any(cells_of(row, len(row.strip()), 16) is None for _, row in drawing)
 
     def _is_complete(self, drawing: Sequence[Numbered]) -> bool:
         rows = [line for line in texts_of(drawing) if line]
         size = len(rows)
         if size not in self.sizes or any("  " in line.strip().translate(BARS).strip() for line in rows):
             return False
-        return all(cells_of(line, size) is not None for line in rows)
+        return all(cells_of(line, size, size) is not None for line in rows)
+
+    def _size_of_row(self, drawing: Sequence[Numbered]) -> int | None:
+        """The size of a puzzle with as many cells in a row as the last one of a drawing has; None for no size."""
+        last = next((line for line in reversed(texts_of(drawing)) if line), "")
+        return next((size for size in self.sizes if cells_of(last, size, size) is not None), None)
 
     def _may_go_on(self, drawing: Sequence[Numbered]) -> bool:
         """Whether the puzzle may go on after an empty line, which divides the bands of one."""
-        last = next((line for line in reversed(texts_of(drawing)) if line), "")
-        sizes = [size for size in self.sizes if cells_of(last, size) is not None]
-        return bool(sizes) and last_block(drawing) == band(sizes[0])
+        size = self._size_of_row(drawing)
+        return size is not None and last_block(drawing) == BOXES[size][0]
 
     # drawings
     def _drawn(self, drawing: list[Numbered], name: str) -> Iterator[Record]:
@@ -254,7 +291,7 @@ class SudokuText:
         blocks = blocks_of(drawing)
         rows = [row for block in blocks for row in block]
         drawing.clear()
-        if len(blocks) > 1 and not (len(rows) in self.sizes and {len(block) for block in blocks} == {band(len(rows))}):
+        if len(blocks) > 1 and {len(block) for block in blocks} != {BOXES.get(len(rows), (0,))[0]}:
             for block in blocks:
                 yield from self._drawn(block, name)
             return
@@ -269,14 +306,23 @@ class SudokuText:
                         place = f"{name}, line {numbers[i * size]}"
                         yield Record(place, written.question, written.answer, drawn=True)
                     return
+        held = [self._in_a_line(line) for line in lines]
+        if all(held):  # rows of 16 cells that made no board
+            for number, line in rows:
+                yield Record(f"{name}, line {number}", line)
+            return
         error = self._wrong(lines) if len(lines) > 1 else self._expected(lines[0])
         yield Record(place, "\n".join(lines), error=error)
 
     def _board(self, lines: Sequence[str], size: int) -> Written | None:
-        rows = [cells_of(line, size) for line in lines]
+        found = self._signs_of_board(lines, size)
+        return found if found and self._fits(found.question, size) else None
+
+    def _signs_of_board(self, lines: Sequence[str], size: int) -> Written | None:
+        rows = [cells_of(line, size, size) for line in lines]
         if good := complete(rows):
             return Written("".join("".join(row) for row in good))
-        pairs = complete([cells_of(line, 2 * size) for line in lines])
+        pairs = complete([cells_of(line, 2 * size, size) for line in lines])
         if pairs:  # question and answer side by side, as `redraft solve` shows them
             question, answer = ("".join("".join(row[half]) for row in pairs) for half in halves(size))
             return Written(question, None if "." in answer else answer)
@@ -312,19 +358,18 @@ class SudokuText:
             if len(cells) == square and with_dots(cells, size) is None:
                 i = next(i for i, sign in enumerate(cells) if not is_cell(sign, size))
                 return bad_character(cells[i], i, size)
-        if len(cells) in (256, 625):
-            side = 16 if len(cells) == 256 else 25
+        if (side := self.squares.get(len(cells))) is not None:
+            return f"expected {side - 1} different digits or more, as a {side}x{side} Sudoku has"
+        if (side := isqrt(len(cells))) ** 2 == len(cells) and side in (*BOXES, 25):
             got += f", as a Sudoku of {side}x{side} cells has"
         elif len(cells) == 729:
             got += ", as candidates of 81 cells have; give digits and blanks alone"
-        largest = max(self.squares)
-        if cells.isdigit() and largest - 8 <= len(cells) < largest and "0" in cells:
+        if cells.isdigit() and "0" in cells and any(0 < square - len(cells) <= 8 for square in self.squares):
             got += "; zeros at its front may be lost, as spreadsheets do with numbers: save the column as text"
         if len(self.squares) == 1:
-            return f"expected {largest} characters, {got}"
-        squares, sizes = sorted(self.squares), sorted(self.sizes)
-        names = ", ".join(f"{size}x{size}" for size in sizes[:-1]) + f" or {sizes[-1]}x{sizes[-1]} Sudoku"
-        return f"expected {', '.join(map(str, squares[:-1]))} or {squares[-1]} characters ({names}), {got}"
+            return f"expected {next(iter(self.squares))} characters, {got}"
+        *others, last = sorted(self.squares)
+        return f"expected {', '.join(map(str, others))} or {last} characters (a Sudoku of 4x4 to 16x16), {got}"
 
     def _wrong(self, lines: Sequence[str]) -> str:
         """What is wrong with a drawing: too many or few rows, a row that is too long or short, or a character."""
