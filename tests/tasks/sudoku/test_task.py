@@ -51,10 +51,13 @@ def test_keeps_the_contract(name: str) -> None:
 
 
 def test_unknown_task_names_the_known() -> None:
-    with pytest.raises(RedraftError, match="unknown task 'sudoku-5x5'; known tasks: sudoku-4x4, sudoku-6x6"):
-        get_task("sudoku-5x5")
-    with pytest.raises(ConfigError, match="sizes are 4, 6, 8, 9, 10, 12, 14, 15, 16; got 5"):
-        Sudoku(5)
+    with pytest.raises(RedraftError, match="unknown task 'sudoku5'; known tasks: sudoku-4x4, sudoku-6x6"):
+        get_task("sudoku5")
+    for make in (lambda: Sudoku(5), lambda: get_task("sudoku-5x5")):
+        with pytest.raises(ConfigError, match="sizes are 4, 6, 8, 9, 10, 12, 14, 15, 16; got 5"):
+            make()
+    with pytest.raises(ConfigError, match="expected as many rows as columns, got 6x9"):
+        get_task("sudoku-6x9")
 
 
 def test_tokens(nine: Sudoku, six: Sudoku) -> None:

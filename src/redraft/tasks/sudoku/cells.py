@@ -37,8 +37,9 @@ def bare(text: str) -> str:
 def cells_of(line: str, count: int, size: int) -> list[str] | None:
     """The signs of the `count` cells of a line, in whichever way it has as many; None where it has not.
 
-    `size` is that of the puzzle. Cells are fields between commas, semicolons or tabs; or characters, with white space and bars between; or words, of
-    which -1 and None are blanks, and several digits a number up to `size` or else the candidates of one.
+    `size` is that of the puzzle. Cells are fields between commas, semicolons or tabs; or characters, with white space
+    and bars between; or words, of which -1 and None are blanks, and several digits a number up to `size` or else the
+    candidates of a cell.
     """
     line = line.strip(" \r\n\"'")  # a tab may stand before a cell or after one
     for delimiter in ",;\t":

@@ -196,14 +196,16 @@ class Sudoku(Task):
         """`count` puzzles with one solution: with `clues` clues, or minimal (no clue can be spared).
 
         Beyond 9x9 they are nearly minimal: a clue also stays where 10 guesses do not prove that it can be spared, and
-        a 16x16 keeps about 96 of its 256. Ratings are the guesses a search needs, 0 where singles suffice. Puzzle i depends on (seed, i) alone, so a
-        longer run begins with the shorter one. There are few 4x4 puzzles, so large sets of them repeat some.
+        a 16x16 keeps about 96 of its 256. Ratings are the guesses a search needs, 0 where singles suffice. Puzzle i
+        depends on (seed, i) alone, so a longer run begins with the shorter one. There are few 4x4 puzzles, so large
+        sets of them repeat some.
         Raises ConfigError for a number of clues out of reach.
         """
         tries, least = 1, REACHED[self.size]
         if clues is not None:
             if not least <= clues < self.seq_len:
-                known = f"; no puzzle has fewer than {FEWEST[self.size]}" if clues < FEWEST[self.size] else ""
+                fewest = FEWEST.get(self.size, 0)
+                known = f"; no puzzle has fewer than {fewest}" if clues < fewest else ""
                 raise ConfigError(f"{self.name}: clues must lie in {least}-{self.seq_len - 1}, got {clues}{known}")
             tries = TRIES
         made = sudoku_search.make(self.size, count, seed, clues, tries=tries)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from math import isqrt
 from typing import Any, NamedTuple
 
 from redraft.errors import PuzzleError
@@ -20,12 +19,10 @@ from redraft.tasks.sudoku.cells import (
     BLANKS,
     OTHER_BLANKS,
     SIGNS,
-    bad_character,
     bare,
     cells_of,
     complete,
     grid_of,
-    is_cell,
     lists_in,
     packed,
     signs_of_lists,
@@ -45,6 +42,7 @@ from redraft.tasks.sudoku.lines import (
     last_block,
     texts_of,
 )
+from redraft.tasks.sudoku.mistakes import wrong_drawing, wrong_line
 from redraft.tasks.sudoku.search import BOXES
 
 # Large first: the letters of a large Sudoku divide it into runs that may be as long as a small one.
@@ -90,7 +88,7 @@ class SudokuText:
         if len(found_records) > 1:
             raise PuzzleError(f"expected one puzzle, got {len(found_records)}")
         if not found_records:
-            raise PuzzleError(self._expected(bare(text)))
+            raise PuzzleError(wrong_line(bare(text), self.sizes))
         if found_records[0].error:
             raise PuzzleError(found_records[0].error)
         return self._digits(found_records[0].question)
@@ -159,7 +157,7 @@ class SudokuText:
             else:
                 yield from self._drawn(drawing, name)
                 if is_damaged(text):
-                    yield Record(f"{name}, line {number}", text, error=self._expected(text))
+                    yield Record(f"{name}, line {number}", text, error=wrong_line(text, self.sizes))
         yield from self._drawn(drawing, name)
 
     def _literal(self, number: int, line: str, lines: Iterator[Numbered], name: str) -> Iterator[Record]:
@@ -184,13 +182,14 @@ class SudokuText:
 
     def _boards(self, found: list[Any]) -> list[Any]:
         """The boards of nested lists: one, or each of a list of boards or texts."""
+        lengths = {len(each) if isinstance(each, list | str) else 0 for each in found}
+        if lengths == {len(found)} and len(found) in self.sizes:
+            return [found]
         if any(isinstance(each, list) and any(isinstance(row, list) for row in each) for each in found):
             return found
         if all(isinstance(each, str) and self.size_of(each) for each in found):
             return found
-        if all(isinstance(each, list) and len(each) in self.squares for each in found):
-            return found
-        return [found]
+        return found if all(isinstance(each, list) for each in found) and lengths <= {*self.squares} else [found]
 
     # lines
     def _in_a_line(self, line: str) -> Written | None:
@@ -311,7 +310,7 @@ class SudokuText:
             for number, line in rows:
                 yield Record(f"{name}, line {number}", line)
             return
-        error = self._wrong(lines) if len(lines) > 1 else self._expected(lines[0])
+        error = wrong_drawing(lines, self.sizes)
         yield Record(place, "\n".join(lines), error=error)
 
     def _board(self, lines: Sequence[str], size: int) -> Written | None:
@@ -335,53 +334,13 @@ class SudokuText:
         columns = by_columns(lines, size)
         return Written("".join(columns)) if columns is not None else None
 
-    # errors
     def _digits(self, text: str) -> Grid:
         """The grid of a string of as many signs as a puzzle has cells; raises PuzzleError."""
         cells = bare(text)
         size = self.squares.get(len(cells))
-        if size is None:
-            raise PuzzleError(self._expected(text))
-        signs = with_dots(cells, size)
-        if signs is None:
-            i = next(i for i, sign in enumerate(cells) if not is_cell(sign, size))
-            raise PuzzleError(bad_character(cells[i], i, size))
+        signs = None if size is None else with_dots(cells, size)
+        if size is None or signs is None:
+            raise PuzzleError(wrong_line(text, self.sizes))
         found = grid_of(signs, size)
         assert found is not None
         return found
-
-    def _expected(self, text: str) -> str:
-        """What is expected of a line that is no puzzle, and what came: a character that is none, or another length."""
-        cells = bare(text)
-        got = f"got {len(cells)}"
-        for square, size in self.squares.items():
-            if len(cells) == square and with_dots(cells, size) is None:
-                i = next(i for i, sign in enumerate(cells) if not is_cell(sign, size))
-                return bad_character(cells[i], i, size)
-        if (side := self.squares.get(len(cells))) is not None:
-            return f"expected {side - 1} different digits or more, as a {side}x{side} Sudoku has"
-        if (side := isqrt(len(cells))) ** 2 == len(cells) and side in (*BOXES, 25):
-            got += f", as a Sudoku of {side}x{side} cells has"
-        elif len(cells) == 729:
-            got += ", as candidates of 81 cells have; give digits and blanks alone"
-        if cells.isdigit() and "0" in cells and any(0 < square - len(cells) <= 8 for square in self.squares):
-            got += "; zeros at its front may be lost, as spreadsheets do with numbers: save the column as text"
-        if len(self.squares) == 1:
-            return f"expected {next(iter(self.squares))} characters, {got}"
-        *others, last = sorted(self.squares)
-        return f"expected {', '.join(map(str, others))} or {last} characters (a Sudoku of 4x4 to 16x16), {got}"
-
-    def _wrong(self, lines: Sequence[str]) -> str:
-        """What is wrong with a drawing: too many or few rows, a row that is too long or short, or a character."""
-        cells = [packed(line) for line in lines]
-        usual = max(self.sizes, key=lambda size: (sum(len(row) == size for row in cells), size == len(lines), size))
-        if len(lines) == usual:
-            for r, row in enumerate(cells):
-                if len(row) != usual:
-                    hint = "; write blanks as dots" if "  " in lines[r].strip() else ""
-                    return f"row {r + 1}: expected {usual} cells, got {len(row)}{hint}"
-            together = "".join(cells)
-            i = next((i for i, sign in enumerate(together) if not is_cell(sign, usual)), 0)
-            return bad_character(together[i], i, usual)
-        drawn = f" ({usual} rows of {usual}; got {len(lines)} rows)" if len(lines) > 1 else ""
-        return f"expected {usual * usual} characters, got {sum(map(len, cells))}{drawn}"
