@@ -85,7 +85,7 @@ def test_own_weights_read_by_their_own_alphabet(own: str, tmp_path: Path) -> Non
         (["nofile.txt"], None, ConfigError, "nofile.txt: no such file"),
         (["sudoku", "nofile.csv"], None, ConfigError, "nofile.csv: no such file"),
         (["sudoku", SIX], "own", WeightsError, "made for mine, but these puzzles are sudoku"),
-        (["sudoku-7x7", SIX], None, RedraftError, "unknown task 'sudoku-7x7'"),
+        (["sudoku-7x7", SIX], None, RedraftError, "Sudoku sizes are 4, 6, 8, 9"),
         (["." * 16], None, WeightsError, "no weights for sudoku-4x4"),
         (["12345"], None, PuzzleError, "expected 16, 36, 64, 81, 100, 144, 196, 225 or 256 characters"),
     ],

@@ -1,4 +1,4 @@
-"""Cells of Sudoku as people write them: the signs of digits and blanks, and a line of so many of them."""
+"""Cells and lines of Sudoku as people write them: signs of digits and blanks, rows, and what stands between them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ import numpy as np
 from redraft.errors import PuzzleError
 from redraft.tasks.base import Grid
 from redraft.tasks.reading import literals
+from redraft.tasks.reading.records import Numbered
 
 SIGNS = ".123456789ABCDEFG"  # of a blank and the digits
 BLANKS = ".0_·"  # always a blank; any other sign may be, where it is the only blank in a puzzle
 OTHER_BLANKS = "-xX*?"  # the usual ones
 BARS = dict.fromkeys([*map(ord, "|!¦/"), *range(0x2500, 0x2580)], " ")  # stand between cells
+WORD = re.compile(r"[^\W\d_]{2,}")
+RULED = re.compile(r"(?=.*[-=─━═]{3})[-=+*.:'`,|!─-╿\s]+|\|?(?:\s*:?-+:?\s*\|)+(?:\s*:?-+:?)?\s*")
+SECTION = re.compile(r"\[\s*([A-Za-z][\w ]*)\]")  # of SadMan's files
+NUMBER = re.compile(r"[\d.#)(:]{1,4}")  # numbers the puzzle that comes next
+VALUE = re.compile(r"none|null|nan|na", re.IGNORECASE)  # a word that stands for a blank
 _NOTHING = {"", "-1", "none", "null", "nan", "na"}
 _WHOLE = re.compile(r"(\d+)(\.0+)?")  # a number, maybe as tables write it where others are missing
 _VALUES = np.full(256, -1, np.int8)  # of characters in Latin-1
@@ -144,3 +150,37 @@ def _text_of(cell: Any) -> str:
     if isinstance(cell, float | np.floating) and float(cell).is_integer():
         return str(int(cell))
     return str(cell).strip()
+
+
+def texts_of(drawing: Sequence[Numbered]) -> list[str]:
+    return [line for _, line in drawing]
+
+
+def blocks_of(drawing: Sequence[Numbered]) -> list[list[Numbered]]:
+    """The lines of a drawing between its empty lines."""
+    blocks: list[list[Numbered]] = [[]]
+    for number, line in drawing:
+        if line:
+            blocks[-1].append((number, line))
+        elif blocks[-1]:
+            blocks.append([])
+    return [block for block in blocks if block]
+
+
+def last_block(drawing: Sequence[Numbered]) -> int:
+    """How many lines stand after the last empty one."""
+    lines = texts_of(drawing)
+    return lines[::-1].index("") if "" in lines else len(lines)
+
+
+def fields_in(text: str) -> int:
+    return max(map(text.count, ",;\t")) + 1
+
+
+def is_damaged(text: str) -> bool:
+    """Whether a line that is no puzzle, row or ruled line was meant as one, rather than as a remark."""
+    longest = max(text.split(), key=len)
+    signs = sum(longest.count(sign) for sign in "123456789" + BLANKS)
+    if len(longest) >= 16 and 2 * signs > len(longest):
+        return True
+    return not WORD.search(text) and len(bare(text)) > 10

@@ -17,31 +17,28 @@ from redraft.tasks.reading.records import Numbered, Record
 from redraft.tasks.sudoku.cells import (
     BARS,
     BLANKS,
+    NUMBER,
     OTHER_BLANKS,
+    RULED,
+    SECTION,
     SIGNS,
+    VALUE,
+    WORD,
     bare,
+    blocks_of,
     cells_of,
     complete,
+    fields_in,
     grid_of,
+    is_damaged,
+    last_block,
     lists_in,
     packed,
     signs_of_lists,
+    texts_of,
     with_dots,
 )
 from redraft.tasks.sudoku.columns import by_columns
-from redraft.tasks.sudoku.lines import (
-    NUMBER,
-    RULED,
-    SECTION,
-    VALUE,
-    WORD,
-    blocks_of,
-    fields_in,
-    halves,
-    is_damaged,
-    last_block,
-    texts_of,
-)
 from redraft.tasks.sudoku.mistakes import wrong_drawing, wrong_line
 from redraft.tasks.sudoku.search import BOXES
 
@@ -134,11 +131,11 @@ class SudokuText:
             elif not text:
                 if drawing and self._is_row_of_spaces(line, drawing):
                     drawing.append((number, line))
-                elif drawing and self._may_go_on(drawing):
-                    drawing.append((number, ""))
+                elif (size := self._size_of_row(drawing)) and last_block(drawing) == BOXES[size][0]:
+                    drawing.append((number, ""))  # between the bands of one
                 else:
                     yield from self._drawn(drawing, name)
-            elif text.startswith(self.comment) and len(text) not in self.squares:
+            elif text.startswith(self.comment) and not (len(text) in self.squares and with_dots(text, max(self.sizes))):
                 yield from self._drawn(drawing, name)
             elif literals.begins(text):
                 yield from self._drawn(drawing, name)
@@ -163,11 +160,7 @@ class SudokuText:
     def _literal(self, number: int, line: str, lines: Iterator[Numbered], name: str) -> Iterator[Record]:
         """The puzzles of nested lists that begin in a line: a board, or a list of boards or of texts."""
         text, place = line, f"{name}, line {number}"
-        for _ in range(_LONGEST):
-            if literals.depth(text) <= 0:
-                break
-            if (more := next(lines, None)) is None:
-                break
+        while literals.depth(text) > 0 and text.count("\n") < _LONGEST and (more := next(lines, None)):
             text += "\n" + more[1]
         try:
             found = lists_in(text)
@@ -198,17 +191,12 @@ class SudokuText:
         if text.startswith(":"):  # HoDoKu: + marks a digit that is no given, but was filled in
             text = re.sub(r"\+\d", ".", text)
         for large in (True, False) if self.large else (False,):
-            runs = list(_RUNS[large].finditer(text))
-            for run in runs:
-                size = self.squares.get(len(run[0]), 0)
-                if (
-                    (size > 9) == large
-                    and size
-                    and (question := with_dots(run[0], size))
-                    and self._fits(question, size)
-                ):
-                    rest = [each[0] for each in runs if each.start() > run.start() and 2 * len(each[0]) > len(run[0])]
-                    return Written(question, rest[0] if rest else None)
+            runs = [run[0] for run in _RUNS[large].finditer(text)]
+            for i, run in enumerate(runs):
+                size = self.squares.get(len(run), 0)
+                question = with_dots(run, size) if size and (size > 9) == large else None
+                if question and self._fits(question, size):
+                    return Written(question, next((each for each in runs[i + 1 :] if 2 * len(each) > len(run)), None))
         words = text.translate(BARS).split()
         even = len({len(word) for word in words}) == 1
         fields = fields_in(text)
@@ -275,11 +263,6 @@ class SudokuText:
         last = next((line for line in reversed(texts_of(drawing)) if line), "")
         return next((size for size in self.sizes if cells_of(last, size, size) is not None), None)
 
-    def _may_go_on(self, drawing: Sequence[Numbered]) -> bool:
-        """Whether the puzzle may go on after an empty line, which divides the bands of one."""
-        size = self._size_of_row(drawing)
-        return size is not None and last_block(drawing) == BOXES[size][0]
-
     # drawings
     def _drawn(self, drawing: list[Numbered], name: str) -> Iterator[Record]:
         """The puzzles of the lines of a drawing, which is emptied: one, several below one another, or an error."""
@@ -290,40 +273,31 @@ class SudokuText:
         blocks = blocks_of(drawing)
         rows = [row for block in blocks for row in block]
         drawing.clear()
-        if len(blocks) > 1 and {len(block) for block in blocks} != {BOXES.get(len(rows), (0,))[0]}:
+        if len(blocks) > 1 and not (len(rows) in self.sizes and {*map(len, blocks)} == {BOXES[len(rows)][0]}):
             for block in blocks:
                 yield from self._drawn(block, name)
             return
-        lines, numbers = texts_of(rows), [number for number, _ in rows]
-        place = f"{name}, line {numbers[0]}"
+        lines, places = texts_of(rows), [f"{name}, line {number}" for number, _ in rows]
         for size in sorted(self.sizes, key=lambda size: (size != len(lines), -size)):
             if len(lines) % size == 0:
                 found = [self._board(lines[start : start + size], size) for start in range(0, len(lines), size)]
-                if all(found):
-                    for i, written in enumerate(found):
-                        assert written is not None
-                        place = f"{name}, line {numbers[i * size]}"
-                        yield Record(place, written.question, written.answer, drawn=True)
+                boards = [board for board in found if board and self._fits(board.question, size)]
+                if len(boards) == len(found):
+                    for place, board in zip(places[::size], boards, strict=True):
+                        yield Record(place, board.question, board.answer, drawn=True)
                     return
-        held = [self._in_a_line(line) for line in lines]
-        if all(held):  # rows of 16 cells that made no board
-            for number, line in rows:
-                yield Record(f"{name}, line {number}", line)
-            return
-        error = wrong_drawing(lines, self.sizes)
-        yield Record(place, "\n".join(lines), error=error)
+        if all(map(self._in_a_line, lines)):  # rows of 16 cells that made no board
+            yield from map(Record, places, lines)
+        else:
+            yield Record(places[0], "\n".join(lines), error=wrong_drawing(lines, self.sizes))
 
     def _board(self, lines: Sequence[str], size: int) -> Written | None:
-        found = self._signs_of_board(lines, size)
-        return found if found and self._fits(found.question, size) else None
-
-    def _signs_of_board(self, lines: Sequence[str], size: int) -> Written | None:
         rows = [cells_of(line, size, size) for line in lines]
         if good := complete(rows):
             return Written("".join("".join(row) for row in good))
         pairs = complete([cells_of(line, 2 * size, size) for line in lines])
         if pairs:  # question and answer side by side, as `redraft solve` shows them
-            question, answer = ("".join("".join(row[half]) for row in pairs) for half in halves(size))
+            question, answer = ("".join("".join(row[i : i + size]) for row in pairs) for i in (0, size))
             return Written(question, None if "." in answer else answer)
         together = "".join(packed(line) for line in lines)
         if len(together) == size * size and all(len(packed(line)) == size for line in lines):
