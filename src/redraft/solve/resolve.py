@@ -28,7 +28,7 @@ from redraft.tasks.reading.source import STDIN, lines_of, name_of
 Entry = Puzzle | PuzzleError
 
 _SIZED = re.compile(r"\w+-\d+x\d+(-v\d+)?")
-_OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(-v\d+)?")
 _FILE = re.compile(r"[^\n]*\.[A-Za-z][A-Za-z0-9]{1,10}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z_ -]{2,}")
 

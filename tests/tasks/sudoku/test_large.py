@@ -5,12 +5,15 @@ from functools import cache
 import numpy as np
 import pytest
 
-from redraft.draw.svg import board_lines
+from redraft.compare.llm.prompts import script_for
+from redraft.draw.boards import animation
+from redraft.draw.svg import board_lines, svg_strip
 from redraft.errors import ConfigError, PuzzleError
 from redraft.tasks import Puzzle, check_task, get_task
 from redraft.tasks.families import of_lines, of_texts
 from redraft.tasks.reading.records import records
 from redraft.tasks.sudoku import search
+from redraft.tasks.sudoku.cells import SIGNS
 from redraft.tasks.sudoku.task import Sudoku
 from redraft.tasks.sudoku.text import SudokuText
 
@@ -126,8 +129,12 @@ def test_boards_in_python() -> None:
     ("size", "change", "message"),
     [
         (16, lambda q: q[:-1], "expected 256 characters, got 255"),
-        (12, lambda q: q[:40] + "D" + q[41:], "character 'D' at cell 41 (row 4, column 5) is not a digit 1-9, A-C or"),
-        (10, lambda q: q[:40] + "B" + q[41:], "character 'B' at cell 41 (row 5, column 1) is not a digit 1-9, A or"),
+        (
+            12,
+            lambda q: q[:40] + "D" + q[41:],
+            "character 'D' at cell 41 (row 4, column 5) is not a digit 1-9 and A-C",
+        ),
+        (10, lambda q: q[:40] + "B" + q[41:], "character 'B' at cell 41 (row 5, column 1) is not a digit 1-9 and A or"),
         (16, lambda q: "\n".join([*rows(q)[:-1], rows(q)[-1][:-1]]), "row 16: expected 16 cells, got 15"),
     ],
 )
@@ -171,3 +178,16 @@ def test_places_of_a_file() -> None:
     assert [(each.place, isinstance(each, Puzzle) and each.drawn) for each in found] == [
         ("f, line 3", True), ("f, line 24", False),
     ]  # fmt: skip
+
+
+def test_pictures_and_prompts_have_letters() -> None:
+    task = Sudoku(16)
+    made = task.make(1, 0)
+    question, answer = made.questions[0], made.answers[0]
+    picture = svg_strip(task, question, [answer], ["answer"])
+    assert {f">{sign}</text>" in picture for sign in SIGNS[1:]} == {True}
+    frames = animation(task, question, [answer], [np.ones((16, 16))], solved=True)
+    assert frames[0].shape == frames[1].shape and (frames[0] != frames[1]).any()
+    script = script_for(task)
+    assert "a digit from 1 to 9 and A to G so that" in script.rules
+    assert np.array_equal(script.read(f"Here it is:\n{script.write(answer)}\n"), answer)

@@ -140,8 +140,14 @@ def lists_in(text: str) -> list[Any]:
 def bad_character(character: str, i: int, size: int) -> str:
     """What is wrong with a character that is no digit of a `size` x `size` Sudoku and stands in cell `i`."""
     where = f"cell {i + 1} (row {i // size + 1}, column {i % size + 1})"
-    digits = f"1-{size}" if size < 10 else "1-9, A" if size == 10 else f"1-9, A-{SIGNS[size]}"
+    digits = digits_of(size).replace(" to ", "-")
     return f"character '{character}' at {where} is not a digit {digits} or a blank ({' '.join(BLANKS)})"
+
+
+def digits_of(size: int) -> str:
+    """The digits of a size, in words: `1 to 9`, or `1 to 9 and A to C`."""
+    letters = f" and A to {SIGNS[size]}" if size > 10 else " and A"
+    return f"1 to {min(size, 9)}" + (letters if size > 9 else "")
 
 
 def _text_of(cell: Any) -> str:
