@@ -18,6 +18,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ import pytest
 import redraft.commands
 from redraft.cli import main
 from redraft.commands import arguments
+from redraft.commands.examples import EXAMPLES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -68,7 +70,7 @@ def parse_only(monkeypatch: pytest.MonkeyPatch) -> None:
         whole(*args, **options)
         raise Parsed
 
-    names = [each.name for each in pkgutil.iter_modules(redraft.commands.__path__, "redraft.commands.")]
+    names = [each.name for each in pkgutil.walk_packages(redraft.commands.__path__, "redraft.commands.")]
     for module in [importlib.import_module(name) for name in names]:  # all of them before the first is changed
         if getattr(module, "parse", None) is whole:
             monkeypatch.setattr(module, "parse", parse)
@@ -172,6 +174,8 @@ def require_known(line: str, page: Page, monkeypatch: pytest.MonkeyPatch) -> Non
             page.shell(f"cd {rest[0]}")
         elif program == "bash":
             assert (ROOT / rest[0]).is_file(), line
+        elif program == "python" and rest[0] == "-m":
+            assert find_spec(rest[1]), line
         elif program == "python":
             assert (page.cwd / rest[0]).is_file(), line
         elif program == "pip":
@@ -249,3 +253,16 @@ def test_what_is_in_a_block(tmp_path: Path) -> None:
 def test_what_does_not_hold_is_found(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AssertionError):
         require_known(line, Page(tmp_path), monkeypatch)
+
+
+@pytest.mark.parametrize(("command", "line"), [(name, line) for name, lines in EXAMPLES.items() for line in lines])
+@pytest.mark.usefixtures("parse_only", "modules")
+def test_an_example_of_a_help(command: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert line.startswith(f"redraft {command} ")
+    require_known(line, Page(tmp_path), monkeypatch)
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_a_help_ends_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command.split(), "--help"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("".join(f"\n  {line}" for line in EXAMPLES[command]))

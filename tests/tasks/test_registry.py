@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from helpers.failing import raises
 
 from redraft.data.build import from_examples
 from redraft.data.store import Store, task_in
@@ -23,7 +24,7 @@ def test_mazes_of_any_size_have_a_name() -> None:
         task = get_task(f"maze-{height}x{width}")
         assert (task.height, task.width, task.spec) == (height, width, f"maze-{height}x{width}")
     for name in ("maze", "maze-10", "maze-10x", "maze-10x10x10", "Maze-10x10"):
-        with pytest.raises(RedraftError, match=f"unknown task '{name}'; known tasks: sudoku-4x4"):
+        with raises(RedraftError, f"'{name}'", "sudoku-4x4"):
             get_task(name)
 
 

@@ -12,6 +12,8 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
+from redraft.commands.examples import examples
+
 T = TypeVar("T")
 LEAST = 40  # columns that help is laid out for; tyro does not come to an end for five
 
@@ -48,6 +50,10 @@ def parse(
                 if not any(argument.startswith("-") for argument in loose):
                     return replace(args, **{gather: (*getattr(args, gather), *loose)})
             return tyro.cli(kind, args=arguments, **settings)
+    except SystemExit as error:
+        if error.code == 0 and (text := examples(command)):  # help was printed
+            print(text)
+        raise
     finally:
         sys.stdout.flush()
 

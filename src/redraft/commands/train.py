@@ -15,6 +15,7 @@ from rich.console import Console
 
 from redraft import terminal
 from redraft.commands.arguments import Trusted, parse
+from redraft.commands.examples import examples
 from redraft.commands.fastest import fastest
 from redraft.data.build import open_source, store_folder, task_of
 from redraft.data.store import VIEWS, Store
@@ -36,7 +37,7 @@ from redraft.train.processes import Processes, processes
 from redraft.trust import remembered_names, trusting
 from redraft.weights.io import count_parameters
 
-DESCRIPTION = "Trains a model by a recipe ({}); every value of the recipe is a flag."
+DESCRIPTION = "Trains a model by a recipe ({}). Every value of the recipe is a flag."
 USAGE = """usage: redraft train RECIPE [--tiny] [options]
        redraft train DATA [--size nano|tiny|paper] [options]
        redraft train --resume FOLDER [--steps N] [--data.train PATH] [--data.test PATH] [options]
@@ -101,7 +102,7 @@ class Resumed(Machine):
 def run(arguments: list[str]) -> int:
     description = DESCRIPTION.format(", ".join(RECIPES))
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE.format(description), file=sys.stdout if arguments else sys.stderr)
+        print(USAGE.format(description), examples("train"), sep="\n\n", file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
     resumed, rest = _taken(arguments, "--resume", what="the folder of a run")
     if resumed is not None:
