@@ -33,16 +33,17 @@ TASKS: dict[str, Callable[[], Task]] = {
 }
 
 
-def _square(kind: Callable[[int], Task]) -> Callable[[int, int], Task]:
-    def make(height: int, width: int) -> Task:
-        if height != width:
-            raise ConfigError(f"expected as many rows as columns, got {height}x{width}")
-        return kind(height)
-
-    return make
+def _side(height: int, width: int) -> int:
+    if height != width:
+        raise ConfigError(f"expected as many rows as columns, got {height}x{width}")
+    return height
 
 
-_SIZED: dict[str, Callable[[int, int], Task]] = {"sudoku": _square(Sudoku), "maze": Maze, "arc": _square(Arc)}
+_SIZED: dict[str, Callable[[int, int], Task]] = {
+    "sudoku": lambda height, width: Sudoku(_side(height, width)),
+    "maze": Maze,
+    "arc": lambda height, width: Arc(_side(height, width)),
+}
 ANY_SIZE = {  # what tasks of other sizes are called, and which there are
     "sudoku-NxN": f"N one of {', '.join(map(str, BOXES))}; digits beyond 9 are the letters from A",
     "maze-HxW": f"{SIDES[0]} to {SIDES[1]} rows and columns",

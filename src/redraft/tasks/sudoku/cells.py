@@ -10,7 +10,6 @@ import numpy as np
 
 from redraft.errors import PuzzleError
 from redraft.tasks.base import Grid
-from redraft.tasks.reading import literals
 from redraft.tasks.reading.records import Numbered
 
 SIGNS = ".123456789ABCDEFG"  # of a blank and the digits
@@ -127,14 +126,6 @@ def signs_of_lists(rows: Sequence[Any], sizes: Sequence[int]) -> str:
             i = signs.index(None)
             raise PuzzleError(bad_character(cells[i], i, size))
     return "".join(sign or "." for sign in signs)
-
-
-def lists_in(text: str) -> list[Any]:
-    """The nested lists that a text is; raises PuzzleError."""
-    try:
-        return literals.nested(text)
-    except literals.LiteralError as error:
-        raise PuzzleError(f"a list that cannot be read: {error}") from None
 
 
 def bad_character(character: str, i: int, size: int) -> str:

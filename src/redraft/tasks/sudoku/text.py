@@ -32,7 +32,6 @@ from redraft.tasks.sudoku.cells import (
     grid_of,
     is_damaged,
     last_block,
-    lists_in,
     packed,
     signs_of_lists,
     texts_of,
@@ -74,7 +73,7 @@ class SudokuText:
         """The grid (size, size) int8 of a text or of nested lists; raises PuzzleError."""
         text = value if isinstance(value, str) else self.of_lists(value)
         if literals.begins(text):
-            text = self.of_lists(lists_in(text))
+            text = self.of_lists(literals.nested(text))
         if len(text) in self.squares and (found := grid_of(text, self.squares[len(text)])) is not None:
             return found
         lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
@@ -159,11 +158,9 @@ class SudokuText:
 
     def _literal(self, number: int, line: str, lines: Iterator[Numbered], name: str) -> Iterator[Record]:
         """The puzzles of nested lists that begin in a line: a board, or a list of boards or of texts."""
-        text, place = line, f"{name}, line {number}"
-        while literals.depth(text) > 0 and text.count("\n") < _LONGEST and (more := next(lines, None)):
-            text += "\n" + more[1]
+        place = f"{name}, line {number}"
         try:
-            found = lists_in(text)
+            found = literals.nested(literals.whole(line, lines, _LONGEST))
         except PuzzleError as error:
             yield Record(place, error=error.message)
             return
