@@ -191,3 +191,19 @@ def test_pictures_and_prompts_have_letters() -> None:
     script = script_for(task)
     assert "a digit from 1 to 9 and A to G so that" in script.rules
     assert np.array_equal(script.read(f"Here it is:\n{script.write(answer)}\n"), answer)
+
+
+def test_damaged_9x9_are_no_large_ones() -> None:
+    nine = Sudoku(9)
+    made = nine.make(1, 0)
+    question, answer = nine.format(made.questions[0]), nine.format(made.answers[0])
+    beside = [f"{q}   {a}" for q, a in zip(rows(question), rows(answer), strict=True)]
+    spaced = [" ".join(row).replace(".", " ") for row in rows(question)]
+    for damaged in (beside[:8], [spaced[0], *spaced]):  # 144 cells, and 10 rows
+        with pytest.raises(PuzzleError):
+            of_lines(damaged, "f", None)
+        assert of_lines([*damaged, "", question], "f", None)[0].name == "sudoku-9x9"
+    for title in ("BAD", "A", "FACE"):
+        assert [record.question for record in SudokuText().bare(iter(enumerate([title, *rows(question)])), "f")] == [
+            question
+        ]

@@ -22,7 +22,7 @@ SECTION = re.compile(r"\[\s*([A-Za-z][\w ]*)\]")  # of SadMan's files
 NUMBER = re.compile(r"[\d.#)(:]{1,4}")  # numbers the puzzle that comes next
 VALUE = re.compile(r"none|null|nan|na", re.IGNORECASE)  # a word that stands for a blank
 _NOTHING = {"", "-1", "none", "null", "nan", "na"}
-_WHOLE = re.compile(r"(\d+)(\.0+)?")  # a number, maybe as tables write it where others are missing
+_WHOLE = re.compile(r"(\d|[1-9]\d)(\.0+)?")  # a number, maybe as tables write it where others are missing
 _VALUES = np.full(256, -1, np.int8)  # of characters in Latin-1
 _VALUES[[ord(blank) for blank in BLANKS]] = 0
 for _value, _sign in enumerate(SIGNS[1:], 1):

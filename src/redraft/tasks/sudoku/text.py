@@ -30,6 +30,7 @@ from redraft.tasks.sudoku.cells import (
     complete,
     fields_in,
     grid_of,
+    is_cell,
     is_damaged,
     last_block,
     packed,
@@ -95,10 +96,14 @@ class SudokuText:
         A puzzle with a wrong character in it has one, too: reading will say which character.
         """
         try:
-            size: int | None = len(self.grid(value))
+            size = len(self.grid(value))
         except PuzzleError:
-            size = self.squares.get(len(bare(value))) if isinstance(value, str) else None
-        return None if size is None else (size, size)
+            text = value if isinstance(value, str) else ""
+            size = self.squares.get(len(bare(text)), 0)
+            known = "".join(sign for sign in bare(text) if is_cell(sign, size))
+            if size not in COMMON and not (self._fits(known, size) and len(text.split("\n")) in (1, size)):
+                return None
+        return (size, size) if size else None
 
     def holds(self, line: str) -> bool:
         """Whether a line is plainly of a Sudoku: a whole one, or a row with digits that are in no maze."""
@@ -145,7 +150,7 @@ class SudokuText:
             elif RULED.fullmatch(line) and not self._is_blank_row(text, drawing):
                 continue
             elif self._is_row(line, drawing):
-                if "" in texts_of(drawing) and last_block(drawing) >= BOXES[self._size_of_row(drawing) or 9][0]:
+                if "" in texts_of(drawing) and last_block(drawing) >= self._band(drawing):
                     yield from self._drawn(drawing, name)  # not divided into bands after all
                 drawing.append((number, line))
                 if self._is_complete(drawing):
@@ -225,7 +230,7 @@ class SudokuText:
         cells = len(packed(text))
         if any(cells_of(line, count, size) for size in self.large for count in (size, 2 * size)):
             return True
-        letters = set(SIGNS[10:]) if self.large else set[str]()
+        letters = set(SIGNS[10:]) if self.large and not text.isalpha() else set[str]()
         if any(not VALUE.fullmatch(word[0]) and not set(word[0]) <= letters for word in WORD.finditer(text)):
             known = sum(text.count(sign) for sign in "123456789" + BLANKS)
             return bool(drawing) and 2 * known >= cells and cells == len(packed(drawing[0][1]))
@@ -254,6 +259,12 @@ class SudokuText:
         if size not in self.sizes or any("  " in line.strip().translate(BARS).strip() for line in rows):
             return False
         return all(cells_of(line, size, size) is not None for line in rows)
+
+    def _band(self, drawing: Sequence[Numbered]) -> int:
+        """The most rows that a band of the puzzle of a drawing may have."""
+        size = self._size_of_row(drawing) or 0
+        small = [each for each in self.sizes if each <= 9]
+        return BOXES[size][0] if size > 9 or not small else max(BOXES[each][0] for each in small)
 
     def _size_of_row(self, drawing: Sequence[Numbered]) -> int | None:
         """The size of a puzzle with as many cells in a row as the last one of a drawing has; None for no size."""
@@ -302,8 +313,10 @@ class SudokuText:
             return Written(signs) if signs else None
         if any(blank in line for line in lines for blank in BLANKS):
             return None  # then spaces are no blanks
-        columns = by_columns(lines, size)
-        return Written("".join(columns)) if columns is not None else None
+        columns = by_columns(lines, size) or []
+        empty = any(set(column) == {"."} for column in zip(*columns, strict=True))
+        meant = size in COMMON or len(self.sizes) == 1 or not empty
+        return Written("".join(columns)) if columns and meant else None
 
     def _digits(self, text: str) -> Grid:
         """The grid of a string of as many signs as a puzzle has cells; raises PuzzleError."""
