@@ -1,4 +1,4 @@
-"""Boards in the terminal: an answer at a glance, or redrafted step by step with changed cells coloured."""
+"""Boards in the terminal: an answer at a glance, or redrafted step by step, with marks on cells that changed or break a rule."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def print_answer(task: Task, answer: Answer, console: Console) -> None:
 def watch(task: Task, answer: Answer, console: Console, *, delay: float, max_steps: int) -> None:
     """Shows every draft in turn; without a terminal, one under the other."""
     boards = boards_of(task, answer.question, [answer.question, *(step.grid for step in answer.trace)])
-    colours, height = has_colours(console), boards[0].size[0]
-    dense = console.is_terminal and height + 3 > console.height  # with a caption and the cursor's line
+    colours = has_colours(console)
+    dense = console.is_terminal and boards[0].size[0] + 3 > console.height  # with a caption and the cursor's line
     frames: list[RenderableType] = [
         Group(board_text(board, colours=colours, dense=dense), caption)
         for board, caption in zip(boards, _captions(task, answer, max_steps), strict=True)
@@ -79,7 +79,7 @@ def _captions(task: Task, answer: Answer, max_steps: int) -> list[Text]:
     captions, previous = [Text(f"the question: {_told(task, answer.question)}")], answer.question
     for number, step in enumerate(answer.trace, start=1):
         changed = int(np.not_equal(previous, step.grid).sum())
-        again = "" if step.attempt == 1 else f"{_ordinal(step.attempt)} try, "
+        again = "" if step.attempt == 1 else f"{_try(step.attempt)}, "
         captions.append(
             Text(
                 f"step {number} of at most {max_steps}, {again}{changed} cell{'s' if changed != 1 else ''} changed, "
@@ -90,9 +90,9 @@ def _captions(task: Task, answer: Answer, max_steps: int) -> list[Text]:
     return captions
 
 
-def _ordinal(number: int) -> str:
+def _try(number: int) -> str:
     words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-    return words[number - 1] if number <= len(words) else f"{number}th"
+    return f"{words[number - 1]} try" if number <= len(words) else f"try {number}"
 
 
 def _told(task: Task, question: Grid) -> str:
