@@ -27,10 +27,16 @@ SURE = 0.88
 
 @dataclass(frozen=True, kw_only=True)
 class TraceStep:
-    """The answer as it stood after one supervision step, and the model's probability that it is right."""
+    """The answer as it stood after one supervision step.
+
+    Attributes:
+        halt_probability: the model's own probability that it is right.
+        attempt: the try it belongs to, 1 for the first; a restart begins the next.
+    """
 
     grid: Grid
     halt_probability: float
+    attempt: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +245,8 @@ class Solver:
         if self.trace:
             for row in np.flatnonzero(done | (spent % self.recursions == 0)):
                 probability = _sigmoid(draft.halt_logit[row])
-                slots[row].trace.append(TraceStep(grid=grids[row], halt_probability=probability))
+                attempt = slots[row].given_up + (not failed[row])  # one that fails has just been given up
+                slots[row].trace.append(TraceStep(grid=grids[row], halt_probability=probability, attempt=attempt))
         return done, failed
 
     def _answer(self, slot: _Slot, draft: Grid, logit: float) -> Answer:
