@@ -4,9 +4,9 @@ from functools import cache
 
 import numpy as np
 import pytest
+from redraft.draw.boards import animation
 
 from redraft.compare.llm.prompts import script_for
-from redraft.draw.boards import animation
 from redraft.draw.svg import board_lines, svg_strip
 from redraft.errors import ConfigError, PuzzleError
 from redraft.tasks import Puzzle, check_task, get_task
