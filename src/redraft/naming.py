@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from redraft.errors import ConfigError, RedraftError
 
+VERSION = re.compile(r"-v(\d+)$")  # of the generator, at the end of a task's id
 NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 T = TypeVar("T")
 
@@ -30,6 +31,11 @@ def known(table: Mapping[str, T], name: str, *, what: str) -> T:
     if name not in table:
         raise ConfigError(f"unknown {what} {name!r}; known: {', '.join(table)}, or your own as module:NAME")
     return table[name]
+
+
+def unversioned(task: Any) -> Any:
+    """What `Task.spec` gives for a task, which an id may stand for: all versions have the same rules and tokens."""
+    return VERSION.sub("", task) if isinstance(task, str) else task
 
 
 def named(path: str, *, what: str) -> Any:

@@ -17,7 +17,6 @@ import numpy as np
 
 from redraft import terminal
 from redraft.commands.watch import NOT_JUDGED, done, print_answer, watch
-from redraft.draw.png import png_strip
 from redraft.draw.svg import svg_strip
 from redraft.errors import PuzzleError
 from redraft.files import write_bytes, write_text
@@ -218,7 +217,9 @@ def draw(task: Task, answer: Answer, file: Path) -> None:
             grids.append(step.grid)
             captions.append(f"step {number}, {step.halt_probability:.0%} sure")
     if file.suffix.lower() == ".png":
-        write_bytes(file, png_strip(task, answer.question, grids))
+        from redraft.draw.pixels import png_strip
+
+        write_bytes(file, png_strip(task, answer.question, grids, captions))
     else:
         write_text(file, svg_strip(task, answer.question, grids, captions))
 

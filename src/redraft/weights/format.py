@@ -15,6 +15,7 @@ from safetensors import SafetensorError, deserialize
 from redraft.contents import read_object
 from redraft.errors import ConfigError, WeightsError
 from redraft.formats import SAFETENSORS, what_else
+from redraft.naming import unversioned
 from redraft.trust import require_consent
 
 A = TypeVar("A")  # an array, NumPy's or PyTorch's
@@ -57,7 +58,7 @@ def describe(folder: Path, *, trust: bool = False) -> Description:
     if not isinstance(model := meta.get("model"), dict):
         raise ConfigError(f"{file}: model: expected an object whose `kind` names the model, got {reprlib.repr(model)}")
     require_consent(file, meta, trust=trust)
-    return Description(task=task, card=card, model=model, onnx=meta.get("onnx"))
+    return Description(task=unversioned(task), card=card, model=model, onnx=meta.get("onnx"))
 
 
 def read_json(file: Path) -> dict[str, Any]:

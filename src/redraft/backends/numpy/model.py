@@ -5,10 +5,8 @@ Everything is float32. Rows of a batch do not depend on one another.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,12 +81,6 @@ class NumpyModel:
     halt_head: tuple[Floats, Floats]
     parameters: int
 
-    def one_recursion(self) -> Self:
-        """The same weights with T = 1, shared."""
-        single = copy.copy(self)
-        single.config = replace(self.config, T=1)
-        return single
-
     def initial_carry(self, batch: int) -> tuple[Floats, Floats]:
         """The answer y and the latent z (B, ..., D) before the first step."""
         raise NotImplementedError
@@ -105,9 +97,9 @@ class NumpyModel:
         """What the halting head reads of an answer and its logits (B, features)."""
         raise NotImplementedError
 
-    def step(self, x: Floats, y: Floats, z: Floats) -> Output:
-        """One supervision step on the question x, as in `core.recursion`."""
-        for _ in range(self.config.T):
+    def step(self, x: Floats, y: Floats, z: Floats, *, recursions: int | None = None) -> Output:
+        """One supervision step on the question x, as in `core.recursion`, or only so many of its recursions."""
+        for _ in range(recursions or self.config.T):
             context = x + y
             for _ in range(self.config.n):
                 z = self._net(context + z)
