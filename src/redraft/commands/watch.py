@@ -1,4 +1,4 @@
-"""Boards in the terminal: an answer at a glance, or redrafted step by step, with cells marked that changed or break a rule."""
+"""Boards in the terminal, at a glance or step by step, with cells marked that changed or break a rule."""
 
 from __future__ import annotations
 
