@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from redraft.backends.onnx import Exported
-from redraft.commands.export import _name
 from redraft.export import export as exporting
+from redraft.export.folder import _name
 from redraft.models import TRMConfig, build_model
 from redraft.weights.io import save_weights
 

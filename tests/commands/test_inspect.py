@@ -10,7 +10,8 @@ import pytest
 
 from redraft.data.build import open_source
 from redraft.inspect.inspect import inspect, training_run
-from redraft.inspect.inspection import Inspection, numbers
+from redraft.inspect.inspection import Inspection
+from redraft.inspect.numbers import numbers
 from redraft.inspect.report import report
 from redraft.models import TRMConfig, build_model
 from redraft.models.cost import work

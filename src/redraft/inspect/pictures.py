@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from redraft.draw.boards import animation, strip
 from redraft.draw.gif import gif
 from redraft.draw.png import png
 from redraft.draw.svg import svg_strip
-from redraft.inspect.inspection import Inspection
 from redraft.tasks import Grid
+
+if TYPE_CHECKING:
+    from redraft.inspect.inspection import Inspection
 
 FIRST, EACH, LAST = 1.2, 0.7, 2.5  # seconds that the question, a draft and the last one are shown
 
