@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import monotonic
 
 from rich.progress import (
@@ -21,6 +21,13 @@ from rich.progress import (
 from rich.text import Text
 
 from redraft.terminal import Fitting, console, live
+
+Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]  # opened with what is done, and how often
+
+
+def silent(what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """A `Bar` that shows nothing."""
+    return nullcontext(lambda done: None)
 
 
 class _Speed(ProgressColumn):

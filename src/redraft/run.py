@@ -322,7 +322,7 @@ class Run:
         return f"Run({str(self.folder)!r}: step {progress.step:,} of {self.config.steps:,}{best})"
 
     def _repr_html_(self) -> str:
-        last = next((row for row in reversed(self.metrics()) if row.get("kind") == "eval"), {})
+        last: dict[str, Any] = next((row for row in reversed(self.metrics()) if row.get("kind") == "eval"), {})
         cells = "".join(
             f"<tr><td>{escape(name)}</td><td>{value:.4g}</td></tr>"
             for name, value in last.items()

@@ -59,7 +59,7 @@ def test_a_real_model_and_its_picture(run: Run, weights: Path, tmp_path: Path) -
         (["weights", "nowhere.csv"], "nowhere.csv: cannot be read: No such file"),
         (["weights", "six.csv"], "six.csv, line 2: expected 16 characters, got 36"),
         (["weights", "."], "neither test.csv nor test.txt in this folder"),
-        (["weights", "make:3", "--steps", "0"], "expected steps and batch-size of at least 1"),
+        (["weights", "make:3", "--steps", "0"], "expected steps and batch size of at least 1"),
         (["weights", "make:3", "--plot", "x.pdf"], "x.pdf: expected a name that ends in .png or .svg"),
         (["weights", "make:3", "--plot", "nowhere/x.png"], "there is no folder nowhere"),
         (["weights", "make:3", "--dtype", "float16"], "float16"),

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from redraft.commands.watch import board, has_colours, print_answer, verdict_line, watch
-from redraft.solve.solver import Answer, TraceStep
+from redraft.solve.answer import Answer, TraceStep
 from redraft.tasks import Grid, Task, Verdict, get_task
 from redraft.tasks.maze.task import FILLS, Maze
 
@@ -25,6 +25,7 @@ class Unjudged(Maze):
 
 def answer(*drafts: Grid, sure: float = 0.97, task: Task = TASK) -> Answer:
     return Answer(
+        task=task,
         question=QUESTION,
         grid=drafts[-1],
         verdict=task.check(QUESTION, drafts[-1]),
@@ -120,7 +121,7 @@ def test_a_board_taller_than_the_terminal_takes_half_the_lines() -> None:
     ],
 )
 def test_what_nothing_judges_is_not_called_solved(sure: float, words: str) -> None:
-    assert verdict_line(Unjudged(4, 5), answer(DONE, sure=sure)).plain == words
+    assert verdict_line(Unjudged(4, 5), answer(DONE, sure=sure, task=Unjudged(4, 5))).plain == words
 
 
 def test_an_unsolved_puzzle_says_why() -> None:
@@ -128,5 +129,5 @@ def test_an_unsolved_puzzle_says_why() -> None:
     line = verdict_line(TASK, answer(longer)).plain
     assert line.startswith("not solved in 1 step; the last draft: expected one S and one cell of the path beside it")
     assert verdict_line(TASK, Answer(
-        question=QUESTION, grid=DONE, verdict=Verdict(solved=True), steps=2, halt_probability=0.1
+        task=TASK, question=QUESTION, grid=DONE, verdict=Verdict(solved=True), steps=2, halt_probability=0.1
     )).plain == "solved in 2 steps, checked by the rules"  # fmt: skip

@@ -13,12 +13,12 @@ import tyro
 from redraft.commands.arguments import Trusted, parse
 from redraft.commands.examples import examples
 from redraft.commands.fastest import fastest
-from redraft.data.build import open_source, store_folder, task_of
+from redraft.data.build import store_folder
 from redraft.data.store import VIEWS
 from redraft.device import choose_device, own_device
 from redraft.errors import ConfigError
-from redraft.recipes import RECIPES, get_recipe, shrunk
-from redraft.recipes.own import Size, recipe_for
+from redraft.recipes import RECIPES, recipe_of
+from redraft.recipes.own import Size
 from redraft.run import carry_out, free_folder, resumed_config
 from redraft.tasks import Task
 from redraft.tasks.arc.task import Arc
@@ -102,7 +102,7 @@ def run(arguments: list[str]) -> int:
     if name.startswith("-"):
         raise ConfigError(f"the recipe comes first: redraft train RECIPE [options]; known: {', '.join(RECIPES)}")
     size, rest = _taken(rest, "--size", what="a value")
-    recipe = _recipe(name, size=size, tiny="--tiny" in arguments)
+    recipe = recipe_of(name, size=cast(Size | None, size), tiny="--tiny" in arguments)
 
     def parsed(config: RunConfig) -> Arguments:
         default = Arguments(config=config)
@@ -114,19 +114,6 @@ def run(arguments: list[str]) -> int:
             args = fastest(args, recipe, parsed, group)
         folder = args.out or free_folder(Path("runs") / recipe.recipe)
         return _train(args.config, folder, args, resume=False)
-
-
-def _recipe(name: str, *, size: str | None, tiny: bool) -> RunConfig:
-    """The recipe of that name, or that inferred from a folder of data (one called like a recipe is `./NAME`)."""
-    if name in RECIPES or store_folder(name, "train") is None:
-        if size is not None:
-            raise ConfigError("--size is for a folder of data, whose recipe is inferred; a recipe has its own")
-        return get_recipe(name, tiny=tiny)
-    if store_folder(name, "test") is None:
-        raise ConfigError(f"{name}: has no store `test` beside `train`; build one with redraft data build")
-    task = task_of(name, name)
-    recipe = recipe_for(task, open_source(task, name), folder=name, size=cast(Size, size or "tiny"))
-    return shrunk(recipe, made=False) if tiny else recipe
 
 
 def _taken(arguments: list[str], flag: str, *, what: str) -> tuple[str | None, list[str]]:

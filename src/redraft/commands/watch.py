@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from redraft.draw.svg import BLANK, Size, board_segments, cell_styles, ink_on, used
-from redraft.solve.solver import Answer
+from redraft.solve.answer import NOT_JUDGED, Answer
 from redraft.tasks import Grid, Task
 
 STYLES = {
@@ -24,14 +24,8 @@ STYLES = {
     "changed": "black on yellow",
     "wrong": "white on red",
 }
-NOT_JUDGED = "not judged: no rules"
 HALF_WRONG = "#ff00ff"  # a colour that no other cell has
 MARKS = {"changed": "∙", "wrong": "×"}  # on cells that are known by their colour
-
-
-def done(task: Task, answer: Answer) -> bool:
-    """Whether an answer is right, or, where nothing can judge it, whether the model takes it to be."""
-    return answer.solved if task.judges else answer.halt_probability > 0.5
 
 
 def board(
@@ -106,7 +100,7 @@ def verdict_line(task: Task, answer: Answer) -> Text:
     """What came of the puzzle, in words."""
     steps = f"{answer.steps} step{'s' if answer.steps != 1 else ''}"
     if not task.judges:
-        word, style = ("halted", "bold green") if done(task, answer) else ("not halted", "bold yellow")
+        word, style = ("halted", "bold green") if answer.done else ("not halted", "bold yellow")
         sure = f"{answer.halt_probability:.0%} sure to be right"
         return Text.assemble((word, style), f" in {steps}, {sure}; {NOT_JUDGED}")
     if answer.solved:

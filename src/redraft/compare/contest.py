@@ -24,13 +24,12 @@ from redraft.errors import ConfigError, DataError, RedraftError, WeightsError
 from redraft.evaluate import evaluate as evaluating
 from redraft.evaluate.ids import require_fit
 from redraft.files import write_text
-from redraft.progress import progress
+from redraft.progress import Bar, progress
 from redraft.solve.load import open_weights
 from redraft.tasks import Task, get_task
 from redraft.tasks.arc.task import Arc
 
 if TYPE_CHECKING:
-    from redraft.evaluate.measure import Bar
     from redraft.models import Model
     from redraft.weights.io import Weights
 
@@ -95,7 +94,7 @@ class Terms:
     batch_size: int = 256
     device: str = "auto"
     dtype: Literal["float32", "bfloat16"] = "float32"
-    save: Path | None = None
+    save: str | Path | None = None
     reported: bool = False
 
 
@@ -133,7 +132,7 @@ def contest(
     outcomes: list[Outcome] = []
     notes = list(rows.notes)
     if terms.save is not None:
-        make_folder(terms.save)
+        make_folder(Path(terms.save))
     for name in names:
         if name in votes:
             outcomes.append(_of_votes(name, rows, terms, notes))
@@ -200,7 +199,7 @@ def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, terms: Term
 
     identity = _identity(weights.model)
     key = hashlib.blake2b(repr((identity, fingerprint(rows.store), steps, terms.dtype)).encode(), digest_size=8)
-    kept = None if terms.save is None else terms.save / f"{key.hexdigest()}.npz"
+    kept = None if terms.save is None else Path(terms.save) / f"{key.hexdigest()}.npz"
     if kept is not None and kept.exists():
         return replace(Outcome.open(kept, rows=len(rows.store)), name=name)
     device = choose_device(terms.device)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -19,12 +17,10 @@ from redraft.errors import ConfigError, DataError, DataWarning
 from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.ids import require_ids
 from redraft.evaluate.report import report, show
-from redraft.progress import progress
+from redraft.progress import Bar, progress
 from redraft.solve.load import find_weights, is_exported, open_stepper
 from redraft.tasks import get_task
 from redraft.tasks.arc.task import Arc
-
-Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,8 +93,10 @@ class Inspection:
             content: str | bytes = report(self)
         elif form == NUMBERS:
             content = json.dumps(numbers(self), allow_nan=False) + "\n"
+        elif form == ANIMATION:
+            content = redrafting(self)
         else:
-            content = {".gif": redrafting, ".svg": drafts_svg, ".png": drafts_png}[form](self)
+            content = drafts_svg(self) if form == ".svg" else drafts_png(self)
         write_bytes(file, content.encode() if isinstance(content, str) else content)
         return file
 

@@ -110,6 +110,20 @@ class StepOutput(NamedTuple):
         )
 
 
+class Rollout(NamedTuple):
+    """A model's own run of B puzzles over S steps.
+
+    `drafts` (S, B, L) int64, the most likely token of each cell; `halt_probabilities` (S, B) float32, that the draft is
+    right; `y` and `z` (S, B, P, D), the states after each step, P = L + `puzzle_positions` in a TRM, where they were
+    asked for.
+    """
+
+    drafts: Tensor
+    halt_probabilities: Tensor
+    y: Tensor | None = None
+    z: Tensor | None = None
+
+
 class Model(nn.Module):
     """Base of all models; trainer, solver and exporter see only these methods.
 
@@ -132,6 +146,32 @@ class Model(nn.Module):
     def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
         """One supervision step: tokens (B, L) int, puzzle_ids (B,) int, and the carry of `initial_carry`'s shape."""
         return self.recur(self.question(tokens, puzzle_ids), carry)
+
+    @torch.no_grad()
+    def run(self, tokens: Any, *, steps: int = 16, puzzle_ids: Any = None, hidden: bool = False) -> Rollout:
+        """So many supervision steps on questions, without halting.
+
+        `tokens` (B, L) or (L,): integers of any kind, as `task.encode` gives them. `puzzle_ids` (B,): rows of the
+        puzzle table, 0 if not given. `hidden` keeps the states. Raises ConfigError for other shapes.
+        """
+        device = next(self.parameters()).device
+        tokens = torch.as_tensor(tokens, device=device).long()
+        tokens = tokens[None] if tokens.ndim == 1 else tokens
+        if tokens.ndim != 2 or tokens.shape[1] != self.config.seq_len or steps < 1:
+            wanted = f"tokens (B, {self.config.seq_len}) and at least 1 step"
+            raise ConfigError(f"run: expected {wanted}, got tokens {tuple(tokens.shape)} and {steps} steps")
+        ids = torch.zeros(len(tokens)) if puzzle_ids is None else torch.as_tensor(puzzle_ids)
+        ids, carry = ids.to(device).long(), self.initial_carry(len(tokens))
+        drafts, halts, ys, zs = [], [], [], []
+        with self.cast_once():
+            for _ in range(steps):
+                carry, logits, halt_logit, _ = self(tokens, ids, carry)
+                drafts.append(logits.argmax(-1))
+                halts.append(halt_logit.sigmoid())
+                if hidden:
+                    ys.append(carry.y.clone())
+                    zs.append(carry.z.clone())
+        return Rollout(torch.stack(drafts), torch.stack(halts), *((torch.stack(ys), torch.stack(zs)) if hidden else ()))
 
     def question(self, tokens: Tensor, puzzle_ids: Tensor) -> Tensor:
         """The question as the networks read it: tokens (B, L) and puzzle_ids (B,), embedded."""

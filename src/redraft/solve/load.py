@@ -21,9 +21,10 @@ from redraft.backends.onnx import GRAPH, OnnxStepper, open_session, read_exporte
 from redraft.backends.protocol import Stepper
 from redraft.config import to_dict
 from redraft.errors import ConfigError, WeightsError
+from redraft.solve.answer import Answer
 from redraft.solve.batch import BatchSize
 from redraft.solve.puzzle_table import PuzzleTable
-from redraft.solve.solver import SURE, Answer, HaltRule, Solver
+from redraft.solve.solver import SURE, HaltRule, Solver
 from redraft.solve.supply import Supply
 from redraft.tasks import Grid, get_task
 from redraft.trust import given, trusting

@@ -130,8 +130,7 @@ def _learn(
     resume = (folder / CONFIG).exists()
     config = open_run(folder) if resume else _recipe(args, weights, data)
     test = data.rows(slice(JUDGED))  # how well they were learnt is told at the end
-    options = {"device": device, "resume": resume, "initial": weights}
-    trainer = assemble(config, folder, task=task, data=data, test=test, **options)
+    trainer = assemble(config, folder, task=task, data=data, test=test, device=device, resume=resume, initial=weights)
     outcome = conduct(trainer, evaluator(task, test, config), console)
     return outcome, trainer.learner.average.model
 
