@@ -1,4 +1,4 @@
-"""What the commands do, as functions; reached as `redraft.train`, `redraft.evaluate` and so on.
+"""What the commands do, as functions: `redraft.train`, `redraft.evaluate` and so on.
 
 Names of weights, data and tasks mean what they mean on the command line. All functions raise RedraftError or one of its
 kinds for what a caller can mend. The examples are run by tests/test_api.py.
@@ -141,11 +141,10 @@ def evaluate(
     (True, 16)
     """
     from redraft.evaluate.measure import measure
-    from redraft.progress import progress, silent
     from redraft.trust import trusting
 
     options: dict[str, Any] = {"split": split, "limit": limit, "steps": steps, "batch_size": batch_size}
-    options |= {"device": device, "dtype": dtype, "bar": silent if quiet else progress}
+    options |= {"device": device, "dtype": dtype, "quiet": quiet}
     with trusting(trust):
         return measure(_named(weights), data, **options)
 
@@ -185,16 +184,14 @@ def compare(
     >>> [each["name"] for each in found.figures["entrants"]]
     ['sudoku-6x6', 'sudoku-6x6@2']
     """
-    from redraft.compare.contest import Terms, contest, require_contenders
-    from redraft.progress import progress, silent
+    from redraft.compare.contest import Terms, contest
     from redraft.trust import trusting
 
     names = [_named(each) for each in contenders]
-    require_contenders(names)
     options: dict[str, Any] = {"task": task, "split": split, "limit": limit, "steps": steps, "at": at, "save": save}
     options |= {"measure": measure, "batch_size": batch_size, "device": device, "dtype": dtype}
     with trusting(trust):
-        return contest(names, Terms(data=str(data), **options), bar=silent if quiet else progress)
+        return contest(names, Terms(data=str(data), **options), quiet=quiet)
 
 
 def inspect(
@@ -232,13 +229,12 @@ def inspect(
     (True, 16)
     """
     from redraft.inspect.look import look
-    from redraft.progress import progress, silent
     from redraft.trust import trusting
 
     options: dict[str, Any] = {"number": number, "split": split, "answer": answer, "steps": steps, "puzzles": puzzles}
     options |= {"recursions": recursions, "influence": influence, "device": device, "dtype": dtype}
     with trusting(trust):
-        return look(_named(weights), str(puzzle), **options, bar=silent if quiet else progress)
+        return look(_named(weights), str(puzzle), **options, quiet=quiet)
 
 
 def export(

@@ -97,7 +97,7 @@ def test_csv_that_other_commands_read(run: Run, tmp_path: Path) -> None:
     [
         ([], "TASK"),
         (["sudoko"], "unknown task 'sudoko'; known tasks: sudoku-4x4, sudoku-6x6, sudoku-9x9"),
-        (["sudoku-6x6", "0"], "count: expected at least 1, got 0"),
+        (["sudoku-6x6", "0"], "expected a count of at least 1"),
         (["sudoku-6x6", "many"], "many"),
         (["sudoku-6x6", "2", "3"], "3"),
         (["sudoku-6x6", "--seed", "-1"], "--seed: expected at least 0, got -1"),

@@ -24,7 +24,7 @@ from redraft.errors import ConfigError, DataError, RedraftError, WeightsError
 from redraft.evaluate import evaluate as evaluating
 from redraft.evaluate.ids import require_fit
 from redraft.files import write_text
-from redraft.progress import Bar, progress
+from redraft.progress import progress
 from redraft.solve.load import open_weights
 from redraft.tasks import Task, get_task
 from redraft.tasks.arc.task import Arc
@@ -113,13 +113,15 @@ def contest(
     terms: Terms,
     *,
     others: Callable[[Rows], Callable[[], Others]] | None = None,
-    bar: Bar = progress,
+    quiet: bool = False,
 ) -> Comparison:
     """Compares weights (`NAME`, `NAME@STEPS`) and files of ARC votes (.npz).
 
     `others` adds contenders of another kind: called with the rows before the work begins, to raise what may be wrong,
     it returns what asks them. Raises RedraftError.
     """
+    if others is None:
+        require_contenders(names)
     for name in ("steps", "batch_size", "attempts"):
         if getattr(terms, name) < 1:
             raise ConfigError(f"{name.replace('_', ' ')}: expected at least 1, got {getattr(terms, name)}")
@@ -138,7 +140,7 @@ def contest(
             outcomes.append(_of_votes(name, rows, terms, notes))
         else:
             notes += require_fit(opened[name][0], rows.store, name=name, data=terms.data)
-            outcomes.append(_of_weights(name, *opened[name], rows, terms, bar))
+            outcomes.append(_of_weights(name, *opened[name], rows, terms, quiet))
     if ask is not None:
         more, remarks = ask()
         outcomes += more
@@ -190,7 +192,7 @@ def _task(terms: Terms, entrants: Mapping[str, Weights]) -> Task:
     return tasks[first]
 
 
-def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, terms: Terms, bar: Bar) -> Outcome:
+def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, terms: Terms, quiet: bool) -> Outcome:
     """What weights do, from the folder --save names if it was kept there."""
     from redraft.backends.torch import TorchStepper
     from redraft.device import choose_device
@@ -204,7 +206,7 @@ def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, terms: Term
         return replace(Outcome.open(kept, rows=len(rows.store)), name=name)
     device = choose_device(terms.device)
     started = time.monotonic()
-    with bar(f"evaluating {name}", len(rows.store)) as tell:
+    with progress(f"evaluating {name}", len(rows.store), shown=not quiet) as tell:
         records = evaluating.evaluate(
             TorchStepper(weights.model, device=device),
             rows.task,

@@ -17,7 +17,7 @@ from redraft.errors import ConfigError, DataError, DataWarning
 from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.ids import require_ids
 from redraft.evaluate.report import report, show
-from redraft.progress import Bar, progress
+from redraft.progress import progress
 from redraft.solve.load import find_weights, is_exported, open_stepper
 from redraft.tasks import get_task
 from redraft.tasks.arc.task import Arc
@@ -87,7 +87,7 @@ def measure(
     batch_size: int = 256,
     device: str = "auto",
     dtype: Literal["float32", "bfloat16", "int8"] = "float32",
-    bar: Bar = progress,
+    quiet: bool = False,
 ) -> Report:
     """The report on weights after `steps` supervision steps of every puzzle with an answer; see `redraft.evaluate`.
 
@@ -111,7 +111,7 @@ def measure(
         votes = f"; its answers are for others to judge: redraft arc eval {name} {source} --submission FILE"
         raise DataError(f"{source}: no puzzle has a known answer" + (votes if isinstance(task, Arc) else ""))
     started = time.monotonic()
-    with bar("evaluating", len(store)) as tell:
+    with progress("evaluating", len(store), shown=not quiet) as tell:
         records = evaluate(opened.stepper, task, store, steps=steps, batch_size=batch_size, progress=tell)
     seconds = round(time.monotonic() - started, 2)
     return Report(weights=name, data=store.source, device=opened.device, seconds=seconds, figures=report(records))

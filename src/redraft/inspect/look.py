@@ -17,7 +17,7 @@ from redraft.errors import ConfigError, DataWarning, PuzzleError
 from redraft.evaluate.ids import require_ids
 from redraft.inspect.inspect import inspect
 from redraft.inspect.inspection import Inspection
-from redraft.progress import Bar, progress
+from redraft.progress import progress, silent
 from redraft.solve.load import open_weights
 from redraft.solve.puzzle_table import PuzzleTable
 from redraft.solve.resolve import entries_of
@@ -51,7 +51,7 @@ def look(
     puzzles: str | None = None,
     device: str = "auto",
     dtype: Literal["float32", "bfloat16"] = "float32",
-    bar: Bar = progress,
+    quiet: bool = False,
 ) -> Inspection:
     """The inspection of weights at work on a puzzle; see `redraft.inspect`. Raises RedraftError."""
     if steps < 1 or number < 1:
@@ -72,7 +72,7 @@ def look(
         recursions=recursions,
         influence=influence,
         others=_others(task, asked, table),
-        progress=bar,
+        progress=silent if quiet else progress,
     )
 
 

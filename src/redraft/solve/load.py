@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import redraft.weights
 from redraft.backends.choose import Here, Precision, bfloat16_pays, choose_backend, look_ahead, most_for_numpy
@@ -79,8 +79,8 @@ def load(
     weights: str | Path,
     *,
     device: str = "auto",
-    dtype: str = "auto",
-    backend: str = "auto",
+    dtype: Precision = "auto",
+    backend: Literal["auto", "torch", "numpy", "onnx"] = "auto",
     max_steps: int | None = None,
     halt: HaltRule = "rules",
     sure: float = SURE,
@@ -155,8 +155,8 @@ def open_stepper(
     weights: str | Path,
     *,
     device: str = "auto",
-    dtype: str = "auto",
-    backend: str = "auto",
+    dtype: Precision = "auto",
+    backend: Literal["auto", "torch", "numpy", "onnx"] = "auto",
     puzzles: int = 1,
     trust: bool = False,
 ) -> Opened:
