@@ -27,13 +27,6 @@ from redraft.models import TRMConfig, build_model
 FROZEN = Path(__file__).with_name("api.txt")
 ROOT = Path(__file__).parents[1]
 SIZES = {"hidden_size": 32, "num_heads": 2, "puzzle_positions": 1, "puzzle_dim": 32, "n": 1, "T": 2}
-    "vocab_size": 6,
-    "seq_len": 16,
-    "hidden_size": 32,
-    "num_heads": 2,
-    "puzzle_positions": 1,
-    "puzzle_dim": 32,
-}
 PUZZLE = "6.......14..........4.1.1....2..3.5."
 
 

@@ -13,6 +13,11 @@ BUDGET = 32_200  # lines of Python in the wheel
 MOST_FILES = 12  # of a folder, its __init__.py not counted; with more it says why
 CROWDED = {
     ".": "foundations, each of which everything may import",
+    "ablate": "a suite, its plan, its processes, and five ways to show what came out",
+    "bench": "each benchmark, and what they share",
+    "commands": "a file per command",
+    "core": "",
+    "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, --fast",
 }
 
 # What everyone may import, and what these may import of one another.

@@ -40,29 +40,30 @@ def test_a_whole_number_may_stand_for_a_float() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "message"),
+    ("values", "where", "named"),
     [
-        ({"name": "x", "cuont": 1}, "run: unknown key 'cuont'; known keys: name, count, on"),
-        ({}, "run: the key 'name' is missing"),
-        ({"name": 3}, "run.name: expected str, got 3"),
-        ({"name": "x", "count": 2.0}, "run.count: expected int, got 2.0"),
-        ({"name": "x", "count": True}, "run.count: expected int, got True"),
-        ({"name": "x", "count": None}, "run.count: expected int, got None"),
-        ({"name": "x", "on": 1}, "run.on: expected bool, got 1"),
-        ({"name": "x", "limit": "all"}, "run.limit: expected int or null, got 'all'"),
-        ({"name": "x", "sizes": 3}, "run.sizes: expected a list, got 3"),
-        ({"name": "x", "sizes": [1, "2"]}, "run.sizes: expected int, got '2'"),
-        ({"name": "x", "inner": 3}, "run.inner: expected an object with keys, got 3"),
-        ({"name": "x", "inner": {"rate": "fast"}}, "run.inner.rate: expected float, got 'fast'"),
-        ({"name": "x", "inner": {"rate": True}}, "run.inner.rate: expected float, got True"),
-        ({"name": "x", "inner": {"kind": "c"}}, "run.inner.kind: expected one of 'a', 'b', got 'c'"),
-        ({"name": "x", "inner": {"kind": ["a"]}}, "run.inner.kind: expected one of 'a', 'b', got"),
-        ({"name": "x", "inner": {"speed": 1}}, "run.inner: unknown key 'speed'; known keys: rate, kind"),
-        ([1], "run: expected an object with keys"),
-        (None, "run: expected an object with keys"),
+        ({"name": "x", "cuont": 1}, "run", ["'cuont'", "name, count, on"]),
+        ({}, "run", ["'name'"]),
+        ({"name": 3}, "run.name", ["str", "3"]),
+        ({"name": "x", "count": 2.0}, "run.count", ["int", "2.0"]),
+        ({"name": "x", "count": True}, "run.count", ["int", "True"]),
+        ({"name": "x", "count": None}, "run.count", ["int", "None"]),
+        ({"name": "x", "on": 1}, "run.on", ["bool", "1"]),
+        ({"name": "x", "limit": "all"}, "run.limit", ["int", "null", "'all'"]),
+        ({"name": "x", "sizes": 3}, "run.sizes", ["list", "3"]),
+        ({"name": "x", "sizes": [1, "2"]}, "run.sizes", ["int", "'2'"]),
+        ({"name": "x", "inner": 3}, "run.inner", ["object", "3"]),
+        ({"name": "x", "inner": {"rate": "fast"}}, "run.inner.rate", ["float", "'fast'"]),
+        ({"name": "x", "inner": {"rate": True}}, "run.inner.rate", ["float", "True"]),
+        ({"name": "x", "inner": {"kind": "c"}}, "run.inner.kind", ["'a', 'b'", "'c'"]),
+        ({"name": "x", "inner": {"kind": ["a"]}}, "run.inner.kind", ["'a', 'b'", "['a']"]),
+        ({"name": "x", "inner": {"speed": 1}}, "run.inner", ["'speed'", "rate, kind"]),
+        ([1], "run", ["object", "[1]"]),
+        (None, "run", ["object", "None"]),
     ],
 )
-def test_mistakes(values: Any, message: str) -> None:
+def test_mistakes(values: Any, where: str, named: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
         from_dict(Outer, values, where="run")
-    assert str(caught.value).startswith(message)
+    place, _, problem = str(caught.value).partition(": ")
+    assert place == where and all(word in problem for word in named)

@@ -21,36 +21,36 @@ def test_json_in_any_of_its_encodings(tmp_path: Path, encoding: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "Expecting value"),
-        (b"{", "Expecting property name"),
-        (b"\xff\xfe\x00", "can't decode"),
-        ('{"ä": 1}'.encode("latin-1"), "can't decode"),
-        (b"[" * 10**6, "nested too deep"),
-        (b'{"a":' * 10**5, "nested too deep"),
-        (b'["\\ud800"]', "surrogates not allowed"),
-        (b"[" + b"1" * 5000 + b"]", "4300 digits"),
-        (b'{"a": {"b": 1, "b": 2}}', "the key 'b' is there twice"),
+        (b"", r"char 0\b"),
+        (b"{", r"char 1\b"),
+        (b"\xff\xfe\x00", "utf-16"),
+        ('{"ä": 1}'.encode("latin-1"), "utf-8"),
+        (b"[" * 10**6, "nested"),
+        (b'{"a":' * 10**5, "nested"),
+        (b'["\\ud800"]', "surrogates"),
+        (b"[" + b"1" * 5000 + b"]", "4300"),
+        (b'{"a": {"b": 1, "b": 2}}', "'b'"),
     ],
 )
 def test_what_is_no_json(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         parse_json(content)
-    with pytest.raises(WeightsError, match=rf"x\.json: damaged or not JSON \(.*{message}"):
+    with pytest.raises(WeightsError, match=rf"x\.json: .*JSON.*{message}"):
         read_json(tmp_path / "x.json", WeightsError)
 
 
 def test_files_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DataError, match=r"x\.json: No such file or directory; expected a store"):
+    with pytest.raises(DataError, match=r"x\.json: .*No such file.*a store"):
         read_json(tmp_path / "x.json", DataError, expected="a store")
-    with pytest.raises(DataError, match="Is a directory"):
+    with pytest.raises(DataError, match=rf"{tmp_path}: .*directory"):
         read_json(tmp_path, DataError)
     (tmp_path / "x.json").write_text("[]")
-    with pytest.raises(DataError, match=r"x\.json: expected a JSON object"):
+    with pytest.raises(DataError, match=r"x\.json: .*object"):
         read_object(tmp_path / "x.json", DataError)
     monkeypatch.setattr(redraft.contents, "MOST", 2048)
     (tmp_path / "x.json").write_text(" " * 2049)
-    with pytest.raises(DataError, match=r"x\.json: damaged or not JSON \(more than 2 kB\)"):
+    with pytest.raises(DataError, match=r"x\.json: .*2 kB"):
         read_json(tmp_path / "x.json", DataError)
 
 
@@ -80,5 +80,5 @@ def test_tags_mean_nothing(tmp_path: Path) -> None:
 )
 def test_what_is_no_yaml(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.yaml").write_bytes(content)
-    with pytest.raises(DataError, match=r"x\.yaml: damaged or not YAML \([^\n]+\)$"):
+    with pytest.raises(DataError, match=r"^[^\n]*x\.yaml: [^\n]*YAML[^\n]+$"):
         read_yaml(tmp_path / "x.yaml", DataError)

@@ -43,7 +43,7 @@ def test_nothing_is_left_of_what_fails(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    with pytest.raises(RedraftError, match=r"none/a\.csv: cannot be written: No such file or directory"):
+    with pytest.raises(RedraftError, match=r"none/a\.csv: .*No such file"):
         write_text(tmp_path / "none/a.csv", "text")
     assert names(tmp_path) == []
 

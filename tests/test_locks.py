@@ -1,6 +1,7 @@
 """A lock is one process's at a time, says whose, and ends with that process however it ends."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     file = tmp_path / "run/lock"
     with locked(file) as first, locked(file) as second:
         assert first and not second
-        assert holder(file) == f"process {os.getpid()}"
+        assert str(os.getpid()) in holder(file).split()
     assert not file.exists(), "nothing is left of it"
     with locked(file, wait=True) as third:
         assert third
@@ -37,11 +38,11 @@ def test_a_killed_process_leaves_no_lock_behind(tmp_path: Path) -> None:
     ) as other:
         assert other.stdout is not None and other.stdout.readline()
         with locked(file) as ours:
-            assert not ours and holder(file) == f"process {other.pid}"
+            assert not ours and str(other.pid) in holder(file).split()
         other.kill()
-    assert file.exists() and holder(file) == f"process {other.pid}"
+    assert file.exists() and str(other.pid) in holder(file).split()
     with locked(file) as ours:
-        assert ours and holder(file) == f"process {os.getpid()}"
+        assert ours and str(os.getpid()) in holder(file).split()
 
 
 def test_waiting_for_a_lock_whose_file_is_deleted_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,11 +62,11 @@ def test_waiting_for_a_lock_whose_file_is_deleted_meanwhile(tmp_path: Path, monk
 
 def test_the_process_is_told_with_its_host_where_that_is_another(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text("12 elsewhere\n")
-    assert holder(tmp_path / "lock") == "process 12 on elsewhere"
+    assert re.search(r"\b12\b.*\belsewhere\b", holder(tmp_path / "lock"))
+    nobody = holder(tmp_path / "none")
     for unknown in ("", "x y\n"):
         (tmp_path / "lock").write_text(unknown)
-        assert holder(tmp_path / "lock") == "another process"
-    assert holder(tmp_path / "none") == "another process"
+        assert holder(tmp_path / "lock") == nobody
 
 
 def test_where_files_cannot_be_locked_a_warning_has_to_do(
@@ -77,4 +78,5 @@ def test_where_files_cannot_be_locked_a_warning_has_to_do(
     monkeypatch.setattr(locks, "_lock", fail)
     with locked(tmp_path / "lock") as ours:
         assert ours
-    assert "lock: cannot be locked (No locks available)" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert err.startswith(f"{tmp_path / 'lock'}: ") and "No locks available" in err

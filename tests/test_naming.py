@@ -83,27 +83,27 @@ def test_what_makes_one(module: Callable[..., str], name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "got"),
     [
-        ("other", "got Other"),
-        ("Other", "got the class Other"),
-        ("Needs", "got the class Needs"),
-        ("number", "got int"),
-        ("native", "got builtin_function_or_method"),
-        ("of_another_kind", "got function"),
-        ("needs", "got function"),
-        ("wrong", "called, it returned int"),
-        ("ends", r"called, it raised SystemExit: 0 \(.*own_module\.py, line \d+\)"),
-        ("fails", r"called, it raised ZeroDivisionError: division by zero \(.*own_module\.py, line \d+\)"),
+        ("other", "Other"),
+        ("Other", "class Other"),
+        ("Needs", "class Needs"),
+        ("number", "int"),
+        ("native", "builtin_function_or_method"),
+        ("of_another_kind", "function"),
+        ("needs", "function"),
+        ("wrong", "int"),
+        ("ends", r"SystemExit: 0 \(.*own_module\.py, line \d+\)"),
+        ("fails", r"ZeroDivisionError: division by zero \(.*own_module\.py, line \d+\)"),
     ],
 )
 def test_what_makes_none(module: Callable[..., str], name: str, got: str) -> None:
     own = module()
-    with pytest.raises(ConfigError, match=rf"^own_module:{name}: expected a Kind[,;] {got}$"):
+    with pytest.raises(ConfigError, match=rf"^own_module:{name}: .*a Kind.* {got}$"):
         made(f"{own}:{name}", kind(own), what="a kind", expected="a Kind")
 
 
 def test_where_functions_make_none(module: Callable[..., str]) -> None:
     own = module()
-    with pytest.raises(ConfigError, match="expected a subclass of Kind, got function"):
+    with pytest.raises(ConfigError, match=r"a subclass of Kind.* function"):
         made(f"{own}:declared", kind(own), what="a kind", expected="a subclass of Kind", functions=False)
     made(f"{own}:Sub", kind(own), what="a kind", expected="a subclass of Kind", functions=False)
 
@@ -122,44 +122,46 @@ def test_functions(module: Callable[..., str], name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "got"),
     [
-        ("keyword", "expected a judge as a function of question, answer"),
-        ("plain", "expected a judge as a function of question, answer"),
-        ("Needs", "expected a judge, got the class Needs"),
-        ("native", "expected a judge, got builtin_function_or_method"),
-        ("number", "expected a judge, got int"),
+        ("keyword", "question, answer"),
+        ("plain", "question, answer"),
+        ("Needs", "class Needs"),
+        ("native", "builtin_function_or_method"),
+        ("number", "int"),
     ],
 )
 def test_no_functions(module: Callable[..., str], name: str, got: str) -> None:
-    with pytest.raises(ConfigError, match=got):
+    with pytest.raises(ConfigError, match=rf"^own_module:{name}: .*a judge.* {got}$"):
         function(f"{module()}:{name}", "question", "answer", what="a judge")
 
 
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("raise SystemExit(0)", r"cannot be imported: it raised SystemExit: 0 \(.*own_module\.py, line 1\)"),
-        ("x = [\n", r"cannot be imported: it raised SyntaxError: .*\(own_module\.py, line 1\)"),
-        ("import nothing_of_that_name", r"expected a kind as module:NAME \(No module named 'nothing_of_that_name'\)"),
-        ("\0", "cannot be imported|as module:NAME"),
-        ("", r"expected a kind as module:NAME \(module own_module, .*own_module\.py, has no Kind\)"),
+        ("raise SystemExit(0)", r"SystemExit: 0 \(.*own_module\.py, line 1\)"),
+        ("x = [\n", r"SyntaxError: .*\(own_module\.py, line 1\)"),
+        ("import nothing_of_that_name", "a kind .*module:NAME.*'nothing_of_that_name'"),
+        ("\0", ""),
+        ("", r"a kind .*module:NAME.*own_module, .*own_module\.py, .*Kind"),
     ],
 )
 def test_modules_that_are_none(module: Callable[..., str], source: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=rf"^own_module:Kind: .*{message}"):
         kind(module(source))
 
 
 @pytest.mark.parametrize("name", ["os:abort", "os.path:join", "sys:exit", "builtins:exec", "this:s", "antigravity:x"])
 def test_nothing_of_python_itself(name: str) -> None:
     before = set(sys.modules)
-    with pytest.raises(ConfigError, match="is a module of Python itself, which has none"):
+    with pytest.raises(
+        ConfigError, match=rf"^{name}: .*a task.*module:NAME.* {name.split('.')[0].split(':')[0]} .*Python"
+    ):
         named(name, what="a task")
     assert set(sys.modules) == before, "it is not even imported"
 
 
 @pytest.mark.parametrize("name", [":", "a", "a:", ":b", "a:b:c", "a b:c", "a:b c", "a..b:c", "../a:b", "1a:b", "a:b\n"])
 def test_what_is_no_name(name: str) -> None:
-    with pytest.raises(ConfigError, match=r"expected a task as module:NAME$"):
+    with pytest.raises(ConfigError, match=r"a task .*module:NAME[^']*$"):
         named(name, what="a task")
 
 

@@ -49,8 +49,8 @@ def test_one_step(tmp_path: Path) -> None:
 
 
 def test_places_where_none_can_be(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"ends in \.png or \.svg"):
+    with pytest.raises(ConfigError, match=r"steps\.pdf: .*\.png.*\.svg"):
         require_picture(tmp_path / "steps.pdf")
-    with pytest.raises(RedraftError, match="there is no folder"):
+    with pytest.raises(RedraftError, match=r"folder.*nowhere"):
         plot_steps(FIGURES, tmp_path / "nowhere" / "steps.png", title="")
     assert not list(tmp_path.iterdir())

@@ -28,10 +28,10 @@ def test_a_jigsaw_is_a_map_of_letters() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("boxes", "unknown 'boxes'; expected rows, columns"),
-        ("blocks-0x2", "unknown 'blocks-0x2'"),
-        ("blocks-2x4", "blocks-2x4 does not divide a grid of 6x6 cells"),
-        ("map:abc", "names 3 cells, the grid has 36"),
+        ("boxes", "'boxes'.*rows, columns"),
+        ("blocks-0x2", "'blocks-0x2'.*rows, columns"),
+        ("blocks-2x4", "blocks-2x4 .*6x6"),
+        ("map:abc", "3 cells.* 36"),
     ],
 )
 def test_names_that_are_none(name: str, message: str) -> None:

@@ -1,6 +1,7 @@
 """Streams that are closed, full or read by nobody: the command does its work, and says so by its exit status."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,7 @@ def test_closed_standard_output() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert shell(">&-", "--help").returncode == 0
     wrong = shell(">&-", "make", "sudoku-4x5")
-    assert wrong.returncode == 2 and "unknown task" in wrong.stderr
+    assert wrong.returncode == 2 and "'sudoku-4x5'" in wrong.stderr
 
 
 def test_closed_standard_error() -> None:
@@ -45,7 +46,7 @@ def test_all_closed(tmp_path: Path) -> None:
 def test_closed_standard_input() -> None:
     done = shell("<&-", "solve", "sudoku", "-f", "-")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("redraft solve: standard input is closed") and "Traceback" not in done.stderr
+    assert re.fullmatch("redraft solve: .*standard input.*\n", done.stderr)
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")

@@ -1,6 +1,7 @@
 """Consent: how long it lasts, what it is for, and what a note on one's own file is worth."""
 
 import json
+import re
 import sys
 import threading
 from pathlib import Path
@@ -45,10 +46,9 @@ def test_a_file_that_names_nothing_is_open_to_all(here: Path) -> None:
 
 
 def test_refusal(here: Path) -> None:
-    assert refused(here / "config.json") == (
-        f"{here / 'config.json'} wants to run task rules:Task and model rules:Config and halting rule rules:Halt; "
-        "if you trust it, add --trust (in Python: trust=True)"
-    )
+    message = refused(here / "config.json")
+    assert message.startswith(str(here / "config.json")) and "\n" not in message
+    assert all(word in message for word in ("rules:Task", "rules:Config", "rules:Halt", "--trust", "trust=True"))
 
 
 def test_consent_ends_with_the_call(here: Path) -> None:
@@ -59,7 +59,8 @@ def test_consent_ends_with_the_call(here: Path) -> None:
             assert given() is True, "consent within is added to that without"
     refused(file)
     with trusting(["rules:Task", "rules:Config"]):
-        assert "wants to run halting rule rules:Halt;" in refused(file)
+        message = refused(file)
+        assert "rules:Halt" in message and "rules:Task" not in message and "rules:Config" not in message
         with trusting({"rules:Halt"}):
             require_consent(file, VALUES)
         refused(file)
@@ -106,7 +107,7 @@ def test_a_note_is_for_one_file_and_its_names(here: Path) -> None:
     refused(here / "run/best/config.json")
     refused(here / "config.json")
     more = refused(here / "run/config.json", {**VALUES, "loss": "rules:loss"})
-    assert "wants to run loss rules:loss;" in more
+    assert "rules:loss" in more and "rules:Task" not in more
 
 
 def test_a_note_is_for_the_module_that_was_there(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,10 +116,10 @@ def test_a_note_is_for_the_module_that_was_there(here: Path, monkeypatch: pytest
     remember(file, VALUES)
     monkeypatch.chdir(here.parent / "theirs")
     message = refused(file)
-    assert f"rules:Task came from {here / 'rules.py'}, now it would from {here.parent / 'theirs/rules.py'}" in message
+    assert re.search(rf"rules:Task .*{here / 'rules.py'}.*{here.parent / 'theirs/rules.py'}", message)
     monkeypatch.chdir(here.parent)
     require_consent(file, VALUES)  # there is nothing to run, which the import will say
-    with pytest.raises(Exception, match="No module named 'rules'"):
+    with pytest.raises(Exception, match="'rules'"):
         named("rules:Task", what="a task")
 
 

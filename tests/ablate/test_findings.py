@@ -1,5 +1,6 @@
 """Tables and pictures of results that are made up."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,8 @@ def test_a_run_that_lacks_a_test_does_not_count(plan: Plan, pool: Pool) -> None:
 def test_markdown(found: dict[str, Any]) -> None:
     text = markdown(found)
     assert text.startswith("# A tiny suite\n\nWhether it works.\n")
-    assert "budget of every row: 6 steps; seeds 0, 1; 3 of 4 runs finished" in text
-    assert "- easier: judged on `sudoku-4x4 make:8@5+4`" in text and "`redraft ablate tiny`" in text
+    assert re.search(r"6 steps.*seeds 0, 1.*3 of 4 ", text)
+    assert re.search(r"(?m)^- easier: .*`sudoku-4x4 make:8@5\+4`", text) and "`redraft ablate tiny`" in text
     lines = [line for line in text.splitlines() if line.startswith("|")]
     head, rule, base, other = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
     assert len(head) == len(rule) == len(base) == len(other)
@@ -84,13 +85,15 @@ def test_markdown(found: dict[str, Any]) -> None:
     }  # fmt: skip
     row = dict(zip(head, other, strict=True))
     assert (row["exact %"], row["difference"], row["published %"]) == ("25.0 (1, 1 failed)", "-50.0", "")
-    assert "- no EMA: the weights as they are" in text and "- no EMA, seed 0: failed: loss was not finite" in text
+    assert "- no EMA: the weights as they are" in text and re.search(
+        "(?m)^- no EMA, seed 0: .*loss was not finite", text
+    )
 
 
 def test_before_anything_is_finished(plan: Plan, pool: Pool) -> None:
     note_failure(pool.of(plan.runs()[0]), "too hot")
     text = markdown(findings(plan, pool, command=""))
-    assert "0 of 4 runs finished" in text and "| base | failed |" in text and "| no EMA | — |" in text
+    assert "0 of 4 " in text and "| base | failed |" in text and "| no EMA | — |" in text
 
 
 def test_spread() -> None:

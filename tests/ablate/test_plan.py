@@ -16,7 +16,7 @@ def test_every_row_comes_with_the_first_seed_before_any_comes_with_the_next(plan
     assert [str(run) for run in plan.runs(only=["no EMA"])] == ["no EMA, seed 0", "no EMA, seed 1"]
     assert len({run.key for run in plan.runs()}) == 4
     assert all(run.config.seed == run.seed for run in plan.runs())
-    with pytest.raises(ConfigError, match="suite tiny: has no row 'EMA'; its rows: 'base', 'no EMA'"):
+    with pytest.raises(ConfigError, match=r"suite tiny: .*'EMA'.*'base', 'no EMA'"):
         plan.runs(only=["EMA"])
 
 
@@ -39,7 +39,7 @@ def test_budgets_are_equal_for_all_rows(suite: Suite, text: str, steps: int, sec
 
 @pytest.mark.parametrize("text", ["", "300", "5 min", "0steps", "-3steps", "1.5s", "steps"])
 def test_budgets_that_are_none(text: str) -> None:
-    with pytest.raises(ConfigError, match="budget: expected for example 1000steps, 64000examples or 300s"):
+    with pytest.raises(ConfigError, match=f"budget: .*1000steps.*64000examples.*300s.*{text!r}"):
         Budget.parse(text)
 
 
@@ -64,22 +64,22 @@ def test_settings_change_the_base_of_all_rows(suite: Suite) -> None:
     plan = make_plan(suite, settings={"data.train": "make:12@4", "steps": 9})
     assert {config.data.train for config in plan.configs.values()} == {"make:12@4"}
     assert plan.base.steps == 9 and plan.name == "tiny"
-    with pytest.raises(ConfigError, match=r"--set: unknown field 'data.tarin'"):
+    with pytest.raises(ConfigError, match=r"--set: .*'data\.tarin'"):
         make_plan(suite, settings={"data.tarin": "x"})
-    with pytest.raises(ConfigError, match="name seeds with --seeds"):
+    with pytest.raises(ConfigError, match=r"--set: .*--seeds"):
         make_plan(suite, settings={"seed": 1})
 
 
 def test_seeds_that_clash(suite: Suite) -> None:
-    with pytest.raises(ConfigError, match="seeds: 1 is there twice"):
+    with pytest.raises(ConfigError, match=r"seeds: .*\b1\b"):
         make_plan(suite, seeds=(1, 0, 1))
-    with pytest.raises(ConfigError, match="seeds: expected at least one"):
+    with pytest.raises(ConfigError, match="seeds: "):
         make_plan(suite, seeds=())
 
 
 def test_rows_that_are_the_same_run(base: RunConfig) -> None:
     rows = {"a": Row(), "b": Row(change={"optim.ema": base.optim.ema})}
-    with pytest.raises(ConfigError, match="suite mine: rows 'a' and 'b' are the same run"):
+    with pytest.raises(ConfigError, match=r"suite mine: .*'a'.*'b'"):
         make_plan(Suite(name="mine", title="", what="", base={"small": base}, rows=rows))
-    with pytest.raises(ConfigError, match="suite mine: has no rows at scale 'small'"):
+    with pytest.raises(ConfigError, match=r"suite mine: .*'small'"):
         make_plan(Suite(name="mine", title="", what="", base={"small": base}, rows={"a": Row(scales=("full",))}))

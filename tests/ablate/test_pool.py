@@ -34,10 +34,10 @@ def test_other_folders_are_left_alone(tmp_path: Path, plan: Plan) -> None:
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / MARK).write_text('{"format": 7}')
     for name, message in (
-        ("file", "file: is a file; expected a folder for ablations"),
-        ("run", "run: holds a run; name another folder with --out"),
-        ("home", "home: holds something else than ablations"),
-        ("new", "format 7, expected 1"),
+        ("file", "file: .*folder"),
+        ("run", "run: .*run.*--out"),
+        ("home", "home: .*--out"),
+        ("new", f"{MARK}: .*7.*1"),
     ):
         with pytest.raises(ConfigError, match=message):
             Pool(tmp_path / name)
@@ -51,10 +51,10 @@ def test_a_folder_with_another_run_than_its_name_says(pool: Pool, plan: Plan) ->
     file.write_text(json.dumps(run_to_dict(run.config)))
     pool.require_same(run)
     file.write_text(json.dumps(run_to_dict(replace(run.config, steps=7))))
-    with pytest.raises(ConfigError, match=f"{run.key}: holds another run than its name says; move it away"):
+    with pytest.raises(ConfigError, match=f"{run.key}: .*--out"):
         pool.require_same(run)
     file.write_text("{")
-    with pytest.raises(RedraftError, match="damaged or not JSON"):
+    with pytest.raises(RedraftError, match=f"{file}: .*JSON"):
         pool.require_same(run)
 
 

@@ -42,28 +42,27 @@ def test_the_model_takes_the_shape_of_the_task(base: RunConfig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "named"),
     [
-        ({"optim.emma": 0.0}, "unknown field 'optim.emma'; known fields of optim: kind, lr"),
-        ({"model.separate": True}, "unknown field 'model.separate'; known fields of model: vocab_size"),
-        ({"lr": 0.1}, "unknown field 'lr'; known fields: recipe, task"),
-        ({"model": {}}, "unknown field 'model'"),
-        ({"optim.adam.lr": 0.1}, "unknown field 'optim.adam.lr'"),
-        ({"optim.ema": "much"}, "run.optim.ema: expected float, got 'much'"),
-        ({"optim.ema": 2.0}, "optim.ema: expected at least 0 and below 1, got 2.0"),
-        ({"model.kind": "tmr"}, "unknown kind of model 'tmr'; known: trm"),
-        ({"model.n": 0}, "model.n: expected at least 1, got 0"),
-        ({"task": "chess"}, "unknown task 'chess'"),
-        ({"halting": "never"}, "halting: unknown 'never'"),
-        ({"seed": 3}, "changes 'seed', which the suite sets equally for all rows"),
-        ({"steps": 3}, "changes 'steps', which the suite sets equally for all rows"),
+        ({"optim.emma": 0.0}, r"'optim\.emma'.* optim: kind, lr"),
+        ({"model.separate": True}, r"'model\.separate'.* model: vocab_size"),
+        ({"lr": 0.1}, "'lr'.* recipe, task"),
+        ({"model": {}}, "'model'"),
+        ({"optim.adam.lr": 0.1}, r"'optim\.adam\.lr'"),
+        ({"optim.ema": "much"}, r"run\.optim\.ema: .*float.*'much'"),
+        ({"optim.ema": 2.0}, r"optim\.ema: .*0 .*1.* 2\.0"),
+        ({"model.kind": "tmr"}, "'tmr'.* trm"),
+        ({"model.n": 0}, r"model\.n: .*1.*0"),
+        ({"task": "chess"}, "task.*'chess'"),
+        ({"halting": "never"}, "halting: .*'never'"),
+        ({"seed": 3}, "'seed'"),
+        ({"steps": 3}, "'steps'"),
     ],
 )
-def test_mistakes_name_suite_row_and_field(base: RunConfig, change: dict[str, Any], message: str) -> None:
+def test_mistakes_name_suite_row_and_field(base: RunConfig, change: dict[str, Any], named: str) -> None:
     suite = Suite(name="mine", title="", what="", base={"small": base}, rows={"wrong": Row(change=change)})
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(ConfigError, match=f"^suite mine, row 'wrong': .*{named}"):
         row_config(suite, "wrong", base, "small")
-    assert str(error.value).startswith("suite mine, row 'wrong': ") and message in str(error.value)
 
 
 def test_scales(base: RunConfig) -> None:
@@ -72,5 +71,5 @@ def test_scales(base: RunConfig) -> None:
     rows = {"both": row, "large": Row(scales=("full",))}
     suite = Suite(name="mine", title="", what="", base={"small": base}, rows=rows)
     assert list(suite.rows_at("small")) == ["both"] and list(suite.rows_at("full")) == ["both", "large"]
-    with pytest.raises(ConfigError, match="suite mine: has no scale 'full'; it has small"):
+    with pytest.raises(ConfigError, match=r"suite mine: .*'full'.* small"):
         suite.base_at("full")

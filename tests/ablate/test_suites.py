@@ -59,9 +59,9 @@ def test_a_suite_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert get_suite("redraft.ablate.paper:table1").name == "table1"
     assert isinstance(get_suite("redraft.ablate.paper:table3"), Suite)
     for name, message in (
-        ("tabel1", "unknown suite 'tabel1'; known: table1"),
-        ("redraft.ablate.paper:SUDOKU", r"expected a redraft\.ablate\.suite\.Suite or what makes one, got dict"),
-        ("nowhere:SUITE", "expected a suite as module:NAME"),
+        ("tabel1", "suite 'tabel1'.* table1"),
+        ("redraft.ablate.paper:SUDOKU", r"redraft\.ablate\.suite\.Suite.* dict"),
+        ("nowhere:SUITE", "nowhere:SUITE: .*suite.*module:NAME"),
     ):
         with pytest.raises(RedraftError, match=message):
             get_suite(name)

@@ -34,8 +34,8 @@ def test_the_same_grids_need_no_other_model() -> None:
 
 def test_weights_that_know_the_size() -> None:
     mlp = replace(CONV, mixer="mlp")  # type: ignore[call-arg]
-    with pytest.raises(ConfigError, match=r"a model of 64 cells does not fit maze-10x10: tensor .* has shape"):
+    with pytest.raises(ConfigError, match=r" 64 cells .*maze-10x10: .*tensor .*shape"):
         require_movable(mlp, get_task("maze-10x10"))
     require_movable(mlp, get_task("maze-8x8"))
-    with pytest.raises(ConfigError, match="a model of 6 tokens does not fit sudoku-6x6 with its 8"):
+    with pytest.raises(ConfigError, match=r" 6 tokens .*sudoku-6x6 .*8"):
         require_movable(CONV, get_task("sudoku-6x6"))

@@ -112,13 +112,13 @@ def test_one_process_a_run(job: Job) -> None:
 def test_the_folder_of_another_run(job: Job) -> None:
     assert work(replace(job, exams=()))
     (job.folder / "result.json").unlink()
-    with pytest.raises(ConfigError, match="holds another run than its name says"):
+    with pytest.raises(ConfigError, match=f"^{job.folder}: .*run"):
         work(replace(job, config=replace(job.config, batch_size=8)))
 
 
 def test_a_test_that_is_all_trained_on(job: Job) -> None:
     exam = Exam(task=job.config.task, source=job.config.data.train)
-    with pytest.raises(ConfigError, match="every puzzle of make:16@1 is also trained on"):
+    with pytest.raises(ConfigError, match=r"make:16@1 .*trained"):
         work(replace(job, exams=(exam,)))
 
 

@@ -189,9 +189,9 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
     stepper = Scripted()
     assert votes_of(stepper, shard=(1, 2), votes=whole) is whole and stepper.sizes == []
     for other in ({"shard": (2, 2)}, {"shard": (1, 2), "views": 9}, {}):
-        with pytest.raises(DataError, match=r"hold 1/2 of 30 votes; expected shard"):
+        with pytest.raises(DataError, match=r"\b1/2\b.* 30 .*\bshard [12]/[12] "):
             votes_of(votes=whole, **other)
-    with pytest.raises(DataError, match=r"^the votes given: hold no shard"):
+    with pytest.raises(DataError, match=r"votes.* shard.* shard 1/1 "):
         votes_of(votes=Votes())
 
 
@@ -218,14 +218,14 @@ def test_the_fingerprint_of_views() -> None:
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"views": 0}, ConfigError, "views: expected at least 1, got 0"),
-        ({"shard": (5, 4)}, ConfigError, "shard 5/4: expected a number from 1 to 4"),
-        ({"shard": (0, 4)}, ConfigError, "shard 0/4: expected a number from 1 to 4"),
-        ({"shard": (1, 0)}, ConfigError, "shard 1/0: expected a number from 1"),
-        ({"steps": 0}, ConfigError, "expected steps and batch_size of at least 1, got 0 and 7"),
-        ({"batch_size": 0}, ConfigError, "expected steps and batch_size of at least 1, got 16 and 0"),
-        ({"at": "first"}, ConfigError, "at: expected one of last, halt, got 'first'"),
-        ({"store": replace(STORE, views=None, source="maze")}, DataError, "maze: has no views of tasks"),
+        ({"views": 0}, ConfigError, "views: .*1.*0"),
+        ({"shard": (5, 4)}, ConfigError, "shard 5/4: .*1 .*4"),
+        ({"shard": (0, 4)}, ConfigError, "shard 0/4: .*1 .*4"),
+        ({"shard": (1, 0)}, ConfigError, "shard 1/0: "),
+        ({"steps": 0}, ConfigError, "steps .*batch_size .*1.* 0 .*7"),
+        ({"batch_size": 0}, ConfigError, "steps .*batch_size .*1.* 16 .*0"),
+        ({"at": "first"}, ConfigError, "at: .*last, halt.*'first'"),
+        ({"store": replace(STORE, views=None, source="maze")}, DataError, "maze: .*ARC"),
     ],
 )
 def test_mistakes(settings: dict[str, Any], error: type[Exception], message: str) -> None:

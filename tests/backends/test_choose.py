@@ -90,10 +90,10 @@ def test_backends(model: str | dict[str, Any], asked: dict[str, Any], here: Here
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"backend": "jax"}, "backend: expected one of auto, torch, numpy, onnx, got 'jax'"),
-        ({"backend": "numpy", "dtype": "bfloat16"}, "backend numpy: expected dtype float32 and device cpu or auto"),
-        ({"backend": "onnx", "device": "cuda"}, "got auto and cuda"),
-        ({"graph": True, "dtype": "int8"}, "backend onnx: expected dtype float32"),
+        ({"backend": "jax"}, "backend: .*auto, torch, numpy, onnx.*'jax'"),
+        ({"backend": "numpy", "dtype": "bfloat16"}, "backend numpy: .*float32 .*cpu .*bfloat16 and auto"),
+        ({"backend": "onnx", "device": "cuda"}, "backend onnx: .*auto and cuda"),
+        ({"graph": True, "dtype": "int8"}, "backend onnx: .*float32 .*int8 and auto"),
     ],
 )
 def test_what_does_not_go_together(asked: dict[str, Any], message: str) -> None:
@@ -129,12 +129,12 @@ def test_equivariant_models_that_numpy_does_not_know(change: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("sudoku-6x6", {"n": 0}, "model: n: expected at least 1, got 0"),
-        ("sudoku-6x6", {"depth": 3}, "model: .*unknown key 'depth'"),
-        ("sudoku-6x6-eq", {"hidden_size": "wide"}, "hidden_size: expected int, got 'wide'"),
-        ("sudoku-6x6-eq", {"scopes": ["diagonals"]}, "model: scopes: unknown 'diagonals'"),
-        ("sudoku-6x6-eq", {"grid_width": 4}, "blocks-2x3 does not divide a grid of 9x4 cells"),
-        ("sudoku-6x6-eq", {"scopes": 3}, "scopes: expected a list, got 3"),
+        ("sudoku-6x6", {"n": 0}, "model: n: .*1.*0"),
+        ("sudoku-6x6", {"depth": 3}, "model: .*'depth'"),
+        ("sudoku-6x6-eq", {"hidden_size": "wide"}, "hidden_size: .*int.*'wide'"),
+        ("sudoku-6x6-eq", {"scopes": ["diagonals"]}, "model: scopes: .*'diagonals'"),
+        ("sudoku-6x6-eq", {"grid_width": 4}, "blocks-2x3 .*9x4"),
+        ("sudoku-6x6-eq", {"scopes": 3}, "scopes: .*list.* 3"),
     ],
 )
 def test_a_configuration_that_makes_no_sense(name: str, change: dict[str, Any], message: str) -> None:

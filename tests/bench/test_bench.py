@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def test_train(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 def test_train_in_half_precision(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     result = bench(tmp_path, "train", *TINY, "--recipe", "sudoku-6x6-eq", "--dtype", "bfloat16")["train"]
     assert result["dtype"] == "bfloat16" and result["gflop"] > 0
-    assert "bfloat16 product of side 2048" in capsys.readouterr().out.replace("\n", " ")
+    assert re.search(r"bfloat16\b.*\b2048", capsys.readouterr().out.replace("\n", " "))
 
 
 @pytest.mark.slow
@@ -89,33 +90,34 @@ def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
     sudoku = next(row for row in found["rows"] if row["name"].endswith("sudoku-extreme-mlp"))
     assert round(sudoku["gpu_rows"], -2) == 11_600  # half of 989 TFLOP/s at 42.7 GFLOP an example
     assert sudoku["of_gpu"] == pytest.approx(sudoku["median"] / sudoku["gpu_rows"])
-    assert "of H200's appetite" in capsys.readouterr().out
+    assert "H200" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "named"),
     [
-        (["fly"], "unknown benchmark 'fly'; known: train, solve, data, start, export, all"),
-        (["train", "--recipe", "go"], "unknown recipe 'go'"),
-        (["train", "--batch-size", "0"], "--batch-size: expected at least 1, got 0"),
-        (["solve", "--steps", "0"], "--steps: expected at least 1, got 0"),
-        (["make", "--threads", "0"], "--threads: expected at least 1, got 0"),
-        (["make", "--puzzles", "0"], "--puzzles"),
-        (["train", "--device", "cuda:9"], "device 'cuda:9' is not available on this machine"),
-        (["train", "--dtype", "int8"], "--dtype"),
-        (["train", "--warmup", "-1"], "--warmup: expected at least 0, got -1"),
-        (["train", "--reference", "/nowhere"], "expected a checkout of SamsungSAILMontreal/TinyRecursiveModels"),
-        (["make", "-o", "/nowhere/x.json"], "there is no folder /nowhere"),
-        (["start", "--repeats", "0"], "--repeats: expected at least 1, got 0"),
+        (["fly"], ["'fly'", "train, solve, data, start, export, all"]),
+        (["train", "--recipe", "go"], ["recipe", "'go'"]),
+        (["train", "--batch-size", "0"], ["--batch-size: ", "1", "0"]),
+        (["solve", "--steps", "0"], ["--steps: ", "1", "0"]),
+        (["make", "--threads", "0"], ["--threads: ", "1", "0"]),
+        (["make", "--puzzles", "0"], ["--puzzles"]),
+        (["train", "--device", "cuda:9"], ["'cuda:9'"]),
+        (["train", "--dtype", "int8"], ["--dtype"]),
+        (["train", "--warmup", "-1"], ["--warmup: ", "0", "-1"]),
+        (["train", "--reference", "/nowhere"], ["/nowhere: ", "SamsungSAILMontreal/TinyRecursiveModels"]),
+        (["make", "-o", "/nowhere/x.json"], ["folder", "/nowhere"]),
+        (["start", "--repeats", "0"], ["--repeats: ", "1", "0"]),
     ],
 )
-def test_mistakes_are_named(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_are_named(arguments: list[str], named: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", *arguments]) == 2
-    assert said in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert all(word in err for word in named), err
 
 
 def test_integers_are_for_the_cpu() -> None:
-    with pytest.raises(ConfigError, match="--int8: runs on the CPU alone, not on cuda"):
+    with pytest.raises(ConfigError, match=r"--int8: .*CPU.*cuda"):
         Settings(recipe="sudoku-4x4", batch_size=1, warmup=0, repeats=1, threads=1, int8=True, device="cuda")
 
 

@@ -74,11 +74,9 @@ def test_formula_agrees_with_the_counter_for_an_equivariant_model(task: str) -> 
 
 def test_other_models_are_not_counted() -> None:
     assert counted(config("mlp", "none")) == config("mlp", "none")
-    with pytest.raises(
-        ConfigError, match=r"counts the operations of a TRM, an HRM or an equivariant model .*, not of Direct"
-    ):
+    with pytest.raises(ConfigError, match=r"\bTRM\b.*\bHRM\b.*\bequivariant\b.* Direct\b"):
         counted(DirectConfig(vocab_size=6, seq_len=16))
-    with pytest.raises(ConfigError, match="not of Equivariant"):
+    with pytest.raises(ConfigError, match=r"\bequivariant\b.* Equivariant\b"):
         counted(equivariant(get_task("sudoku-6x6"), mixer="mlp"))
 
 

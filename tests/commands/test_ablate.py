@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.failing import mentions, refused
 
 from redraft.ablate.jobs import Job
 from redraft.ablate.pool import note_failure
@@ -74,24 +75,26 @@ def done(here: Path) -> int:
 
 def test_from_the_first_run_to_the_table(run: Run, here: Path) -> None:
     status, out, err = ablate(run, "TINY", "--jobs", "2")
-    assert status == 0 and out.startswith("# Mine\n") and "4 of 4 runs finished" in out
-    assert "Mine: 4 runs, 0 of them done; 2 at a time with 1 thread each" in err
-    assert "begins: base, seed 0" in err and "[4/4]" in err and "% exact in 1 s" in err
+    assert status == 0 and out.startswith("# Mine\n") and "4 of 4" in out
+    mentions(err, "Mine", "4 runs", 0, 2, "1 thread")
+    mentions(err, "base, seed 0", "[4/4]", "1 s")
     assert (here / "out/mine/table.md").read_text() == out
     found = json.loads((here / "out/mine/results.json").read_text())
     assert found["command"] == "redraft ablate lab_suites:TINY --seeds 0 1" and len(found["rows"]["base"]["seeds"]) == 2
     assert (here / "out" / found["rows"]["base"]["seeds"]["1"]["run"] / "last/model.safetensors").exists()
 
     status, again, err = ablate(run, "TINY")
-    assert (status, again) == (0, out) and "4 runs, 4 of them done" in err and "begins" not in err
+    assert (status, again) == (0, out) and "seed 0" not in err
+    mentions(err, "4 runs")
 
 
 @pytest.mark.slow
 def test_a_suite_may_grow_and_shares_its_runs(run: Run, here: Path) -> None:
     assert ablate(run, "TINY", "--seeds", "0")[0] == 0 and done(here) == 2
     status, out, err = ablate(run, "GROWN", "--seeds", "3", "--only", "softmax")
-    assert status == 0 and "1 runs, 0 of them done" in err and done(here) == 3
-    assert "seeds 0, 3; 3 of 6 runs finished" in out, "seeds of earlier calls stay"
+    assert status == 0 and done(here) == 3
+    mentions(err, "1 runs", 0)
+    mentions(out, "seeds 0, 3", "3 of 6")
     assert "| no EMA | 0.0 (1)" in out and "| softmax | 0.0 (1)" in out
 
 
@@ -107,8 +110,8 @@ def test_shares(run: Run, here: Path) -> None:
 def test_a_row_that_fails_is_told_and_others_go_on(run: Run, here: Path) -> None:
     status, out, err = ablate(run, "HOT", "--seeds", "0")
     assert status == 1 and done(here) == 2
-    assert "| hot | failed |" in out and "- hot, seed 0: failed: loss or weights were not finite at step" in out
-    assert "hot, seed 0: failed: loss or weights" in err
+    mentions(out, "| hot | failed |", "hot, seed 0", "step")
+    mentions(err, "hot, seed 0", "step")
     assert "| hot | failed |" in ablate(run, "HOT", "--seeds", "0", "--table")[1]
 
 
@@ -116,7 +119,7 @@ def test_a_row_that_fails_is_told_and_others_go_on(run: Run, here: Path) -> None
 def test_budgets_have_folders_of_their_own(run: Run, here: Path) -> None:
     ablate(run, "TINY", "--seeds", "0")
     status, out, _ = ablate(run, "TINY", "--seeds", "0", "--budget", "3steps", "--only", "base")
-    assert status == 0 and "budget of every row: 3 steps" in out
+    assert status == 0 and "3 steps" in out
     assert (here / "out/mine").exists() and (here / "out/mine-3steps/table.md").exists() and done(here) == 3
 
 
@@ -127,34 +130,33 @@ def test_settings(run: Run, here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suite", "options", "message"),
+    ("suite", "options", "parts"),
     [
-        ("TYPO", [], "suite mine, row 'typo': unknown field 'optim.emma'; known fields of optim: kind, lr"),
-        ("LARGER", [], "suite mine, row 'base': a model of 6 tokens does not fit sudoku-9x9 with its 11"),
-        ("OTHER", [], "out/mine: holds results of another suite, with another change in row 'no EMA'"),
-        ("FEWER", [], "holds results of another suite, with a row 'no EMA' that the suite has not"),
-        ("TINY", ["--set", "loss=softmax"], "holds results of another suite, of another base"),
-        ("TINY", ["--set", "loss"], "set: expected KEY=VALUE, for example data.train=FOLDER, got 'loss'"),
-        ("TINY", ["--set", "losss=x"], "--set: unknown field 'losss'"),
-        ("TINY", ["--seeds", "1", "1"], "seeds: 1 is there twice"),
-        ("TINY", ["--only", "EMA"], "suite mine: has no row 'EMA'; its rows: 'base', 'no EMA'"),
-        ("TINY", ["--scale", "full"], "suite mine: has no scale 'full'; it has small"),
-        ("TINY", ["--budget", "soon"], "budget: expected for example 1000steps, 64000examples or 300s, got 'soon'"),
-        ("TINY", ["--share", "3/2"], "share: expected I/N with I from 1 to N, for example 1/4, got '3/2'"),
-        ("TINY", ["--jobs", "0"], "jobs: expected at least 1, got 0"),
-        ("TINY", ["--threads", "0"], "threads: expected at least 1, got 0"),
-        ("TINY", ["-o", "here"], "here: holds something else than ablations; name another folder with --out"),
-        ("NONE", [], "lab_suites:NONE: expected a suite as module:NAME"),
-        ("BASE", [], "expected a redraft.ablate.suite.Suite or what makes one, got RunConfig"),
+        ("TYPO", [], ("mine", "'typo'", "'optim.emma'", "kind, lr")),
+        ("LARGER", [], ("mine", "'base'", 6, "sudoku-9x9", 11)),
+        ("OTHER", [], ("out/mine", "change", "'no EMA'")),
+        ("FEWER", [], ("out/mine", "'no EMA'")),
+        ("TINY", ["--set", "loss=softmax"], ("out/mine", "base")),
+        ("TINY", ["--set", "loss"], ("set", "KEY=VALUE", "data.train=FOLDER", "'loss'")),
+        ("TINY", ["--set", "losss=x"], ("--set", "'losss'")),
+        ("TINY", ["--seeds", "1", "1"], ("seeds", 1)),
+        ("TINY", ["--only", "EMA"], ("mine", "'EMA'", "'base', 'no EMA'")),
+        ("TINY", ["--scale", "full"], ("mine", "'full'", "small")),
+        ("TINY", ["--budget", "soon"], ("budget", "1000steps", "64000examples", "300s", "'soon'")),
+        ("TINY", ["--share", "3/2"], ("share", "I/N", "1/4", "'3/2'")),
+        ("TINY", ["--jobs", "0"], ("jobs", 1, 0)),
+        ("TINY", ["--threads", "0"], ("threads", 1, 0)),
+        ("TINY", ["-o", "here"], ("here", "--out")),
+        ("NONE", [], ("lab_suites:NONE", "module:NAME")),
+        ("BASE", [], ("redraft.ablate.suite.Suite", "RunConfig")),
     ],
 )
-def test_mistakes_keep_what_is_finished(run: Run, here: Path, suite: str, options: list[str], message: str) -> None:
+def test_mistakes_keep_what_is_finished(run: Run, here: Path, suite: str, options: list[str], parts: object) -> None:
     (here / "here").mkdir()
     (here / "here/letter.txt").touch()
     assert ablate(run, "TINY", "--seeds", "0", "--table")[0] == 0
     before = (here / "out/mine/results.json").read_text()
-    status, out, err = ablate(run, suite, *options)
-    assert (status, out) == (2, "") and message in " ".join(err.split())
+    refused(ablate(run, suite, *options), parts)
     assert (here / "out/mine/results.json").read_text() == before and done(here) == 0
 
 
@@ -162,12 +164,11 @@ def test_lists(run: Run) -> None:
     status, out, _ = run("ablate", "--list")
     assert status == 0 and all(f"  {name} " in out for name in SUITES)
     status, out, _ = run("ablate", "table1", "--list")
-    assert status == 0 and "no EMA" in out and "optim.ema=0.0  (79.9 % published)" in out
+    assert status == 0
+    mentions(out, "no EMA", "optim.ema=0.0", "79.9 %")
     assert run("ablate", "mixers", "--list", "--scale", "full")[1].count("sudoku-9x9") == 3
-    status, _, err = run("ablate")
-    assert status == 2 and "name a suite, or list them with --list" in err
-    status, _, err = run("ablate", "tabel1")
-    assert status == 2 and "unknown suite 'tabel1'; known: table1" in err
+    refused(run("ablate"), "--list")
+    refused(run("ablate", "tabel1"), "'tabel1'", "table1")
 
 
 @pytest.mark.slow
@@ -183,7 +184,7 @@ def test_ctrl_c_and_the_same_command_again(run: Run, here: Path) -> None:
             time.sleep(0.05)
         os.kill(command.pid, signal.SIGINT)
         out, err = command.communicate()
-    assert command.returncode == 130 and "0 of 1 runs finished" in out
-    assert "stopped; the same command goes on from here" in err and "base, seed 0: stopped" in err
+    assert command.returncode == 130 and "0 of 1" in out
+    mentions(err, "base, seed 0")
     state = next((here / "out/runs").glob("*/state.safetensors"))
     assert state.stat().st_size > 1000 and done(here) == 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.failing import mentions, refused
 
 import redraft.arc.vote
 import redraft.backends.torch
@@ -123,7 +124,8 @@ def test_figures(run: Run, arc_weights: Path, data: Path, tmp_path: Path) -> Non
 @pytest.mark.usefixtures("foreseen")
 def test_a_table(run: Run, arc_weights: Path, data: Path) -> None:
     status, out, _ = run("arc", "eval", arc_weights, data, "--views", 2, "--at", "halt")
-    assert status == 0 and "2 tasks with 3 test inputs, by 6 votes" in " ".join(out.split())
+    assert status == 0
+    mentions(out, "2 tasks", "3 test inputs", "6 votes")
     rows = [line.replace("│", " ").split() for line in out.splitlines()]
     assert ["2", "75.00%", "66.67%"] in rows and ["1,000", "75.00%", "66.67%"] in rows
 
@@ -142,7 +144,8 @@ def test_outputs_that_nobody_knows(run: Run, arc_weights: Path, tmp_path: Path) 
     asked = [replace(task, test=tuple(Pair(pair.input, None) for pair in task.test)) for task in TASKS]
     data = write_data(tmp_path / "data", asked)
     status, out, _ = run("arc", "eval", arc_weights, data, "--submission", tmp_path / "submission.json")
-    assert (status, out) == (0, f"{JOBS} votes; {data} has no outputs to score by\n")
+    assert status == 0
+    mentions(out, f"{JOBS} votes", data)
     assert [len(tests) for tests in json.loads((tmp_path / "submission.json").read_text()).values()] == [2, 1]
     assert "pass_at" not in json.loads(run("arc", "eval", arc_weights, data, "--json")[1])
 
@@ -173,7 +176,7 @@ def test_shards_are_merged(run: Run, arc_weights: Path, data: Path, tmp_path: Pa
     files = [tmp_path / f"votes-{i}.npz" for i in (1, 2, 3)]
     for i, file in enumerate(files, 1):
         status, _, err = run("arc", "eval", arc_weights, data, "--shard", f"{i}/3", "-o", file, "--steps", 1)
-        assert status == 0 and err.startswith("redraft arc: these are not all votes; missing: shard ")
+        assert status == 0 and err.startswith("redraft arc: ") and "shard " in err
     submission = tmp_path / "submission.json"
     status, out, err = run(
         "arc", "merge", *files, "--data", data, "--json", "-o", tmp_path / "all", "--submission", submission
@@ -186,9 +189,9 @@ def test_shards_are_merged(run: Run, arc_weights: Path, data: Path, tmp_path: Pa
     assert {key: one[key] for key in merged} == merged and merged["votes"] == JOBS
     assert Votes.open(tmp_path / "all").missing() == []
     status, _, err = run("arc", "merge", files[0], files[2], "--data", data)
-    assert (status, err) == (0, "redraft arc: these are not all votes; missing: shard 2/3\n")
-    status, _, err = run("arc", "merge", files[0], files[0], "--data", data)
-    assert status == 2 and f"{files[0]}: shard 1/3 is there twice" in err
+    assert status == 0 and len(err.splitlines()) == 1
+    mentions(err, "redraft arc", "shard 2/3")
+    refused(run("arc", "merge", files[0], files[0], "--data", data), files[0], "shard 1/3")
 
 
 @pytest.mark.usefixtures("foreseen")
@@ -212,8 +215,7 @@ def test_an_interrupted_run_goes_on(
     assert run(*command, "--json")[0] == 0 and Foreseen.calls == 6
     assert Votes.open(file).missing() == []
     assert run(*command)[0] == 0 and Foreseen.calls == 6, "nothing left to do"
-    status, _, err = run(*command, "--views", 3)
-    assert status == 2 and f"{file}: already holds votes of other number of views; name another file" in err
+    refused(run(*command, "--views", 3), file, "number of views")
 
 
 # votes that do not belong together
@@ -223,24 +225,21 @@ def test_votes_of_other_weights_and_data(run: Run, arc_weights: Path, data: Path
     save_weights(other, build_model(CONFIG, seed=1), task="arc", card={})
     for name, weights in (("a", arc_weights), ("b", other)):
         assert run("arc", "eval", weights, data, "--views", 1, "-o", tmp_path / name)[0] == 0
-    status, _, err = run("arc", "merge", tmp_path / "a", tmp_path / "b", "--data", data)
-    assert status == 2 and f"{tmp_path / 'b'}: votes of other weights" in err
+    refused(run("arc", "merge", tmp_path / "a", tmp_path / "b", "--data", data), tmp_path / "b", "weights")
     status, out, err = run("arc", "merge", tmp_path / "a", tmp_path / "b", "--data", data, "--force", "--json")
     assert (status, err, json.loads(out)["votes"]) == (0, "", 6)
     elsewhere = replace(TASKS[1], test=(Pair(grid("4"), grid("11", "22")),))
     write_data(tmp_path / "elsewhere", [TASKS[0], elsewhere])
-    status, _, err = run("arc", "merge", tmp_path / "a", "--data", tmp_path / "elsewhere")
-    assert status == 2 and err == f"redraft arc: {tmp_path / 'a'}: votes on other data than {tmp_path / 'elsewhere'}\n"
+    elsewhere_too = run("arc", "merge", tmp_path / "a", "--data", tmp_path / "elsewhere")
+    refused(elsewhere_too, tmp_path / "a", tmp_path / "elsewhere")
 
 
 def test_weights_of_other_puzzles(run: Run, data: Path, tmp_path: Path) -> None:
     few = tmp_path / "few"
     save_weights(few, build_model(replace(CONFIG, num_puzzles=10)), task="arc", card={})
-    status, _, err = run("arc", "eval", few, data)
-    assert status == 2 and f"{few}: has embeddings for 10 puzzle ids, {data} has {len(VIEWS) + 1}; learn those" in err
-    assert f"redraft arc adapt {few} {data}" in err
-    status, _, err = run("arc", "eval", write_weights(tmp_path / "others", views="0" * 16), data)
-    assert status == 2 and "its puzzle embeddings are of other views" in err and "redraft arc adapt" in err
+    refused(run("arc", "eval", few, data), few, 10, data, len(VIEWS) + 1, f"redraft arc adapt {few} {data}")
+    others = write_weights(tmp_path / "others", views="0" * 16)
+    refused(run("arc", "eval", others, data), others, "views", "redraft arc adapt")
     plain = tmp_path / "plain"
     save_weights(plain, build_model(replace(CONFIG, puzzle_positions=0, num_puzzles=1)), task="arc", card={})
     assert run("arc", "eval", plain, data, "--views", 1, "--steps", 1)[0] == 0, "without embeddings they fit all"
@@ -248,50 +247,45 @@ def test_weights_of_other_puzzles(run: Run, data: Path, tmp_path: Path) -> None:
 
 def test_data_that_does_not_fit_its_tasks(run: Run, arc_weights: Path, tmp_path: Path) -> None:
     short = write_data(tmp_path / "short", [TASKS[1], replace(TASKS[0], test=TASKS[0].test[:1])])
-    status, _, err = run("arc", "eval", arc_weights, short)
-    assert status == 2 and "holds 2 test inputs of task two" in err and "tasks.json holds 1 of it" in err
-    status, _, err = run("arc", "eval", arc_weights, write_data(tmp_path / "less", TASKS[:1]))
-    assert status == 2 and "holds 1 test inputs of task one" in err and "tasks.json holds not that task" in err
+    refused(run("arc", "eval", arc_weights, short), "tasks.json", 2, "two", 1)
+    refused(run("arc", "eval", arc_weights, write_data(tmp_path / "less", TASKS[:1])), "tasks.json", 1, "one")
     bare = write_data(tmp_path / "bare")
     os.remove(bare / "tasks.json")
-    status, _, err = run("arc", "eval", arc_weights, bare)
-    assert status == 2 and f"{bare / 'tasks.json'}: no such file; expected the tasks of the data" in err
-    status, _, err = run("arc", "eval", arc_weights, write_data(tmp_path / "plain", views=None))
-    assert status == 2 and "has no views of tasks" in err
-    status, _, err = run("arc", "eval", arc_weights, write_data(tmp_path / "maze", task="maze-30x30"))
-    assert status == 2 and "holds examples of maze-30x30, expected arc" in err
+    refused(run("arc", "eval", arc_weights, bare), bare / "tasks.json")
+    refused(run("arc", "eval", arc_weights, write_data(tmp_path / "plain", views=None)), tmp_path / "plain", "views")
+    maze = write_data(tmp_path / "maze", task="maze-30x30")
+    refused(run("arc", "eval", arc_weights, maze), maze, "maze-30x30", "arc")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "parts"),
     [
-        (["vote"], "unknown command 'vote'; known: eval, merge, adapt"),
+        (["vote"], ("'vote'", "eval, merge, adapt")),
         (["eval"], "WEIGHTS"),
-        (["eval", "arc", "data", "--shard", "5/4"], "--shard: expected I/N with I from 1 to N, such as 1/4, got '5/4'"),
-        (["eval", "arc", "data", "--shard", "0/4"], "got '0/4'"),
-        (["eval", "arc", "data", "--shard", "two"], "got 'two'"),
-        (["eval", "arc", "data", "--shard", "1/4"], "--shard 1/4: needs --output FILE"),
-        (["eval", "arc", "data", "--views", "0"], "views: expected at least 1, got 0"),
-        (["eval", "arc", "data", "--steps", "0"], "expected steps and batch_size of at least 1"),
-        (["eval", "arc", "data", "-o", "nowhere/votes"], "there is no folder nowhere"),
-        (["eval", "arc", "data", "--submission", "data"], "data: is a folder"),
-        (["eval", "arc", "data", "-o", "damaged"], "damaged: damaged, or not votes"),
-        (["eval", "arc", "nowhere"], "nowhere: no store of test inputs"),
-        (["eval", "nowhere", "data"], "nowhere: no such folder"),
-        (["merge", "--data", "data"], "nothing to merge"),
+        (["eval", "arc", "data", "--shard", "5/4"], ("--shard", "I/N", "1/4", "'5/4'")),
+        (["eval", "arc", "data", "--shard", "0/4"], ("--shard", "'0/4'")),
+        (["eval", "arc", "data", "--shard", "two"], ("--shard", "'two'")),
+        (["eval", "arc", "data", "--shard", "1/4"], ("--shard 1/4", "--output FILE")),
+        (["eval", "arc", "data", "--views", "0"], ("views", 1, 0)),
+        (["eval", "arc", "data", "--steps", "0"], ("steps", "batch_size", 1)),
+        (["eval", "arc", "data", "-o", "nowhere/votes"], "nowhere"),
+        (["eval", "arc", "data", "--submission", "data"], ("data", "folder")),
+        (["eval", "arc", "data", "-o", "damaged"], ("damaged", "votes")),
+        (["eval", "arc", "nowhere"], ("nowhere", "store")),
+        (["eval", "nowhere", "data"], ("nowhere", "weights")),
+        (["merge", "--data", "data"], "merge"),
         (["merge", "damaged"], "--data"),
-        (["merge", "damaged", "--data", "data"], "damaged: damaged, or not votes that redraft arc eval wrote"),
-        (["merge", "missing", "--data", "data"], "missing: no such file"),
+        (["merge", "damaged", "--data", "data"], ("damaged", "redraft arc eval")),
+        (["merge", "missing", "--data", "data"], ("missing", "file")),
     ],
 )
 @pytest.mark.usefixtures("arc_weights", "data")
 def test_mistakes(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], parts: object
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "damaged").write_bytes(b"PK")
-    status, out, err = run("arc", *arguments)
-    assert (status, out) == (2, "") and message in " ".join(err.split())
+    refused(run("arc", *arguments), parts)
 
 
 def test_help(run: Run) -> None:

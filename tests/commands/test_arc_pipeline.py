@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.failing import mentions
 
 from redraft.cli import main
 from redraft.tasks.arc.files import ArcTask, Pair, to_json
@@ -81,17 +82,17 @@ def test_from_tasks_to_a_submission(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert command(*adapt, "--json") == 0, "what is done is not done again"
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["votes"] == 3
     assert command(*adapt[:-2], "--steps", 3) == 2, "the votes kept there are of other steps"
-    assert "already holds votes of other steps" in capsys.readouterr().err
+    mentions(capsys.readouterr().err, adapted, "steps")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "parts"),
     [
-        (["--views", "0"], "--views: expected at least 1, got 0"),
-        (["--learn", "all"], "made for sudoku-6x6, expected weights for ARC"),
+        (["--views", "0"], ("--views", 1, 0)),
+        (["--learn", "all"], ("sudoku-6x6", "ARC")),
     ],
 )
-def test_mistakes(arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes(arguments: list[str], parts: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("arc", "adapt", "sudoku-6x6", tmp_path, "--out", tmp_path / "out", *arguments) == 2
-    assert message in capsys.readouterr().err
+    mentions(capsys.readouterr().err, parts)
     assert not (tmp_path / "out").exists()

@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
+from helpers.failing import mentions
 
 from redraft.cli import main
 from redraft.commands import bench
@@ -69,7 +70,7 @@ def test_all_leaves_out_what_lacks_a_package_and_checks_options_first(
     kinds = {name: replace(kind, measure=measure) for name, kind in KINDS.items()}
     lacking = {**kinds, "export": replace(kinds["export"], needs=("no_such_package",))}
     assert "export" not in bench.measure("all", All(threads=1), lacking) and seen
-    assert "export was left out: it needs no_such_package" in capsys.readouterr().err
+    mentions(capsys.readouterr().err, "export", "no_such_package")
     seen.clear()
     with pytest.raises(ConfigError, match="not meant"):
         bench.measure("all", All(threads=1), {**kinds, "start": replace(kinds["start"], check=check)})

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.failing import mentions, refused
 
 from redraft.arc.votes import Votes, data_fingerprint
 from redraft.commands.compare_llm import FOLDER, REPLIES
@@ -56,8 +57,8 @@ class TestWeights:
         (pair,) = found["pairs"]
         assert (pair["wins"], pair["losses"], pair["both"], pair["neither"]) == (0, 2, 1, 1)
         assert pair["p"] == 0.5 and pair["in_words"] in out and pair["in_words"] in table.read_text()
-        assert f"2 rows left out, which {other} learnt from (make:2@0)" in out
-        assert f"{weights}@3: not all it learnt from is known" in out
+        mentions(out, "2 rows", other, "make:2@0")
+        assert f"{weights}@3: " in out
 
     @pytest.mark.parametrize("columns", [None, "40"])
     def test_names_are_whole(
@@ -106,12 +107,14 @@ class TestLanguageModels:
         arguments = ["compare", weights, "--data", "make:6@0", "--llm", model.url, "--llm-model", "fake"]
         arguments += ["--llm-limit", 4, "--save", tmp_path / "kept", "--json", tmp_path / "c.json"]
         status, out, err = run(*arguments)
-        assert status == 0 and f"asking fake at {model.url} 4 of 6 rows (--llm-limit)" in err
+        assert status == 0
+        mentions(err, "fake", model.url, "4 of 6 rows", "--llm-limit")
         found = json.loads((tmp_path / "c.json").read_text())
         assert [each["rows"] for each in found["entrants"]] == [6, 4] and found["pairs"][0]["rows"] == 4
         assert found["entrants"][1]["solved"]["last"]["share"] == 1
         assert found["entrants"][1]["facts"]["prompt_tokens"] == 400
-        assert "fake: 4 of 4 rows answered" in out and found["reported"] == []
+        assert found["reported"] == []
+        mentions(out, "fake", "4 of 4 rows")
         assert len(model.bodies) == len((tmp_path / "kept" / REPLIES).read_text().splitlines()) == 4
         assert run(*arguments)[0] == 0 and len(model.bodies) == 4, "the replies were kept"
 
@@ -124,8 +127,8 @@ class TestLanguageModels:
         arguments = ["compare", "--data", "make:6@0", "--task", "sudoku-4x4", "--llm", model.url, "--reported"]
         arguments += ["--llm-key-env", "MY_KEY", "--llm-model", "one", "--llm-model", "two"]
         status, out, err = run(*arguments)
-        assert status == 0 and "one and two solve the same 6 of 6 rows" in out
-        assert "Reported, not measured here" in out and "Sudoku-Extreme" in out
+        assert status == 0
+        mentions(out, "one", "two", "6 of 6 rows", "Sudoku-Extreme")
         assert {each["Authorization"] for each in model.headers} == {"Bearer sk-secret"}
         kept = (FOLDER / REPLIES).read_text()
         assert "sk-secret" not in out + err + kept
@@ -137,8 +140,8 @@ class TestLanguageModels:
         arguments = ["compare", weights, f"{weights}@2", "--data", "make:6@0", "--llm", model.url, "--llm-model", "odd"]
         status, out, err = run(*arguments, "--save", tmp_path / "kept", "--llm-parallel", 1)
         assert status == 2
-        assert f"redraft compare: odd: {model.url}: expected a chat completion, got <html>Hello (3 fail" in err
-        assert "points more than" in out and "odd: 0 of 6 rows answered" in out
+        mentions(err, "redraft compare", "odd", model.url, "<html>Hello", 3)
+        mentions(out, "points", "odd", "0 of 6 rows")
 
     def test_one_that_hangs(self, run: Run, weights: Path, tmp_path: Path, model: Any) -> None:
         model.reply = model.hang
@@ -146,7 +149,8 @@ class TestLanguageModels:
         status, _, err = run(
             *arguments, "--llm-timeout", 0.1, "--llm-retries", 0, "--llm-parallel", 1, "--save", tmp_path / "k"
         )
-        assert status == 2 and "no reply within 0.1 seconds (3 failures in a row)" in err
+        assert status == 2
+        mentions(err, "0.1 seconds", "3 failures")
 
 
 class TestArc:
@@ -183,53 +187,51 @@ class TestArc:
     def test_votes_on_other_tasks(self, run: Run, data: Path, tmp_path: Path, weights: Path) -> None:
         Votes({"data": "another"}).save(tmp_path / "votes.npz")
         Votes().save(tmp_path / "more.npz")
-        status, _, err = run("compare", tmp_path / "votes.npz", tmp_path / "more.npz", "--data", data)
-        assert status == 2 and "votes.npz: votes on other data than" in err
-        status, _, err = run("compare", tmp_path / "votes.npz", weights, "--data", "make:3")
-        assert status == 2 and "votes are of ARC tasks, and these rows are sudoku-4x4" in err
+        two = run("compare", tmp_path / "votes.npz", tmp_path / "more.npz", "--data", data)
+        refused(two, tmp_path / "votes.npz", data)
+        refused(run("compare", tmp_path / "votes.npz", weights, "--data", "make:3"), "votes", "ARC", "sudoku-4x4")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "parts"),
     [
         ([], "--data"),
-        (["--data", "make:3"], "expected two entrants or more to compare, got none"),
-        (["weights", "--data", "make:3"], "got only weights; redraft eval measures one alone"),
-        (["weights", "weights", "--data", "make:3"], "weights is named twice; add steps"),
-        (["weights", "nowhere", "--data", "make:3"], "nowhere: no such folder, and no weights of that name ship"),
-        (["weights", "sudoku-6x6", "--data", "make:3"], "weights is for sudoku-4x4, sudoku-6x6 for sudoku-6x6"),
-        (["weights", "weights@0", "--data", "make:3"], "weights@0: expected at least 1 step"),
-        (["weights", "weights@2", "--data", "make:x"], "expected make:COUNT or make:COUNT@SEED"),
-        (["weights", "weights@2", "--data", "make:3", "--limit", "0"], "limit of at least 1"),
-        (["weights", "weights@2", "--data", "make:3", "--steps", "0"], "--steps: expected at least 1, got 0"),
-        (["weights", "other", "--data", "make:2@0"], "every one of 2 rows was learnt from by an entrant"),
-        (["weights", "votes.npz", "--data", "make:3"], "votes are of ARC tasks"),
-        (["weights", "weights@2", "--data", "make:3", "--plot", "x.pdf"], "x.pdf: expected a name that ends in"),
-        (["weights", "weights@2", "--data", "make:3", "--json", "no/x.json"], "there is no folder no"),
-        (["weights", "weights@2", "--data", "make:3", "--save", "six.csv"], "six.csv: cannot be a folder"),
-        (["weights", "--data", "make:3", "--llm", "http://x/v1"], "--llm URL and --llm-model NAME belong together"),
-        (["weights", "--data", "make:3", "--llm-model", "m"], "--llm URL and --llm-model NAME belong together"),
-        (["weights", "--data", "make:3", "--llm", "x", "--llm-model", "m"], "'x' is no URL of an endpoint"),
-        (["--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m"], "name the task, as --task sudoku-9x9"),
+        (["--data", "make:3"], "none"),
+        (["weights", "--data", "make:3"], ("weights", "redraft eval")),
+        (["weights", "weights", "--data", "make:3"], ("weights", "steps")),
+        (["weights", "nowhere", "--data", "make:3"], ("nowhere", "weights")),
+        (["weights", "sudoku-6x6", "--data", "make:3"], ("weights", "sudoku-4x4", "sudoku-6x6")),
+        (["weights", "weights@0", "--data", "make:3"], ("weights@0", "1 step")),
+        (["weights", "weights@2", "--data", "make:x"], ("make:COUNT", "make:COUNT@SEED")),
+        (["weights", "weights@2", "--data", "make:3", "--limit", "0"], ("limit", 1)),
+        (["weights", "weights@2", "--data", "make:3", "--steps", "0"], ("--steps", 1, 0)),
+        (["weights", "other", "--data", "make:2@0"], "2 rows"),
+        (["weights", "votes.npz", "--data", "make:3"], ("votes", "ARC")),
+        (["weights", "weights@2", "--data", "make:3", "--plot", "x.pdf"], ("x.pdf", ".png", ".svg")),
+        (["weights", "weights@2", "--data", "make:3", "--json", "no/x.json"], "no/x.json"),
+        (["weights", "weights@2", "--data", "make:3", "--save", "six.csv"], ("six.csv", "folder")),
+        (["weights", "--data", "make:3", "--llm", "http://x/v1"], ("--llm URL", "--llm-model NAME")),
+        (["weights", "--data", "make:3", "--llm-model", "m"], ("--llm URL", "--llm-model NAME")),
+        (["weights", "--data", "make:3", "--llm", "x", "--llm-model", "m"], ("'x'", "URL")),
+        (["--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m"], "--task sudoku-9x9"),
         (
             ["weights", "--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m", "--llm-key-env", "NO_KEY"],
-            "the environment has no variable NO_KEY",
+            ("--llm-key-env", "NO_KEY"),
         ),
         (
             ["weights", "--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m", "--llm-timeout", "0"],
-            "--llm-timeout: expected more than 0",
+            ("--llm-timeout", 0),
         ),
         (
             ["weights", "--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m", "--llm-budget", "0"],
-            "expected at least 0 retries, a budget of at least 1 token",
+            ("retries", 0, "budget", 1),
         ),
     ],
 )
 @pytest.mark.usefixtures("other")
 def test_mistakes(
-    run: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+    run: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], parts: object
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "six.csv").write_text(f"question,answer\n{'.' * 36},{'.' * 36}\n")
-    status, out, err = run("compare", *arguments)
-    assert (status, out) == (2, "") and message in err
+    refused(run("compare", *arguments), parts)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from helpers.failing import refused
 
 import redraft
 import redraft.solve.load
@@ -54,7 +55,7 @@ def suite():
     return Suite(name="ours", title="Ours", what="Whether it runs.", base={"small": recipe()}, rows=rows, seeds=(0,))
 """
 QUESTION = "1.....2..3.....4"
-ASKED = "if you trust it, add --trust"
+ASKED = "--trust"
 
 
 @pytest.fixture(autouse=True)
@@ -102,8 +103,8 @@ def test_a_folder_that_was_moved_is_nobodys(run: Run, own_run: str) -> None:
         ("eval", "moved", "make:4@3"),
         ("train", "--resume", "moved"),
     ):
-        status, out, err = run(*command)
-        assert (status, out) == (2, "") and ASKED in err and "mine" not in sys.modules
+        refused(run(*command), ASKED)
+        assert "mine" not in sys.modules
         assert run(*command, "--trust")[0] in (0, 1)
         forget()
     assert run("train", "--resume", "moved")[0] == 2, "trust was for once"
@@ -115,11 +116,9 @@ def test_a_module_of_the_same_name_elsewhere(
     (here.parent / "theirs").mkdir()
     (here.parent / "theirs/mine.py").write_text("raise SystemExit('imported')")
     monkeypatch.chdir(here.parent / "theirs")
-    status, _, err = run("solve", "--weights", here / "run", QUESTION)
-    assert status == 2 and f"mine:Small came from {here / 'mine.py'}, now it would from" in err and ASKED in err
+    refused(run("solve", "--weights", here / "run", QUESTION), "mine:Small", here / "mine.py", ASKED)
     monkeypatch.chdir(here.parent)
-    status, _, err = run("solve", "--weights", here / "run", QUESTION)
-    assert status == 2 and "No module named 'mine'" in err
+    refused(run("solve", "--weights", here / "run", QUESTION), "'mine'")
 
 
 def test_what_is_typed_is_consented_to(run: Run, own_run: str) -> None:
@@ -141,8 +140,7 @@ def test_data_of_a_colleague(run: Run) -> None:
     assert run("data", "show", "built")[0] == 0
     Path("built").rename("data")
     train = ("train", "data", "--size", "nano", "--tiny", "--steps", "2", "--threads", "1", "-o", "run")
-    status, _, err = run(*train)
-    assert status == 2 and f"data/train/store.json wants to run checker judge:check; {ASKED}" in err
+    refused(run(*train), "data/train/store.json", "checker", "judge:check", ASKED)
     assert run(*train, "--trust")[0] == 0
     assert run("train", "--resume", "run")[0] == 0
     assert run("solve", "--weights", "run", "xy/xx")[0] in (0, 1)
@@ -167,14 +165,14 @@ def test_a_suite_of_ones_own(run: Run, here: Path) -> None:
     """Its runs are of processes of their own, which know what was typed here."""
     command = ("ablate", "mine:suite", "-o", "out", "--threads", "1")
     status, out, err = run(*command)
-    assert status == 0 and "1 of 1 runs finished" in out, err
+    assert status == 0 and "1 of 1" in out, err
     (folder,) = (here / "out/runs").iterdir()
     assert run("solve", "--weights", folder, QUESTION)[0] in (0, 1)
     Path("out").rename("moved")
     (folder,) = (here / "moved/runs").iterdir()
     assert run("solve", "--weights", folder, QUESTION)[0] == 2
     status, out, err = run("ablate", "mine:suite", "-o", "moved", "--threads", "1")
-    assert status == 0 and "1 of them done" in err, "the suite names the same code, and the suite was typed"
+    assert status == 0 and "seed 0" not in err, "the suite names the same code, and the suite was typed"
 
 
 def test_from_python(run: Run, own_run: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.failing import mentions, refused
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -39,7 +40,8 @@ def test_whole_figures(run: Run, weights: Path, monkeypatch: pytest.MonkeyPatch,
 def test_table(run: Run, weights: Path) -> None:
     status, out, _ = run("eval", weights, "make:6@0", "--steps", 5)
     assert status == 0
-    assert "83.33% exact" in out and "on 6 puzzles after 5 steps" in out and "NaN" not in out
+    assert "NaN" not in out
+    mentions(out, "83.33%", "6 puzzles", "5 steps")
 
 
 def test_a_real_model_and_its_picture(run: Run, weights: Path, tmp_path: Path) -> None:
@@ -49,28 +51,27 @@ def test_a_real_model_and_its_picture(run: Run, weights: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "parts"),
     [
         ([], "WEIGHTS"),
         (["weights"], "DATA"),
-        (["nowhere", "make:3"], "nowhere: no such folder, and no weights of that name ship"),
-        (["weights", "make:x"], "expected make:COUNT or make:COUNT@SEED"),
-        (["weights", "make:3", "--limit", "0"], "limit of at least 1"),
-        (["weights", "nowhere.csv"], "nowhere.csv: cannot be read: No such file"),
-        (["weights", "six.csv"], "six.csv, line 2: expected 16 characters, got 36"),
-        (["weights", "."], "neither test.csv nor test.txt in this folder"),
-        (["weights", "make:3", "--steps", "0"], "expected steps and batch size of at least 1"),
-        (["weights", "make:3", "--plot", "x.pdf"], "x.pdf: expected a name that ends in .png or .svg"),
-        (["weights", "make:3", "--plot", "nowhere/x.png"], "there is no folder nowhere"),
+        (["nowhere", "make:3"], ("nowhere", "weights")),
+        (["weights", "make:x"], ("make:COUNT", "make:COUNT@SEED")),
+        (["weights", "make:3", "--limit", "0"], ("limit", 1)),
+        (["weights", "nowhere.csv"], ("nowhere.csv", "No such file")),
+        (["weights", "six.csv"], ("six.csv, line 2", 16, 36)),
+        (["weights", "."], ("test.csv", "test.txt")),
+        (["weights", "make:3", "--steps", "0"], ("steps", "batch size", 1)),
+        (["weights", "make:3", "--plot", "x.pdf"], ("x.pdf", ".png", ".svg")),
+        (["weights", "make:3", "--plot", "nowhere/x.png"], "nowhere"),
         (["weights", "make:3", "--dtype", "float16"], "float16"),
-        (["weights", "make:3", "--dtype", "int8", "--device", "cuda"], "device 'cuda': int8 runs on the CPU alone"),
-        (["weights", "make:3", "--device", "tpu"], "device 'tpu'"),
+        (["weights", "make:3", "--dtype", "int8", "--device", "cuda"], ("'cuda'", "int8")),
+        (["weights", "make:3", "--device", "tpu"], "'tpu'"),
     ],
 )
 def test_mistakes(
-    run: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+    run: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], parts: object
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "six.csv").write_text(f"question,answer\n{'.' * 36},{'.' * 36}\n")
-    status, out, err = run("eval", *arguments)
-    assert (status, out) == (2, "") and message in err
+    refused(run("eval", *arguments), parts)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.failing import mentions, refused
 
 from redraft.data.build import open_source
 from redraft.tasks import get_task
@@ -47,7 +48,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_terminal_gets_new_boards_and_their_seed(run: Run) -> None:
     status, out, err = run("make", "sudoku-6x6", 2)
     assert status == 0 and out.count("┌") == out.count("└") == 2
-    seed = re.fullmatch(r"redraft make: --seed (\d+) makes the same again\n", err)
+    seed = re.search(r"--seed (\d+)", err)
     assert seed and run("make", "sudoku-6x6", 2, "--seed", seed[1]) == (0, out, "")
     assert len({run("make", "sudoku-6x6")[2] for _ in range(20)}) > 1, "fresh ones each time"
     maze = run("make", "maze", "--seed", 3)[1]
@@ -79,7 +80,8 @@ def test_mazes(run: Run, tmp_path: Path) -> None:
 def test_csv_that_other_commands_read(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "puzzles.csv"
     status, out, err = run("make", "sudoku-6x6", 3, "--seed", 4, "-o", file)
-    assert (status, out, err) == (0, "", f"wrote 3 puzzles to {file}\n")
+    assert (status, out) == (0, "")
+    mentions(err, "3 puzzles", file)
     made = TASK.make(3, 4)
     written = csv.DictReader(io.StringIO(file.read_text()))
     for row, question, answer, rating in zip(written, made.questions, made.answers, made.ratings, strict=True):
@@ -93,27 +95,26 @@ def test_csv_that_other_commands_read(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "parts"),
     [
         ([], "TASK"),
-        (["sudoko"], "unknown task 'sudoko'; known tasks: sudoku-4x4, sudoku-6x6, sudoku-9x9"),
-        (["sudoku-6x6", "0"], "expected a count of at least 1"),
+        (["sudoko"], ("'sudoko'", "sudoku-4x4, sudoku-6x6, sudoku-9x9")),
+        (["sudoku-6x6", "0"], ("count", 1, 0)),
         (["sudoku-6x6", "many"], "many"),
         (["sudoku-6x6", "2", "3"], "3"),
-        (["sudoku-6x6", "--seed", "-1"], "--seed: expected at least 0, got -1"),
-        (["sudoku-6x6", "--clues", "2"], "clues must lie in 8-35, got 2"),
-        (["maze-6x8", "--clues", "9"], "clues: maze-6x8 has no such option"),
-        (["sudoku-6x6", "--least", "9"], "least: sudoku-6x6 has no such option"),
-        (["maze-6x8", "--least", "2"], "maze-6x8: least must lie in 3-48, got 2"),
-        (["maze-2x8"], "mazes have 4 to 64 rows and columns; got 2x8"),
-        (["sudoku-6x6", "-o", "nowhere/x.csv"], "nowhere/x.csv: there is no folder nowhere"),
-        (["sudoku-6x6", "-o", "."], ".: is a folder"),
+        (["sudoku-6x6", "--seed", "-1"], ("--seed", 0, -1)),
+        (["sudoku-6x6", "--clues", "2"], ("clues", "8-35", 2)),
+        (["maze-6x8", "--clues", "9"], ("clues", "maze-6x8")),
+        (["sudoku-6x6", "--least", "9"], ("least", "sudoku-6x6")),
+        (["maze-6x8", "--least", "2"], ("maze-6x8", "least", "3-48", 2)),
+        (["maze-2x8"], (4, 64, "2x8")),
+        (["sudoku-6x6", "-o", "nowhere/x.csv"], "nowhere/x.csv"),
+        (["sudoku-6x6", "-o", "."], "folder"),
     ],
 )
 def test_mistakes(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], parts: object
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    status, out, err = run("make", *arguments)
-    assert (status, out) == (2, "") and message in err
+    refused(run("make", *arguments), parts)
     assert not list(tmp_path.iterdir())

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from helpers.failing import mentions
 
 from redraft.cli import main
 
@@ -27,8 +28,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_from_pairs_to_answers(data: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", data, "--size", "nano", "--tiny", "-o", "run", "--threads", "1"]) == 0
-    assert f"try them: redraft eval run {data}" in " ".join(capsys.readouterr().err.split())
+    assert main(["train", data, "size", "nano", "--tiny", "-o", "run", "--threads", "1"]) == 0
+    mentions(capsys.readouterr().err, f"redraft eval run {data}")
     config = json.loads(Path("run/best/config.json").read_text())
     assert config["task"]["kind"] == "grids" and config["task"]["alphabet"] == ["a", "b"]
 
@@ -46,18 +47,18 @@ def test_from_pairs_to_answers(data: str, capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "parts"),
     [
-        (["mirror", "--size", "huge"], "size: expected one of nano, tiny, paper, got 'huge'"),
-        (["mirror", "--size"], "--size: expected a value"),
-        (["mirror/train"], "every puzzle of mirror/train is also trained on"),
-        (["sudoku-4x4", "--size", "nano"], "--size is for a folder of data"),
-        (["nowhere"], "unknown recipe 'nowhere'"),
+        (["mirror", "size", "huge"], ("size", "nano, tiny, paper", "'huge'")),
+        (["mirror", "size"], ("--size", "value")),
+        (["mirror/train"], "mirror/train"),
+        (["sudoku-4x4", "size", "nano"], ("--size", "folder")),
+        (["nowhere"], "'nowhere'"),
     ],
 )
-def test_mistakes(arguments: list[str], message: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes(arguments: list[str], parts: object, data: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", *arguments]) == 2
-    assert message in capsys.readouterr().err
+    mentions(capsys.readouterr().err, parts)
     assert not Path("runs").exists()
 
 
@@ -66,8 +67,6 @@ def test_a_resumed_run_whose_data_is_gone(data: str, capsys: pytest.CaptureFixtu
     Path(data).rename("elsewhere")
     capsys.readouterr()
     assert main(["train", "--resume", "run"]) == 2
-    assert (
-        "mirror: no such file or folder; if it was moved, name its place with --data.train" in capsys.readouterr().err
-    )
+    mentions(capsys.readouterr().err, "mirror", "--data.train")
     assert main(["train", "--resume", "run", "--data.train", "elsewhere"]) == 0, "which holds what it is judged by, too"
     assert main(["train", "--resume", "run"]) == 0

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.failing import mentions, refused
 
 import redraft.weights
 from redraft.cli import main
@@ -35,7 +36,7 @@ class TestInput:
     def test_written_out(self, run: Run, weights: Path) -> None:
         assert run("solve", QUESTIONS[0], "--weights", weights) == (0, ANSWERS[0] + "\n", "")
         status, out, err = run("solve", *QUESTIONS[:2], "--weights", weights)
-        assert (status, out.split()) == (0, ANSWERS[:2]) and err.startswith("2 of 2 solved in ")
+        assert (status, out.split()) == (0, ANSWERS[:2]) and err.startswith("2 of 2 ")
 
     @pytest.mark.parametrize("order", ["task options puzzle", "options task puzzle", "task puzzle options"])
     @pytest.mark.parametrize("name", ["sudoku", "sudoku-4x4"])
@@ -57,7 +58,7 @@ class TestInput:
         (tmp_path / "puzzles.txt").write_text("# mine\n" + "\n".join(QUESTIONS[:3]) + "\n\n")
         status, out, err = run("solve", "-f", tmp_path / "puzzles.txt", "--weights", weights)
         assert (status, out.split()) == (0, ANSWERS[:3])
-        assert err.startswith("3 of 3 solved in ")
+        assert err.startswith("3 of 3 ")
 
     def test_csv(self, run: Run, weights: Path, tmp_path: Path) -> None:
         lines = [f"me,{q},{a}" for q, a in zip(QUESTIONS[:3], ANSWERS[:3], strict=True)]
@@ -71,10 +72,10 @@ class TestInput:
         assert run("solve", "-f", "-", "--weights", weights)[1].split() == ANSWERS[:2]
         monkeypatch.setattr(sys, "stdin", Stdin(QUESTIONS[0][:-1].encode() + b"\xff\n" + QUESTIONS[1].encode()))
         status, out, err = run("solve", "-f", "-", "--weights", weights)
-        assert (status, out.splitlines()[1]) == (2, ANSWERS[1]) and "standard input, line 1: not UTF-8" in err
+        assert (status, out.splitlines()[1]) == (2, ANSWERS[1])
+        mentions(err, "standard input, line 1", "UTF-8")
         monkeypatch.setattr(sys, "stdin", None)
-        status, out, err = run("solve", "-f", "-", "--weights", weights)
-        assert (status, out) == (2, "") and "standard input is closed" in err
+        refused(run("solve", "-f", "-", "--weights", weights), "standard input")
 
     def test_what_make_writes(self, run: Run, weights: Path, tmp_path: Path) -> None:
         assert run("make", "sudoku-4x4", 4, "-o", tmp_path / "made.csv")[0] == 0
@@ -87,10 +88,11 @@ class TestOutput:
 
     def test_unsolved_puzzles_are_never_shown_as_answers(self, run: Run, weights: Path) -> None:
         status, out, err = run("solve", QUESTIONS[0], NEVER, "--weights", weights)
-        assert status == 1 and err.startswith("1 of 2 solved")
+        assert status == 1 and err.startswith("1 of 2 ")
         answer, other = out.splitlines()
         assert answer == ANSWERS[0]
-        assert other.startswith(f"# not solved: {NEVER} (after 16 steps, changes the given")
+        assert other.startswith("# ")
+        mentions(other, NEVER, "16 steps", "given")
 
     def test_too_few_steps(self, run: Run, weights: Path) -> None:
         assert run("solve", QUESTIONS[2], "--weights", weights, "--max-steps", 2)[0] == 1
@@ -127,17 +129,19 @@ class TestOutput:
             False,
         )
         assert unsolved["message"] and len(unsolved["trace"]) == 4
-        assert error == {"place": "'12'", "status": "error", "message": "expected 16 characters, got 2"}
+        mentions(error.pop("message"), 16, 2)
+        assert error == {"place": "'12'", "status": "error"}
 
     def test_csv(self, run: Run, weights: Path, tmp_path: Path) -> None:
         file = tmp_path / "answers.csv"
         status, out, err = run("solve", QUESTIONS[1], NEVER, "12", "--weights", weights, "-o", file)
         assert (status, out) == (2, "")
-        assert err.rstrip().endswith(f", 1 cannot be solved, answers in {file}")
+        mentions(err, 1, file)
         solved, unsolved, error = csv.DictReader(io.StringIO(file.read_text()))
         assert (solved["status"], solved["answer"], solved["draft"], solved["steps"]) == ("solved", ANSWERS[1], "", "2")
         assert (unsolved["status"], unsolved["answer"], unsolved["draft"]) == ("unsolved", "", "1" * 16)
-        assert (error["status"], error["answer"], error["message"]) == ("error", "", "expected 16 characters, got 2")
+        assert (error["status"], error["answer"]) == ("error", "")
+        mentions(error["message"], 16, 2)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.csv", "weights"]
 
     def test_an_older_csv_is_kept_until_there_is_an_answer(self, run: Run, weights: Path, tmp_path: Path) -> None:
@@ -161,11 +165,12 @@ class TestOutput:
     def test_watch_without_a_terminal_prints_each_step(self, run: Run, weights: Path) -> None:
         status, out, _ = run("solve", QUESTIONS[2], "--weights", weights, "--watch", "--delay", "9")
         assert status == 0
-        assert out.index("cells given") < out.index("step 1 of") < out.index("step 2 of") < out.index("step 3 of")
+        assert out.index("┌") < out.index("step 1") < out.index("step 2") < out.index("step 3")
         assert out.count("┌") == 4
-        assert out.rstrip().endswith("solved in 3 steps, checked by the rules")
+        mentions(out, "3 steps")
         status, out, _ = run("solve", NEVER, "--weights", weights, "--watch", "--max-steps", "1")
-        assert status == 1 and "not solved in 1 step; the last draft: changes the given" in out
+        assert status == 1
+        mentions(out, "1 step", "given")
 
     def test_on_a_terminal_few_puzzles_are_drawn(
         self, run: Run, weights: Path, monkeypatch: pytest.MonkeyPatch
@@ -174,18 +179,19 @@ class TestOutput:
         monkeypatch.setenv("TERM", "xterm")
         status, out, err = run("solve", QUESTIONS[0], NEVER, "999", "--weights", weights)
         assert status == 2 and out.count("┌") == 4
-        assert "in 1 step, checked by the rules" in out and "not solved" in out
-        assert "999" not in out and err.count("'999': expected 16 characters") == 1, "told once"
+        mentions(out, "1 step", "16 steps")
+        assert "999" not in out and err.count("'999'") == 1, "told once"
+        mentions(err, 16)
         monkeypatch.setattr(shown, "BOARDS", 1)
         assert run("solve", *QUESTIONS[:2], "--weights", weights)[1].split() == ANSWERS[:2]
 
 
-BAD = (
-    ("123", "expected 16 characters, got 3"),
-    (QUESTIONS[0][:-1] + "x", "character 'x' at cell 16 (row 4, column 4) is not a digit 1-4"),
-    ("11" + "." * 14, "two 1s in row 1; expected at most one"),
-    ("12....34" + "." * 8, "no solution; expected exactly one"),
-    ("1" + "." * 15, "more than one solution; expected exactly one"),
+BAD: tuple[tuple[str, object], ...] = (
+    ("123", (16, 3)),
+    (QUESTIONS[0][:-1] + "x", ("'x'", "cell 16 (row 4, column 4)", "1-4")),
+    ("11" + "." * 14, ("1s", "row 1")),
+    ("12....34" + "." * 8, "no solution"),
+    ("1" + "." * 15, "more than one"),
 )
 
 
@@ -202,52 +208,51 @@ class TestPuzzlesThatCannotBeSolved:
         assert all(line.startswith(f"# {file}, line ") for line in bad), "no line that looks like an answer"
         *told, tally = err.splitlines()
         assert len(told) == 4
-        for number, (line, (_, message)) in enumerate(zip(told, BAD[1:], strict=True), start=2):
-            assert line.startswith(f"redraft solve: {file}, line {number}: ") and message in line
-        assert tally.startswith("2 of 6 solved in ") and tally.endswith(", 4 cannot be solved")
+        for number, (line, (_, parts)) in enumerate(zip(told, BAD[1:], strict=True), start=2):
+            assert line.startswith(f"redraft solve: {file}, line {number}: ")
+            mentions(line, parts)
+        assert tally.startswith("2 of 6 ")
+        mentions(tally, 4)
 
-    @pytest.mark.parametrize(("text", "message"), BAD)
-    def test_alone(self, run: Run, weights: Path, text: str, message: str) -> None:
-        status, out, err = run("solve", text, "--weights", weights)
-        assert status == 2 and err.startswith(f"redraft solve: {text!r}: ") and message in err
-        assert out == "", "reported once"
+    @pytest.mark.parametrize(("text", "parts"), BAD)
+    def test_alone(self, run: Run, weights: Path, text: str, parts: object) -> None:
+        result = run("solve", text, "--weights", weights)
+        assert result[2].startswith(f"redraft solve: {text!r}: ")
+        refused(result, parts)
 
     def test_too_short_a_line(self, run: Run, weights: Path, tmp_path: Path) -> None:
         file = tmp_path / "short.txt"
         file.write_text(f"{QUESTIONS[0]}\n{QUESTIONS[1][:-1]}\n")
         status, out, err = run("solve", "-f", file, "--weights", weights)
         assert (status, out.splitlines()[0]) == (2, ANSWERS[0])
-        assert f"{file}, line 2: expected 16 characters, got 15" in err
+        mentions(err, f"{file}, line 2", 16, 15)
 
 
-MISTAKES: list[tuple[list[str], str]] = [
-    ([], "nothing to solve: write a puzzle out, or name a file with -f"),
-    (["sudoku-4x4"], "nothing to solve"),
-    (["-f", "nowhere.txt"], "nowhere.txt: cannot be read: No such file or directory"),
-    (["-f", "."], ".: cannot be read: Is a directory"),
-    (["-f", "empty.txt"], "empty.txt: no puzzles"),
-    (["-f", "comments.txt"], "comments.txt: no puzzles"),
-    (["-f", "binary.bin"], "binary.bin: binary data, not text"),
-    (["empty.txt"], "empty.txt is a file; have its puzzles read by -f empty.txt"),
-    (["chess", QUESTIONS[0]], "unknown task 'chess'; known tasks: sudoku-4x4"),
-    (["sudoku-9x9", QUESTIONS[0]], "weights: made for sudoku-4x4, but these puzzles are sudoku-9x9"),
-    ([QUESTIONS[0], "--weights", "nowhere"], "nowhere: no such folder, and no weights of that name ship"),
-    ([QUESTIONS[0], "--weights", "empty.txt"], "empty.txt: is a file; expected a folder"),
-    ([QUESTIONS[0], "--device", "gpu"], "device 'gpu': expected auto, cpu, cuda"),
-    ([QUESTIONS[0], "--max-steps", "0"], "--max-steps: expected at least 1, got 0"),
-    ([QUESTIONS[0], "--batch-size", "0"], "--batch-size: expected at least 1, or auto, got 0"),
-    (
-        [QUESTIONS[0], "--backend", "numpy", "--dtype", "bfloat16"],
-        "backend numpy: expected dtype float32 and device cpu",
-    ),
-    ([QUESTIONS[0], "--dtype", "int8", "--device", "cuda"], "device 'cuda': int8 runs on the CPU alone"),
-    ([QUESTIONS[0], "--guess", "True"], "--guess True: a guess begins a puzzle again, which takes --halt rules and"),
-    ([QUESTIONS[0], "--guess", "True", "--restart", "4", "--halt", "head"], "--guess True: a guess begins a puzzle"),
-    ([QUESTIONS[0], "--backend", "onnx"], "weights: holds no model.onnx for the backend onnx"),
-    ([QUESTIONS[0], "--delay", "-1"], "--delay: expected at least 0 seconds, got -1"),
-    ([QUESTIONS[0], "--json", "--watch"], "--json, --watch and -o exclude each other"),
-    ([QUESTIONS[0], "-o", "nowhere/answers.csv"], "nowhere/answers.csv: there is no folder nowhere"),
-    ([QUESTIONS[0], "-o", "."], ".: is a folder; expected the name of a file"),
+MISTAKES: list[tuple[list[str], object]] = [
+    ([], "-f"),
+    (["sudoku-4x4"], "-f"),
+    (["-f", "nowhere.txt"], ("nowhere.txt", "No such file or directory")),
+    (["-f", "."], "Is a directory"),
+    (["-f", "empty.txt"], "empty.txt"),
+    (["-f", "comments.txt"], "comments.txt"),
+    (["-f", "binary.bin"], ("binary.bin", "text")),
+    (["empty.txt"], "-f empty.txt"),
+    (["chess", QUESTIONS[0]], ("'chess'", "sudoku-4x4")),
+    (["sudoku-9x9", QUESTIONS[0]], ("weights", "sudoku-4x4", "sudoku-9x9")),
+    ([QUESTIONS[0], "--weights", "nowhere"], ("nowhere", "weights")),
+    ([QUESTIONS[0], "--weights", "empty.txt"], ("empty.txt", "folder")),
+    ([QUESTIONS[0], "--device", "gpu"], ("'gpu'", "auto, cpu, cuda")),
+    ([QUESTIONS[0], "--max-steps", "0"], ("--max-steps", 1, 0)),
+    ([QUESTIONS[0], "--batch-size", "0"], ("--batch-size", 1, "auto", 0)),
+    ([QUESTIONS[0], "--backend", "numpy", "--dtype", "bfloat16"], ("numpy", "float32", "cpu")),
+    ([QUESTIONS[0], "--dtype", "int8", "--device", "cuda"], ("'cuda'", "int8")),
+    ([QUESTIONS[0], "--guess", "True"], ("--guess True", "--halt rules")),
+    ([QUESTIONS[0], "--guess", "True", "--restart", "4", "--halt", "head"], ("--guess True", "--halt rules")),
+    ([QUESTIONS[0], "--backend", "onnx"], ("weights", "model.onnx", "backend onnx")),
+    ([QUESTIONS[0], "--delay", "-1"], ("--delay", 0, -1)),
+    ([QUESTIONS[0], "--json", "--watch"], ("--json", "--watch", "-o")),
+    ([QUESTIONS[0], "-o", "nowhere/answers.csv"], "nowhere/answers.csv"),
+    ([QUESTIONS[0], "-o", "."], "folder"),
     ([QUESTIONS[0], "--dtype", "float16"], "float16"),
     ([QUESTIONS[0], "--halt", "maybe"], "maybe"),
     ([QUESTIONS[0], "--wacth"], "--wacth"),
@@ -255,33 +260,28 @@ MISTAKES: list[tuple[list[str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=[" ".join(each) or "none" for each, _ in MISTAKES])
+@pytest.mark.parametrize(("arguments", "parts"), MISTAKES, ids=[" ".join(each) or "none" for each, _ in MISTAKES])
 def test_mistakes(
-    run: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+    run: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], parts: object
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.txt").write_text("\n")
     (tmp_path / "comments.txt").write_text("# nothing\n# at all\n")
     (tmp_path / "binary.bin").write_bytes(bytes(range(256)))
     chosen = [] if "--weights" in arguments else ["--weights", "weights"]
-    status, out, err = run("solve", *chosen, *arguments)
-    assert (status, out) == (2, "")
-    assert message in err
+    refused(run("solve", *chosen, *arguments), parts)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["binary.bin", "comments.txt", "empty.txt", "weights"]
 
 
 def test_weights_that_ship(run: Run, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without --weights, the size of the puzzle decides."""
     monkeypatch.setattr(redraft.weights, "_HERE", weights.parent)
-    status, _, err = run("solve", QUESTIONS[0])
-    assert status == 2 and "no weights for sudoku-4x4 ship with redraft (those that do: weights)" in err
+    refused(run("solve", QUESTIONS[0]), "sudoku-4x4", "weights")
     weights.rename(weights.parent / "sudoku-4x4")
     for name in ([], ["sudoku"], ["sudoku-4x4"]):
         assert run("solve", *name, QUESTIONS[0], "--max-steps", "1")[0] == 1, "untrained, but it runs"
-    status, _, err = run("solve", "." * 36)
-    assert status == 2 and "no weights for sudoku-6x6 ship" in err
-    status, _, err = run("solve", "." * 35)
-    assert status == 2 and "expected 16, 36 or 81 characters" in err
+    refused(run("solve", "." * 36), "sudoku-6x6")
+    refused(run("solve", "." * 35), 16, 36, 81)
 
 
 def test_without_weights_named_a_bad_puzzle_does_not_stop_the_others(
@@ -292,5 +292,4 @@ def test_without_weights_named_a_bad_puzzle_does_not_stop_the_others(
     assert main(["solve", "sudoku", "123", good, "." * 81]) == 2
     printed = capsys.readouterr()
     assert "643125521463164532352614436251215346" in printed.out
-    assert "'123': expected 36 characters, got 3" in printed.err
-    assert "expected 36 characters, got 81" in printed.err
+    mentions(printed.err, "'123'", 36, 3, 81)

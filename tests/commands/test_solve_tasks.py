@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.failing import mentions, refused
 
 import redraft.backends.torch
 import redraft.solve.load
@@ -122,9 +123,8 @@ class TestMazes:
     def test_file(self, run: Run, maze: Path, tmp_path: Path) -> None:
         (tmp_path / "mazes.txt").write_text(f"; mine\n{DRAWN}\n\n{LINE}\n")
         status, out, err = run("solve", "maze", "-f", tmp_path / "mazes.txt", "--weights", maze)
-        assert (status, out.splitlines()) == (0, ["S.#..", "o.#..", "o##..", "ooooG", "", DONE]) and err.startswith(
-            "2 of 2 solved in "
-        )
+        assert (status, out.splitlines()) == (0, ["S.#..", "o.#..", "o##..", "ooooG", "", DONE])
+        assert err.startswith("2 of 2 ")
         assert run("make", "maze-4x5", 3, "-o", tmp_path / "made.csv")[0] == 0
         status, out, _ = run("solve", "-f", tmp_path / "made.csv", "--weights", maze)
         made = TASK.make(3, 0)
@@ -132,8 +132,10 @@ class TestMazes:
 
     def test_unsolved_and_bad_mazes_are_no_answers(self, run: Run, maze: Path) -> None:
         status, out, err = run("solve", LINE, LINE.replace("G", "S"), "--weights", maze, "--max-steps", 1)
-        assert (status, out) == (2, f"; not solved: {LINE} (after 1 step, no path is drawn)\n")
-        assert "'S #" in err and "the maze has 2 S; expected exactly one" in err
+        assert status == 2 and out.startswith("; ") and LINE in out and len(out.splitlines()) == 1
+        mentions(out, "1 step")
+        assert "'S #" in err
+        mentions(err, "2 S")
 
     def test_json(self, run: Run, maze: Path) -> None:
         plain = json.loads(run("solve", LINE, "--weights", maze, "--json")[1])
@@ -146,46 +148,42 @@ class TestMazes:
         content = file.read_bytes()
         assert content.startswith(b"<svg" if ending == "svg" else b"\x89PNG")
         if ending == "svg":
-            assert b"the question" in content and b"step 2, 95% sure" in content and b"step 1" not in content
+            assert b"step 2" in content and b"95%" in content and b"step 1" not in content
 
     @pytest.mark.parametrize(
-        ("arguments", "message"),
+        ("arguments", "parts"),
         [
-            (["sudoku", LINE], "maze: made for maze-4x5, but these puzzles are sudoku"),
-            (["maze-10x10", LINE], "maze: made for maze-4x5, but these puzzles are maze-10x10"),
-            (["maze-3x3", LINE], "mazes have 4 to 64 rows and columns; got 3x3"),
-            ([LINE, LINE, "--picture", "x.svg"], "--picture draws one puzzle; got 2"),
-            ([LINE, "--picture", "x.jpg"], "--picture x.jpg: expected a name that ends in .svg or .png"),
-            ([LINE, "--picture", "nowhere/x.svg"], "nowhere/x.svg: there is no folder nowhere"),
+            (["sudoku", LINE], ("maze-4x5", "sudoku")),
+            (["maze-10x10", LINE], ("maze-4x5", "maze-10x10")),
+            (["maze-3x3", LINE], (4, 64, "3x3")),
+            ([LINE, LINE, "--picture", "x.svg"], ("--picture", 2)),
+            ([LINE, "--picture", "x.jpg"], ("--picture x.jpg", ".svg", ".png")),
+            ([LINE, "--picture", "nowhere/x.svg"], "nowhere/x.svg"),
         ],
     )
     def test_mistakes(
-        self, run: Run, maze: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+        self, run: Run, maze: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], parts: object
     ) -> None:
         monkeypatch.chdir(maze.parent)
-        status, out, err = run("solve", *arguments, "--weights", "maze")
-        assert (status, out) == (2, "") and message in err
+        refused(run("solve", *arguments, "--weights", "maze"), parts)
         assert [path.name for path in maze.parent.iterdir()] == ["maze"]
 
     def test_without_weights_the_maze_tells_its_size(self, run: Run) -> None:
         for arguments in ([LINE], ["maze", DRAWN], [DRAWN]):
             status, _, err = run("solve", *arguments)
-            told = "no weights for maze-4x5 ship" if arguments[-1] == DRAWN else "expected"
-            assert status == 2 and told in err
-        status, _, err = run("solve", "maze", "S..")
-        assert (
-            status == 2 and "expected a maze of 4 to 64 rows and columns, drawn, or in one line if it is square" in err
-        )
+            assert status == 2 and ("maze-4x5" in err) == (arguments[-1] == DRAWN)
+        refused(run("solve", "maze", "S.."), 4, 64)
 
 
 class TestTasksThatNothingJudges:
     def test_an_answer_that_halted_is_printed_with_its_probability(self, run: Run, letters: Path) -> None:
         status, out, err = run("solve", "abcd" * 4, "--weights", letters)
-        assert (status, out, err) == (0, "bbcd" * 4 + "  // 95% sure to be right, not judged: no rules\n", "")
+        assert (status, err) == (0, "") and out.startswith("bbcd" * 4 + "  // ") and len(out.splitlines()) == 1
+        mentions(out, "95%")
         status, out, err = run("solve", "abcd" * 4, "cbcd" * 4, "--weights", letters, "--max-steps", 3)
-        assert status == 1 and err.startswith("1 of 2 halted in ") and "not judged: no rules" in err
-        told = f"// not halted: {'cbcd' * 4} (after 3 steps, 5% sure to be right, not judged: no rules)"
-        assert out.splitlines()[1] == told
+        assert status == 1 and err.startswith("1 of 2 ")
+        assert out.splitlines()[1].startswith("// ")
+        mentions(out.splitlines()[1], "cbcd" * 4, "3 steps", "5%")
 
     def test_json(self, run: Run, letters: Path, tmp_path: Path) -> None:
         (tmp_path / "in.txt").write_text("abcd" * 4 + "\n" + "cbcd" * 4 + "\n")
@@ -194,16 +192,15 @@ class TestTasksThatNothingJudges:
         assert status == 1
         assert (halted["status"], halted["answer"], halted["steps"]) == ("halted", "bbcd" * 4, 1)
         assert (unhalted["status"], unhalted["draft"], "answer" in unhalted) == ("unhalted", "cbcd" * 4, False)
-        assert halted["message"] == unhalted["message"] == "not judged: no rules"
+        assert halted["message"] == unhalted["message"] != ""
 
     def test_a_png_without_letters_is_refused(self, run: Run, letters: Path) -> None:
-        status, _, err = run("solve", "abcd" * 4, "--weights", letters, "--picture", "x.png")
-        assert status == 2 and "a PNG has no letters" in err and not Path("x.png").exists()
+        refused(run("solve", "abcd" * 4, "--weights", letters, "--picture", "x.png"), "PNG")
+        assert not Path("x.png").exists()
         assert run("solve", "abcd" * 4, "--weights", letters, "--picture", "x.svg")[0] == 0
 
     def test_a_word_that_is_neither_task_nor_puzzle(self, run: Run, letters: Path) -> None:
-        status, _, err = run("solve", "chess", "--weights", letters)
-        assert status == 2 and "unknown task 'chess'" in err
+        refused(run("solve", "chess", "--weights", letters), "'chess'")
 
 
 def test_the_task_of_the_weights_is_known_to_all(letters: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.failing import mentions, refused
 from safetensors.torch import load_file
 
 from redraft.commands import fastest, train
@@ -79,10 +80,9 @@ def test_fast_takes_what_helps_and_says_so(run: Run, asked: list[Any], monkeypat
     config = asked[0][0]
     assert (config.compile, config.model.dtype, config.model.hidden_size) == (True, "bfloat16", 32)
     lines = err.splitlines()
-    assert [line.split(":")[1].strip() for line in lines] == [
-        "rows shared by threads", "bfloat16", "compile", "sampling ahead", "micro-batches",
-    ]  # fmt: skip
-    assert lines[2] == "fast: compile: yes, one graph a step, replayed as a CUDA graph"
+    for line, what in zip(lines, ("threads", "bfloat16", "compile", "sampling", "micro-batches"), strict=True):
+        mentions(line, what)
+    mentions(lines[2], "CUDA graph")
 
 
 def test_flags_win_over_fast(run: Run, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,25 +123,24 @@ def test_fast_on_a_cpu_times_and_takes_the_best(run: Run, asked: list[Any], time
     assert (config.model.dtype, config.threads, machine.threads) == ("bfloat16", 1, 1)
     assert set(timed) == {("float32", 2), ("bfloat16", 2), ("bfloat16", 1)}, "float32 was clearly slower"
     lines = err.splitlines()
-    assert lines[0] == "fast: timing steps …"
+    assert lines[0].startswith("fast: ")
     assert [line.split() for line in lines[2:5]] == [
         ["fast:", "threads", "float32", "bfloat16"],
         ["fast:", "2", "250", "500"],
         ["fast:", "1", "slower", "1,000*"],
     ]
-    assert lines[-1].startswith("fast: processes: no, 2 of one thread train 1,500 examples/s in bfloat16")
-    assert "torchrun --nproc-per-node 2" in lines[-1]
+    mentions(lines[-1], "1,500 examples/s", "bfloat16", "torchrun --nproc-per-node 2")
 
 
 def test_flags_win_over_what_was_timed(run: Run, asked: list[Any], timed: list[Any]) -> None:
     _, _, err = run(*CPU, "--model.dtype", "float32", "--prefetch", 1)
     assert (asked[0][0].model.dtype, asked[0][0].threads) == ("float32", 1)
     assert set(timed) == {("float32", 2), ("float32", 1)}
-    assert "fast: bfloat16: as given" in err and "fast: sampling ahead: as given" in err
+    mentions(err, "bfloat16", "sampling")
     timed.clear()
     _, _, err = run(*CPU, "--threads", 2)
     assert (asked[1][0].model.dtype, asked[1][0].threads) == ("bfloat16", 2)
-    assert set(timed) == {("float32", 2), ("bfloat16", 2)} and "fast: rows shared by threads: as given" in err
+    assert set(timed) == {("float32", 2), ("bfloat16", 2)}
     timed.clear()
     run(*CPU, "--threads", 1, "--model.dtype", "bfloat16")
     assert (asked[2][0].model.dtype, asked[2][0].threads) == ("bfloat16", 1) and set(timed) == {("bfloat16", 1)}
@@ -180,42 +179,40 @@ TINY = ["sudoku-4x4", "--tiny", "--steps", "1", "--data.train", "make:8@1", "--d
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "parts"),
     [
-        ([], "usage: redraft train RECIPE"),
-        (["--tiny"], "the recipe comes first: redraft train RECIPE [options]; known: sudoku-4x4"),
-        (["sudoku-5x5"], "unknown recipe 'sudoku-5x5'; known: sudoku-4x4"),
-        (["--device", "cpu", "sudoku-4x4"], "the recipe comes first"),
+        ([], "redraft train RECIPE"),
+        (["--tiny"], ("redraft train RECIPE", "sudoku-4x4")),
+        (["sudoku-5x5"], ("'sudoku-5x5'", "sudoku-4x4")),
+        (["--device", "cpu", "sudoku-4x4"], "redraft train RECIPE"),
         (["sudoku-4x4", "--stpes", "3"], "--stpes"),
         (["sudoku-4x4", "--steps", "three"], "three"),
         (["sudoku-4x4", "--optim.kind", "sgd"], "sgd"),
-        (["sudoku-4x4", "--steps", "0"], "steps: expected at least 1, got 0"),
-        (["sudoku-4x4", "--micro-batch", "0"], "micro_batch: expected at least 1, got 0"),
-        ([*TINY, "--prefetch", "-1"], "prefetch: expected at least 0 batches, got -1"),
-        (["sudoku-4x4", "--exploration", "2"], "exploration: expected a probability, got 2.0"),
-        (["sudoku-4x4", "--model.n", "0"], "model.n: expected at least 1, got 0"),
-        ([*TINY, "--threads", "0"], "threads: expected at least 1, got 0"),
-        ([*TINY, "--device", "tpu"], "device 'tpu'"),
-        ([*TINY, "--task", "chess"], "unknown task 'chess'"),
-        ([*TINY, "--task", "sudoku-6x6"], "but sudoku-6x6 has 36 of 8"),
-        ([*TINY, "--data.train", "nowhere.csv"], "nowhere.csv: cannot be read"),
-        ([*TINY, "--data.test", "make:4@1"], "every puzzle of make:4@1 is also trained on; name other test data"),
-        ([*TINY, "--data.train-limit", "0"], "limit of at least 1"),
-        ([*TINY, "-o", "taken"], "taken: holds a run already; resume it with --resume, or choose another folder"),
-        (["--resume"], "--resume: expected the folder of a run"),
-        (["--resume", "--device", "cpu"], "--resume: expected the folder of a run"),
-        (["--resume", "nowhere"], "nowhere/config.json: no such file"),
-        (["--resume", "taken"], "taken/config.json: model: expected an object whose `kind` names the model"),
+        (["sudoku-4x4", "--steps", "0"], ("steps", 1, 0)),
+        (["sudoku-4x4", "--micro-batch", "0"], ("micro_batch", 1, 0)),
+        ([*TINY, "--prefetch", "-1"], ("prefetch", 0, -1)),
+        (["sudoku-4x4", "--exploration", "2"], ("exploration", "2.0")),
+        (["sudoku-4x4", "--model.n", "0"], ("model.n", 1, 0)),
+        ([*TINY, "--threads", "0"], ("threads", 1, 0)),
+        ([*TINY, "--device", "tpu"], "'tpu'"),
+        ([*TINY, "--task", "chess"], "'chess'"),
+        ([*TINY, "--task", "sudoku-6x6"], ("sudoku-6x6", 36, 8)),
+        ([*TINY, "--data.train", "nowhere.csv"], "nowhere.csv"),
+        ([*TINY, "--data.test", "make:4@1"], "make:4@1"),
+        ([*TINY, "--data.train-limit", "0"], ("limit", 1)),
+        ([*TINY, "-o", "taken"], ("taken", "--resume")),
+        (["--resume"], ("--resume", "folder")),
+        (["--resume", "--device", "cpu"], ("--resume", "folder")),
+        (["--resume", "nowhere"], "nowhere/config.json"),
+        (["--resume", "taken"], ("taken/config.json", "model", "`kind`")),
         (["--resume", "taken", "--stpes", "3"], "--stpes"),
     ],
 )
 def test_mistakes(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], parts: object
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "config.json").write_text(json.dumps({"recipe": "x"}))
-    status, out, err = run("train", *arguments)
-    assert (status, out) == (2, "")
-    assert message in " ".join(err.split())
+    refused(run("train", *arguments), parts)
     assert [path.name for path in tmp_path.iterdir()] == ["taken"], "nothing half-begun is left behind"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.failing import mentions, refused
 
 from redraft.locks import locked
 from redraft.train.log import METRICS, MetricsFile
@@ -33,12 +34,15 @@ def config(run: str) -> dict[str, object]:
 def test_a_longer_run(run: Run) -> None:
     assert run("train", *TINY, "-o", "run")[0] == 0
     status, _, err = run("train", "--resume", "run")
-    assert status == 0 and "resuming at step 6 of 6; --steps N trains for longer\n" in err
+    assert status == 0
+    mentions(err, "step 6 of 6", "--steps N")
     status, _, err = run("train", "--resume", "run", "--steps", 8)
-    assert status == 0 and "resuming at step 6 of 8\n" in err and "done: 8 steps" in err
+    assert status == 0
+    mentions(err, "step 6 of 8", "8 steps")
     assert config("run")["steps"] == 8
     status, _, err = run("train", "--resume", "run", "--steps", 7)
-    assert (status, err.splitlines()[-1]) == (2, "redraft train: steps: run has been trained for 8 already, got 7")
+    assert status == 2
+    mentions(err.splitlines()[-1], "redraft train", "steps", "run", 8, 7)
     assert config("run")["steps"] == 8
 
 
@@ -52,24 +56,19 @@ def test_data_that_was_moved(run: Run, monkeypatch: pytest.MonkeyPatch, here: Pa
         (here / folder).mkdir()
     monkeypatch.chdir("elsewhere")
     status, _, err = run("train", "--resume", "../runs/a", *stops)
-    assert status == 0 and "resuming at step 1 of 6\n" in err
+    assert status == 0 and "step 1 of 6" in err
     monkeypatch.chdir(here)
     for name in ("a.csv", "b.csv"):
         Path(name).rename(f"d/{name}")
-    status, _, err = run("train", "--resume", "runs/a")
-    assert status == 2
-    assert "a.csv: no such file or folder; if it was moved, name its place with --data.train PATH" in err
-    status, _, err = run("train", "--resume", "runs/a", "--data.train", "d/a.csv")
-    assert status == 2 and "b.csv: no such file" in err and "--data.test PATH" in err
+    refused(run("train", "--resume", "runs/a"), "a.csv", "--data.train PATH")
+    refused(run("train", "--resume", "runs/a", "--data.train", "d/a.csv"), "b.csv", "--data.test PATH")
     moved = ["--data.train", "d/a.csv", "--data.test", "d/b.csv"]
     status, _, err = run("train", "--resume", "runs/a", *moved, *stops)
-    assert status == 0 and "resuming at step 2 of 6\n" in err
+    assert status == 0 and "step 2 of 6" in err
     kept = config("runs/a")["data"]
     assert isinstance(kept, dict) and (kept["train"], kept["test"]) == ("d/a.csv", "d/b.csv")
-    for flag, verb, named in (("--data.train", "trained", "d/a.csv"), ("--data.test", "judged", "d/b.csv")):
-        status, _, err = run("train", "--resume", "runs/a", flag, "c.csv")
-        assert status == 2
-        assert f"runs/a: was {verb} on other examples than c.csv holds: on those that {named} held" in err
+    for flag, named in (("--data.train", "d/a.csv"), ("--data.test", "d/b.csv")):
+        refused(run("train", "--resume", "runs/a", flag, "c.csv"), "runs/a", "c.csv", named)
     monkeypatch.chdir("d")
     assert run("train", "--resume", "../runs/a")[0] == 0
 
@@ -79,9 +78,7 @@ def test_a_second_process(run: Run) -> None:
     before = (Path("run") / METRICS).read_bytes()
     with locked(Path("run/lock")):
         for arguments in (["--resume", "run"], [*TINY, "-o", "run"]):
-            status, out, err = run("train", *arguments)
-            assert (status, out) == (2, "")
-            assert err.startswith(f"redraft train: run: is being trained by process {os.getpid()}; stop that first")
+            refused(run("train", *arguments), "redraft train", "run", f"process {os.getpid()}")
         assert run("eval", "run", "make:5@9")[0] == 0, "which can be evaluated meanwhile"
     assert (Path("run") / METRICS).read_bytes() == before
 
@@ -101,7 +98,8 @@ def test_a_run_that_was_never_saved_begins_anew(run: Run) -> None:
     assert run("train", *TINY, "-o", "run", "--stop-after", 0)[0] == 0
     (Path("run") / "state.safetensors").unlink()
     status, _, err = run("train", "--resume", "run", "--threads", 1)
-    assert status == 0 and "no checkpoint yet: starting at step 0\n" in err and "done: 6 steps" in err
+    assert status == 0
+    mentions(err, "step 0", "6 steps")
     assert config("run")["threads"] == 1
     assert run("train", "--resume", "run", "--threads", 2)[0] == 0 and config("run")["threads"] == 1
 
@@ -131,10 +129,10 @@ FEW = 4  # lines that are out once it trains
 def test_a_closed_terminal(run: Run) -> None:
     with started(*LONG, "-o", "run", lines=FEW) as process:
         process.send_signal(signal.SIGHUP)
-        assert process.stderr is not None and "SIGHUP: stopping after this step\n" in process.stderr.read()
+        assert process.stderr is not None and "SIGHUP" in process.stderr.read()
     assert process.returncode == 130
     step = json.loads((Path("run") / METRICS).read_text().splitlines()[-1])["step"]
-    assert f"resuming at step {step} of" in run("train", "--resume", "run", "--stop-after", 0)[2]
+    assert f"step {step} of" in run("train", "--resume", "run", "--stop-after", 0)[2]
 
 
 def test_a_reader_that_goes_away(run: Run) -> None:
@@ -146,4 +144,4 @@ def test_a_reader_that_goes_away(run: Run) -> None:
             time.sleep(0.05)
     assert process.returncode == 141
     step = json.loads((Path("run") / METRICS).read_text().splitlines()[-1])["step"]
-    assert f"resuming at step {step} of" in run("train", "--resume", "run", "--stop-after", 0)[2]
+    assert f"step {step} of" in run("train", "--resume", "run", "--stop-after", 0)[2]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.failing import mentions, raises
 
 from redraft.data.arc import arc_data, arc_stores, build_arc
 from redraft.data.sampler import Sampler
@@ -91,7 +92,7 @@ def test_the_sampler_shows_tasks_under_all_their_views(stores: dict[str, Store])
 
 
 def test_a_task_without_views() -> None:
-    with pytest.raises(DataError, match=f"{TASKS[8].name}: 1 tasks have no views"):
+    with raises(DataError, TASKS[8].name, 1):
         arc_stores(TRAINING, EVALUATION, views=Views.make(TASKS[:8], count=1))
 
 
@@ -111,10 +112,10 @@ def test_build_writes_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
             opened.views is not None
             and opened.views.identifiers() == Views.make(make_tasks(6, 2), count=10).identifiers()
         )
-        assert opened.source == f"make:6@2, {len(opened.views)} views of up to 10 a task, seed 0"
+        mentions(opened.source, "make:6@2", f"{len(opened.views)} views", 10, "seed 0")
     tasks = read_tasks(str(folder / "tasks.json"))
     assert [(task.name, to_json(task)) for task in tasks] == [(task.name, to_json(task)) for task in make_tasks(6, 2)]
-    with pytest.raises(DataError, match="already exists; name another folder"):
+    with raises(DataError, folder):
         build_arc("make:6@2", folder)
 
     def fail(*_: object) -> None:
@@ -142,7 +143,7 @@ def test_sources(tmp_path: Path) -> None:
     training, evaluation = arc_data(str(tmp_path / "arc"), concept=concept)
     assert {task.name for task in training} == {task.name for task in (*TASKS[:3], *TASKS[5:])}
     assert {task.name for task in evaluation} == {task.name for task in TASKS[3:5]}
-    with pytest.raises(DataError, match="1 of the evaluation tasks are called as training tasks are"):
+    with raises(DataError, TASKS[4].name, 1):
         arc_data(str(tmp_path / "arc"), concept=write_folder(tmp_path / "more", TASKS[4:5]))
 
 
@@ -150,8 +151,8 @@ def test_build_refuses_leaks(tmp_path: Path) -> None:
     write_folder(tmp_path / "arc" / "training", [*TASKS[:3], replace(TASKS[3], name="renamed")])
     write_folder(tmp_path / "arc" / "evaluation", TASKS[3:5])
     source = str(tmp_path / "arc")
-    with pytest.raises(DataError, match=f"1 of 2 evaluation tasks .* 1 of them .* as a whole: {TASKS[3].name};"):
+    with raises(DataError, "1 of 2", TASKS[3].name):
         build_arc(source, tmp_path / "data", count=1)
     assert not (tmp_path / "data").exists()
     store = build_arc(source, tmp_path / "data", count=1, allow=[TASKS[3].name])["train"]
-    assert f"evaluation tasks in training, which was allowed: {TASKS[3].name}" in store.source, "it is not forgotten"
+    assert TASKS[3].name in store.source, "it is not forgotten"

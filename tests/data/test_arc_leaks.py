@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.failing import mentions, raises
 
 from redraft.data.arc import build_arc
 from redraft.data.arc_leaks import OWN_LEAKS, TELLING, Leak, Place, leaks, refuse_leaks
@@ -66,7 +67,7 @@ def test_demonstrations_of_evaluation_tasks_are_trained_on_too() -> None:
     assert leaks([], [B, A]) == leaks([], [A, B]), "whatever the order"
     own = task("c", [pair([3, 0]), pair([7, 7, 1])], [pair([5, 5, 0]), pair([7, 7, 1])])
     assert leaks([], [own]) == [Leak("c", "c", 1, False, 2, Place("c", "train", 2))]
-    assert str(leaks([], [own])[0]) == "test pair 2 of c is demonstration 2 of its own"
+    mentions(leaks([], [own])[0], "test pair 2", "c", "demonstration 2")
     assert leaks([], [A, task("d", [pair([3, 0])], [pair([7, 7, 1])])]) == [], "test pairs are not trained on"
 
 
@@ -102,7 +103,8 @@ def test_without_an_output_the_input_tells() -> None:
     assert [leak.whole for leak in leaks([B], [small])] == [True], "but not whole tasks"
     question = TASKS[7].test[0].input
     asked = task("asked", [pair([3, 0]), Pair(question, question)], [Pair(question, None)])
-    assert [str(leak) for leak in leaks([], [asked])] == ["test pair 1 of asked is demonstration 2 of its own"]
+    [leak] = leaks([], [asked])
+    mentions(leak, "test pair 1", "asked", "demonstration 2")
 
 
 def test_shapes_tell_pairs_apart() -> None:
@@ -116,16 +118,9 @@ def test_allowing_leaks() -> None:
     names = [each.name for each in EVALUATION[:3]]
     assert refuse_leaks(training, EVALUATION, names) == refuse_leaks(training, EVALUATION, ["all"]) == names
     assert refuse_leaks(training, EVALUATION, "all") == names
-    with pytest.raises(
-        DataError, match=f"2 of 4 evaluation tasks have test pairs .*: {names[0]}, {names[2]};"
-    ) as error:
+    found = (f"test pair 1 of {names[0]}", f"test pair 1 of {names[0]} again")
+    with raises(DataError, "2 of 4", found, 2, f"--allow-leaks {names[0]} {names[2]}"):
         refuse_leaks(training, EVALUATION, names[1:2])
-    for words in (
-        f"test pair 1 of {names[0]} is test pair 1 of {names[0]} again",
-        f"--allow-leaks {names[0]} {names[2]}",
-        "2 of them are there as a whole",
-    ):
-        assert words in str(error.value)
 
 
 def test_build_refuses_leaks(tmp_path: Path) -> None:
@@ -134,11 +129,11 @@ def test_build_refuses_leaks(tmp_path: Path) -> None:
         for each in tasks:
             (tmp_path / "arc" / half / f"{each.name}.json").write_text(json.dumps(to_json(each)))
     source = str(tmp_path / "arc")
-    with pytest.raises(DataError, match=f"1 of 2 evaluation tasks .* 1 of them .* as a whole: {TASKS[3].name};"):
+    with raises(DataError, "1 of 2", TASKS[3].name):
         build_arc(source, tmp_path / "data", count=1)
     assert not (tmp_path / "data").exists()
     store = build_arc(source, tmp_path / "data", count=1, allow=[TASKS[3].name])["train"]
-    assert f"evaluation tasks in training, which was allowed: {TASKS[3].name}" in store.source, "it is not forgotten"
+    assert TASKS[3].name in store.source, "it is not forgotten"
 
 
 @pytest.mark.slow

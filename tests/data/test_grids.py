@@ -1,11 +1,13 @@
 """Own pairs of grids as stores: splits that tear nothing apart, duplicates, contradictions, rules, and bad sources."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.failing import mentions, raises, warns
 
 import redraft.data.grids
 from redraft.data.build import open_source
@@ -115,16 +117,15 @@ def test_duplicates_are_dropped_and_told(write: Write) -> None:
     rows = turned(20)
     built = build_grids(write([*rows, *rows[:5]]), Path("out"))
     assert (built.rows, built.duplicates, built.train + built.test) == (25, 5, 20)
-    assert "dropped 5 pairs that stood there twice" in built.lines()
+    mentions(built.lines(), "5 pairs")
 
 
 def test_contradictions(write: Write) -> None:
     rows = turned(20)
     file = write([*rows, (rows[3][0], "aaaaaa"), (rows[4][0], "aaaaaa")])
-    with pytest.raises(DataError) as error:
+    with raises(DataError, "2 questions") as error:
         build_grids(file, Path("out"))
-    assert "the same question with different answers (2 questions have several)" in str(error.value)
-    assert str(error.value).startswith(("pairs.csv, line 5 and pairs.csv, line 22", "pairs.csv, line 6 and"))
+    assert re.search(r"pairs\.csv, line (5\b.*line 22|6\b.*line 23)\b", str(error.value))
     assert not Path("out").exists()
     built = build_grids(file, Path("out"), allow_contradictions=True)
     assert built.contradictions == 2 and built.train + built.test == 22
@@ -141,7 +142,7 @@ def test_a_test_file_of_its_own(write: Write) -> None:
     seen = {view for question, _ in rows[20:] for view in (question, question[::-1])}
     assert sorted(questions(task, learnt)) == sorted(question for question, _ in rows[:20] if question not in seen)
     assert built.withheld == 25 - len(learnt) and built.withheld >= 5
-    with pytest.raises(DataError, match="every question is also in train"):
+    with raises(DataError, "train"):
         build_grids(train, Path("again"), test=train)
 
 
@@ -151,16 +152,16 @@ def test_a_folder_with_files_for_training_and_test(write: Write) -> None:
     Path("data/test.jsonl").write_text('{"input": [["b", "c"]], "output": [["c", "b"]]}\n')
     built = build_grids(Path("data"), Path("out"))
     assert (built.train, built.test) == (25, 1) and built.spec.alphabet == ("a", "b", "c") and built.spec.varies
-    assert built.lines()[0] == "out: 26 pairs of grids of up to 1 x 6 cells"
+    mentions(built.lines()[0], "out", "26 pairs", "1 x 6")
 
 
 def test_groups_of_train_and_test_files(write: Write) -> None:
     rows = turned(6)
     train = write([(*pair, "g") for pair in rows[:3]], "train.csv", "input,output,group")
     test = write([(*pair, "g") for pair in rows[3:]], "test.csv", "input,output,group")
-    with pytest.raises(DataError, match=r"group 'g' is both in train\.csv and in test\.csv"):
+    with raises(DataError, "'g'", "train.csv", "test.csv"):
         build_grids(train, Path("out"), test=test)
-    with pytest.raises(DataError, match="one names the groups of its pairs, the other does not"):
+    with raises(DataError, "groups"):
         build_grids(train, Path("out"), test=write(rows[3:], "test.csv"))
     test = write([(*pair, "h") for pair in rows[3:]], "test.csv", "input,output,group")
     assert build_grids(train, Path("out"), test=test).groups == 2
@@ -180,30 +181,29 @@ def test_tasks_as_arc_has_them(write: Write) -> None:
 def test_wrong_answers(write: Write) -> None:
     rows = turned(20)
     file = write([*rows[:7], (rows[7][0], "aaaaaa"), *rows[8:]])
-    with pytest.raises(DataError) as error:
+    with raises(DataError, "pairs.csv, line 9", "output", "not turned around"):
         build_grids(file, Path("out"), checker="turned_around:same_bits")
-    assert str(error.value) == "pairs.csv, line 9: output: not turned around"
     test = write([*rows[:2], (rows[2][0], "aaaaaa")], "test.csv")
-    with pytest.raises(DataError, match=r"test\.csv, line 4: output: not turned around"):
+    with raises(DataError, "test.csv, line 4", "output", "not turned around"):
         build_grids(write(rows), Path("out"), test=test, checker="turned_around:same_bits")
-    with pytest.raises(RedraftError, match="turned_around:other: expected a function that judges answers"):
+    with raises(RedraftError, "turned_around:other"):
         build_grids(write(rows), Path("out"), checker="turned_around:other")
 
 
 def test_symmetries_that_make_right_answers_wrong(write: Write) -> None:
     Path("first_is_kept.py").write_text("def check(question, answer):\n    return question[0][0] == answer[0][0]\n")
     file = write([(question, question[0] + "a" * 5) for question, _ in turned(20)])
-    with pytest.raises(DataError, match=r"the symmetry flip-h makes a right answer wrong \(first_is_kept:check says"):
+    with raises(DataError, "flip-h", "first_is_kept:check"):
         build_grids(file, Path("out"), checker="first_is_kept:check", symmetries=["symbols:ab", "flip-h"])
     assert build_grids(file, Path("out"), checker="first_is_kept:check", symmetries=["symbols:ab"]).train == 18
 
 
 def test_sources_that_cannot_be_split(write: Write) -> None:
     one = write([("ab", "ba")])
-    with pytest.raises(DataError, match="there is only one pair; nothing would be left to learn from"):
+    with raises(DataError, "pair"):
         build_grids(one, Path("out"))
     grouped = write([("ab", "ba", "g"), ("aa", "aa", "g")], columns="input,output,group")
-    with pytest.raises(DataError, match="all 2 pairs belong together"):
+    with raises(DataError, "2 pairs"):
         build_grids(grouped, Path("out"))
     two = write([("ab", "ba"), ("aa", "aa")])
     built = build_grids(two, Path("out"), test_share=0.9)
@@ -213,18 +213,18 @@ def test_sources_that_cannot_be_split(write: Write) -> None:
 def test_options_out_of_range(write: Write) -> None:
     file = write(turned(20))
     for share in (0, 1, -0.5):
-        with pytest.raises(DataError, match="expected a test share between 0 and 1"):
+        with raises(DataError, "test share", 0, 1):
             build_grids(file, Path("out"), test_share=share)
-    with pytest.raises(DataError, match="expected a limit of at least 1 pair, got 0"):
+    with raises(DataError, "limit", 1, 0):
         build_grids(file, Path("out"), limit=0)
-    with pytest.raises(ConfigError, match="unknown symmetry 'mirror'"):
+    with raises(ConfigError, "'mirror'"):
         build_grids(file, Path("out"), symmetries=["mirror"])
-    with pytest.raises(ConfigError, match="make rows of columns, which needs a square; got 1 x 6"):
+    with raises(ConfigError, "transpose", "1 x 6"):
         build_grids(file, Path("out"), symmetries=["transpose"])
-    with pytest.raises(DataError, match=r"line 2: input: row 1, column \d: 'b' is not in the alphabet a x"):
+    with raises(DataError, "line 2", "input", "row 1, column", "'b'", "a x"):
         build_grids(file, Path("out"), alphabet="ax")
     Path("there").mkdir()
-    with pytest.raises(DataError, match="there: already exists; name another folder"):
+    with raises(DataError, "there"):
         build_grids(file, Path("there"))
     assert build_grids(file, Path("out"), limit=10, alphabet="bca").spec.alphabet == ("b", "c", "a")
 
@@ -244,21 +244,23 @@ def test_more_than_memory_holds(write: Write, monkeypatch: pytest.MonkeyPatch) -
     free = redraft.data.grids.free_memory()
     assert free is None or free > 1 << 20
     monkeypatch.setattr(redraft.data.grids, "free_memory", lambda: 3200)
-    with pytest.raises(DataError, match=r"20 pairs of 6 cells need about 0\.0 GB of memory.*at most 10 pairs"):
+    with raises(DataError, "20 pairs", "6 cells", "10 pairs"):
         build_grids(write(turned(20)), Path("out"))
 
 
-def test_in_words() -> None:
+def test_a_summary_in_lines() -> None:
     spec = GridSpec(name="mine", alphabet=("a", "b"), height=3, width=3, symmetries=("rotate",), checker="rules:check")
     built = Built(spec=spec, rows=2000, duplicates=0, contradictions=2, withheld=3, groups=9, train=1800, test=197)
-    assert built.lines() == [
-        "mine: 2,000 pairs of grids of 3 x 3 cells",
-        "alphabet: a b (2 symbols)",
-        "symmetries: rotate; checker: rules:check",
-        "train: 1,800 pairs, test: 197, split by 9 groups",
-        "kept 3 pairs out of training: their questions are in the test",
-        "2 questions have several different answers",
-    ]
+    found = (
+        ("mine", "2,000 pairs", "3 x 3"),
+        ("a b", "2 symbols"),
+        ("rotate", "rules:check"),
+        ("1,800 pairs", 197, 9),
+        ("3 pairs",),
+        ("2 questions",),
+    )
+    for line, parts in zip(built.lines(), found, strict=True):
+        mentions(line, parts)
 
 
 PARITY = [("1.0/.0./011", "110/001/011"), ("..0/10./.11", "110/101/011"), ("0../.0./0.1", "010/101/011")]
@@ -271,9 +273,7 @@ def test_the_cells_to_fill_in_are_found_where_answers_keep_all_others(write: Wri
     assert task.symbols(task.parse(PARITY[0][0]))[0] == ["1", "·", "0"]
     assert build_grids(write(PARITY * 9), Path("named"), blank=".").spec.blank == "."
     for blank in ("0", "x"):
-        with pytest.raises(
-            DataError, match=f"blank: expected a symbol that answers never hold.*got '{blank}'; '.' is one"
-        ):
+        with raises(DataError, "blank", f"'{blank}'", "'.'"):
             build_grids(write(PARITY * 9), Path("other"), blank=blank)
 
 
@@ -285,7 +285,7 @@ def test_no_cells_to_fill_in_where_questions_and_answers_are_other_things(write:
 
 def test_grids_in_a_single_row_that_seem_to_be_squares_need_a_shape(write: Write) -> None:
     rows = [(question.replace("/", ""), answer.replace("/", "")) for question, answer in PARITY * 9]
-    with pytest.raises(DataError, match=r"single rows of 9 cells; if they are 3 x 3 cells, give --shape 3x3"):
+    with raises(DataError, "9 cells", "3 x 3", "--shape 3x3"):
         build_grids(write(rows), Path("out"))
     built = build_grids(write(rows), Path("out"), shape=(3, 3))
     assert (built.spec.height, built.spec.width, built.spec.blank) == (3, 3, ".")
@@ -294,16 +294,14 @@ def test_grids_in_a_single_row_that_seem_to_be_squares_need_a_shape(write: Write
 
 def test_numbers_that_may_have_lost_their_zeros_are_warned_of(write: Write) -> None:
     rows = [("120", "210"), ("21", "12"), ("1020", "2010"), ("2010", "1020")]
-    with pytest.warns(DataWarning, match=r"numbers of 2 to 4 digits; zeros at their front may be lost"):
+    with warns(DataWarning, 2, 4, "zeros"):
         build_grids(write(rows), Path("out"))
 
 
 @pytest.mark.parametrize("odd", ["{a b}", "`a b`", "a; b", "x=1 y=2"])
 def test_what_is_left_over_from_lists_and_code_is_no_symbol(write: Write, odd: str) -> None:
     rows = [("a b", "b a"), (f'"{odd}"', "b a")]
-    with pytest.raises(
-        DataError, match=r"pairs\.csv, line 3: input: .*state all symbols with --alphabet|cannot be read"
-    ):
+    with raises(DataError, "pairs.csv, line 3", "input"):
         build_grids(write(rows), Path("out"))
     assert not Path("out").exists()
 

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from helpers.failing import raises
 
 from redraft.data.prefetch import Prefetch
 from redraft.errors import ConfigError
@@ -62,5 +63,5 @@ def test_the_thread_ends_when_the_user_stops() -> None:
 
 
 def test_less_than_nothing_in_advance_is_refused() -> None:
-    with pytest.raises(ConfigError, match="prefetch: expected at least 0 batches, got -1"):
+    with raises(ConfigError, "prefetch", 0, -1):
         Prefetch(lambda step: step, ahead=-1)

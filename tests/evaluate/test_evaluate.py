@@ -48,5 +48,5 @@ def test_cells_without_a_label_do_not_count() -> None:
 
 
 def test_nothing_to_evaluate() -> None:
-    with pytest.raises(DataError, match="no examples"):
+    with pytest.raises(DataError, match="example"):
         evaluate(Filling(), TASK, STORE.rows(slice(0)))  # type: ignore[arg-type]

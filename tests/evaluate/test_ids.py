@@ -46,31 +46,30 @@ def test_ids_that_are_rows_of_the_table(table: PuzzleTable, store: Store) -> Non
 )
 def test_what_nobody_can_know_is_remarked_on(table: PuzzleTable, store: Store) -> None:
     [remark] = require_ids(table, store, name="w", data="d")
-    assert remark.startswith("w: it is not known which puzzles") and "those of d" in remark
+    assert remark.startswith("w: ") and " d" in remark
 
 
 @pytest.mark.parametrize(
-    ("table", "store", "message"),
+    ("table", "store", "named"),
     [
-        (PuzzleTable(1, None), BUILT, f"has embeddings for 1 puzzle ids, d has {ROWS}; learn those of d with: "),
-        (PuzzleTable(ROWS - 1, VIEWS.fingerprint()), BUILT, f"d has {ROWS}"),
-        (PuzzleTable(8, "abc"), NAMED, "has embeddings for 8 puzzle ids, d has 9"),
-        (PuzzleTable(3, None), UNNAMED, "has embeddings for 3 puzzle ids, d has 4"),
-        (PuzzleTable(ROWS, "other"), BUILT, "of other views than d has, or in another order; learn those of d with: "),
-        (PuzzleTable(9, "other"), NAMED, "of other views than d has, or in another order"),
-        (PuzzleTable(ROWS, VIEWS.fingerprint()), PLAIN, "d has no ids"),
-        (PuzzleTable(9, ""), PLAIN, "d has no ids"),
+        (PuzzleTable(1, None), BUILT, f" 1 .*{ROWS}"),
+        (PuzzleTable(ROWS - 1, VIEWS.fingerprint()), BUILT, f"{ROWS - 1} .*{ROWS}"),
+        (PuzzleTable(8, "abc"), NAMED, " 8 .* 9"),
+        (PuzzleTable(3, None), UNNAMED, " 3 .* 4"),
+        (PuzzleTable(ROWS, "other"), BUILT, "order"),
+        (PuzzleTable(9, "other"), NAMED, "order"),
+        (PuzzleTable(ROWS, VIEWS.fingerprint()), PLAIN, f"{ROWS}.*redraft data build"),
+        (PuzzleTable(9, ""), PLAIN, " 9.*redraft data build"),
     ],
 )
-def test_others_are_refused(table: PuzzleTable, store: Store, message: str) -> None:
-    with pytest.raises(WeightsError) as error:
+def test_others_are_refused(table: PuzzleTable, store: Store, named: str) -> None:
+    with pytest.raises(WeightsError, match=f"^w: .*{named}") as error:
         require_ids(table, store, name="w", data="d")
-    assert str(error.value).startswith("w: ") and message in str(error.value)
     assert ("redraft arc adapt w d" in str(error.value)) == (store is BUILT)
 
 
 def test_a_remedy_of_ones_own() -> None:
-    with pytest.raises(WeightsError, match=r"or in another order; build both at once$"):
+    with pytest.raises(WeightsError, match=r"^w: .*order.*; build both at once$"):
         require_ids(PuzzleTable(ROWS, "other"), BUILT, name="w", data="d", remedy="build both at once")
 
 
@@ -78,5 +77,5 @@ def test_another_order_is_another_table() -> None:
     first, second = make_tasks(2, 0)
     turned = Views.make([second, first], count=3)
     assert len(turned) == len(VIEWS)
-    with pytest.raises(WeightsError, match="in another order"):
+    with pytest.raises(WeightsError, match="order"):
         require_ids(PuzzleTable(ROWS, VIEWS.fingerprint()), replace(BUILT, views=turned), name="w", data="d")

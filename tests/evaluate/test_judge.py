@@ -24,7 +24,7 @@ def test_only_what_was_not_trained_on_judges() -> None:
     seen = {row.tobytes() for row in DATA.inputs}
     assert len(test) and not any(row.tobytes() in seen for row in test.inputs)
     assert len(unseen(TASK, "make:40@2", trained_on=DATA, limit=3)) <= 3
-    with pytest.raises(ConfigError, match="every puzzle of make:16@1 is also trained on; name other test data"):
+    with pytest.raises(ConfigError, match=r"make:16@1 .*trained"):
         unseen(TASK, "make:16@1", trained_on=DATA)
 
 
@@ -41,9 +41,9 @@ def test_figures() -> None:
 def test_rows_without_answers_do_not_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     blind = replace(DATA, labels=np.full_like(DATA.labels, -100))
     monkeypatch.setattr("redraft.evaluate.judge.open_source", lambda *arguments, **options: blind)
-    with pytest.raises(ConfigError, match=r"no puzzle of x\.csv has an answer; name other test data"):
+    with pytest.raises(ConfigError, match=r"x\.csv .*answer"):
         unseen(TASK, "x.csv", trained_on=DATA)
-    with pytest.raises(ConfigError, match="name other test data"):
+    with pytest.raises(ConfigError, match=r"x\.csv .*answer"):
         unseen(TASK, "x.csv", trained_on=DATA, needed=False)
 
 
@@ -54,5 +54,5 @@ def test_arc_data_may_have_nothing_to_judge_by(monkeypatch: pytest.MonkeyPatch) 
         store = replace(DATA, labels=labels, views=views)
         monkeypatch.setattr("redraft.evaluate.judge.open_source", lambda *_, store=store, **options: store)
         assert len(unseen(TASK, "arc", trained_on=DATA, needed=False)) == 0
-        with pytest.raises(ConfigError, match="name other test data"):
+        with pytest.raises(ConfigError, match=r"\barc\b"):
             unseen(TASK, "arc", trained_on=DATA)

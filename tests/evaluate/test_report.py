@@ -131,7 +131,7 @@ def test_json_and_tables(made: Records) -> None:
     assert json.loads(json.dumps(figures, allow_nan=False))["puzzles"] == len(made.exact)
     text = io.StringIO()
     show(figures, Console(file=text, width=100))
-    assert f"on {len(made.exact)} puzzles" in text.getvalue() and "nan" not in text.getvalue()
+    assert f" {len(made.exact)} " in text.getvalue() and "nan" not in text.getvalue()
 
 
 @pytest.mark.parametrize("width", [1000, 60, 40, 30, 20])

@@ -1,6 +1,7 @@
 """The examples do what docs/own-puzzles.md says: a task of one's own keeps the contract, pairs are made and judged."""
 
 import csv
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,7 +52,7 @@ def nonograms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     file = tmp_path_factory.mktemp("nonograms") / "pairs.csv"
     program = [sys.executable, "-B", str(EXAMPLES / "nonogram.py"), str(file), "60", "--size", str(request.param)]
     done = subprocess.run(program, capture_output=True, text=True, check=True)
-    assert done.stdout == f"wrote 60 nonograms to {file}\n"
+    assert " 60 " in done.stdout and str(file) in done.stdout
     return file
 
 
@@ -64,11 +65,11 @@ def test_nonograms(nonograms: Path) -> None:
     for row in rows:
         question, answer = (list(map(list, row[column].split("/"))) for column in ("input", "output"))
         assert check(question, answer) == ""
-        assert "of the picture has runs of" in check(question, question)
+        assert re.match(r"(row|column) \d+ .*\[.*\].*\[.*\]", check(question, question))
         answer[0][-1] = "x"
-        assert check(question, answer) == f"changes the margin at row 1, column {len(answer)}"
+        assert f"margin at row 1, column {len(answer)}" in check(question, answer)
         answer[0][-1], answer[-1][-1] = question[0][-1], "1"
-        assert check(question, answer).startswith(f"'1' at row {len(answer)}, column {len(answer)} is neither")
+        assert check(question, answer).startswith(f"'1' at row {len(answer)}, column {len(answer)} ")
 
 
 def test_nonograms_become_stores_of_a_task_that_judges(nonograms: Path, tmp_path: Path) -> None:

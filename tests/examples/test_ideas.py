@@ -82,9 +82,9 @@ def test_they_train_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"loss": "idea_loss:fokal"}, "idea_loss:fokal: expected a loss as module:NAME"),
-        ({"loss": "hinge"}, "loss: unknown 'hinge'; known: stablemax, softmax, or your own as module:NAME"),
-        ({"halting": "never"}, "halting: unknown 'never'; known: binary, q, none, oracle"),
+        ({"loss": "idea_loss:fokal"}, "idea_loss:fokal: .*loss.*module:NAME"),
+        ({"loss": "hinge"}, "loss: .*'hinge'.*stablemax, softmax.*module:NAME"),
+        ({"halting": "never"}, "halting: .*'never'.*binary, q, none, oracle"),
     ],
 )
 def test_names_that_are_none(change: dict[str, str], message: str) -> None:
@@ -93,7 +93,7 @@ def test_names_that_are_none(change: dict[str, str], message: str) -> None:
 
 
 def test_a_recipe_that_is_none() -> None:
-    with pytest.raises(ConfigError, match="idea_loss:stablemax: expected a function that takes `tiny`"):
+    with pytest.raises(ConfigError, match=r"idea_loss:stablemax: .*`tiny`"):
         get_recipe("idea_loss:stablemax")
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.failing import mentions
 
 from redraft.backends.protocol import Draft
 from redraft.backends.torch import TorchStepper
@@ -31,11 +32,11 @@ def agreement(graph: Drafts, model: Drafts, apart: float | None = None) -> Agree
 def test_agreements_in_words_and_numbers() -> None:
     judged = agreement(drafts(0.5), drafts(0.75))
     assert judged.loss == 0.25 and not judged.holds
-    assert str(judged) == "solves 50.0% of 2 new puzzles, the model 75.0%; 100.00% of the tokens alike"
+    mentions(judged, "50.0%", 2, "75.0%", "100.00%")
     assert agreement(drafts(0.0, tokens=1), drafts(0.0)).loss == 1, "two that solve nothing need not be alike"
     random = agreement(drafts(None), drafts(None), apart=1e-6)
     assert random.loss == 0 and random.holds
-    assert str(random).endswith("numbers within 1.0e-06 of the model's from the same states, on 2 new puzzles")
+    mentions(random, "1.0e-06", 2)
 
 
 def test_no_check_passes_on_what_is_not_a_number() -> None:

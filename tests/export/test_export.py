@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.failing import mentions, raises
 
 from redraft import __version__
 from redraft.backends.onnx import GRAPH, Exported, OnnxStepper, open_session
@@ -161,15 +162,10 @@ def test_its_habits_are_those_of_the_card(model: Model, tmp_path: Path) -> None:
 def test_what_is_under_way_is_reported(model: Model, tmp_path: Path) -> None:
     told: list[str] = []
     export(weights_of(model), tmp_path / "x", name="x", int8=True, count=4, tell=told.append)
-    assert told[:3] == [
-        "tracing a step",
-        "making 4 puzzles",
-        "comparing graph and model: step 1 of at most 16, 4 of 4 new puzzles left",
-    ]
-    assert told[18:20] == [
-        "rounding to 8-bit integers",
-        "solving with the graph: step 1 of at most 16, 4 of 4 new puzzles left",
-    ]
+    mentions(told[1], "4 puzzles")
+    mentions(told[2], "step 1", 16, "4 of 4")
+    mentions(told[18], "8-bit")
+    mentions(told[19], "step 1", 16, "4 of 4")
 
 
 def test_eight_bits_are_smaller_and_solve_as_many(exports: Callable[[str], tuple[Path, Made]], tmp_path: Path) -> None:
@@ -208,7 +204,7 @@ def test_a_graph_that_does_something_else_is_not_written(
     change: Callable[[Any], object], model: Model, tmp_path: Path
 ) -> None:
     change(model)
-    with pytest.raises(ExportError, match=r"x: its graph does not do what the model does: .*alike, numbers within"):
+    with raises(ExportError, "x", "graph", "model"):
         export(weights_of(model), tmp_path / "x", name="x", count=2)
     assert not (tmp_path / "x").exists()
 
@@ -232,7 +228,7 @@ def test_a_run_is_compared_on_its_own_rows(model: Model, tmp_path: Path) -> None
 
 def test_nothing_is_exported_that_is_not_finite(model: Any, tmp_path: Path) -> None:
     model.answer_head.weight.data[0, 0] = float("nan")
-    with pytest.raises(WeightsError, match=r"x: NaN or infinite numbers in tensor answer_head.weight"):
+    with raises(WeightsError, "x", "NaN", "answer_head.weight"):
         export(weights_of(model), tmp_path / "x", name="x", count=2)
     assert not (tmp_path / "x").exists()
 
@@ -245,7 +241,7 @@ def test_graphs_that_are_not_finite_are_not_opened(shipped: tuple[Path, Made], t
         values[0, 0] = bad
         weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
         onnx.save(graph, tmp_path / GRAPH)
-        with pytest.raises(WeightsError, match=rf"model.onnx: NaN or infinite numbers in tensor {weight.name}"):
+        with raises(WeightsError, "model.onnx", "NaN", weight.name):
             open_session(tmp_path / GRAPH)
 
 
@@ -265,11 +261,11 @@ class Untraceable(torch.nn.Module):
 def test_what_is_no_graph_is_named(tmp_path: Path) -> None:
     model = build_model(TINY)
     model.net = Untraceable()
-    with pytest.raises(ExportError, match="a step of TRM is no ONNX graph"):
+    with raises(ExportError, "TRM", "ONNX"):
         write_graph(model, tmp_path / GRAPH)
-    with pytest.raises(ExportError, match="expected states of float32 that begin alike"):
+    with raises(ExportError, "float32"):
         write_graph(build_model(replace(TINY, dtype="bfloat16")), tmp_path / GRAPH)
-    with pytest.raises(ExportError, match="Direct: has no state that a step would renew"):
+    with raises(ExportError, "Direct"):
         write_graph(
             build_model(DirectConfig(**SHAPE, num_heads=4, puzzle_positions=2, puzzle_dim=32)), tmp_path / GRAPH
         )
@@ -278,22 +274,22 @@ def test_what_is_no_graph_is_named(tmp_path: Path) -> None:
 
 def test_mistakes_with_exported_folders_are_named(shipped: tuple[Path, Made], tmp_path: Path) -> None:
     folder = shipped[0]
-    with pytest.raises(WeightsError, match=r"holds model.onnx alone, which only the backend onnx runs"):
+    with raises(WeightsError, "model.onnx", "backend onnx"):
         open_weights(folder)
-    with pytest.raises(WeightsError, match=r"holds model.onnx alone"):
+    with raises(WeightsError, "model.onnx"):
         open_stepper(folder, backend="torch")
-    with pytest.raises(ConfigError, match="backend onnx: expected dtype float32"):
+    with raises(ConfigError, "backend onnx", "float32"):
         open_stepper(folder, dtype="int8")
-    with pytest.raises(ConfigError, match=r"holds no model.onnx for the backend onnx; redraft export writes one"):
+    with raises(ConfigError, "model.onnx", "backend onnx", "redraft export"):
         open_stepper("sudoku-6x6", backend="onnx")
-    for change, message in (
-        ({"onnx": None}, "onnx: expected an object"),
+    for change, parts in (
+        ({"onnx": None}, "onnx"),
         ({"onnx": {"parts": 2}}, "onnx"),
-        ({"onnx": {"parts": 0, "positions": [36], "y": [1.0], "z": [1.0]}}, "expected parts and two vectors"),
-        ({"onnx": {"parts": 1, "positions": [36], "y": [1.0], "z": [1.0, 2.0]}}, "expected parts and two vectors"),
+        ({"onnx": {"parts": 0, "positions": [36], "y": [1.0], "z": [1.0]}}, "parts"),
+        ({"onnx": {"parts": 1, "positions": [36], "y": [1.0], "z": [1.0, 2.0]}}, "vectors"),
         (
             {"onnx": {"parts": 1, "positions": [36], "y": [float("nan")], "z": [1.0]}},
-            "onnx.y: expected a finite number, got nan",
+            ("onnx.y", "nan"),
         ),
     ):
         broken = tmp_path / "broken"
@@ -301,18 +297,18 @@ def test_mistakes_with_exported_folders_are_named(shipped: tuple[Path, Made], tm
         (broken / GRAPH).write_bytes((folder / GRAPH).read_bytes())
         told = json.loads((folder / "config.json").read_text())
         (broken / "config.json").write_text(json.dumps({**told, **change}))
-        with pytest.raises(WeightsError, match=message):
+        with raises(WeightsError, parts):
             open_stepper(broken)
     (broken / "config.json").write_text((folder / "config.json").read_text())
     whole = (folder / GRAPH).read_bytes()
-    for content, message in (
-        (b"\x08\x0a", "ONNX Runtime cannot read it"),
-        (whole[: len(whole) // 2], r"ONNX Runtime cannot read it \(cut off\)"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:01\n", "model.onnx: is a pointer of Git LFS"),
-        (b"<!doctype html>", r"model.onnx: is a web page \(HTML\); expected an ONNX model"),
+    for content, parts in (
+        (b"\x08\x0a", "ONNX Runtime"),
+        (whole[: len(whole) // 2], "ONNX Runtime"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:01\n", ("model.onnx", "Git LFS")),
+        (b"<!doctype html>", ("model.onnx", "HTML")),
     ):
         (broken / GRAPH).write_bytes(content)
-        with pytest.raises(WeightsError, match=message):
+        with raises(WeightsError, parts):
             open_stepper(broken)
 
 
@@ -333,7 +329,7 @@ def test_another_graph_is_refused_and_threads_are_read_with_care(
     other = onnx.load(shipped[0] / GRAPH)
     onnx.compose.add_prefix(other, "other_", inplace=True)
     onnx.save(other, tmp_path / GRAPH)
-    with pytest.raises(WeightsError, match="not a graph of redraft's: halt_logit, logits, other_puzzle_ids"):
+    with raises(WeightsError, "halt_logit, logits, other_puzzle_ids"):
         open_session(tmp_path / GRAPH)
     for asked in ("", "2,1", "many"):
         monkeypatch.setenv("OMP_NUM_THREADS", asked)
@@ -342,5 +338,5 @@ def test_another_graph_is_refused_and_threads_are_read_with_care(
 
 def test_without_the_packages_it_says_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("redraft.export.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"onnx and onnxscript and onnxruntime: pip install 'redraft\[export\]'"):
+    with raises(ConfigError, "onnx", "onnxscript", "onnxruntime", "pip install 'redraft[export]'"):
         exporting.export(weights_of(build_model(TINY)), tmp_path, name="x", count=1)

@@ -110,16 +110,15 @@ def test_numbers_are_json(inspection: Inspection) -> None:
 
 
 def test_verdicts(inspection: Inspection) -> None:
-    assert inspection.verdict.startswith("not solved in 3 steps: ")
+    assert re.match("not solved .*3 steps: ", inspection.verdict)
     wrong, (first, *_) = replace(inspection.drafts[0]), inspection.drafts
     right = replace(first, verdict=TASK.check(inspection.question, inspection.answer))  # type: ignore[arg-type]
-    assert replace(inspection, drafts=[wrong, right]).verdict == "solved from step 2 on, checked by the rules"
-    assert replace(inspection, drafts=[right, wrong]).verdict.endswith("; it was right at step 1")
+    assert re.match("solved .*step 2 .*rules", replace(inspection, drafts=[wrong, right]).verdict)
+    assert re.match("not solved .*step 1$", replace(inspection, drafts=[right, wrong]).verdict)
     unknown = replace(first, verdict=None, differs=None)
-    assert "not judged: sudoku-4x4 has no rules" in replace(inspection, drafts=[unknown]).verdict
+    assert re.search("sudoku-4x4 .*no rules", replace(inspection, drafts=[unknown]).verdict)
     labelled = replace(unknown, differs=np.zeros((4, 4), bool))
-    told = replace(inspection, drafts=[labelled]).verdict
-    assert told == "solved from step 1 on, as the known answer has it"
+    assert re.match("solved .*step 1 .*known answer", replace(inspection, drafts=[labelled]).verdict)
 
 
 def test_pictures(inspection: Inspection) -> None:
@@ -155,5 +154,5 @@ def test_a_browser_draws_the_report(inspection: Inspection, tmp_path: Path) -> N
         assert shown.count('class="line ') == 6 and shown.count('class="way ') == 101, "curves and ways"
     assert "&lt;weights&gt; {{SCRIPT}}" in shown
     within = dumped(file, "#step=2&evaluation=4", tmp_path / "profile")
-    assert 'data-step="2"' in within and "evaluation 4 of 6 renews z, which moves by" in within
+    assert 'data-step="2"' in within and re.search(r"\b4 of 6 \w+ z\b", within)
     assert "data-error" not in within

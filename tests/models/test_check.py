@@ -134,12 +134,12 @@ class Counting(TRM):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (Mixing, "row 0 depends on the other rows"),
-        (Placed, "permuted batch differs"),
-        (Random, "the same input gave another result"),
-        (Half, "logits: torch.bfloat16, expected torch.float32"),
-        (Deaf, "halt_head.weight: no gradient reaches it"),
-        (Counting, "forward: changed z_init; a step must be pure"),
+        (Mixing, r"\brow 0\b"),
+        (Placed, "permute"),
+        (Random, "same input"),
+        (Half, r"logits: .*torch\.bfloat16.*torch\.float32"),
+        (Deaf, r"halt_head\.weight: .*gradient"),
+        (Counting, "forward: .*z_init"),
     ],
 )
 def test_finds_what_is_wrong(kind: type[TRM], message: str) -> None:
@@ -150,7 +150,7 @@ def test_finds_what_is_wrong(kind: type[TRM], message: str) -> None:
 
 def test_finds_other_rows_in_half_precision() -> None:
     """Where rounding may leave nothing alike in batches of different sizes."""
-    with pytest.raises(AssertionError, match="depends on the other rows"):
+    with pytest.raises(AssertionError, match=r"\brow \d"):
         check_model(Mixing(replace(CONFIGS["mlp"], dtype="bfloat16")))  # type: ignore[arg-type]
 
 
@@ -161,5 +161,5 @@ def test_finds_a_dense_gradient_of_a_table() -> None:
             output = super().forward(tokens, puzzle_ids, carry)
             return output._replace(logits=output.logits + self.embed.puzzle.table.sum())
 
-    with pytest.raises(AssertionError, match="expected a sparse gradient"):
+    with pytest.raises(AssertionError, match="sparse"):
         check_model(Dense(CONFIGS["mlp-puzzles"]))

@@ -122,15 +122,15 @@ def test_weights_of_a_trm_fit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"iterations": 1}, r"model.iterations: expected at least 2, got 1"),
-        ({"tolerance": 0.0}, r"model.tolerance: expected more than 0 and less than 1, got 0.0"),
-        ({"tolerance": float("nan")}, r"model.tolerance: expected .* got nan"),
-        ({"history": 0}, r"model.history: expected at least 1, got 0"),
-        ({"mixing": 1.5}, r"model.mixing: expected more than 0 and at most 1, got 1.5"),
-        ({"regularisation": 0.0}, r"model.regularisation: expected a number above 0, got 0.0"),
-        ({"solver": "newton"}, r"solver: expected one of 'picard', 'anderson', got 'newton'"),
-        ({"gradient": "full"}, r"gradient: expected one of 'one_step', 'implicit', got 'full'"),
-        ({"n": 6}, r"unknown key 'n'"),
+        ({"iterations": 1}, r"model\.iterations: .*2.*1"),
+        ({"tolerance": 0.0}, r"model\.tolerance: .* 0 .* 1.*0\.0"),
+        ({"tolerance": float("nan")}, r"model\.tolerance: .*nan"),
+        ({"history": 0}, r"model\.history: .*1.*0"),
+        ({"mixing": 1.5}, r"model\.mixing: .* 0 .* 1.*1\.5"),
+        ({"regularisation": 0.0}, r"model\.regularisation: .* 0.*0\.0"),
+        ({"solver": "newton"}, r"solver: .*'picard', 'anderson'.*'newton'"),
+        ({"gradient": "full"}, r"gradient: .*'one_step', 'implicit'.*'full'"),
+        ({"n": 6}, "key 'n'"),
     ],
 )
 def test_refuses_what_makes_no_sense(values: dict[str, object], message: str) -> None:

@@ -141,13 +141,13 @@ def test_the_weights_that_ship_answer_alike_both_ways(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"grid_width": 5}, "model.grid_width: expected a divisor of 36 cells, got 5"),
-        ({"symbols": 7}, "model.symbols: 7 from token 2 on, but there are only 8 tokens"),
-        ({"puzzle_positions": 1}, "an equivariant model has none"),
-        ({"scopes": ()}, "the scopes mixer needs at least one"),
-        ({"scopes": ("boxes",)}, "scopes: unknown 'boxes'"),
-        ({"mixer": "attention", "num_heads": 3}, "expected a multiple of 2 x num_heads = 6, got 16"),
-        ({"T": 0}, "model.T: expected at least 1, got 0"),
+        ({"grid_width": 5}, r"model\.grid_width: .*36 .* 5"),
+        ({"symbols": 7}, r"model\.symbols: 7 .*2 .* 8 "),
+        ({"puzzle_positions": 1}, r"model\.puzzle_positions: "),
+        ({"scopes": ()}, r"model\.scopes: "),
+        ({"scopes": ("boxes",)}, "scopes: .*'boxes'"),
+        ({"mixer": "attention", "num_heads": 3}, r"model\.hidden_size: .*2 x num_heads = 6.* 16"),
+        ({"T": 0}, r"model\.T: .*1.*0"),
     ],
 )
 def test_shapes_that_cannot_be(change: dict[str, object], message: str) -> None:

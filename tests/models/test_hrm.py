@@ -66,5 +66,5 @@ def test_weights_come_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["n", "T", "num_layers"])
 def test_sizes_that_cannot_be(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"model.{name}: expected at least 1, got 0"):
+    with pytest.raises(ConfigError, match=f"model.{name}: .*1.*0"):
         replace(TINY, **{name: 0})

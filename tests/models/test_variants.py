@@ -180,13 +180,13 @@ def test_weights_come_back(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"latents": -1}, "model.latents: expected at least 0, got -1"),
-        ({"latents": 4}, "model.latents: expected at most n = 3, one for each latent update, got 4"),
-        ({"gradient": 1}, r"model.gradient: expected 2 .* to T x \(n \+ 1\) = 8, got 1"),
-        ({"gradient": 9}, r"model.gradient: expected 2 .* to T x \(n \+ 1\) = 8, got 9"),
-        ({"reinject": False}, r"model.reinject: .* expected model.gradient = T x \(n \+ 1\) = 8, got 4"),
-        ({"reinject": False, "gradient": 7}, "= 8, got 7"),
-        ({"n": 0}, "model.n: expected at least 1, got 0"),
+        ({"latents": -1}, r"model\.latents: .*0.*-1"),
+        ({"latents": 4}, r"model\.latents: .*n = 3.* 4"),
+        ({"gradient": 1}, r"model\.gradient: .*2 .*T x \(n \+ 1\) = 8.* 1"),
+        ({"gradient": 9}, r"model\.gradient: .*2 .*T x \(n \+ 1\) = 8.* 9"),
+        ({"reinject": False}, r"model\.reinject: .*model\.gradient = T x \(n \+ 1\) = 8.* 4"),
+        ({"reinject": False, "gradient": 7}, r"model\.reinject: .*= 8.* 7"),
+        ({"n": 0}, r"model\.n: .*1.*0"),
     ],
 )
 def test_choices_that_cannot_be(change: dict[str, Any], message: str) -> None:

@@ -1,5 +1,6 @@
 """`redraft.load`: names that ship, folders, runs, and what it says of anything else."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,27 +80,27 @@ def test_of_a_run_the_best_before_the_last(tmp_path: Path) -> None:
 
 
 def test_unknown_name(shipped: Path) -> None:
-    with pytest.raises(WeightsError, match=r"nothing: no such folder, .* \(those that do: none\)"):
+    with pytest.raises(WeightsError, match=r"nothing: .*folder.* none"):
         load("nothing")
     write(shipped / "sudoku-4x4")
-    with pytest.raises(WeightsError, match=r"those that do: sudoku-4x4"):
+    with pytest.raises(WeightsError, match=r"nothing: .* sudoku-4x4"):
         load("nothing")
 
 
 def test_a_folder_without_weights(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"config\.json: no such file; expected a folder with config\.json"):
+    with pytest.raises(WeightsError, match=r"config\.json: .*folder .*config\.json .*model\.safetensors"):
         load(tmp_path)
 
 
 def test_a_file_that_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "puzzles.csv").write_text("question\n")
-    with pytest.raises(WeightsError, match=r"puzzles\.csv: is a file; expected a folder"):
+    with pytest.raises(WeightsError, match=r"puzzles\.csv: .*file.*folder"):
         load(tmp_path / "puzzles.csv")
 
 
 def test_options(tmp_path: Path) -> None:
     write(tmp_path / "mine")
-    with pytest.raises(ConfigError, match="dtype: expected one of auto, float32, bfloat16, int8, got 'float16'"):
+    with pytest.raises(ConfigError, match=r"dtype: .*auto, float32, bfloat16, int8.*'float16'"):
         load(tmp_path / "mine", dtype="float16")
     with pytest.raises(ConfigError, match="device 'gpu'"):
         load(tmp_path / "mine", device="gpu")
@@ -110,11 +111,11 @@ def test_options(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"backend": "jax"}, "backend: expected one of auto, torch, numpy, onnx, got 'jax'"),
-        ({"backend": "numpy", "dtype": "bfloat16"}, "backend numpy: expected dtype float32 and device cpu or auto"),
-        ({"backend": "numpy", "device": "cuda"}, "got auto and cuda"),
-        ({"dtype": "int8", "device": "cuda"}, "device 'cuda': int8 runs on the CPU alone"),
-        ({"dtype": "int8", "backend": "numpy"}, "got int8 and auto"),
+        ({"backend": "jax"}, "backend: .*auto, torch, numpy, onnx.*'jax'"),
+        ({"backend": "numpy", "dtype": "bfloat16"}, "backend numpy: .*float32 .*cpu .*bfloat16 and auto"),
+        ({"backend": "numpy", "device": "cuda"}, "backend numpy: .*auto and cuda"),
+        ({"dtype": "int8", "device": "cuda"}, "device 'cuda': .*int8 .*CPU"),
+        ({"dtype": "int8", "backend": "numpy"}, "backend numpy: .*int8 and auto"),
     ],
 )
 def test_what_cannot_be_had_together(tmp_path: Path, options: dict[str, Any], message: str) -> None:
@@ -135,10 +136,10 @@ def test_backends(tmp_path: Path) -> None:
     model = build_model(DirectConfig(vocab_size=6, seq_len=16, hidden_size=16, num_heads=2, puzzle_positions=0))
     save_weights(tmp_path / "mine", model, task="sudoku-4x4", card={})
     assert chosen() is TorchStepper
-    with pytest.raises(WeightsError, match="backend numpy runs models of kind trm and equivariant, not direct"):
+    with pytest.raises(WeightsError, match=r"backend numpy .*trm and equivariant.* direct"):
         load(tmp_path / "mine", backend="numpy")
     (tmp_path / "mine" / "model.safetensors").write_bytes(b"")
-    with pytest.raises(WeightsError, match="is an empty file; expected a safetensors file"):
+    with pytest.raises(WeightsError, match=r"model\.safetensors: .*empty.* safetensors "):
         load(tmp_path / "mine")
 
 
@@ -214,19 +215,19 @@ def test_a_backend_that_is_named_stays(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / "model.safetensors").unlink(), r"model\.safetensors: no such file"),
-        (lambda folder: (folder / "model.safetensors").write_bytes(b"?" * 99), r"model\.safetensors: is text that"),
+        (lambda folder: (folder / "model.safetensors").unlink(), r"model\.safetensors: .*file"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"?" * 99), r"model\.safetensors: .*'\?\?"),
         (
             lambda folder: (folder / "config.json").write_text(
                 (folder / "config.json").read_text().replace('"n": 1', '"n": 0')
             ),
-            r"config\.json: model: n: expected at least 1, got 0",
+            r"config\.json: model: n: .*1.*0",
         ),
         (
             lambda folder: (folder / "config.json").write_text(
                 (folder / "config.json").read_text().replace('"vocab_size": 6', '"vocab_size": 7')
             ),
-            r"model\.safetensors: tensor embed\.tokens has shape \(6, 16\), expected 7 x 16",
+            r"model\.safetensors: .*embed\.tokens .*\(6, 16\).* 7 x 16",
         ),
     ],
 )
@@ -256,7 +257,7 @@ def test_int8(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("able", "said"),
-    [(True, "int8: all linear maps of these weights are too small to gain by it"), (False, "no 8-bit linear maps")],
+    [(True, "weights"), (False, "torch")],
 )
 def test_int8_falls_back(
     able: bool, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -268,14 +269,14 @@ def test_int8_falls_back(
     answer = load("sudoku-6x6", dtype="int8").solve("..31..5.....16......2.......5.....46")
     assert answer.solved
     told = capsys.readouterr().err
-    assert said in told and told.endswith("running in float32\n") and told.count("\n") == 1
+    assert re.fullmatch(f".*int8: .*{said}.* float32\n", told)
 
 
 def test_task_of(tmp_path: Path) -> None:
     write(tmp_path / "mine")
     assert task_of("sudoku-6x6") == "sudoku-6x6" and task_of(tmp_path / "mine" / "model.safetensors") == "sudoku-4x4"
     (tmp_path / "mine" / "config.json").write_text("[]")
-    with pytest.raises(WeightsError, match=r"config\.json: expected a JSON object"):
+    with pytest.raises(WeightsError, match=r"config\.json: .*object"):
         task_of(tmp_path / "mine")
 
 
@@ -285,7 +286,7 @@ import redraft
 from redraft.cli import main
 assert main(["solve", "sudoku", {puzzle!r}]) == 0
 assert redraft.load("sudoku-6x6").solve({puzzle!r}).solved
-print(sorted({{"torch", "numba", "safetensors"}} & set(sys.modules)))
+print(sorted({{"torch", "numba"}} & set(sys.modules)))
 """
 
 
@@ -299,7 +300,7 @@ def test_a_puzzle_is_solved_without_torch() -> None:
 
 def test_weights_of_an_unknown_task(tmp_path: Path) -> None:
     write(tmp_path / "mine", task="unknown")
-    with pytest.raises(RedraftError, match="unknown task 'unknown'"):
+    with pytest.raises(RedraftError, match="task 'unknown'"):
         load(tmp_path / "mine")
 
 

@@ -42,11 +42,9 @@ def test_every_backend_tells(tmp_path: Path, backend: str) -> None:
 
 
 def test_weights_that_know_a_puzzle_by_its_id_solve_none_given_alone(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="known: knows a puzzle by its id, of which it has embeddings for 5"):
+    with pytest.raises(WeightsError, match=r"known: .*\bid\b.* 5\b.*redraft arc eval .*redraft arc adapt"):
         redraft.load(write(tmp_path / "known", rows=5, views="abc"))
-    with pytest.warns(
-        UserWarning, match="unknown: has embeddings for 5 puzzle ids; a puzzle given alone is solved under"
-    ):
+    with pytest.warns(UserWarning, match="unknown: .* 5 puzzle ids"):
         redraft.load(write(tmp_path / "unknown", rows=5))
     for positions in (0, 1):  # and a table of one row, which stands for any puzzle
         redraft.load(write(tmp_path / f"any{positions}", rows=1, positions=positions))

@@ -1,5 +1,6 @@
 """What is meant by a task, puzzles, a file and weights: a table of cases."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_own_weights_read_by_their_own_alphabet(own: str, tmp_path: Path) -> Non
         (found,) = resolve(inputs, None, own).entries
         assert isinstance(found, Puzzle) and OWN.format(found.question) == "RGB/RRR/GGG"
     (found,) = resolve(["xxx/RRR/GGG"], None, own).entries
-    assert isinstance(found, PuzzleError) and "'x' is not in the alphabet R G B" in found.message
+    assert isinstance(found, PuzzleError) and re.search("'x' .* R G B", found.message)
     (tmp_path / "f").write_text("RGB\nRRR\nGGG\n\nRRRRRRRRR\n")
     assert len(list(resolve([], str(tmp_path / "f"), own).entries)) == 2
 
@@ -78,21 +79,20 @@ def test_own_weights_read_by_their_own_alphabet(own: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("inputs", "weights", "error", "message"),
     [
-        ([], None, ConfigError, "nothing to solve"),
-        (["sudoku"], None, ConfigError, "nothing to solve"),
-        (["chess"], None, ConfigError, "unknown task 'chess'; known tasks: sudoku-4x4"),
-        (["chess"], "own", ConfigError, "unknown task 'chess'"),
-        (["nofile.txt"], None, ConfigError, "nofile.txt: no such file"),
-        (["sudoku", "nofile.csv"], None, ConfigError, "nofile.csv: no such file"),
-        (["sudoku", SIX], "own", WeightsError, "made for mine, but these puzzles are sudoku"),
-        (["sudoku-7x7", SIX], None, RedraftError, "unknown task 'sudoku-7x7'"),
-        (["." * 16], None, WeightsError, "no weights for sudoku-4x4"),
-        (["12345"], None, PuzzleError, "expected 16, 36 or 81 characters"),
+        ([], None, ConfigError, "puzzle.* -f"),
+        (["sudoku"], None, ConfigError, "puzzle.* -f"),
+        (["chess"], None, ConfigError, "task 'chess'.* sudoku-4x4"),
+        (["chess"], "own", ConfigError, "task 'chess'"),
+        (["nofile.txt"], None, ConfigError, r"nofile\.txt: .*file"),
+        (["sudoku", "nofile.csv"], None, ConfigError, r"nofile\.csv: .*file"),
+        (["sudoku", SIX], "own", WeightsError, r"\bmine\b.* sudoku"),
+        (["sudoku-7x7", SIX], None, RedraftError, "task 'sudoku-7x7'"),
+        (["." * 16], None, WeightsError, " sudoku-4x4 .*redraft train.*--weights"),
+        (["12345"], None, PuzzleError, "16, 36 or 81 "),
     ],
 )
 def test_what_makes_no_sense(
     own: str, inputs: list[str], weights: str | None, error: type[RedraftError], message: str
 ) -> None:
-    with pytest.raises(RedraftError) as caught:
+    with pytest.raises(error, match=message):
         resolve(inputs, None, own if weights else None)
-    assert message in str(caught.value) and isinstance(caught.value, error)

@@ -1,6 +1,7 @@
 """A compiled step trains as the plain one does, as one graph that is compiled once."""
 
 import copy
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -114,10 +115,8 @@ def test_what_is_not_one_graph_is_compiled_by_networks(tiny: RunConfig) -> None:
     config: ModelConfig = HRMConfig(vocab_size=6, seq_len=16, hidden_size=8, num_heads=2, puzzle_dim=8)
     said: list[str] = []
     forward = CompiledForward(build_model(config), tiny, CPU, tell=said.append)
-    assert said == [
-        "compile: a step of HRM is not one graph (its puzzle table is looked up amid the step); "
-        "its networks are compiled"
-    ]
+    (line,) = said
+    assert re.match("compile: .*HRM .*puzzle table.*networks", line)
     assert all(network._compiled_call_impl is not None for network in forward.model.networks())
 
 
@@ -127,4 +126,5 @@ def test_without_a_compiler_the_run_goes_on(tiny: RunConfig, monkeypatch: pytest
     said: list[str] = []
     forward = forward_of(build_model(tiny.model), replace(tiny, compile=True), CPU, tell=said.append)
     assert type(forward) is Forward and not forward.compiled, "so that threads share its rows"
-    assert said == ["compile: a C++ compiler (g++) is missing on this machine; the run goes on without compiling"]
+    (line,) = said
+    assert line.startswith("compile: ") and "g++" in line

@@ -1,5 +1,6 @@
 """What `--fast` chooses on machines of several kinds."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -30,9 +31,9 @@ def test_a_laptop_keeps_what_is_fast_there(tiny: RunConfig) -> None:
     config, choices = chosen(tiny, LAPTOP)
     assert config == tiny, "its rows are shared by threads whatever the configuration"
     assert {name for name, choice in choices.items() if choice.taken} == {"rows shared by threads", "kernels"}
-    assert str(choices["compile"]).startswith("compile: no, on a CPU the kernels are as fast")
+    assert str(choices["compile"]).startswith("compile: no, ")
     without = chosen(tiny, replace(LAPTOP, numba=False))[1]["kernels"]
-    assert str(without) == "kernels: no, Numba is missing: pip install numba"
+    assert re.match(r"kernels: no, .*pip install 'redraft\[train\]'$", str(without))
 
 
 def test_a_server_without_an_idle_core_less(tiny: RunConfig) -> None:
@@ -54,7 +55,7 @@ def test_on_a_cpu_trials_decide_not_its_flags(tiny: RunConfig) -> None:
     able = replace(LAPTOP, bfloat16=True)
     config, choices = chosen(tiny, able, trials=of_trials(RATES, ("bfloat16", 2)))
     assert (config.model.dtype, config.threads, config.compile) == ("bfloat16", 2, False)
-    assert str(choices["bfloat16"]) == "bfloat16: yes, 800 examples/s, 500 in float32; weights stay float32"
+    assert str(choices["bfloat16"]).startswith("bfloat16: yes, 800 examples/s, 500 in float32")
     assert "processes" not in choices
     slow = {**RATES, ("bfloat16", 2): 350.0}
     config, choices = chosen(tiny, able, trials=of_trials(slow, ("float32", 2)))
@@ -67,17 +68,16 @@ def test_one_thread_leaves_a_core_for_sampling(tiny: RunConfig) -> None:
         tiny, LAPTOP, trials=of_trials({("float32", 2): 50.0, ("float32", 1): 60.0}, ("float32", 1))
     )
     assert config.threads == 1 and choices["sampling ahead"].taken
-    assert str(choices["rows shared by threads"]) == "rows shared by threads: no, one is faster"
+    assert str(choices["rows shared by threads"]).startswith("rows shared by threads: no, ")
 
 
-@pytest.mark.parametrize(
-    ("rate", "advice"), [(1000.0, "torchrun --nproc-per-node 2 -m redraft train"), (700.0, "one will do")]
-)
-def test_processes_are_recommended_by_what_they_did(tiny: RunConfig, rate: float, advice: str) -> None:
+@pytest.mark.parametrize(("rate", "recommended"), [(1000.0, True), (700.0, False)])
+def test_processes_are_recommended_by_what_they_did(tiny: RunConfig, rate: float, recommended: bool) -> None:
     _, choices = chosen(tiny, LAPTOP, trials=of_trials(RATES, ("bfloat16", 2), together=rate))
     assert not choices["processes"].taken, "they are not for a process to start"
-    assert f"train {rate:,.0f} examples/s in bfloat16, this one 800" in str(choices["processes"])
-    assert advice in str(choices["processes"])
+    said = str(choices["processes"])
+    assert re.search(rf" {rate:,.0f} examples/s .*bfloat16.* 800\b", said)
+    assert ("torchrun --nproc-per-node 2 -m redraft train" in said) == recommended
 
 
 def test_a_gpu_takes_everything(tiny: RunConfig) -> None:
@@ -90,7 +90,7 @@ def test_kernels_of_our_own_are_not_compiled_away(tiny: RunConfig) -> None:
     model = get_recipe("sudoku-extreme-eq").model
     config, choices = chosen(replace(tiny, model=model), GPU)
     assert (config.compile, config.model.dtype) == (False, "bfloat16")
-    assert "kernels of our own" in str(choices["compile"])
+    assert re.match("compile: no, .*kernels", str(choices["compile"]))
     assert chosen(replace(tiny, model=replace(model, hidden_size=96)), GPU)[0].compile, (
         "they are not made for this width"
     )
@@ -100,7 +100,7 @@ def test_kernels_of_our_own_are_not_compiled_away(tiny: RunConfig) -> None:
 def test_what_a_gpu_lacks_is_left_out(tiny: RunConfig) -> None:
     config, choices = chosen(tiny, replace(GPU, compiler=False, bfloat16=False))
     assert (config.compile, config.model.dtype) == (False, "float32")
-    assert str(choices["compile"]) == "compile: no, Triton is missing: pip install triton"
+    assert re.match("compile: no, .*pip install triton$", str(choices["compile"]))
 
 
 def test_a_step_too_large_is_cut_into_parts(tiny: RunConfig) -> None:
@@ -108,7 +108,7 @@ def test_a_step_too_large_is_cut_into_parts(tiny: RunConfig) -> None:
     need = Need(fixed=GIB, kept=GIB // 2, carried=2**10)
     config, choices = chosen(large, GPU, need)
     assert config.micro_batch == 158, "80 % of 99 GiB, half a GiB each"
-    assert "158 slots at a time fit" in str(choices["micro-batches"])
+    assert "158 slots" in str(choices["micro-batches"])
     assert chosen(large, GPU, need, world=8)[0].micro_batch is None, "a process has 96 of them"
     assert chosen(large, replace(GPU, free=None), need)[0].micro_batch is None
 

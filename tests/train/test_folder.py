@@ -42,7 +42,7 @@ def names(folder: Path) -> set[str]:
 def test_one_process_at_a_time(tmp_path: Path, tiny: RunConfig) -> None:
     with own_run(tmp_path / "run", ALONE):
         begin_run(tmp_path / "run", tiny, tiny.task)
-        refused = pytest.raises(ConfigError, match=f"run: is being trained by process {os.getpid()}; stop that first")
+        refused = pytest.raises(ConfigError, match=rf"run: .* {os.getpid()}\b")
         with refused, own_run(tmp_path / "run", ALONE):
             raise AssertionError
         assert names(tmp_path / "run") == {CONFIG, LOCK}, "it takes nothing away from the one that has it"
@@ -56,7 +56,7 @@ def test_all_processes_of_a_run_are_refused_alike(tmp_path: Path) -> None:
         def from_first(self, value: object) -> object:
             return "process 5"
 
-    refused = pytest.raises(ConfigError, match="is being trained by process 5")
+    refused = pytest.raises(ConfigError, match=r"run: .*process 5\b")
     with refused, own_run(tmp_path / "run", Second(rank=1, world=2)):
         raise AssertionError
     assert not names(tmp_path)
@@ -111,7 +111,7 @@ def test_one_whose_reader_has_gone_away_can_be_resumed(tmp_path: Path, tiny: Run
 def test_a_start_that_was_killed_can_be_repeated(trainer: MakeTrainer, tiny: RunConfig) -> None:
     trainer("run", config=replace(tiny, seed=5))  # no checkpoint yet
     assert trainer("run").run(no_figures, []).finished
-    with pytest.raises(ConfigError, match="holds a run already"):
+    with pytest.raises(ConfigError, match=r"run: .*--resume"):
         trainer("run")
 
 
@@ -120,7 +120,7 @@ def test_what_else_is_called_config_is_not_written_over(
     tmp_path: Path, tiny: RunConfig, values: dict[str, object]
 ) -> None:
     (tmp_path / CONFIG).write_text(json.dumps(values))
-    with pytest.raises(ConfigError, match="holds a run already"):
+    with pytest.raises(ConfigError, match=f"^{tmp_path}: .*--resume"):
         begin_run(tmp_path, tiny, tiny.task)
     assert json.loads((tmp_path / CONFIG).read_text()) == values
 
@@ -147,7 +147,7 @@ def test_paths_from_where_it_was_started(tmp_path: Path, tiny: RunConfig, monkey
     assert data_in(run, "a.csv", flag="--data.train") == str(here / "a.csv")
     for source in ("make:8@1", "hf:owner/name", str(here / "a.csv")):
         assert data_in(run, source, flag="--data.train") == source
-    with pytest.raises(DataError, match=r"b\.csv: no such file or folder; if it was moved, .* --data\.test PATH"):
+    with pytest.raises(DataError, match=r"b\.csv: .*file .*folder.* --data\.test PATH"):
         data_in(run, "b.csv", flag="--data.test")
     (there / "b.csv").touch()
     assert path_from(run, "b.csv") == str(there / "b.csv"), "else it would mean here/b.csv to the next"
@@ -169,7 +169,7 @@ def test_a_run_from_before_such_paths_were_kept(tmp_path: Path, tiny: RunConfig)
     del values["started_in"]
     (tmp_path / CONFIG).write_text(json.dumps(values))
     assert open_run(tmp_path) == tiny
-    with pytest.raises(DataError, match=r"--data\.train PATH"):
+    with pytest.raises(DataError, match=r"a\.csv: .*--data\.train PATH"):
         data_in(tmp_path, "a.csv", flag="--data.train")
     change_run(tmp_path, replace(tiny, steps=9))
     assert json.loads((tmp_path / CONFIG).read_text()) == {**values, "steps": 9}
@@ -196,16 +196,13 @@ def test_the_run_that_is_meant() -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("runs/a/best", "runs/a/best: holds weights of a run; resume the run itself: redraft train --resume runs/a"),
-        (
-            "runs/a/last/model.safetensors",
-            "holds weights of a run; resume the run itself: redraft train --resume runs/a",
-        ),
-        ("runs", "runs: is not a run, but holds 2 runs: runs/a, runs/b; resume one: redraft train --resume runs/a"),
-        ("one", "one: is not a run, but holds the run one/c; resume one: redraft train --resume one/c"),
-        ("weights", "weights: holds weights, not a run; start a new run from them: --init weights"),
-        ("none", "none/config.json: no such file; expected the folder of a run"),
-        ("empty", "empty/config.json: no such file; expected the folder of a run"),
+        ("runs/a/best", "^runs/a/best: .*: redraft train --resume runs/a$"),
+        ("runs/a/last/model.safetensors", "^runs/a/last/model.safetensors: .*: redraft train --resume runs/a$"),
+        ("runs", "^runs: .*2 runs: runs/a, runs/b.*: redraft train --resume runs/a$"),
+        ("one", "^one: .*one/c.*: redraft train --resume one/c$"),
+        ("weights", "^weights: .*--init weights$"),
+        ("none", r"^none/config\.json: .*folder"),
+        ("empty", r"^empty/config\.json: .*folder"),
     ],
 )
 def test_another_folder_names_the_right_one(path: str, message: str, tiny: RunConfig) -> None:
@@ -213,13 +210,12 @@ def test_another_folder_names_the_right_one(path: str, message: str, tiny: RunCo
     Path("empty").mkdir()
     begin_run(Path("one/c"), tiny, tiny.task)
     Path("runs/a/best").rename("weights") if path == "weights" else None
-    with pytest.raises((ConfigError, WeightsError)) as found:
+    with pytest.raises((ConfigError, WeightsError), match=message):
         find_run(Path(path))
-    assert message in str(found.value)
 
 
 @pytest.mark.usefixtures("runs")
 def test_from_within_a_folder_of_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir("runs/a/best")
-    with pytest.raises(ConfigError, match=f"resume the run itself: redraft train --resume {tmp_path / 'runs/a'}"):
+    with pytest.raises(ConfigError, match=f"redraft train --resume {tmp_path / 'runs/a'}$"):
         find_run(Path())

@@ -90,12 +90,12 @@ def test_when_a_slot_would_stop(name: str, going_on: list[float] | None, stops: 
 
 
 def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: RunConfig) -> None:
-    with pytest.raises(ConfigError, match="halting: unknown 'sometimes'; known: binary, q, none, oracle, or your own"):
+    with pytest.raises(ConfigError, match=r"halting: .*'sometimes'.*binary, q, none, oracle.*module:NAME"):
         replace(tiny, halting="sometimes")
     (tmp_path / "own_rule.py").write_text("from redraft.train.halting import HaltingRule\nclass Mine(HaltingRule): ...")
     monkeypatch.syspath_prepend(tmp_path)
     assert isinstance(get_halting(replace(tiny, halting="own_rule:Mine").halting), HaltingRule)
-    with pytest.raises(RedraftError, match="own_rule:Yours: expected a halting rule as module:NAME"):
+    with pytest.raises(RedraftError, match=r"own_rule:Yours: .*halting rule.*module:NAME"):
         get_halting("own_rule:Yours")
 
 
@@ -143,9 +143,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 def test_q_learning_needs_a_second_output(name: str, tiny: RunConfig, trainer: MakeTrainer, tmp_path: Path) -> None:
     """It is said before training begins, and no run is left behind."""
     config = replace(tiny, model=models(tiny).get(name, tiny.model), halting="q")
-    with pytest.raises(
-        ConfigError, match="halting: q needs a model with a second halting output, for going on: an HRM"
-    ):
+    with pytest.raises(ConfigError, match=r"halting: q .*HRM.*--model\.continue-head True"):
         trainer("run", config=config)
     assert not (tmp_path / "run").exists()
 
@@ -193,5 +191,5 @@ class HalfAsked:
 def test_a_rule_is_a_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own_makers.py").write_text("def rule(): raise AssertionError('was called')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ConfigError, match=r"own_makers:rule: expected a subclass of .*HaltingRule, got function"):
+    with pytest.raises(ConfigError, match=r"own_makers:rule: .*HaltingRule.* function"):
         get_halting("own_makers:rule")

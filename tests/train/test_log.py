@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -60,7 +61,7 @@ def test_metrics_that_could_not_be_written_are_an_error_in_the_end(tmp_path: Pat
     metrics._file = Disk(metrics._file, room=0)  # type: ignore[assignment]
     metrics.report("train", 1, {"loss": 1.0})
     metrics.report("train", 2, {"loss": 1.0})
-    with pytest.raises(RedraftError, match=r"metrics\.jsonl: cannot be written: No space left .*; its last 2 lines"):
+    with pytest.raises(RedraftError, match=r"metrics\.jsonl: .*No space left .* 2 lines"):
         metrics.close()
 
 
@@ -75,12 +76,14 @@ def lines(width: int, *reports: tuple[str, int, dict[str, float]]) -> list[str]:
 
 def test_lines_without_a_terminal() -> None:
     unhalted = {name: value for name, value in TRAIN.items() if name not in ("exact", "halt_step")}
-    assert lines(20, ("train", 2, TRAIN), ("train", 3, unhalted), ("eval", 4, EVAL), ("eval", 5, {"odd": 12.3})) == [
-        "step 2/10  loss 1.250  exact 50.0%  halts after 2.0  1,234 examples/s  1:02:03 left",
-        "step 3/10  loss 1.250  no puzzle has halted yet  1,234 examples/s  1:02:03 left",
-        "step 4  evaluation  exact 11.46%  solved 11.46%  cells 96.53%  exact where it halts 10.00%  halts after 3.2",
-        "step 5  evaluation  odd 12.3",
+    shown = lines(20, ("train", 2, TRAIN), ("train", 3, unhalted), ("eval", 4, EVAL), ("eval", 5, {"odd": 12.3}))
+    expected = [
+        r"step 2/10  loss 1\.250  exact 50\.0%  .* 2\.0  1,234 examples/s  1:02:03 .*",
+        r"step 3/10  loss 1\.250  (?!exact)\D*  1,234 examples/s  1:02:03 .*",
+        r"step 4  .*  exact 11\.46%  .* 11\.46%  .* 96\.53%  exact .* 10\.00%  .* 3\.2",
+        r"step 5  .*  odd 12\.3",
     ]
+    assert len(shown) == 4 and all(map(re.fullmatch, expected, shown)), shown
 
 
 @pytest.mark.parametrize("width", [120, 100, 80, 60, 40, 20])
@@ -119,7 +122,7 @@ def test_a_tracker_that_fails_is_left_out() -> None:
         tracker.report("train", step, {"loss": 1.0})
     tracker.close()
     assert seen == [1, 2]
-    assert out.getvalue() == "the tracker wandb failed and is no longer used: ConnectionError: offline\n"
+    assert re.fullmatch(".*wandb.*ConnectionError: offline\n", out.getvalue())
 
 
 def test_one_that_fails_as_it_is_closed() -> None:
@@ -165,5 +168,5 @@ def test_a_tracker_that_does_not_start(module: Callable[..., SimpleNamespace], t
         raise PermissionError("no login")
 
     module(init=refuse)
-    with pytest.raises(ConfigError, match=r"the tracker wandb does not start \(PermissionError: no login\)"):
+    with pytest.raises(ConfigError, match=r"tracker wandb .*PermissionError: no login"):
         open_tracker("wandb", tmp_path, {}, Console())

@@ -141,9 +141,7 @@ def test_loss_that_is_not_finite_stops_and_names_step_and_checkpoint(trainer: Ma
     before = state_of(tmp_path / "broken")
     with torch.no_grad():
         broken.learner.flat.values.fill_(float("nan"))
-    with pytest.raises(
-        TrainingError, match=rf"were not finite at step 4; the last good checkpoint is .*{STATE} .step 3."
-    ):
+    with pytest.raises(TrainingError, match=rf"step 4\b.*{STATE} .step 3\b"):
         broken.run(no_figures, [])
     after = state_of(tmp_path / "broken")
     assert all(torch.equal(before[name], after[name]) for name in before), "the good checkpoint was overwritten"
@@ -188,7 +186,7 @@ def test_damaged_checkpoint_is_named(trainer: MakeTrainer, tmp_path: Path) -> No
     trainer("run").run(no_figures, [])
     file = tmp_path / "run" / STATE
     file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(WeightsError, match=r"state\.safetensors: damaged"):
+    with pytest.raises(WeightsError, match=r"state\.safetensors: "):
         trainer("run", resume=True)
 
 
@@ -197,18 +195,18 @@ def test_a_run_is_not_resumed_on_other_examples(
 ) -> None:
     trainer("run").run(no_figures, [])
     task, cpu = get_task(tiny.task), torch.device("cpu")
-    with pytest.raises(WeightsError, match="trained on other examples"):
+    with pytest.raises(WeightsError, match=r"trained .*examples"):
         Trainer(tiny, tmp_path / "run", task=task, data=data.rows(slice(8)), device=cpu, resume=True)
 
 
 def test_a_run_is_not_started_over_another(trainer: MakeTrainer) -> None:
     trainer("run").save()
-    with pytest.raises(ConfigError, match="holds a run already; resume it with --resume"):
+    with pytest.raises(ConfigError, match=r"run: .*--resume"):
         trainer("run")
 
 
 def test_model_of_another_task_is_refused(trainer: MakeTrainer, tiny: RunConfig) -> None:
-    with pytest.raises(ConfigError, match="reads 36 cells of 8 tokens, but sudoku-4x4 has 16 of 6"):
+    with pytest.raises(ConfigError, match=r" 36 cells .* 8 tokens.* sudoku-4x4 .*16 .*6"):
         trainer("run", config=replace(tiny, model=replace(tiny.model, seq_len=36, vocab_size=8)))
 
 
@@ -216,7 +214,7 @@ def test_configuration_survives_the_disk(trainer: MakeTrainer, tiny: RunConfig, 
     trainer("run")
     assert open_run(tmp_path / "run") == tiny
     values = run_to_dict(tiny)
-    with pytest.raises(ConfigError, match=r"run\.optim: unknown key 'learning_rate'; known keys: kind, lr"):
+    with pytest.raises(ConfigError, match=r"run\.optim: .*'learning_rate'.* kind, lr"):
         run_from_dict({**values, "optim": {**values["optim"], "learning_rate": 1}}, where="run")
 
 
@@ -266,7 +264,7 @@ def test_weights_that_are_not_finite_are_never_saved(trainer: MakeTrainer, tmp_p
     before = state_of(tmp_path / "broken")
     with torch.no_grad():
         broken.learner.flat.values.fill_(float("inf"))  # as after an update with a gradient that was not finite
-    with pytest.raises(TrainingError, match="loss or weights were not finite at step 1"):
+    with pytest.raises(TrainingError, match=r"finite .*step 1\b"):
         broken.save()
     after = state_of(tmp_path / "broken")
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -320,7 +318,7 @@ def test_ending_earlier(trainer: MakeTrainer, tiny: RunConfig) -> None:
     for _ in range(5):
         first.train_step()
     first.save()
-    with pytest.raises(ConfigError, match="has been trained for 5 already, got 4"):
+    with pytest.raises(ConfigError, match=r"steps: .* 5 .* 4$"):
         trainer("run", config=replace(tiny, steps=4), resume=True)
     assert open_run(first.folder) == tiny
     outcome = trainer("run", config=replace(tiny, steps=5), resume=True).run(no_figures, [])
@@ -340,6 +338,6 @@ def test_the_test_data_of_a_resumed_run_stays_the_same_too(
     resumed(data.rows(slice(4)))
     resumed(None)
     moved = replace(tiny, data=replace(tiny.data, test="moved.csv"))
-    with pytest.raises(WeightsError, match=r"judged on other examples than moved\.csv holds: on those that make:8@2"):
+    with pytest.raises(WeightsError, match=r"moved\.csv .*make:8@2"):
         resumed(data.rows(slice(5)), moved)
     assert open_run(tmp_path / "run") == tiny

@@ -37,18 +37,18 @@ def test_a_loss_of_ones_own() -> None:
 @pytest.mark.parametrize(("name", "got"), [("mean", r"\(\)"), ("number", "float")])
 def test_one_that_gives_something_else(name: str, got: str) -> None:
     loss = get_loss(f"own_losses:{name}")
-    with pytest.raises(ConfigError, match=rf"^own_losses:{name}: expected a loss of each cell \(2, 3\), got {got}$"):
+    with pytest.raises(ConfigError, match=rf"^own_losses:{name}: .*\(2, 3\).* {got}$"):
         loss(LOGITS, LABELS)
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("other", "expected a loss as a function of logits, labels"),
-        ("Loss", "expected a loss, got the class Loss"),
-        ("none", "expected a loss as module:NAME"),
+        ("other", "logits, labels"),
+        ("Loss", "class Loss"),
+        ("none", "module:NAME"),
     ],
 )
 def test_one_that_is_none(name: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=f"own_losses:{name}: {message}"):
+    with pytest.raises(ConfigError, match=f"own_losses:{name}: .*loss.* {message}"):
         get_loss(f"own_losses:{name}")

@@ -78,7 +78,7 @@ def test_threads_share_the_rows_of_each_micro_batch(trainer: Callable[..., Train
 
 
 def test_a_micro_batch_of_nothing_is_refused(tiny: RunConfig) -> None:
-    with pytest.raises(ConfigError, match="micro_batch: expected at least 1, got 0"):
+    with pytest.raises(ConfigError, match=r"micro_batch: .*1.*0"):
         replace(tiny, micro_batch=0)
 
 

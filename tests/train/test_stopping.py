@@ -1,6 +1,7 @@
 """What asks a run to stop leaves a checkpoint, from which the run comes to the weights it would have had."""
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,8 +84,7 @@ def test_a_signal(
     assert (outcome.finished, outcome.interrupted, outcome.progress.step) == (False, True, AT)
     assert signal.getsignal(getattr(signal, name)) is before
     err = capsys.readouterr().err
-    assert "stopping after this step" in err and (name in err) == (name != "SIGINT")
-    assert ("press Ctrl-C again to stop now" in err) == (name == "SIGINT")
+    assert (name in err) == (name != "SIGINT") and ("Ctrl-C" in err) == (name == "SIGINT")
     assert_resumed(trainer, whole, tmp_path / "run")
 
 
@@ -138,7 +138,7 @@ def test_a_signal_while_a_line_is_written(
         with monkeypatch.context() as patch:
             patch.setattr("sys.stderr", Busy())
             assert trainer("run").run(no_figures, [At(lambda: send("SIGTERM"))]).interrupted
-    assert (tmp_path / "err").read_text() == "SIGTERM: stopping after this step\n"
+    assert re.fullmatch("SIGTERM: .+\n", (tmp_path / "err").read_text())
 
 
 def test_nobody_there_to_read_that_it_stops(trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def test_a_full_disk_is_no_fault_of_ours(folder: Path, model: Model, monkeypatch
 
     monkeypatch.setattr(io, "save_file", full)
     before = (folder / "model.safetensors").read_bytes()
-    with pytest.raises(WeightsError, match=r"model\.safetensors: cannot be written: .* No space left on device"):
+    with pytest.raises(WeightsError, match=r"model\.safetensors: .*No space left on device"):
         save_weights(folder, model, task="sudoku-4x4", card={})
     assert (folder / "model.safetensors").read_bytes() == before
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
@@ -117,64 +117,64 @@ def _truncate(folder: Path) -> None:
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], type[RedraftError], str]] = {
-    "truncated weights": (_truncate, WeightsError, r"model\.safetensors: is cut off$"),
+    "truncated weights": (_truncate, WeightsError, r"model\.safetensors: .*cut off$"),
     "empty weights": (
-        lambda f: (f / "model.safetensors").write_bytes(b""), WeightsError, r"model\.safetensors: is an empty file",
+        lambda f: (f / "model.safetensors").write_bytes(b""), WeightsError, r"model\.safetensors: .*empty",
     ),
     "a pointer": (
         lambda f: (f / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:01\n"),
-        WeightsError, r"model\.safetensors: is a pointer of Git LFS, not the file itself \(git lfs pull fetches it\)",
+        WeightsError, r"model\.safetensors: .*Git LFS.*git lfs pull",
     ),
     "a page": (
-        lambda f: (f / "model.safetensors").write_text("<html>"), WeightsError, r"safetensors: is a web page \(HTML\)",
+        lambda f: (f / "model.safetensors").write_text("<html>"), WeightsError, r"model\.safetensors: .*HTML",
     ),
     "a PyTorch file": (
         lambda f: torch.save({"a": torch.ones(2)}, f / "model.safetensors"), WeightsError,
-        r"model\.safetensors: is a PyTorch file \(torch\.save\); expected a safetensors file$",
+        r"model\.safetensors: .*PyTorch.*\(torch\.save\).* safetensors ",
     ),
     "not a number": (
         _tensors(lambda t: t["embed.tokens"][1].fill_(float("nan"))), WeightsError,
-        r"model\.safetensors: NaN or infinite numbers in tensor embed\.tokens: the training diverged",
+        r"model\.safetensors: NaN .*embed\.tokens",
     ),
     "infinite in half the space": (
         _tensors(lambda t: t.update({"y_init": t["y_init"].bfloat16().fill_(float("-inf"))})), WeightsError,
-        r"NaN or infinite numbers in tensor y_init",
+        r"model\.safetensors: NaN .*y_init",
     ),
     "no weights": (
-        lambda f: (f / "model.safetensors").unlink(), WeightsError, r"model\.safetensors: no such file$",
+        lambda f: (f / "model.safetensors").unlink(), WeightsError, r"model\.safetensors: .*file$",
     ),
     "missing tensor": (
-        _tensors(lambda t: t.pop("y_init")), WeightsError, r"model\.safetensors: missing tensors: y_init$",
+        _tensors(lambda t: t.pop("y_init")), WeightsError, r"model\.safetensors: .*tensor.* y_init$",
     ),
     "extra tensor": (
-        _tensors(lambda t: t.update(more=torch.ones(1))), WeightsError, r"safetensors: unexpected tensors: more$",
+        _tensors(lambda t: t.update(more=torch.ones(1))), WeightsError, r"model\.safetensors: .*tensor.* more$",
     ),
     "wrong shape": (
         _tensors(lambda t: t.update(z_init=torch.ones(17))), WeightsError,
-        r"tensor z_init has shape \(17,\), expected \(16,\)",
+        r"model\.safetensors: .*z_init .*\(17,\).*\(16,\)",
     ),
-    "no configuration": (lambda f: (f / "config.json").unlink(), WeightsError, r"config\.json: no such file; expected"),
-    "not JSON": (_text("{"), WeightsError, r"config\.json: damaged or not JSON"),
-    "not an object": (_text("[1]"), WeightsError, r"config\.json: expected a JSON object"),
-    "not text": (lambda f: (f / "config.json").write_bytes(b"\xff\xfe{}"), WeightsError, "damaged or not JSON"),
-    "format number": (_config(lambda c: c.update(format=2)), WeightsError, r"config\.json: format 2, expected 1"),
-    "no format": (_config(lambda c: c.pop("format")), WeightsError, r"config\.json: format None, expected 1"),
-    "no task": (_config(lambda c: c.pop("task")), WeightsError, r"config\.json: expected the name of a task, got None"),
-    "no model": (_config(lambda c: c.pop("model")), ConfigError, "whose `kind` names the model, got None"),
+    "no configuration": (lambda f: (f / "config.json").unlink(), WeightsError, r"config\.json: .*file"),
+    "not JSON": (_text("{"), WeightsError, r"config\.json: .*JSON"),
+    "not an object": (_text("[1]"), WeightsError, r"config\.json: .*object"),
+    "not text": (lambda f: (f / "config.json").write_bytes(b"\xff\xfe{}"), WeightsError, r"config\.json: .*JSON"),
+    "format number": (_config(lambda c: c.update(format=2)), WeightsError, r"config\.json: format 2.* 1"),
+    "no format": (_config(lambda c: c.pop("format")), WeightsError, r"config\.json: format None.* 1"),
+    "no task": (_config(lambda c: c.pop("task")), WeightsError, r"config\.json: .*task.* None"),
+    "no model": (_config(lambda c: c.pop("model")), ConfigError, r"config\.json: model: .*`kind`.* None"),
     "unknown kind": (
-        _config(lambda c: c["model"].update(kind="lstm")), ConfigError, "model: unknown kind of model 'lstm'; known",
+        _config(lambda c: c["model"].update(kind="lstm")), ConfigError, r"config\.json: model: .*'lstm'.* trm",
     ),
-    "unhashable kind": (_config(lambda c: c["model"].update(kind=["trm"])), ConfigError, "whose `kind` names"),
+    "unhashable kind": (_config(lambda c: c["model"].update(kind=["trm"])), ConfigError, r"model: .*`kind`.*\['trm'\]"),
     "unknown key": (
-        _config(lambda c: c["model"].update(hidden=3)), ConfigError, "model: unknown key 'hidden'; known keys: vocab",
+        _config(lambda c: c["model"].update(hidden=3)), ConfigError, r"config\.json: model: .*'hidden'.* vocab",
     ),
-    "missing key": (_config(lambda c: c["model"].pop("seq_len")), ConfigError, "the key 'seq_len' is missing"),
+    "missing key": (_config(lambda c: c["model"].pop("seq_len")), ConfigError, r"config\.json: model: .*'seq_len'"),
     "wrong type": (
-        _config(lambda c: c["model"].update(n="6")), ConfigError, r"config\.json: model\.n: expected int, got '6'",
+        _config(lambda c: c["model"].update(n="6")), ConfigError, r"config\.json: model\.n: .*int.*'6'",
     ),
-    "out of range": (_config(lambda c: c["model"].update(T=0)), ConfigError, r"model\.T: expected at least 1, got 0"),
+    "out of range": (_config(lambda c: c["model"].update(T=0)), ConfigError, r"^model\.T: .*1.*0"),
     "no such choice": (
-        _config(lambda c: c["model"].update(mixer="sum")), ConfigError, "expected one of 'mlp', 'attention', 'conv'",
+        _config(lambda c: c["model"].update(mixer="sum")), ConfigError, "mixer: .*'mlp', 'attention', 'conv'.*'sum'",
     ),
 }  # fmt: skip
 
@@ -195,12 +195,12 @@ def test_a_failed_save_keeps_the_old_weights(folder: Path, monkeypatch: pytest.M
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(RedraftError, match=r"model\.safetensors: cannot be written: disk full"):
+    with pytest.raises(RedraftError, match=r"model\.safetensors: .*disk full"):
         save_weights(folder, build_model(TINY, seed=3), task="sudoku-4x4", card={})
     assert (folder / "model.safetensors").read_bytes() == before
 
 
 def test_a_file_where_the_folder_should_be(model: Model, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
-    with pytest.raises(WeightsError, match="taken: cannot be made a folder of weights: File exists"):
+    with pytest.raises(WeightsError, match=r"taken: .*File exists"):
         save_weights(tmp_path / "taken", model, task="sudoku-4x4", card={})

@@ -1,6 +1,7 @@
 """Import of published checkpoints: the recorded models as files, and files that are something else."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_import(name: str, prefix: str, tmp_path: Path, capsys: pytest.CaptureFi
     torch.save(tensors, file)
     assert main(["import", str(file), "--task", "sudoku-4x4"]) == 0
     kind = "HRM" if name == "hrm" else "TRM"
-    assert f"wrote {tmp_path / 'run' / 'step_100-redraft'}: {kind}, " in capsys.readouterr().out
+    assert f"{tmp_path / 'run' / 'step_100-redraft'}: {kind}, " in capsys.readouterr().out
 
     opened = load_weights(tmp_path / "run" / "step_100-redraft")
     config = settings(name)
@@ -124,17 +125,17 @@ def test_tensors_that_do_not_fit() -> None:
         convert(found, vocab_size=6, seq_len=16, shape=Shape(num_heads=4, puzzle_positions=2), source="file")
 
     attempt()
-    with pytest.raises(WeightsError, match=r"^file: missing tensors: H_init, lm_head\.weight$"):
+    with pytest.raises(WeightsError, match=r"^file: .*tensor.* H_init, lm_head\.weight$"):
         attempt(H_init=None, lm_head__weight=None)
-    with pytest.raises(WeightsError, match=r"missing tensors: L_level\.layers\.1\.self_attn\.qkv_proj\.weight"):
+    with pytest.raises(WeightsError, match=r"^file: .*tensor.* L_level\.layers\.1\.self_attn\.qkv_proj\.weight$"):
         attempt(L_level__layers__1__self_attn__qkv_proj__weight=None)
-    with pytest.raises(WeightsError, match=r"file: not a TRM: unexpected tensors L_level\.layers\.0\.x, more$"):
+    with pytest.raises(WeightsError, match=r"^file: .*\bTRM\b.*tensor.* L_level\.layers\.0\.x, more$"):
         attempt(L_level__layers__0__x=torch.ones(1), more=torch.ones(1))
-    with pytest.raises(WeightsError, match=r"file: not an HRM: unexpected tensors H_level\.layers\.0\.x$"):
+    with pytest.raises(WeightsError, match=r"^file: .*\bHRM\b.*tensor.* H_level\.layers\.0\.x$"):
         attempt(H_level__layers__0__x=torch.ones(1))
-    with pytest.raises(WeightsError, match=r"not a TRM: tensor lm_head\.weight has shape \(6,\)"):
+    with pytest.raises(WeightsError, match=r"\bTRM\b.*lm_head\.weight .*\(6,\)"):
         attempt(lm_head__weight=torch.ones(6))
-    with pytest.raises(WeightsError, match=r"tensor answer_head\.weight has shape \(7, 32\), expected \(6, 32\)"):
+    with pytest.raises(WeightsError, match=r"answer_head\.weight .*\(7, 32\).*\(6, 32\)"):
         attempt(lm_head__weight=torch.ones(7, 32))
 
 
@@ -142,7 +143,7 @@ def test_weights_that_are_not_finite() -> None:
     tensors = {key.removeprefix("model.inner."): value.clone() for key, value in state_dict("trm_mlp").items()}
     tensors["L_level.layers.1.mlp.down_proj.weight"][0, 0] = float("inf")
     tensors["lm_head.weight"][1] = float("nan")
-    with pytest.raises(WeightsError, match=r"file: NaN or infinite numbers in tensors .*lm_head\.weight") as caught:
+    with pytest.raises(WeightsError, match=r"file: NaN .*lm_head\.weight") as caught:
         convert(tensors, vocab_size=6, seq_len=16, source="file")
     assert "L_level.layers.1.mlp.down_proj.weight" in str(caught.value)
 
@@ -156,39 +157,39 @@ def test_an_hrm_that_does_not_fit() -> None:
     attempt({})
     low = [name for name in state_dict("hrm") if "L_level" in name]
     first, second = ([n.removeprefix("model.inner.") for n in low if f"layers.{i}." in n] for i in (0, 1))
-    with pytest.raises(WeightsError, match="as many layers in both networks, got 1 in L_level and 2 in H_level"):
+    with pytest.raises(WeightsError, match=r"layers.* 1 .*L_level.* 2 .*H_level"):
         attempt(dict.fromkeys(second))
-    with pytest.raises(WeightsError, match=r"^file: missing tensors: L_level\.layers\.0\.mlp\.down_proj\.weight"):
+    with pytest.raises(WeightsError, match=r"^file: .*tensor.* L_level\.layers\.0\.mlp\.down_proj\.weight"):
         attempt(dict.fromkeys([*first, *second]))
-    with pytest.raises(WeightsError, match=r"^file: missing tensors: H_level\.layers\.1\.mlp\.down_proj\.weight$"):
+    with pytest.raises(WeightsError, match=r"^file: .*tensor.* H_level\.layers\.1\.mlp\.down_proj\.weight$"):
         attempt({"H_level.layers.1.mlp.down_proj.weight": None})
-    with pytest.raises(WeightsError, match=r"tensor halt_head\.weight has shape \(1, 32\), expected \(2, 32\)"):
+    with pytest.raises(WeightsError, match=r"halt_head\.weight .*\(1, 32\).*\(2, 32\)"):
         attempt({"q_head.weight": torch.ones(1, 32)})
-    with pytest.raises(WeightsError, match=r"not an HRM: tensor lm_head\.weight has shape \(6,\)"):
+    with pytest.raises(WeightsError, match=r"\bHRM\b.*lm_head\.weight .*\(6,\)"):
         attempt({"lm_head.weight": torch.ones(6)})
 
 
 def test_another_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path / "run", "trm_mlp")
     assert main(["import", str(file), "--task", "sudoku-9x9"]) == 2
-    assert "made for 6 tokens, but the task has 11: another task?" in capsys.readouterr().err
+    assert re.search(" 6 tokens.* 11", capsys.readouterr().err)
     assert main(["import", str(file), "--seq-len", "36", "--vocab-size", "6"]) == 2
-    assert "made for 18 positions, fewer than the task's 36 cells: another task?" in capsys.readouterr().err
+    assert re.search(" 18 positions.* 36 cells", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--task", "chess"], "unknown task 'chess'"),
-        (["--task", "sudoku-4x4", "--T", "0"], "model.T: expected at least 1, got 0"),
-        (["--task", "sudoku-4x4", "--n", "0"], "model.n: expected at least 1, got 0"),
-        (["--task", "sudoku-4x4", "--num-heads", "5"], "expected a multiple of 2 x num_heads"),
+        (["--task", "chess"], "task.*'chess'"),
+        (["--task", "sudoku-4x4", "--T", "0"], r"model\.T: .*1.*0"),
+        (["--task", "sudoku-4x4", "--n", "0"], r"model\.n: .*1.*0"),
+        (["--task", "sudoku-4x4", "--num-heads", "5"], r"2 x num_heads = 10\b.*32"),
     ],
 )
 def test_options(arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path / "run", "trm_att")
     assert main(["import", str(file), *arguments]) == 2
-    assert message in capsys.readouterr().err
+    assert re.search(message, capsys.readouterr().err)
 
 
 def test_the_task_is_the_benchmark_with_as_many_tokens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,13 +200,13 @@ def test_the_task_is_the_benchmark_with_as_many_tokens(tmp_path: Path, capsys: p
     key = next(name for name in tensors if name.endswith("embed_tokens.embedding_weight"))
     torch.save({**tensors, key: torch.zeros(7, 32)}, file)
     assert main(["import", str(file)]) == 2
-    assert "say what the model reads: --task NAME, or --seq-len and --vocab-size" in capsys.readouterr().err
+    assert re.search("--task NAME.*--seq-len.*--vocab-size", capsys.readouterr().err)
 
 
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path / "run", "trm_att")
     assert main(["import", str(file), "--task", "sudoku-4x4"]) == 0
     assert main(["import", str(file), "--task", "sudoku-4x4"]) == 2
-    assert "holds weights already; name another folder with -o" in capsys.readouterr().err
+    assert re.search("step_100-redraft: .*weights.* -o", capsys.readouterr().err)
     assert main(["import", str(file), "--task", "sudoku-4x4", "-o", str(file)]) == 2
-    assert "is a file; name another folder with -o" in capsys.readouterr().err
+    assert re.search(f"{file}: .*file.* -o", capsys.readouterr().err)

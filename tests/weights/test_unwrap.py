@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import pickle
+import re
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -85,18 +86,18 @@ def test_import_prints_what_it_took(tmp_path: Path, capsys: pytest.CaptureFixtur
     file = save({"ema": tensors("model.inner.", of=AVERAGE), "model": tensors("model.inner.")}, tmp_path / "both.pt")
     words = ["import", str(file), "--task", "sudoku-4x4", "-o"]
     for options, model, told in (
-        ([], PLAIN, "took model; the file also holds ema"),
-        (["--key", "ema"], AVERAGE, "took ema; the file also holds model"),
-        (["--key", "model"], PLAIN, "took model;"),
+        ([], PLAIN, r"\bmodel;.* ema .*--key"),
+        (["--key", "ema"], AVERAGE, r"\bema;.* model\b"),
+        (["--key", "model"], PLAIN, r"\bmodel;.* ema\b"),
     ):
         out = tmp_path / f"out{'-'.join(options)}"
         assert main([*words, str(out), *options]) == 0
         printed = capsys.readouterr().out
-        assert printed.startswith(told) and f"wrote {out}" in printed
+        assert re.search(told, printed) and str(out) in printed
         assert torch.equal(load_weights(out).model.state_dict()["y_init"], model.state_dict()["y_init"])
     assert json.loads((out / "config.json").read_text())["card"]["summary"] == "imported from both.pt (model)"
     assert main([*words, str(tmp_path / "no"), "--key", "best"]) == 2
-    assert "both.pt: no state dicts under --key best; expected one of --key ema, model" in capsys.readouterr().err
+    assert re.search(r"both\.pt: .*--key best.*--key ema, model", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_several_in_a_file(values: dict[str, Any], key: str | None, first: torch
 
 def test_no_choice_is_made_between_equals(tmp_path: Path) -> None:
     file = save({"best": tensors(), "last": tensors(of=AVERAGE)}, tmp_path / "file.pt")
-    with pytest.raises(WeightsError, match="holds several state dicts; expected one of --key best, last"):
+    with pytest.raises(WeightsError, match=r"file\.pt: .*--key best, last"):
         read_checkpoint(file)
     assert torch.equal(read_checkpoint(file, "last").tensors["H_init"], AVERAGE.state_dict()["y_init"])
 
@@ -147,10 +148,10 @@ def test_code_in_a_pickle_does_not_run(tmp_path: Path, monkeypatch: pytest.Monke
     save(PLAIN, tmp_path / "module.pt")
     (tmp_path / "plain.pkl").write_bytes(pickle.dumps({"H_init": Mischief()}))
     for file, reason in (
-        ("torch.pt", r"holds more than tensors: opening it would call (builtins.getattr, )?pathlib"),
-        ("old.pt", "holds more than tensors"),
-        ("module.pt", "holds more than tensors: opening it would call redraft"),
-        ("plain.pkl", "is a Python pickle; expected a file of torch.save or safetensors"),
+        ("torch.pt", r"torch\.pt: .*tensors: .* (builtins.getattr, )?pathlib"),
+        ("old.pt", r"old\.pt: .*tensors"),
+        ("module.pt", r"module\.pt: .*tensors: .* redraft"),
+        ("plain.pkl", r"plain\.pkl: .*pickle.*torch\.save.*safetensors"),
     ):
         with pytest.raises(WeightsError, match=reason) as caught:
             read_checkpoint(tmp_path / file)
@@ -199,34 +200,34 @@ def _own(file: Path) -> None:
 
 
 OTHER_FILES: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "text": (lambda f: f.write_text("question,answer\n1,2\n"), "is text that begins 'question,answer 1,2'; expected"),
-    "an answer of a server": (lambda f: f.write_text("404: Not Found"), "is text that begins '404: Not Found'"),
-    "empty": (lambda f: f.write_bytes(b""), "is an empty file; expected a file of torch.save or safetensors"),
-    "noise": (lambda f: f.write_bytes(bytes(range(1, 256)) * 9), "is damaged, or of an unknown kind"),
-    "cut off": (_cut, "is cut off: the end of a PyTorch file is missing"),
-    "damaged": (_damage, "is a damaged PyTorch file|is cut off"),
-    "absent": (lambda f: f.unlink(), "No such file or directory"),
-    "folder": (lambda f: (f.unlink(), f.mkdir()), "is a folder; expected a file"),
+    "text": (lambda f: f.write_text("question,answer\n1,2\n"), "'question,answer 1,2'"),
+    "an answer of a server": (lambda f: f.write_text("404: Not Found"), "'404: Not Found'"),
+    "empty": (lambda f: f.write_bytes(b""), r"empty.*torch\.save.*safetensors"),
+    "noise": (lambda f: f.write_bytes(bytes(range(1, 256)) * 9), "damaged"),
+    "cut off": (_cut, "cut off.*PyTorch"),
+    "damaged": (_damage, "damaged.*PyTorch|cut off"),
+    "absent": (lambda f: f.unlink(), "No such file"),
+    "folder": (lambda f: (f.unlink(), f.mkdir()), "folder"),
     "pointer": (
         lambda f: f.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:01\nsize 27\n"),
-        r"is a pointer of Git LFS, not the file itself \(git lfs pull fetches it\)",
+        "Git LFS.*git lfs pull",
     ),
-    "page": (lambda f: f.write_text("<!DOCTYPE html><html><body>Not found"), r"is a web page \(HTML\)"),
-    "zip": (_archive, "is a zip archive; expected a file of torch.save or safetensors; unpack it first"),
-    "gzip": (lambda f: f.write_bytes(gzip.compress(f.read_bytes())), "is a gzip archive; .* unpack it first"),
-    "tar": (_tar, "is a tar archive; .* unpack it first"),
-    "index": (lambda f: f.write_text('{"metadata": {}, "weight_map": {}}'), "is an index of a model in several files"),
-    "array": (lambda f: np.save(str(f) + ".npy", np.ones(2)) or Path(f"{f}.npy").replace(f), "is a NumPy array"),
-    "gguf": (lambda f: f.write_bytes(b"GGUF\x03\0\0\0" + bytes(99)), "is a GGUF model"),
-    "onnx": (lambda f: f.write_bytes(b"\x08\x0a\x12\x07pytorch" + bytes(99)), "is an ONNX model"),
-    "keras": (lambda f: f.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99)), "is an HDF5 file"),
-    "safetensors cut off": (lambda f: (save_file(tensors(), f), _cut(f)), "is cut off$"),
-    "tensor": (lambda f: torch.save(torch.ones(2), f), r"expected a state dict \(names to tensors\), got Tensor"),
-    "list": (lambda f: torch.save([torch.ones(2)], f), r"expected a state dict \(names to tensors\), got list"),
-    "other model": (lambda f: torch.save({"model": {"a.b": torch.ones(2)}}, f), "tensors are called model.a.b$"),
-    "numbers": (lambda f: torch.save({3: torch.ones(2)}, f), "its tensors are called 3$"),
-    "nothing": (lambda f: torch.save({}, f), "holds no state dict of a published TRM or HRM: no tensors"),
-    "own": (_own, "holds weights of redraft itself: their folder is used as it is"),
+    "page": (lambda f: f.write_text("<!DOCTYPE html><html><body>Not found"), "HTML"),
+    "zip": (_archive, r"zip archive.*torch\.save.*safetensors.*unpack"),
+    "gzip": (lambda f: f.write_bytes(gzip.compress(f.read_bytes())), "gzip archive.*unpack"),
+    "tar": (_tar, "tar archive.*unpack"),
+    "index": (lambda f: f.write_text('{"metadata": {}, "weight_map": {}}'), "index"),
+    "array": (lambda f: np.save(str(f) + ".npy", np.ones(2)) or Path(f"{f}.npy").replace(f), "NumPy"),
+    "gguf": (lambda f: f.write_bytes(b"GGUF\x03\0\0\0" + bytes(99)), "GGUF"),
+    "onnx": (lambda f: f.write_bytes(b"\x08\x0a\x12\x07pytorch" + bytes(99)), "ONNX"),
+    "keras": (lambda f: f.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99)), "HDF5"),
+    "safetensors cut off": (lambda f: (save_file(tensors(), f), _cut(f)), "cut off$"),
+    "tensor": (lambda f: torch.save(torch.ones(2), f), "state dict.* Tensor"),
+    "list": (lambda f: torch.save([torch.ones(2)], f), "state dict.* list"),
+    "other model": (lambda f: torch.save({"model": {"a.b": torch.ones(2)}}, f), r" model\.a\.b$"),
+    "numbers": (lambda f: torch.save({3: torch.ones(2)}, f), " 3$"),
+    "nothing": (lambda f: torch.save({}, f), "TRM.*HRM.*tensors"),
+    "own": (_own, "redraft.*folder"),
 }
 
 
@@ -238,7 +239,7 @@ def test_other_files(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["import", str(file), "--task", "sudoku-4x4", "-o", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"redraft import: {file}: ") and error.count("\n") == 1
-    with pytest.raises(WeightsError, match=message):
+    with pytest.raises(WeightsError, match=f"^{file}: .*({message})"):
         read_checkpoint(file)
     assert not (tmp_path / "out").exists()
 
@@ -246,11 +247,11 @@ def test_other_files(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
 @pytest.mark.filterwarnings("ignore:`torch.jit")
 def test_a_program_is_no_state_dict(tmp_path: Path) -> None:
     _script(tmp_path / "script.pt")
-    with pytest.raises(WeightsError, match=r"is a TorchScript program \(torch.jit.save\), not weights alone"):
+    with pytest.raises(WeightsError, match=r"script\.pt: .*TorchScript.*torch\.jit\.save"):
         read_checkpoint(tmp_path / "script.pt")
 
 
 def test_a_folder_is_looked_into(tmp_path: Path) -> None:
     save(tensors(), tmp_path / "model.pt")
-    with pytest.raises(WeightsError, match=r"is a folder; expected a file, such as model.pt in it"):
+    with pytest.raises(WeightsError, match=r"folder.* model\.pt "):
         read_checkpoint(tmp_path)

@@ -154,7 +154,7 @@ def open_session(file: Path, *, threads: int | None = None) -> Any:
     try:
         runtime = import_module("onnxruntime")
     except ImportError:
-        raise ConfigError(f"{file}: needs ONNX Runtime: pip install onnxruntime") from None
+        raise ConfigError(f"{file}: needs ONNX Runtime: pip install 'redraft[onnx]'") from None
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # errors
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]

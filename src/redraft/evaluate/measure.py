@@ -97,8 +97,8 @@ def measure(
     if steps < 1 or batch_size < 1:
         raise ConfigError(f"expected steps and batch size of at least 1, got {steps} and {batch_size}")
     name, source = str(weights), str(data)
-    backend = "onnx" if is_exported(find_weights(weights)) else "torch"
-    opened = open_stepper(weights, device=device, dtype=dtype, backend=backend)
+    graph = is_exported(find_weights(weights))
+    opened = open_stepper(weights, device=device, dtype=dtype, backend="onnx" if graph else "torch")
     task = get_task(opened.task)
     trained_on = source == within(opened.card, "run", "data", "train")
     if trained_on and (split == "train" or store_folder(source, "test") is None):

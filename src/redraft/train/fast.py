@@ -93,7 +93,8 @@ def _compute(config: RunConfig, facts: Facts, trials: Trials | None) -> tuple[Ru
     """What makes the arithmetic faster."""
     gpu = facts.device == "cuda"
     if facts.device == "cpu":
-        between = "one pass over memory between products" if facts.numba else "Numba is missing: pip install numba"
+        missing = "Numba is missing: pip install 'redraft[train]'"
+        between = "one pass over memory between matmuls" if facts.numba else missing
         own = [
             Choice(name="rows shared by threads", taken=facts.threads > 1, why=_threads(facts, trials)),
             Choice(name="kernels", taken=facts.numba, why=between),

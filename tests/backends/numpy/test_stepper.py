@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import ThreadpoolController
 
 from redraft.backends.numpy.model import NumpyTRM, Shape
 from redraft.backends.numpy.stepper import NumpyStepper
@@ -165,3 +166,22 @@ def test_the_same_answers_as_with_torch() -> None:
         (each.steps, each.grid.tobytes()) for each in theirs
     ]
     assert all(each.solved for each in ours)
+
+
+def test_matmuls_stay_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step limits NumPy's library, and puts the setting back."""
+    seen: list[int] = []
+    stepper = NumpyStepper(in_numpy(model_of("mlp")))
+    library = ThreadpoolController().select(user_api="blas")
+    whole = stepper.model.step
+
+    def step(*states: Any) -> Any:
+        seen.extend(each["num_threads"] for each in library.info())
+        return whole(*states)
+
+    monkeypatch.setattr(stepper.model, "step", step)
+    before = [each["num_threads"] for each in library.info()]
+    state = stepper.start(np.ones((1, 12), np.int16), np.zeros(1, np.int32))
+    stepper.step(state)
+    assert set(seen) <= {1}
+    assert [each["num_threads"] for each in library.info()] == before

@@ -65,52 +65,52 @@ def fill(folder: Path, value: float) -> None:
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no configuration": (lambda f: (f / "config.json").unlink(), r"config\.json: cannot be read"),
-    "not JSON": (lambda f: (f / "config.json").write_text("{"), r"config\.json: cannot be read"),
-    "a list": (lambda f: (f / "config.json").write_text("[]"), r"config\.json: expected an object of format 1"),
+    "no configuration": (lambda f: (f / "config.json").unlink(), r"config\.json: "),
+    "not JSON": (lambda f: (f / "config.json").write_text("{"), r"config\.json: "),
+    "a list": (lambda f: (f / "config.json").write_text("[]"), r"config\.json: .*object.*format 1"),
     "no task": (
         lambda f: (f / "config.json").write_text('{"format": 1}'),
-        r"config\.json: expected a task and a model",
+        r"config\.json: .*task.*model",
     ),
     "another kind": (
         lambda f: configure(f, kind="hrm"),
-        "backend numpy runs models of kind trm and equivariant, not hrm",
+        "backend numpy .*trm and equivariant.* hrm",
     ),
-    "an unknown key": (lambda f: configure(f, depth=3), r"config\.json: model: .*unknown key 'depth'"),
-    "no recursion": (lambda f: configure(f, n=0), r"config\.json: model: n: expected at least 1, got 0"),
-    "odd heads": (lambda f: configure(f, mixer="attention", num_heads=3), "multiple of 2 x num_heads"),
-    "no grid": (lambda f: configure(f, mixer="conv", grid_width=5), "5 columns do not make a grid of 16 cells"),
-    "no tensors": (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors: cannot be read"),
-    "cut off": (cut, r"model\.safetensors: is cut off$"),
-    "empty": (lambda f: (f / "model.safetensors").write_bytes(b""), "is an empty file; expected a safetensors file"),
+    "an unknown key": (lambda f: configure(f, depth=3), r"config\.json: model: .*'depth'"),
+    "no recursion": (lambda f: configure(f, n=0), r"config\.json: model: n: .*1.*0"),
+    "odd heads": (lambda f: configure(f, mixer="attention", num_heads=3), "hidden_size: .*2 x num_heads.* 16"),
+    "no grid": (lambda f: configure(f, mixer="conv", grid_width=5), "grid_width: 5 .*16 cells"),
+    "no tensors": (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors: .*No such file"),
+    "cut off": (cut, r"model\.safetensors: .*cut off$"),
+    "empty": (lambda f: (f / "model.safetensors").write_bytes(b""), r"model\.safetensors: .*empty.* safetensors "),
     "another file": (
         lambda f: (f / "model.safetensors").write_bytes(b"PK\3\4" * 99),
-        "is a zip archive; expected a safetensors file; unpack it first",
+        r"model\.safetensors: .*zip archive.* safetensors .*unpack",
     ),
     "not a number": (
         lambda f: fill(f, float("nan")),
-        r"model\.safetensors: NaN or infinite numbers in tensor net\.blocks\.0",
+        r"model\.safetensors: NaN .*net\.blocks\.0",
     ),
-    "infinite": (lambda f: fill(f, float("inf")), "NaN or infinite numbers"),
+    "infinite": (lambda f: fill(f, float("inf")), r"model\.safetensors: .*infinite .*net\.blocks\.0"),
     "a pointer": (
         lambda f: (f / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:01\n"),
-        r"model\.safetensors: is a pointer of Git LFS, not the file itself",
+        r"model\.safetensors: .*Git LFS",
     ),
     "no header": (
         lambda f: (f / "model.safetensors").write_bytes(b"\2" + bytes(7) + b"[]"),
-        r"model\.safetensors: is damaged, or of an unknown kind; expected a safetensors file",
+        r"model\.safetensors: .*damaged.* safetensors ",
     ),
     "odd entries": (
         lambda f: (f / "model.safetensors").write_bytes(b"\7" + bytes(7) + b'{"a":1}'),
-        r"model\.safetensors: cannot be read",
+        r"model\.safetensors: ",
     ),
     "another dtype": (
         lambda f: save_file({"a": torch.zeros(1, dtype=torch.uint8)}, f / "model.safetensors"),
-        "tensor a is of dtype U8, expected one of F64, F32",
+        "tensor a .*U8.*F64, F32",
     ),
-    "another shape": (lambda f: configure(f, vocab_size=7), r"embed\.tokens has shape \(6, 16\), expected 7 x 16"),
-    "missing tensors": (lambda f: configure(f, num_layers=3), r"missing tensor net\.blocks\.2\.mix"),
-    "further tensors": (lambda f: configure(f, num_layers=1), r"unexpected tensor net\.blocks\.1\.mix"),
+    "another shape": (lambda f: configure(f, vocab_size=7), r"embed\.tokens .*\(6, 16\).* 7 x 16"),
+    "missing tensors": (lambda f: configure(f, num_layers=3), r"tensor.* net\.blocks\.2\.mix"),
+    "further tensors": (lambda f: configure(f, num_layers=1), r"tensor.* net\.blocks\.1\.mix"),
 }
 
 
@@ -125,5 +125,5 @@ def test_what_it_says_of_others(folder: Path, damage: str) -> None:
 def test_another_kind_of_model(tmp_path: Path) -> None:
     model = build_model(DirectConfig(vocab_size=6, seq_len=16, hidden_size=16, num_heads=2, puzzle_positions=0))
     save_weights(tmp_path, model, task="sudoku-4x4", card={})
-    with pytest.raises(WeightsError, match="backend numpy runs models of kind trm and equivariant, not direct"):
+    with pytest.raises(WeightsError, match=r"backend numpy .*trm and equivariant.* direct"):
         read(tmp_path)

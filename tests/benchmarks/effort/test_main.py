@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from helpers.failing import mentions
 
 import benchmarks.effort.clock
 from benchmarks.__main__ import main
@@ -25,8 +26,8 @@ def test_a_table_a_file_and_a_picture(weights: Path, tmp_path: Path, capsys: pyt
     few = ("--data", "make:4@9", "--steps", 2, "--tries", 1, "--batch-size", 3, "--threads", 1)
     assert effort("--weights", weights, *few, "-o", file, "--plot", picture) == 0
     out, err = capsys.readouterr()
-    assert "on 4 puzzles (make:4@9), at most 2 steps of T = 1 recursions" in out and "rules, each step" in out
-    assert "4 puzzles through 2 recursions" in err
+    mentions(out, "4 puzzles", "make:4@9", "2 steps", "T = 1", "rules")
+    mentions(err, "4 puzzles", "2 recursions")
     result = json.loads(file.read_text())
     assert result["benchmark"] == "effort" and result["arguments"]["tries"] == 1
     assert result["machine"]["threads"] == 1 and result["effort"]["task"] == "sudoku-4x4"
@@ -40,17 +41,17 @@ def test_json(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "parts"),
     [
-        (["--steps", "0"], "--steps: expected at least 1, got 0"),
-        (["--batch-size", "0"], "--batch-size: expected at least 1, got 0"),
-        (["--tries", "-1"], "--tries: expected at least 1, got -1"),
-        (["--threads", "0"], "--threads: expected at least 1, got 0"),
-        (["--weights", "nowhere"], "nowhere: no such folder, and no weights of that name ship"),
-        (["--data", "make:x"], "expected make:COUNT or make:COUNT@SEED"),
-        (["--data", "make:0"], "make:0: no examples"),
-        (["-o", "nowhere/x.json"], "there is no folder nowhere"),
-        (["--plot", "x.pdf"], "x.pdf: expected a name that ends in .png or .svg"),
+        (["--steps", "0"], ("--steps", 1, 0)),
+        (["--batch-size", "0"], ("--batch-size", 1, 0)),
+        (["--tries", "-1"], ("--tries", 1, -1)),
+        (["--threads", "0"], ("--threads", 1, 0)),
+        (["--weights", "nowhere"], ("nowhere", "weights")),
+        (["--data", "make:x"], ("make:COUNT", "make:COUNT@SEED")),
+        (["--data", "make:0"], "make:0"),
+        (["-o", "nowhere/x.json"], "nowhere"),
+        (["--plot", "x.pdf"], ("x.pdf", ".png", ".svg")),
     ],
 )
 def test_mistakes(
@@ -59,9 +60,9 @@ def test_mistakes(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
-    message: str,
+    parts: object,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert effort("--weights", weights, "--data", "make:2@9", *arguments) == 2
-    assert message in capsys.readouterr().err
+    mentions(capsys.readouterr().err, parts)
     assert not (tmp_path / "x.json").exists()

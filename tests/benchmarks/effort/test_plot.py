@@ -42,7 +42,7 @@ def test_only_known_policies_are_drawn() -> None:
 
 
 def test_places_where_none_can_be(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"ends in \.png or \.svg"):
+    with pytest.raises(ConfigError, match=r"\.png.*\.svg"):
         plot_effort(result("head"), tmp_path / "effort.pdf")
-    with pytest.raises(RedraftError, match="there is no folder"):
+    with pytest.raises(RedraftError, match=r"folder.*\bnowhere"):
         plot_effort(result("head"), tmp_path / "nowhere" / "effort.png")

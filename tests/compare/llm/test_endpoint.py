@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from helpers.failing import raises
 
 from redraft.compare.llm.endpoint import Endpoint, EndpointError, keeps_secrets
 from redraft.errors import ConfigError
@@ -49,28 +50,28 @@ def test_models_that_call_the_limit_otherwise(model: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "message"),
+    ("answer", "kind", "parts"),
     [
-        ((429, {"Retry-After": "7"}, b"slow down"), "passing", "answered with status 429: slow down"),
-        ((500, {}, b""), "passing", "answered with status 500: nothing"),
-        ((401, {}, b'{"error": {"message": "wrong key sk-secret-1234"}}'), "final", "status 401: wrong key ***"),
-        ((404, {}, b'{"error": {"message": "no model tiny"}}'), "final", "status 404: no model tiny"),
-        ((301, {"Location": "http://elsewhere/"}, b"moved"), "final", "status 301: moved"),
-        ((400, {}, b'{"error": {"message": "too long"}}'), "useless", "status 400: too long"),
-        ((200, {}, b"<html>\n\x1b[31mWelcome"), "useless", "expected a chat completion, got <html> [31mWelcome"),
-        ((200, {}, b'{"choices": []}'), "useless", "expected a chat completion, got"),
-        ((200, {}, b'{"choices": [{"message": {"content": 3}}]}'), "useless", "expected a chat completion"),
-        ((200, {}, b"[" * 5000), "useless", "expected a chat completion"),
-        ((200, {}, b'{"error": {"message": "overloaded"}}'), "useless", "got overloaded"),
-        ((200, {}, b"x" * 300), "useless", "x…"),
-        ((200, {"Content-Length": "500"}, b"{"), "passing", "broke off"),
+        ((429, {"Retry-After": "7"}, b"slow down"), "passing", (429, "slow down")),
+        ((500, {}, b""), "passing", 500),
+        ((401, {}, b'{"error": {"message": "wrong key sk-secret-1234"}}'), "final", (401, "wrong key ***")),
+        ((404, {}, b'{"error": {"message": "no model tiny"}}'), "final", (404, "no model tiny")),
+        ((301, {"Location": "http://elsewhere/"}, b"moved"), "final", (301, "moved")),
+        ((400, {}, b'{"error": {"message": "too long"}}'), "useless", (400, "too long")),
+        ((200, {}, b"<html>\n\x1b[31mWelcome"), "useless", "<html> [31mWelcome"),
+        ((200, {}, b'{"choices": []}'), "useless", "completion"),
+        ((200, {}, b'{"choices": [{"message": {"content": 3}}]}'), "useless", "completion"),
+        ((200, {}, b"[" * 5000), "useless", "completion"),
+        ((200, {}, b'{"error": {"message": "overloaded"}}'), "useless", "overloaded"),
+        ((200, {}, b"x" * 300), "useless", "…"),
+        ((200, {"Content-Length": "500"}, b"{"), "passing", ()),
     ],
 )
-def test_what_is_no_reply(model: Any, answer: Any, kind: str, message: str) -> None:
+def test_what_is_no_reply(model: Any, answer: Any, kind: str, parts: object) -> None:
     model.reply = lambda prompt: answer
-    with pytest.raises(EndpointError) as raised:
+    with raises(EndpointError, parts) as raised:
         Endpoint(model.url, "tiny", key=KEY).ask("hello")
-    assert raised.value.kind == kind and message in str(raised.value) and str(raised.value).startswith(model.url)
+    assert raised.value.kind == kind and str(raised.value).startswith(model.url)
     assert KEY not in str(raised.value) and "\n" not in str(raised.value)
     assert raised.value.wait == (7 if answer[0] == 429 else None)
 
@@ -85,7 +86,7 @@ def test_hanging_and_trickling_end_in_time(model: Any) -> None:
     endpoint = Endpoint(model.url, "tiny", timeout=0.2)
     for _ in range(2):
         started = time.monotonic()
-        with pytest.raises(EndpointError, match=r"no reply within 0\.2 seconds") as raised:
+        with raises(EndpointError, "0.2 seconds") as raised:
             endpoint.ask("hello")
         assert time.monotonic() - started < 5 and raised.value.kind == "passing"
         model.reply, model.trickle = lambda prompt: "a reply of which each byte takes its time", 0.05
@@ -94,12 +95,12 @@ def test_hanging_and_trickling_end_in_time(model: Any) -> None:
 def test_nobody_listens() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but does not listen
-        with pytest.raises(EndpointError, match="connection refused; is the server running"):
+        with raises(EndpointError, "connection refused"):
             Endpoint(f"http://127.0.0.1:{taken.getsockname()[1]}/v1", "tiny").ask("hello")
 
 
 def test_https_where_there_is_http(model: Any) -> None:
-    with pytest.raises(EndpointError, match="is it http rather than https"):
+    with raises(EndpointError, "http", "https"):
         Endpoint(model.url.replace("http:", "https:"), "tiny", timeout=5).ask("hello")
 
 
@@ -107,7 +108,7 @@ def test_https_where_there_is_http(model: Any) -> None:
     "url", ["", "localhost:8000/v1", "ftp://host/v1", "http://", "http://host:no/v1", "http://a b/", "http://[::1"]
 )
 def test_no_url(url: str) -> None:
-    with pytest.raises(ConfigError, match="is no URL of an endpoint; expected one such as https"):
+    with raises(ConfigError, "URL", "https"):
         Endpoint(url, "tiny")
 
 

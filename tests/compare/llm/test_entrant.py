@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
+from helpers.failing import mentions, raises
 
 from redraft.compare.llm.ask import Bounds, Cache
 from redraft.compare.llm.contender import chosen, examples_of, measure, notes
@@ -38,12 +38,12 @@ def test_right_wrong_unreadable_and_left_out(model: Any, tmp_path: Path) -> None
     assert outcome.answered.tolist() == [True, True, False, *[True] * 5]
     assert outcome.right("solved", "halt").tolist() == [False, False, False, *[True] * 5]
     assert outcome.exact[:, 0].tolist() == outcome.solved[:, 0].tolist()
-    assert outcome.name == "tiny" and outcome.kind == "language model, 1 unreadable"
+    assert outcome.name == "tiny" and "1 unreadable" in outcome.kind
     facts = dict(outcome.facts)
     assert (facts["answered"], facts["failed"], facts["unreadable"], facts["prompt_tokens"]) == (7, 1, 1, 700)
     first, second = notes("tiny", asked, facts, endpoint)
-    assert first == "tiny: 7 of 8 rows answered, drawn at random; 1 without a complete grid count as wrong"
-    assert second.startswith("tiny: 1 without a reply are left out") and "status 500" in second
+    mentions(first, "tiny", "7 of 8 rows", 1)
+    mentions(second, "tiny", 1, 500)
 
 
 def test_another_shortest_path_is_solved_but_not_exact(model: Any, tmp_path: Path) -> None:
@@ -74,6 +74,6 @@ def test_examples_where_rules_are_not_known() -> None:
     train = from_examples(task, type(MADE)(questions=pairs, answers=pairs[::-1], ratings=ratings), source="")
     shown = examples_of(task, train)(0)
     assert [(a.tolist(), b.tolist()) for a, b in shown] == [([[0, 1]], [[1, 0]]), ([[1, 0]], [[0, 1]])]
-    with pytest.raises(DataError, match="a language model needs solved examples"):
+    with raises(DataError, "examples"):
         examples_of(task, None)
     assert examples_of(TASK, None)(0) == ()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.failing import mentions, raises
 
 import redraft.compare.llm.ask
 from redraft.compare.llm.ask import Asked, Bounds, Cache, ask_all
@@ -72,21 +73,23 @@ def test_a_failure_now_and_then_is_left_out(model: Any, tmp_path: Path) -> None:
     model.reply = lambda prompt: (500, {}, b"no") if prompt in ("two", "four") else "ok"
     asked = ask(model, tmp_path / "c", retries=0)
     assert sorted(asked.replies) == [0, 2, 4, 5] and sorted(asked.failures) == [1, 3]
-    assert asked.error is None and "status 500" in asked.failures[1]
+    assert asked.error is None
+    mentions(asked.failures[1], 500)
 
 
 def test_failures_in_a_row_stop_it_and_keep_what_is_finished(model: Any, tmp_path: Path) -> None:
     model.reply = lambda prompt: "ok" if prompt == "one" else (200, {}, b"<html>")
     asked = ask(model, tmp_path / "c", retries=5)
     assert asked.error is not None and sorted(asked.failures) == [1, 2, 3] and list(asked.replies) == [0]
-    assert asked.stopped.endswith("expected a chat completion, got <html> (3 failures in a row)")
+    mentions(asked.stopped, "<html>", "3 failures")
     assert len(model.bodies) == 4, "what is no completion is not asked for again"
 
 
 def test_a_refusal_stops_it_at_once(model: Any, tmp_path: Path) -> None:
     model.reply = lambda prompt: (401, {}, b"who are you?")
     asked = ask(model, tmp_path / "c", retries=5)
-    assert len(model.bodies) == 1 and asked.stopped.endswith("answered with status 401: who are you?")
+    assert len(model.bodies) == 1
+    mentions(asked.stopped, 401, "who are you?")
 
 
 def test_the_budget_is_not_overdrawn(model: Any, tmp_path: Path) -> None:
@@ -147,12 +150,12 @@ def test_an_interruption_does_not_wait_for_replies(model: Any, tmp_path: Path) -
 
 @pytest.mark.parametrize("bounds", [{"retries": -1}, {"budget": 0}, {"parallel": 0}])
 def test_bounds_out_of_range(bounds: dict[str, int]) -> None:
-    with pytest.raises(ConfigError, match="expected at least 0 retries"):
+    with raises(ConfigError, "retries", 0):
         Bounds(**bounds)
 
 
 def test_a_place_where_nothing_can_be_kept(model: Any, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be read"):
+    with raises(DataError, tmp_path):
         Cache(tmp_path)
-    with pytest.raises(DataError, match="cannot be written"):
+    with raises(DataError, tmp_path / "nowhere" / "c"):
         ask(model, tmp_path / "nowhere" / "c")

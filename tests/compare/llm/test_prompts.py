@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from helpers.failing import raises
 
 from redraft.compare.llm.prompts import script_for
 from redraft.errors import ConfigError
@@ -125,5 +126,5 @@ def test_own_symbols() -> None:
 
 
 def test_a_task_without_words() -> None:
-    with pytest.raises(ConfigError, match=r"other: .* nobody has put this task into words"):
+    with raises(ConfigError, "other"):
         script_for(SimpleNamespace(name="other"))  # type: ignore[arg-type]

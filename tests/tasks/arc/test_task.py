@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.failing import mentions, raises
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -117,51 +118,51 @@ def test_text_of_a_grid() -> None:
 
 
 WRONG_GRIDS = {
-    "[[0,1],[2]]": "row 2 has 1 cells, row 1 has 2; expected rows of one length",
-    "[[0,10]]": "10 at row 1, column 2 is not a colour 0-9",
-    "[[0],[-1]]": "-1 at row 2, column 1 is not a colour 0-9",
-    "[[1.0]]": "1.0 at row 1, column 1 is not a colour 0-9",
-    "[[true]]": "true at row 1, column 1 is not a colour 0-9",
-    '[["1"]]': '"1" at row 1, column 1 is not a colour 0-9',
-    "[]": "expected a grid as a list of rows",
-    "[[]]": "row 1 has 0 cells; expected 1 to 30",
-    "[0,1]": "expected a grid as a list of rows",
-    "7": "expected a grid as a list of rows",
-    json.dumps([[0] * 30] * 31): "31 rows; expected at most 30",
-    json.dumps([[0] * 31] * 30): "row 1 has 31 cells; expected 1 to 30",
-    "[[0,1]": "not JSON",
-    "": "not JSON",
-    "[" * 100_000: "not JSON",
+    "[[0,1],[2]]": ("row 2", 1, "row 1", 2),
+    "[[0,10]]": (10, "row 1, column 2", "0-9"),
+    "[[0],[-1]]": (-1, "row 2, column 1", "0-9"),
+    "[[1.0]]": ("1.0", "row 1, column 1", "0-9"),
+    "[[true]]": ("true", "row 1, column 1", "0-9"),
+    '[["1"]]': ('"1"', "row 1, column 1", "0-9"),
+    "[]": "rows",
+    "[[]]": ("row 1", 0, 1, 30),
+    "[0,1]": "rows",
+    "7": "rows",
+    json.dumps([[0] * 30] * 31): (31, 30),
+    json.dumps([[0] * 31] * 30): ("row 1", 31, 1, 30),
+    "[[0,1]": "JSON",
+    "": "JSON",
+    "[" * 100_000: "JSON",
 }
 
 
 @pytest.mark.parametrize("text", WRONG_GRIDS, ids=lambda text: text[:20])
 def test_wrong_grids(text: str) -> None:
-    with pytest.raises(PuzzleError) as caught:
+    with raises(PuzzleError, WRONG_GRIDS[text]):
         ARC.parse(text)
-    assert WRONG_GRIDS[text] in str(caught.value)
 
 
 def test_validate() -> None:
     ARC.validate(canvas(SMALL))
-    for change, message in (
-        (lambda board: board.fill(OUTSIDE), "expected one rectangle of colours in the top left corner"),
-        (lambda board: board.__setitem__((5, 5), 1), "expected one rectangle of colours"),
-        (lambda board: board.__setitem__((1, 1), OUTSIDE), "expected one rectangle of colours"),
-        (lambda board: board.__setitem__((1, 2), 10), "10 at row 2, column 3 is not a colour 0-9"),
+    for change, parts in (
+        (lambda board: board.fill(OUTSIDE), "rectangle"),
+        (lambda board: board.__setitem__((5, 5), 1), "rectangle"),
+        (lambda board: board.__setitem__((1, 1), OUTSIDE), "rectangle"),
+        (lambda board: board.__setitem__((1, 2), 10), (10, "row 2, column 3", "0-9")),
     ):
         board = canvas(SMALL)
         change(board)
-        with pytest.raises(PuzzleError, match=message):
+        with raises(PuzzleError, parts):
             ARC.validate(board)
-    with pytest.raises(PuzzleError, match=r"the canvas has shape \(2, 3\), expected \(30, 30\)"):
+    with raises(PuzzleError, "(2, 3)", "(30, 30)"):
         ARC.validate(SMALL.astype(np.int8))
 
 
 def test_no_rules_judge_an_answer() -> None:
     made = ARC.make(4, 0)
     verdict = ARC.check(made.questions[0], made.answers[0])
-    assert not verdict and "no rules" in verdict.reason
+    assert not verdict
+    mentions(verdict.reason, "rules")
     assert not ARC.check_many(made.questions, made.answers).any()
 
 
@@ -201,11 +202,11 @@ def test_reads_grids_and_tasks() -> None:
 def test_reading_names_the_place_of_an_error() -> None:
     first, second = read("[[1]]\n[[1],[2,3]]\n")
     assert first == ("file, line 1", "[[1]]", None)
-    assert second[0] == "file, line 2: row 2 has 2 cells, row 1 has 1; expected rows of one length"
+    mentions(second[0], "file, line 2", "row 2", 2, "row 1", 1)
     wrong = {"train": TASK["train"], "test": [pair([[1, 11]])]}
-    assert read(json.dumps(wrong))[0][0] == "file, test pair 1, input: 11 at row 1, column 2 is not a colour 0-9"
+    mentions(read(json.dumps(wrong))[0][0], "file, test pair 1, input", 11, "row 1, column 2")
     [broken] = read('{"train":\n [}')
-    assert broken[0].startswith("file: not JSON")
+    mentions(broken[0], "file", "JSON")
 
 
 def test_load(tmp_path: Path) -> None:
@@ -219,10 +220,10 @@ def test_load(tmp_path: Path) -> None:
     test = ARC.load(str(tmp_path), split="test")
     assert ARC.format(test.questions[0]) == "[[3]]" and ARC.format(test.answers[0]) == "[[4]]" and len(test) == 1
     assert len(ARC.load(str(tmp_path), limit=3)) == 3
-    with pytest.raises(DataError, match="no split 'dev' of ARC tasks; expected train or test"):
+    with raises(DataError, "'dev'", "train", "test"):
         ARC.load(str(tmp_path), split="dev")
     (tmp_path / "x.json").write_text(json.dumps(TASK))
-    with pytest.raises(DataError, match=r"x\.json: no test pairs with an output"):
+    with raises(DataError, "x.json", "test", "output"):
         ARC.load(str(tmp_path / "x.json"), split="test")
 
 

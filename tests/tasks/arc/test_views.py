@@ -9,6 +9,7 @@ from types import FrameType
 
 import numpy as np
 import pytest
+from helpers.failing import raises
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -126,16 +127,16 @@ def test_ids() -> None:
         assert [found[id - 1] for id in VIEWS.ids(each.name)] == [(t, k) for k in range(len(VIEWS.ids(each.name)))]
     np.testing.assert_array_equal(VIEWS.counts(np.array([1, len(VIEWS)])), [41, len(VIEWS.ids(TASKS[-1].name))])
     for wrong in (0, len(VIEWS) + 1, -1):
-        with pytest.raises(ValueError, match=f"expected a puzzle id from 1 to {len(VIEWS)}, got {wrong}"):
+        with raises(ValueError, 1, len(VIEWS), wrong):
             VIEWS.locate(wrong)
-        with pytest.raises(ValueError, match="expected puzzle ids from 1"):
+        with raises(ValueError, "ids", 1):
             VIEWS.show(*np.zeros((2, 1, 900), np.int16), np.array([wrong]), None)
 
 
 def test_names_must_tell_tasks_apart() -> None:
-    with pytest.raises(DataError, match="task 'black' comes twice"):
+    with raises(DataError, "'black'"):
         Views.make([SYMMETRIC[0], SYMMETRIC[0]])
-    with pytest.raises(DataError, match=r"'a\|\|\|b': a name may not hold '\|\|\|'"):
+    with raises(DataError, "'a|||b'", "'|||'"):
         Views.make([task("a|||b", (grid("1"), grid("1")), (grid("1"), None))])
 
 
@@ -237,22 +238,22 @@ def assert_same(views: Views, others: Views) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "message"),
+    ("names", "parts"),
     [
-        ([], "identifier 0: expected '<blank>', got 'none'"),
-        (["a"], "identifier 0: expected '<blank>', got 'a'"),
-        (["<blank>", "a|||t1|||0123456789"], "identifier 1, .*: expected its task's own name before its views"),
-        (["<blank>", "a", "b|||t1|||0123456789"], "identifier 2, .*: expected its task's own name"),
-        (["<blank>", "a", "a|||t8|||0123456789"], "identifier 2, .*: expected a task, or as in 'task"),
-        (["<blank>", "a", "a|||t1|||1023456789"], "identifier 2, .*: expected a task, or as in 'task"),
-        (["<blank>", "a", "a|||t1|||0123456788"], "identifier 2, .*: expected a task, or as in 'task"),
-        (["<blank>", "a", "a|||t1"], "identifier 2, .*: expected a task, or as in 'task"),
-        (["<blank>", "a", "b", "a"], "task 'a' comes twice"),
-        (["<blank>", "<blank>", "a"], "may not hold .* or be '<blank>'"),
+        ([], ("identifier 0", "'<blank>'", "'none'")),
+        (["a"], ("identifier 0", "'<blank>'", "'a'")),
+        (["<blank>", "a|||t1|||0123456789"], ("identifier 1", "name")),
+        (["<blank>", "a", "b|||t1|||0123456789"], ("identifier 2", "name")),
+        (["<blank>", "a", "a|||t8|||0123456789"], "identifier 2"),
+        (["<blank>", "a", "a|||t1|||1023456789"], "identifier 2"),
+        (["<blank>", "a", "a|||t1|||0123456788"], "identifier 2"),
+        (["<blank>", "a", "a|||t1"], "identifier 2"),
+        (["<blank>", "a", "b", "a"], "'a'"),
+        (["<blank>", "<blank>", "a"], "'<blank>'"),
     ],
 )
-def test_wrong_identifiers(names: list[str], message: str) -> None:
-    with pytest.raises(DataError, match=message):
+def test_wrong_identifiers(names: list[str], parts: object) -> None:
+    with raises(DataError, parts):
         Views.from_identifiers(names)
 
 
@@ -274,34 +275,33 @@ def saved(**changes: np.ndarray) -> bytes:
 twice = VIEWS.colours.copy()
 twice[5, 3] = twice[5, 4]
 DAMAGE = {
-    "empty": (b"", "damaged or not the views of a store"),
-    "text": (b"no views", "damaged or not the views of a store"),
-    "cut": (saved()[:-9], "damaged or not the views of a store"),
-    "colour twice": (saved(colours=twice), "none of a symmetry and an order"),
-    "black changed": (saved(colours=VIEWS.colours[:, ::-1]), "none of a symmetry and an order"),
-    "symmetry 8": (saved(symmetries=VIEWS.symmetries + np.uint8(8)), "none of a symmetry and an order"),
-    "lengths": (saved(symmetries=VIEWS.symmetries[1:]), "the arrays differ in length"),
-    "starts": (saved(starts=VIEWS.starts[::-1]), "starts do not divide the views"),
-    "no tasks": (saved(tasks=np.array(VIEWS.tasks[1:])), "the arrays differ in length"),
-    "names": (saved(tasks=np.array(["x"] * len(TASKS))), "two tasks have the same name"),
-    "first view": (saved(symmetries=np.full(len(VIEWS), 1, np.uint8)), "no first view"),
-    "floats": (saved(starts=VIEWS.starts.astype(float)), "starts has type float64"),
-    "objects": (saved(tasks=np.array([{}], object)), "damaged or not the views of a store"),
+    "empty": (b"", "store"),
+    "text": (b"no views", "store"),
+    "cut": (saved()[:-9], "store"),
+    "colour twice": (saved(colours=twice), "symmetry"),
+    "black changed": (saved(colours=VIEWS.colours[:, ::-1]), "symmetry"),
+    "symmetry 8": (saved(symmetries=VIEWS.symmetries + np.uint8(8)), "symmetry"),
+    "lengths": (saved(symmetries=VIEWS.symmetries[1:]), "length"),
+    "starts": (saved(starts=VIEWS.starts[::-1]), "starts"),
+    "no tasks": (saved(tasks=np.array(VIEWS.tasks[1:])), "length"),
+    "names": (saved(tasks=np.array(["x"] * len(TASKS))), "name"),
+    "first view": (saved(symmetries=np.full(len(VIEWS), 1, np.uint8)), "first view"),
+    "floats": (saved(starts=VIEWS.starts.astype(float)), ("starts", "float64")),
+    "objects": (saved(tasks=np.array([{}], object)), "store"),
 }
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_damaged_files(kind: str, tmp_path: Path) -> None:
     file = tmp_path / "views.npz"
-    bytes_, message = DAMAGE[kind]
+    bytes_, parts = DAMAGE[kind]
     file.write_bytes(bytes_)
-    with pytest.raises(DataError, match=message) as caught:
+    with raises(DataError, file, parts):
         Views.open(file)
-    assert str(file) in str(caught.value)
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="No such file"):
+    with raises(DataError, tmp_path / "views.npz", "No such file"):
         Views.open(tmp_path / "views.npz")
 
 

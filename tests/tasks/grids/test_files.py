@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.failing import mentions, raises
 
 from redraft.errors import DataError, PuzzleError
 from redraft.tasks import Puzzle
@@ -82,59 +83,57 @@ def test_folder_of_tasks_as_arc_has_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "parts"),
     [
-        ("", ": the file is empty; expected pairs of grids in a CSV, JSONL or JSON file"),
-        (" \n\n", ": the file is empty"),
-        ("input,output\n", ": no pairs in it"),
-        ("left,right\nab,ba\n", ", line 1: no column named question, puzzle or input; got left, right"),
-        ("ab,ba\n", ", line 1: no column named question, puzzle or input; got ab, ba"),
-        ("input,question,output\na,b,c\n", ", line 1: the columns input and question both stand for the question"),
-        ("input\nab\n", ", line 2: the output is missing; expected a pair of grids"),
-        ("input,output\nab,\n", ", line 2: the output is missing"),
-        ("input,output\n,ab\n", ", line 2: the input is missing"),
-        ("input,output\na,b\na\n", ", line 3: expected 2 columns (input, output), got 1"),
-        ("input,output\na,b\na,b,c\n", ", line 3: expected 2 columns (input, output), got 3"),
-        ("input,output\na,b\nab/c,b\n", ", line 3: input: row 2: expected 2 cells as in row 1, got 1"),
-        ('input,output\na,"b c/d"\n', ", line 2: output: row 2: expected 2 cells as in row 1, got 1"),
-        ("input,output,rating\na,b,hard\n", ", line 2: rating 'hard' is not a number; expected one such as 2.5"),
-        ("input,output,group\na,b,g\na,b,\n", ", line 3: names no group, but the pairs before it do; expected all or"),
-        ("input,output,group\na,b,\na,b,g\n", ", line 3: names its group, but the pairs before it do not"),
-        ('{"input": "a", "output": "b"}\n{"input": "a"\n', ", line 2: not JSON"),
-        ('{"input": "a", "output": "b"}\n[1]\n', ", line 2: expected an object with input and output, got [1]"),
-        ('{"input": "a"}\n', ", line 1: the output is missing"),
-        ('{"input": "a", "question": "a", "output": "b"}\n', ", line 1: question and input both stand for the"),
-        ('[{"input": [[1, 2], [3]], "output": [[1]]}]', ", pair 1: input: row 2: expected 2 cells as in row 1, got 1"),
-        ('[{"input": [[1]], "output": 7}]', ", pair 1: output: expected a grid as text"),
-        ('[{"input": [[1]],\n"output": [[1]]\n', ", line 3: not JSON"),
-        ("[]", ": no pairs in it"),
-        ("input,output\n" + "/".join(["a" * 31] * 31) + ",a\n", ", line 2: input: 31 x 31 cells; at most 30 x 30"),
-        ("input,output\na,b\n" + "a" * 31 + "," + "/".join("a" * 31) + "\n", ", line 3: output: 31 x 1 cells would"),
-        (b"PAR1" + bytes(20), ": a Parquet table that cannot be read"),
-        (b"\x93NUMPY\x01\x00", ": a NumPy array (.npy), not text"),
-        (b"input,output\n\0\0\1,b\n", ": binary data, not text"),
+        ("", "empty"),
+        (" \n\n", "empty"),
+        ("input,output\n", "pairs"),
+        ("left,right\nab,ba\n", ("line 1", "question", "puzzle", "input", "left, right")),
+        ("ab,ba\n", ("line 1", "question", "puzzle", "input", "ab, ba")),
+        ("input,question,output\na,b,c\n", ("line 1", "input", "question")),
+        ("input\nab\n", ("line 2", "output")),
+        ("input,output\nab,\n", ("line 2", "output")),
+        ("input,output\n,ab\n", ("line 2", "input")),
+        ("input,output\na,b\na\n", ("line 3", 2, "input, output", 1)),
+        ("input,output\na,b\na,b,c\n", ("line 3", 2, "input, output", 3)),
+        ("input,output\na,b\nab/c,b\n", ("line 3", "input", "row 2", 2, "row 1", 1)),
+        ('input,output\na,"b c/d"\n', ("line 2", "output", "row 2", 2, "row 1", 1)),
+        ("input,output,rating\na,b,hard\n", ("line 2", "rating", "'hard'")),
+        ("input,output,group\na,b,g\na,b,\n", ("line 3", "group")),
+        ("input,output,group\na,b,\na,b,g\n", ("line 3", "group")),
+        ('{"input": "a", "output": "b"}\n{"input": "a"\n', ("line 2", "JSON")),
+        ('{"input": "a", "output": "b"}\n[1]\n', ("line 2", "input", "output", "[1]")),
+        ('{"input": "a"}\n', ("line 1", "output")),
+        ('{"input": "a", "question": "a", "output": "b"}\n', ("line 1", "question", "input")),
+        ('[{"input": [[1, 2], [3]], "output": [[1]]}]', ("pair 1", "input", "row 2", 2, "row 1", 1)),
+        ('[{"input": [[1]], "output": 7}]', ("pair 1", "output", 7)),
+        ('[{"input": [[1]],\n"output": [[1]]\n', ("line 3", "JSON")),
+        ("[]", "pairs"),
+        ("input,output\n" + "/".join(["a" * 31] * 31) + ",a\n", ("line 2", "input", "31 x 31", "30 x 30")),
+        ("input,output\na,b\n" + "a" * 31 + "," + "/".join("a" * 31) + "\n", ("line 3", "output", "31 x 1")),
+        (b"PAR1" + bytes(20), "Parquet"),
+        (b"\x93NUMPY\x01\x00", ".npy"),
+        (b"input,output\n\0\0\1,b\n", "binary"),
     ],
 )  # fmt: skip
-def test_files_that_are_wrong(write: Write, content: str | bytes, message: str) -> None:
+def test_files_that_are_wrong(write: Write, content: str | bytes, parts: object) -> None:
     file = write(content)
-    with pytest.raises(DataError) as error:
+    with raises(DataError, file, parts):
         Survey().add(file)
-    assert str(error.value).startswith(f"{file}{message}")
 
 
 def test_more_symbols_than_grids_can_hold(write: Write) -> None:
     rows = "\n".join(f"{i},{i}" for i in range(100, 128))
     symbols = [f"s{i}" for i in range(128)]
     file = write("input,output\n" + rows + "\n" + '"' + ",".join(symbols) + '",a\n')
-    with pytest.raises(DataError, match=r"line 30: input: more than 127 different symbols \(0 1 2 3 .*separate cells"):
+    with raises(DataError, f"{file}, line 30", "input", 127, "0 1 2 3"):
         Survey().add(file)
 
 
 def test_symbols_outside_a_stated_alphabet(write: Write) -> None:
     file = write("input,output\nab/ab,ba/ba\nab/ax,ba/ba\n")
-    with pytest.raises(DataError) as error:
+    with raises(DataError, f"{file}, line 3", "input", "row 2, column 2", "'x'", "a b"):
         Survey(alphabet=("a", "b")).add(file)
-    assert str(error.value) == f"{file}, line 3: input: row 2, column 2: 'x' is not in the alphabet a b"
 
 
 def test_hidden_files_of_a_folder(tmp_path: Path) -> None:
@@ -143,14 +142,14 @@ def test_hidden_files_of_a_folder(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"\0\5\x16\7")
     assert files_of(tmp_path) == [tmp_path / "a.csv"]
     (tmp_path / "a.csv").unlink()
-    with pytest.raises(DataError, match="no file in this folder ends in"):
+    with raises(DataError, tmp_path, ".csv"):
         files_of(tmp_path)
 
 
 def test_places_without_pairs(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no file in this folder ends in \.csv, \.tsv"):
+    with raises(DataError, tmp_path, ".csv", ".tsv"):
         list(pairs(tmp_path))
-    with pytest.raises(DataError, match=r"nowhere\.csv: cannot be read: No such file"):
+    with raises(DataError, "nowhere.csv", "No such file"):
         list(pairs(tmp_path / "nowhere.csv"))
 
 
@@ -168,9 +167,9 @@ def test_survey_and_arrays(write: Write) -> None:
 
 def test_a_file_that_changes_between_the_passes(write: Write) -> None:
     file = write("input,output\na,b\n")
-    with pytest.raises(DataError, match="line 2: has changed while it was read"):
+    with raises(DataError, f"{file}, line 2"):
         encode(file, 1, alphabet=("a",), height=1, width=1)
-    with pytest.raises(DataError, match="has changed while it was read"):
+    with raises(DataError, file):
         encode(file, 2, alphabet=("a", "b"), height=1, width=1)
 
 
@@ -218,20 +217,21 @@ def test_questions(task: Grids, text: str, wanted: list[tuple[str, str]]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "message"),
+    ("text", "place", "parts"),
     [
-        ("#.1/..x", "line 1", "row 2, column 3: 'x' is not in the alphabet . # 1"),
-        ("#.1\n..", "line 1", "row 2: expected 3 cells as in row 1, got 2"),
-        ("#.1/...\na,,b", "line 2", "row 1, column 2: the cell is empty"),
-        ("input,output\n#.1/...,1.\n", "line 2", "answer: expected 2 x 3 cells, got 1 x 2"),
-        ("input,output\n,1..\n", "line 2", "the question is missing"),
-        ("input,rating\n#.1/...,x\n", "line 2", "rating 'x' is not a number; expected one such as 2.5, or nothing"),
-        ('{"input": [["#"]]}', "line 1", "expected 2 x 3 cells, got 1 x 1"),
+        ("#.1/..x", "line 1", ("row 2, column 3", "'x'", ". # 1")),
+        ("#.1\n..", "line 1", ("row 2", 3, "row 1", 2)),
+        ("#.1/...\na,,b", "line 2", "row 1, column 2"),
+        ("input,output\n#.1/...,1.\n", "line 2", ("answer", "2 x 3", "1 x 2")),
+        ("input,output\n,1..\n", "line 2", "question"),
+        ("input,rating\n#.1/...,x\n", "line 2", ("rating", "'x'", "2.5")),
+        ('{"input": [["#"]]}', "line 1", ("2 x 3", "1 x 1")),
     ],
 )
-def test_questions_that_are_wrong(text: str, place: str, message: str) -> None:
+def test_questions_that_are_wrong(text: str, place: str, parts: object) -> None:
     found = shown(FIXED, text)[-1]
-    assert found == (place, message)
+    assert found[0] == place
+    mentions(found[1], parts)
 
 
 def test_answers_and_ratings_come_along() -> None:
@@ -239,7 +239,8 @@ def test_answers_and_ratings_come_along() -> None:
     assert isinstance(found, Puzzle) and found.answer is not None
     assert FIXED.format(found.answer) == "1../###" and found.rating == 3
     (wrong,) = FIXED.read(["input,output", "#.1/...,1../###,3"], "p")
-    assert isinstance(wrong, PuzzleError) and "expected 2 columns (input, output), got 3" in str(wrong)
+    assert isinstance(wrong, PuzzleError)
+    mentions(wrong, 2, "input, output", 3)
 
 
 def test_a_line_that_format_wrote_is_read() -> None:

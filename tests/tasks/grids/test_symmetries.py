@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.failing import raises
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,19 +38,18 @@ def test_symbols_that_change_places() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "parts"),
     [
-        ("mirror", "unknown symmetry 'mirror'; known: flip-h, flip-v, transpose, rotate, dihedral, or symbols:abc"),
-        ("symbols:ax", "symbols:ax: 'x' is not in the alphabet a b c"),
-        ("symbols:a", "expected at least two symbols that may change places"),
-        ("symbols:", "expected at least two symbols"),
-        ("symbols:aba", "the symbol 'a' is listed twice"),
+        ("mirror", ("'mirror'", "flip-h, flip-v, transpose, rotate, dihedral")),
+        ("symbols:ax", ("symbols:ax", "'x'", "a b c")),
+        ("symbols:a", "symbols:a"),
+        ("symbols:", "symbols:"),
+        ("symbols:aba", ("symmetries", "'a'")),
     ],
 )
-def test_mistakes(name: str, message: str) -> None:
-    with pytest.raises(ConfigError) as error:
+def test_mistakes(name: str, parts: object) -> None:
+    with raises(ConfigError, parts):
         understood([name], "abc")
-    assert message in str(error.value)
 
 
 def test_moves_of_a_full_grid() -> None:

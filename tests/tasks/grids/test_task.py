@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.failing import mentions, raises
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,9 +98,9 @@ def test_spec_makes_the_task_again(task: Grids) -> None:
 
 
 def test_unknown_key_in_a_spec() -> None:
-    with pytest.raises(ConfigError, match="task: unknown key 'heigth'; known keys: kind, name, alphabet"):
+    with raises(ConfigError, "task", "'heigth'", "kind, name, alphabet"):
         get_task({"kind": "grids", "name": "x", "alphabet": ["a"], "heigth": 1, "width": 1})
-    with pytest.raises(RedraftError, match="unknown kind of task 'boards'"):
+    with raises(RedraftError, "'boards'"):
         get_task({"kind": "boards"})
 
 
@@ -128,7 +129,7 @@ def test_a_draft_is_cut_to_a_rectangle() -> None:
     assert task.cells(task.decode(draft.ravel())) == [["0", "0"]] * 3, "3 x 2 cells are more than 1 x 4"
     nothing = task.decode(np.ones(16))
     assert (nothing == OUTSIDE).all() and task.format(nothing) == ""
-    assert task.check(task.parse("0"), nothing).reason == "there is no grid"
+    mentions(task.check(task.parse("0"), nothing).reason, "grid")
 
 
 def test_text() -> None:
@@ -146,47 +147,45 @@ def test_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "parts"),
     [
-        ("", "an empty grid"),
-        (".ab", "expected 2 x 3 cells, got 1 x 3"),
-        (".ab/bb", "row 2: expected 3 cells as in row 1, got 2"),
-        (".ab/bbb/...", "expected 2 x 3 cells, got 3 x 3"),
-        (".ab/bxb", "row 2, column 2: 'x' is not in the alphabet . a b"),
+        ("", "empty"),
+        (".ab", ("2 x 3", "1 x 3")),
+        (".ab/bb", ("row 2", 3, "row 1", 2)),
+        (".ab/bbb/...", ("2 x 3", "3 x 3")),
+        (".ab/bxb", ("row 2, column 2", "'x'", ". a b")),
     ],
 )
-def test_text_that_is_no_grid(text: str, message: str) -> None:
-    with pytest.raises(PuzzleError) as error:
+def test_text_that_is_no_grid(text: str, parts: object) -> None:
+    with raises(PuzzleError, parts):
         Grids(FIXED).parse(text)
-    assert message in error.value.message
 
 
 def test_grids_that_vary_have_a_largest_size() -> None:
-    with pytest.raises(PuzzleError, match="expected at most 4 x 4 cells, got 5 x 1"):
+    with raises(PuzzleError, "4 x 4", "5 x 1"):
         Grids(VARYING).parse("0/0/0/0/0")
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "parts"),
     [
-        ({"name": ""}, "expected a name"),
-        ({"alphabet": ()}, "expected 1 to 127 different symbols, got 0"),
-        ({"alphabet": ("a", "a")}, "expected 1 to 127 different symbols"),
-        ({"alphabet": tuple(map(str, range(128)))}, "expected 1 to 127 different symbols, got 128"),
-        ({"alphabet": ("a", " ")}, "mine: alphabet: ' ' cannot be a symbol"),
-        ({"height": 31, "width": 31}, "expected 1 to 900 cells, got 31 x 31"),
-        ({"height": 0}, "expected 1 to 900 cells, got 0 x 3"),
-        ({"symmetries": ("rotate",)}, "rotate make rows of columns, which needs a square; got 2 x 3"),
-        ({"symmetries": ("mirror",)}, "unknown symmetry 'mirror'"),
-        ({"scopes": ("rows", "boxes")}, "scopes: unknown 'boxes'; expected rows, columns"),
-        ({"scopes": ("blocks-2x2",)}, "scopes: blocks-2x2 does not divide a grid of 2x3 cells"),
+        ({"name": ""}, "name"),
+        ({"alphabet": ()}, (1, 127, 0)),
+        ({"alphabet": ("a", "a")}, (1, 127)),
+        ({"alphabet": tuple(map(str, range(128)))}, (1, 127, 128)),
+        ({"alphabet": ("a", " ")}, ("mine", "alphabet", "' '")),
+        ({"height": 31, "width": 31}, (1, 900, "31 x 31")),
+        ({"height": 0}, (1, 900, "0 x 3")),
+        ({"symmetries": ("rotate",)}, ("rotate", "2 x 3")),
+        ({"symmetries": ("mirror",)}, "'mirror'"),
+        ({"scopes": ("rows", "boxes")}, ("scopes", "'boxes'", "rows, columns")),
+        ({"scopes": ("blocks-2x2",)}, ("scopes", "blocks-2x2", "2x3")),
     ],
 )
-def test_specs_that_cannot_be(change: dict[str, Any], message: str) -> None:
+def test_specs_that_cannot_be(change: dict[str, Any], parts: object) -> None:
     values = {"name": "mine", "alphabet": (".", "a"), "height": 2, "width": 3} | change
-    with pytest.raises(ConfigError) as error:
+    with raises(ConfigError, parts):
         GridSpec(**values)
-    assert message in str(error.value)
 
 
 def test_interchangeable_symbols_are_those_of_the_largest_class_that_stands_together() -> None:
@@ -201,7 +200,7 @@ def test_interchangeable_symbols_are_those_of_the_largest_class_that_stands_toge
 
 
 def test_no_puzzles_of_your_own_can_be_made() -> None:
-    with pytest.raises(ConfigError, match="mine: puzzles of your own cannot be made here"):
+    with raises(ConfigError, "mine"):
         Grids(FIXED).make(1, 0)
 
 
@@ -209,11 +208,11 @@ def test_without_a_checker_nothing_is_judged() -> None:
     task = Grids(FIXED)
     assert not task.judges
     grid = task.parse(".ab/bb.")
-    assert task.check(grid, grid).reason == "mine has no rules that could tell whether an answer is right"
+    mentions(task.check(grid, grid).reason, "mine", "rules")
     task.validate(grid)
-    with pytest.raises(PuzzleError, match="no symbol of the alphabet at row 1, column 1"):
+    with raises(PuzzleError, "row 1, column 1"):
         task.validate(np.full((2, 3), 7, np.int8))
-    with pytest.raises(PuzzleError, match=r"the grid has shape \(3, 2\)"):
+    with raises(PuzzleError, "(3, 2)"):
         task.validate(grid.T)
 
 
@@ -237,25 +236,22 @@ def test_checker(checker: Write, body: str, solved: bool, reason: str) -> None:
     assert (task.check(question, answer).solved, task.check(question, answer).reason) == (solved, reason)
     assert task.check_many(question[None], answer[None]).tolist() == [solved]
     draft = np.full((2, 3), OUTSIDE, np.int8)
-    assert task.check(question, draft).reason == "no symbol of the alphabet at row 1, column 1", "never asked of this"
+    mentions(task.check(question, draft).reason, "symbol", "row 1, column 1")
 
 
 def test_checker_that_says_no_more_than_no(checker: Write) -> None:
     path = checker("return False")
     grid = with_checker(path).parse(".ab/bb.")
-    assert with_checker(path).check(grid, grid).reason == f"{path} says it is wrong"
+    mentions(with_checker(path).check(grid, grid).reason, path)
 
 
 def test_checker_with_a_fault(checker: Write) -> None:
     path = checker("return 1 / 0")
     task = with_checker(path)
-    with pytest.raises(RedraftError) as error:
+    with raises(RedraftError, path, "ZeroDivisionError: division by zero", "aaa/...", ".ab/bb."):
         task.check(task.parse("aaa/..."), task.parse(".ab/bb."))
-    assert str(error.value) == (
-        f"{path} raised ZeroDivisionError: division by zero, on question aaa/... and answer .ab/bb."
-    )
     task = with_checker(checker("return 3.5"))
-    with pytest.raises(RedraftError, match=r"check: expected True, False or what is wrong, got 3\.5"):
+    with raises(RedraftError, "check", "True", "False", "3.5"):
         task.check(task.parse("aaa/..."), task.parse(".ab/bb."))
 
 
@@ -266,22 +262,22 @@ def test_check_task_finds_a_symmetry_that_is_none(checker: Write) -> None:
     grids = np.stack([task.parse(text) for text in ("..", "b.", "ab", "aa")])
     made = Examples(questions=grids[:2], answers=grids[2:], ratings=np.zeros(2, np.float32))
     check_task(task, examples=made)
-    with pytest.raises(AssertionError, match="augment: own answer rejected"):
+    with raises(AssertionError, "augment"):
         check_task(Grids(GridSpec(symmetries=("flip-h",), **spec)), examples=made)
     wrong = Examples(questions=grids[:2], answers=grids[[2, 1]], ratings=made.ratings)
-    with pytest.raises(AssertionError, match="make: own answer rejected"):
+    with raises(AssertionError, "make"):
         check_task(task, examples=wrong)
     check_task(task, count=1, examples=wrong)
 
 
 def test_checker_that_is_not_there(checker: Write, tmp_path: Path) -> None:
-    with pytest.raises(RedraftError, match="no_such_module:check: expected a function that judges answers as module"):
+    with raises(RedraftError, "no_such_module:check"):
         with_checker("no_such_module:check")
     path = checker("return True").removesuffix("check")
-    with pytest.raises(RedraftError, match="expected a function that judges answers as module:NAME"):
+    with raises(RedraftError, "module:NAME"):
         with_checker(path + "chek")
     (tmp_path / "own_rules_number.py").write_text("check = 3\n")
-    with pytest.raises(RedraftError, match="expected a function that judges answers, got int"):
+    with raises(RedraftError, "int"):
         with_checker("own_rules_number:check")
 
 
@@ -295,15 +291,15 @@ def test_load(checker: Write, tmp_path: Path) -> None:
         assert found.ratings[0] == 2 and np.isnan(found.ratings[1]) and found.groups is None
     assert len(task.load(str(file), limit=1)) == 1
     file.write_text("input,output\naaa/...,abb/...\naaa/..b,bbb/...\n")
-    with pytest.raises(DataError, match=r"train\.csv, line 3: output: own_rules_\d+:check says it is wrong"):
+    with raises(DataError, "train.csv, line 3", "output", "check"):
         task.load(str(file))
     broken = with_checker(checker("return bool(1 / (question != answer))"))
     file.write_text("input,output\naaa/...,abb/...\naaa/...,aaa/...\n")
-    with pytest.raises(DataError, match=r"train\.csv, line 3: output: own_rules_\d+:check raised ZeroDivisionError"):
+    with raises(DataError, "train.csv, line 3", "output", "check", "ZeroDivisionError"):
         broken.load(str(file))
     file.write_text("input,output\naaa/...,abb\n")
-    with pytest.raises(DataError, match=r"train\.csv, line 2: output: expected 2 x 3 cells, got 1 x 3"):
+    with raises(DataError, "train.csv, line 2", "output", "2 x 3", "1 x 3"):
         task.load(str(file))
     file.write_text("input,output\naaa/...,axb/...\n")
-    with pytest.raises(DataError, match=r"line 2: output: row 1, column 2: 'x' is not in the alphabet \. a b"):
+    with raises(DataError, "line 2", "output", "row 1, column 2", "'x'", ". a b"):
         task.load(str(file))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.failing import mentions, raises, warns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,9 +36,9 @@ def test_names_and_sizes() -> None:
     assert (hard.vocab_size, hard.seq_len, hard.least, hard.grades[-1]) == (6, 900, 110, "optimal")
     assert Maze(64, 64).least == 256 and Maze(10, 10).least == 12 and Maze(4, 4).least == 3
     for size in ((3, 10), (10, 65)):
-        with pytest.raises(ConfigError, match="mazes have 4 to 64 rows and columns; got"):
+        with raises(ConfigError, 4, 64, f"{size[0]}x{size[1]}"):
             Maze(*size)
-    with pytest.raises(ConfigError, match="got 3x3"):
+    with raises(ConfigError, "3x3"):
         get_task("maze-3x3")
 
 
@@ -52,24 +53,23 @@ def test_parse_and_format() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "parts"),
     [
-        ("", "expected 20 characters, got 0"),
-        (LINE[:-1], "expected 20 characters, got 19"),
-        (LINE.replace("G", "X"), "character 'X' at cell 20 (row 4, column 5) is none of # (wall), space or . (free)"),
+        ("", (20, 0)),
+        (LINE[:-1], (20, 19)),
+        (LINE.replace("G", "X"), ("'X'", "cell 20 (row 4, column 5)")),
         (
             "S....\n.....\n...\n....G",
-            "row 3: expected 5 cells, got 3; a free cell at the end of a row may be written as",
+            ("row 3", 5, 3),
         ),
-        ("S....\n......\n.....\n....G", "row 2: expected 5 cells, got 6"),
-        ("S....\n.....\n....G", "expected 20 characters, got 15 (4 rows of 5; got 3 rows)"),
-        ("S...\n....\n....\n....\n...G", "expected 20 characters, got 20 (4 rows of 5; got 5 rows)"),
+        ("S....\n......\n.....\n....G", ("row 2", 5, 6)),
+        ("S....\n.....\n....G", (20, 15, "4 rows of 5", "3 rows")),
+        ("S...\n....\n....\n....\n...G", (20, "4 rows of 5", "5 rows")),
     ],
 )
-def test_parse_says_what_is_wrong(text: str, message: str) -> None:
-    with pytest.raises(PuzzleError) as caught:
+def test_parse_says_what_is_wrong(text: str, parts: object) -> None:
+    with raises(PuzzleError, parts):
         TASK.parse(text)
-    assert message in str(caught.value)
 
 
 def test_size_of_a_maze() -> None:
@@ -84,9 +84,9 @@ def test_size_of_a_maze() -> None:
         task = of_texts([text], "maze")
         assert (task.height, task.width) == size
     for text in ("", "123", LINE):
-        with pytest.raises(PuzzleError, match="expected a maze of 4 to 64 rows and columns, drawn, or in one line"):
+        with raises(PuzzleError, 4, 64):
             of_texts([text], "maze")
-    with pytest.raises(PuzzleError, match="no puzzle given"):
+    with raises(PuzzleError, "puzzle"):
         of_texts([], "maze")
 
 
@@ -103,62 +103,61 @@ def changed(grid: np.ndarray, **cells: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("question", "message"),
+    ("question", "parts"),
     [
-        (changed(QUESTION, r1c1=1), "the maze has no S; expected exactly one"),
-        (changed(QUESTION, r1c2=2), "the maze has 2 S; expected exactly one"),
-        (changed(QUESTION, r4c5=0), "the maze has no G; expected exactly one"),
-        (changed(QUESTION, r4c2=4), "a path cell at row 4, column 2; expected a maze without its path"),
-        (changed(QUESTION, r4c4=0, r3c5=0), "no way from S to G; expected one at least"),
-        (changed(QUESTION, r2c2=7), "7 at row 2, column 2 is not a symbol (0-4)"),
-        (QUESTION.T, "the grid has shape (5, 4), expected (4, 5)"),
+        (changed(QUESTION, r1c1=1), "no S"),
+        (changed(QUESTION, r1c2=2), "2 S"),
+        (changed(QUESTION, r4c5=0), "no G"),
+        (changed(QUESTION, r4c2=4), "row 4, column 2"),
+        (changed(QUESTION, r4c4=0, r3c5=0), ("S", "G")),
+        (changed(QUESTION, r2c2=7), (7, "row 2, column 2", "0-4")),
+        (QUESTION.T, ("(5, 4)", "(4, 5)")),
     ],
 )
-def test_validate(question: np.ndarray, message: str) -> None:
+def test_validate(question: np.ndarray, parts: object) -> None:
     TASK.validate(QUESTION)
-    with pytest.raises(PuzzleError) as caught:
+    with raises(PuzzleError, parts):
         TASK.validate(question)
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason", "wrong"),
+    ("answer", "parts", "wrong"),
     [
-        (ANSWER, "", ""),
-        (QUESTION, "no path is drawn", ""),
-        (changed(ANSWER, r1c3=1), "changes a wall at row 1, column 3 to a free cell", "r1c3"),
-        (changed(ANSWER, r1c2=0), "changes a free cell at row 1, column 2 to a wall", "r1c2"),
-        (changed(ANSWER, r4c5=4), "changes G at row 4, column 5 to a path cell", "r4c5"),
-        (changed(ANSWER, r3c1=1), "the path breaks off at row 2, column 1", "r2c1 r4c1"),
-        (changed(ANSWER, r3c4=4), "the path breaks off at row 3, column 4", "r3c4 r4c4"),
-        (changed(ANSWER, r1c5=4), "a stray path cell at row 1, column 5", "r1c5"),
-        (changed(ANSWER, r1c2=4), "expected one S and one cell of the path beside it, got 2 beside it", "r1c2"),
-        (changed(ANSWER, r2c1=1), "expected one S and one cell of the path beside it, got none beside it", "r3c1"),
-        (changed(ANSWER, r1c4=4, r1c5=4, r2c4=4, r2c5=4), "path cells lie apart from the path, as at row 1, column 4",
-         "r1c4 r1c5 r2c4 r2c5"),
-        (changed(ANSWER, r2c1=1, r1c2=4, r2c2=4), "the path breaks off at row 2, column 2", "r2c2 r3c1"),
+        (ANSWER, (), ""),
+        (QUESTION, ("path",), ""),
+        (changed(ANSWER, r1c3=1), ("wall", "row 1, column 3"), "r1c3"),
+        (changed(ANSWER, r1c2=0), ("wall", "row 1, column 2"), "r1c2"),
+        (changed(ANSWER, r4c5=4), ("G", "row 4, column 5"), "r4c5"),
+        (changed(ANSWER, r3c1=1), ("path", "row 2, column 1"), "r2c1 r4c1"),
+        (changed(ANSWER, r3c4=4), ("path", "row 3, column 4"), "r3c4 r4c4"),
+        (changed(ANSWER, r1c5=4), ("path", "row 1, column 5"), "r1c5"),
+        (changed(ANSWER, r1c2=4), ("S", "path", 2), "r1c2"),
+        (changed(ANSWER, r2c1=1), ("S", "path", "none"), "r3c1"),
+        (changed(ANSWER, r1c4=4, r1c5=4, r2c4=4, r2c5=4), ("path", "row 1, column 4"), "r1c4 r1c5 r2c4 r2c5"),
+        (changed(ANSWER, r2c1=1, r1c2=4, r2c2=4), ("path", "row 2, column 2"), "r2c2 r3c1"),
     ],
 )  # fmt: skip
-def test_check(answer: np.ndarray, reason: str, wrong: str) -> None:
+def test_check(answer: np.ndarray, parts: tuple[object, ...], wrong: str) -> None:
     verdict = TASK.check(QUESTION, answer)
-    assert (verdict.solved, verdict.reason) == (not reason, reason)
+    assert verdict.solved == (verdict.reason == "") == (not parts)
+    mentions(verdict.reason, parts)
     marked = [f"r{r + 1}c{c + 1}" for r, c in np.argwhere(TASK.wrong_cells(QUESTION, answer))]
     assert sorted(marked) == sorted(wrong.split())
-    assert TASK.grade_many(QUESTION[None], answer[None])[0] == (0 if reason else 2)
+    assert TASK.grade_many(QUESTION[None], answer[None])[0] == (0 if parts else 2)
 
 
 def test_a_longer_path_is_valid_but_not_solved() -> None:
     task = Maze(4, 4)
     question = task.parse("S.G. .... .... ....".replace(" ", "\n"))
     answer = task.parse("S.G. ooo. .... ....".replace(" ", "\n"))
-    assert task.check(question, answer).reason == "the path has 4 steps, the shortest 2"
+    mentions(task.check(question, answer).reason, "4 steps", 2)
     assert task.grade_many(question[None], answer[None]).tolist() == [1]
     assert not task.check_many(question[None], answer[None])[0] and not task.wrong_cells(question, answer).any()
-    assert task.check(answer, answer).reason == "the question has a path drawn already"
-    assert task.check(question, question * 9).reason.endswith("is not a symbol (0-4)")
+    mentions(task.check(answer, answer).reason, "question", "path")
+    mentions(task.check(question, question * 9).reason, "0-4")
     no_start = np.where(question == 2, 1, question).astype(np.int8)
     touching = task.parse("..G. ..o. .... ....".replace(" ", "\n"))
-    assert task.check(no_start, touching).reason == "expected one S and one cell of the path beside it, got no S"
+    mentions(task.check(no_start, touching).reason, "no S")
 
 
 def test_decode_makes_sense_of_any_tokens() -> None:
@@ -183,11 +182,11 @@ def test_make() -> None:
 
 def test_make_says_what_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     for least in (2, 21):
-        with pytest.raises(ConfigError, match=f"maze-4x5: least must lie in 3-20, got {least}"):
+        with raises(ConfigError, "maze-4x5", "least", "3-20", least):
             TASK.make(1, 0, least=least)
     task = Maze(4, 5)
     monkeypatch.setattr(task._searcher, "make", lambda *_: None)
-    with pytest.raises(ConfigError, match=r"none of 1,048,576 random mazes has a shortest path of 19 cells; ask for"):
+    with raises(ConfigError, "1,048,576", 19):
         task.make(1, 0, least=19)
 
 
@@ -254,8 +253,8 @@ def test_read_csv() -> None:
     one, two, three, four = TASK.read(lines, "f.csv")
     assert isinstance(one, Puzzle) and one.rating == 8 and np.array_equal(one.answer, ANSWER)
     assert isinstance(two, Puzzle) and two.answer is None
-    assert str(three) == "f.csv, line 4: answer: no path is drawn"
-    assert str(four) == "f.csv, line 5: expected 4 columns (source, question, answer, rating), got 2"
+    mentions(three, "f.csv, line 4", "answer", "path")
+    mentions(four, "f.csv, line 5", 4, "source, question, answer, rating", 2)
     (bare,) = TASK.read([f"{LINE},{ANSWER_LINE}"], "f")
     assert isinstance(bare, Puzzle) and np.array_equal(bare.answer, ANSWER)
 
@@ -280,30 +279,32 @@ def test_load(tmp_path: Path) -> None:
 
 
 LONGER = TASK.format(changed(ANSWER, r1c2=4, r2c2=4, r2c1=4))
-BAD = [
-    ("", "the file is empty"),
-    ("question,answer\n", "no puzzles in this file"),
-    (f"walls,answer\n{LINE},{LINE}\n", "line 1: no column named question, puzzle or input; got walls, answer"),
-    (f"question,answer\n{LINE[1:]},{ANSWER_LINE}\n", "line 2: expected 20 characters, got 19"),
-    (f"question,answer\n{LINE},{ANSWER_LINE.replace('G', 'Q')}\n", "line 2: answer: character 'Q' at cell 20 (row 4,"),
-    (f"question,answer\n{LINE},{LINE}\n", "line 2: answer: no path is drawn"),
-    (f"question,answer\n{LINE},{LONGER}\n", "line 2: answer: expected one S and one cell of the path beside it, got 2"),
-    (f"question,answer\n{ANSWER_LINE},{ANSWER_LINE}\n", "line 2: answer: the question has a path drawn already"),
-    (f"{LINE}\n{LINE[1:]}\n", "line 2: expected 20 characters, got 19"),
-    (f"{LINE}\n{LINE.replace('G', 'S')}\n", "line 2: the maze has 2 S; expected exactly one"),
-    (f"{LINE}\n{ANSWER_LINE}\n", "line 2: a path cell at row 2, column 1; expected a maze without its path"),
-    (f"{DRAWN}\n\n#...S\n.....\n.###.\n#G#..\n", "line 6: no way from S to G"),
-    ("S....\n.....\n....G\n", "line 1: expected 20 characters, got 15 (4 rows of 5; got 3 rows)"),
-    (f"{LINE}\nS....\n...\n.....\n....G\n", "line 2: row 2: expected 5 cells, got 3"),
+BAD: list[tuple[str, object]] = [
+    ("", "empty"),
+    ("question,answer\n", "puzzles"),
+    (f"walls,answer\n{LINE},{LINE}\n", ("line 1", "question", "puzzle", "input", "walls, answer")),
+    (f"question,answer\n{LINE[1:]},{ANSWER_LINE}\n", ("line 2", 20, 19)),
+    (
+        f"question,answer\n{LINE},{ANSWER_LINE.replace('G', 'Q')}\n",
+        ("line 2", "answer", "'Q'", "cell 20 (row 4, column 5)"),
+    ),
+    (f"question,answer\n{LINE},{LINE}\n", ("line 2", "answer", "path")),
+    (f"question,answer\n{LINE},{LONGER}\n", ("line 2", "answer", "S", 2)),
+    (f"question,answer\n{ANSWER_LINE},{ANSWER_LINE}\n", ("line 2", "question", "path")),
+    (f"{LINE}\n{LINE[1:]}\n", ("line 2", 20, 19)),
+    (f"{LINE}\n{LINE.replace('G', 'S')}\n", ("line 2", "2 S")),
+    (f"{LINE}\n{ANSWER_LINE}\n", ("line 2", "row 2, column 1")),
+    (f"{DRAWN}\n\n#...S\n.....\n.###.\n#G#..\n", ("line 6", "S", "G")),
+    ("S....\n.....\n....G\n", ("line 1", 20, 15, "4 rows of 5", "3 rows")),
+    (f"{LINE}\nS....\n...\n.....\n....G\n", ("line 2", "row 2", 5, 3)),
 ]
 
 
-@pytest.mark.parametrize(("text", "message"), BAD)
-def test_load_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+@pytest.mark.parametrize(("text", "parts"), BAD)
+def test_load_says_what_is_wrong(tmp_path: Path, text: str, parts: object) -> None:
     file = write(tmp_path / "bad.csv", text)
-    with pytest.raises(DataError) as caught:
+    with raises(DataError, file, parts):
         TASK.load(file)
-    assert str(caught.value).startswith(file) and message in str(caught.value)
 
 
 def test_load_of_another_encoding(tmp_path: Path) -> None:
@@ -312,8 +313,8 @@ def test_load_of_another_encoding(tmp_path: Path) -> None:
     assert len(TASK.load(str(file))) == 1
     file.write_bytes(f"question,answer\n{LINE},{ANSWER_LINE}\n{LINE[:-1]}".encode() + b"\xe9," + ANSWER_LINE.encode())
     with (
-        pytest.warns(DataWarning, match="line 3: not UTF-8"),
-        pytest.raises(DataError, match=r"line 3: character 'é' at cell 20 \(row 4, column 5\) is none of"),
+        warns(DataWarning, "line 3", "UTF-8"),
+        raises(DataError, "line 3", "'é'", "cell 20 (row 4, column 5)"),
     ):
         TASK.load(str(file))
 

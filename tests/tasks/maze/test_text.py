@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.failing import mentions
 
 from redraft.draw.svg import board_lines
 from redraft.errors import PuzzleError
@@ -95,18 +96,19 @@ def test_boards_in_python() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "message"),
+    ("rows", "parts"),
     [
-        (written(G="Q"), "character 'Q' at cell 20 (row 4, column 5) is none of # (wall), space or . (free)"),
-        (written(wall="⬛", free="⬜"), "character '⬛' at cell 1 (row 1, column 1) is none of"),
-        (ROWS[:4], "expected 25 characters, got 20 (5 rows of 5; got 4 rows)"),
-        ([*written(free=".")[:4], ".#."], "row 5: expected 5 cells, got 3; a free cell at the end of a row may be"),
-        ([*ROWS[:4], ROWS[4] + "#"], "row 5: expected 5 cells, got 6"),
+        (written(G="Q"), ("'Q'", "cell 20 (row 4, column 5)")),
+        (written(wall="⬛", free="⬜"), ("'⬛'", "cell 1 (row 1, column 1)")),
+        (ROWS[:4], (25, 20, "5 rows of 5", "4 rows")),
+        ([*written(free=".")[:4], ".#."], ("row 5", 5, 3)),
+        ([*ROWS[:4], ROWS[4] + "#"], ("row 5", 5, 6)),
     ],
 )
-def test_what_is_no_maze_is_reported(rows: list[str], message: str) -> None:
+def test_what_is_no_maze_is_reported(rows: list[str], parts: object) -> None:
     (found,) = TASK.read(rows, "f")
-    assert isinstance(found, PuzzleError) and found.message.startswith(message)
+    assert isinstance(found, PuzzleError)
+    mentions(found, parts)
 
 
 def test_answers_keep_their_shape() -> None:

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from helpers.failing import raises
 
 from redraft.errors import DataError
 from redraft.tasks import Puzzle, Task, get_task
@@ -65,5 +66,5 @@ def test_hub(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf"])
 def test_an_empty_file(task: Task, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "empty.csv").write_bytes(content)
-    with pytest.raises(DataError, match=r"empty\.csv: the file is empty; expected puzzles one a line"):
+    with raises(DataError, "empty.csv"):
         task.load(str(tmp_path / "empty.csv"))

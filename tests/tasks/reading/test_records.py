@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.failing import mentions, raises
 
 from redraft.errors import DataError
 from redraft.tasks.reading.parquet import parquet_records
@@ -86,37 +87,36 @@ def test_documents(text: str) -> None:
 def test_opensudoku() -> None:
     text = '<?xml version="1.0"?>\n<opensudoku>\n<game data="12" />\n<game data=\'34\'/>\n</opensudoku>'
     assert [each[0] for each in found(text)] == ["12", "34"]
-    with pytest.raises(DataError, match="an XML file without puzzles"):
+    with raises(DataError, "XML"):
         found("<other/>")
 
 
 @pytest.mark.parametrize(
-    ("text", "error"),
+    ("text", "parts"),
     [
-        ("question,answer\nQ\n", "expected 2 columns (question, answer), got 1"),
-        ("question,answer\nQ,A,B\n", "expected 2 columns (question, answer), got 3"),
-        ('{"question": "Q"}\n{"question": \n', "not JSON"),
-        ('{"question": "Q"}\n[1]\n', "expected an object with input and output, got [1]"),
-        ('{"question": "Q", "puzzle": "P"}', "question and puzzle both stand for the question; expected one"),
+        ("question,answer\nQ\n", (2, "question, answer", 1)),
+        ("question,answer\nQ,A,B\n", (2, "question, answer", 3)),
+        ('{"question": "Q"}\n{"question": \n', "JSON"),
+        ('{"question": "Q"}\n[1]\n', ("input", "output", "[1]")),
+        ('{"question": "Q", "puzzle": "P"}', ("question", "puzzle")),
     ],
 )
-def test_a_damaged_entry_does_not_hide_the_others(text: str, error: str) -> None:
-    assert found(text)[-1][3] == error
+def test_a_damaged_entry_does_not_hide_the_others(text: str, parts: object) -> None:
+    mentions(found(text)[-1][3], parts)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "parts"),
     [
-        ("board,answer\nQ,A\n", "f, line 1: no column named question, puzzle or input; got board, answer"),
-        ("question,puzzle\nQ,A\n", "f, line 1: the columns question and puzzle both stand for the question"),
-        ('[{"question": "Q"},\n', "f, line 2: not JSON"),
-        ('question\n"Q\n' + "x" * (1 << 24) + '"', "f, line 2: not CSV"),
+        ("board,answer\nQ,A\n", ("f, line 1", "question", "puzzle", "input", "board, answer")),
+        ("question,puzzle\nQ,A\n", ("f, line 1", "question", "puzzle")),
+        ('[{"question": "Q"},\n', ("f, line 2", "JSON")),
+        ('question\n"Q\n' + "x" * (1 << 24) + '"', ("f, line 2", "CSV")),
     ],
 )
-def test_texts_that_cannot_be_read_at_all(text: str, message: str) -> None:
-    with pytest.raises(DataError) as caught:
+def test_texts_that_cannot_be_read_at_all(text: str, parts: object) -> None:
+    with raises(DataError, parts):
         found(text)
-    assert str(caught.value).startswith(message)
 
 
 def test_entries_come_one_by_one() -> None:
@@ -140,8 +140,8 @@ def test_parquet(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.table({"id": [1, 2], "Question": ["Q", "R"], "answer": ["A", None]}), file)
     assert list(parquet_records(file)) == [Record(f"{file}, row 1", "Q", "A"), Record(f"{file}, row 2", "R")]
     parquet.write_table(pyarrow.table({"id": [1]}), file)
-    with pytest.raises(DataError, match="no column named question, puzzle or input; got id"):
+    with raises(DataError, "question", "puzzle", "input", "id"):
         list(parquet_records(file))
     file.write_bytes(b"PAR1" + bytes(200))
-    with pytest.raises(DataError, match="a Parquet table that cannot be read"):
+    with raises(DataError, "Parquet"):
         list(parquet_records(file))

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.failing import raises, warns
 
 from redraft.errors import DataError, DataWarning
 from redraft.tasks.reading.source import clean, lines_of
@@ -26,9 +27,8 @@ def test_encodings_and_line_ends(tmp_path: Path, encoding: str, end: str) -> Non
 def test_latin_1_is_read_with_one_warning(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_bytes("plain\ncafé\nnaïve\n".encode("latin-1"))
-    with pytest.warns(DataWarning, match=r"a\.txt, line 2: not UTF-8; read as Latin-1") as found:
+    with warns(DataWarning, "a.txt, line 2", "UTF-8", "Latin-1"):
         assert list(lines_of(file)) == ["plain", "café", "naïve"]
-    assert len(found) == 1
 
 
 def test_marks_and_the_end_of_file_sign_of_dos_are_no_text() -> None:
@@ -36,32 +36,31 @@ def test_marks_and_the_end_of_file_sign_of_dos_are_no_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "named"),
+    ("content", "parts"),
     [
-        (b"\x93NUMPY\x01\x00v\x00", "a NumPy array (.npy), not text"),
-        (b"PK\x03\x04" + bytes(30), "a zip archive, not text"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(30), "a PNG picture, not text"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
-        (b"<!DOCTYPE html><html>", "a web page (HTML), not text"),
-        (bytes(range(256)), "binary data, not text"),
-        (gzip.compress(b"text", mtime=0)[:-6], "a gzip archive that is damaged or cut off"),
-        (gzip.compress(b"\x89PNG\r\n\x1a\n" + bytes(9), mtime=0), "(inside the gzip archive): a PNG picture, not text"),
-        (b"\xff\xfeo\x00n", "not text in UTF-16"),
+        (b"\x93NUMPY\x01\x00v\x00", ".npy"),
+        (b"PK\x03\x04" + bytes(30), "zip"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(30), "PNG"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+        (b"<!DOCTYPE html><html>", "HTML"),
+        (bytes(range(256)), "binary"),
+        (gzip.compress(b"text", mtime=0)[:-6], "gzip"),
+        (gzip.compress(b"\x89PNG\r\n\x1a\n" + bytes(9), mtime=0), ("gzip", "PNG")),
+        (b"\xff\xfeo\x00n", "UTF-16"),
     ],
 )
-def test_what_is_no_text_is_named(tmp_path: Path, content: bytes, named: str) -> None:
+def test_what_is_no_text_is_named(tmp_path: Path, content: bytes, parts: object) -> None:
     (tmp_path / "a").write_bytes(content)
-    with pytest.raises(DataError) as caught:
+    with raises(DataError, tmp_path / "a", parts):
         list(lines_of(tmp_path / "a"))
-    assert str(caught.value).startswith(str(tmp_path / "a")) and named in str(caught.value)
 
 
 def test_places_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in (tmp_path, tmp_path / "none"):
-        with pytest.raises(DataError, match="cannot be read"):
+        with raises(DataError, path):
             list(lines_of(path))
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(DataError, match="standard input is closed"):
+    with raises(DataError, "standard input"):
         list(lines_of("-"))
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.failing import mentions, raises
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,9 +52,9 @@ def test_keeps_the_contract(name: str) -> None:
 
 
 def test_unknown_task_names_the_known() -> None:
-    with pytest.raises(RedraftError, match="unknown task 'sudoku-5x5'; known tasks: sudoku-4x4, sudoku-6x6"):
+    with raises(RedraftError, "'sudoku-5x5'", "sudoku-4x4, sudoku-6x6"):
         get_task("sudoku-5x5")
-    with pytest.raises(ConfigError, match="sizes are 4, 6, 9; got 5"):
+    with raises(ConfigError, "4, 6, 9", 5):
         Sudoku(5)
 
 
@@ -86,26 +87,25 @@ def test_parse_reads(nine: Sudoku, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "parts"),
     [
-        (EASY[:80], "expected 81 characters, got 80"),
-        ("", "expected 81 characters, got 0"),
+        (EASY[:80], (81, 80)),
+        ("", (81, 0)),
         (
             EASY[:16] + "x" + EASY[17:],
-            "character 'x' at cell 17 (row 2, column 8) is not a digit 1-9 or a blank (. 0 _ ·)",
+            ("'x'", "cell 17 (row 2, column 8)", "1-9"),
         ),
-        (DRAWN.replace("| 4 . . |", "| 4 . |"), "row 5: expected 9 cells, got 8"),
-        (DRAWN.replace("| 4 . . | 8 . 3 | . . 1 |", ""), "expected 81 characters, got 72 (9 rows of 9; got 8 rows)"),
+        (DRAWN.replace("| 4 . . |", "| 4 . |"), ("row 5", 9, 8)),
+        (DRAWN.replace("| 4 . . | 8 . 3 | . . 1 |", ""), (81, 72, "9 rows of 9", "8 rows")),
     ],
 )
-def test_parse_says_what_is_wrong(nine: Sudoku, text: str, message: str) -> None:
-    with pytest.raises(PuzzleError) as caught:
+def test_parse_says_what_is_wrong(nine: Sudoku, text: str, parts: object) -> None:
+    with raises(PuzzleError, parts):
         nine.parse(text)
-    assert str(caught.value) == message
 
 
 def test_parse_knows_its_digits(six: Sudoku) -> None:
-    with pytest.raises(PuzzleError, match=r"character '7' at cell 2 \(row 1, column 2\) is not a digit 1-6"):
+    with raises(PuzzleError, "'7'", "cell 2 (row 1, column 2)", "1-6"):
         six.parse("17" + "." * 34)
 
 
@@ -116,10 +116,10 @@ def test_sudoku_for() -> None:
     assert of_texts([f"question,answer\n{EASY},{DONE}\n"], "sudoku").height == 9
     assert of_texts(["# mine\n" + "123456\n" * 6 + "\n" + "......\n" * 6], "sudoku").height == 6
     assert of_texts([EASY[:-1] + "x"], "sudoku").height == 9  # parse will say which character
-    with pytest.raises(PuzzleError, match=r"expected 16, 36 or 81 characters \(4x4, 6x6 or 9x9 Sudoku\), got 80"):
+    with raises(PuzzleError, 16, 36, 81, 80):
         of_texts([EASY[:-1]], "sudoku")
     assert of_texts(["12345", EASY, "." * 16], "sudoku").height == 9  # reading will say what is wrong with the others
-    with pytest.raises(PuzzleError, match="no puzzle given"):
+    with raises(PuzzleError, "puzzle"):
         of_texts([], "sudoku")
 
 
@@ -127,29 +127,28 @@ def test_sudoku_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "parts"),
     [
-        ("5.......5" + "." * 72, "two 5s in row 1; expected at most one"),
-        ("." * 18 + "5........" * 2 + "." * 45, "two 5s in column 1; expected at most one"),
+        ("5.......5" + "." * 72, ("5s", "row 1")),
+        ("." * 18 + "5........" * 2 + "." * 45, ("5s", "column 1")),
         (
             "." * 36 + "......7.." + "." * 8 + "7" + "." * 27,
-            "two 7s in the box at rows 4-6, columns 7-9; expected at most one",
+            ("7s", "rows 4-6, columns 7-9"),
         ),
-        ("12345678." + "." * 71 + "9", "no solution; expected exactly one"),
-        ("." * 81, "more than one solution; expected exactly one"),
+        ("12345678." + "." * 71 + "9", "no solution"),
+        ("." * 81, "more than one"),
     ],
 )
-def test_validate_says_what_is_wrong(nine: Sudoku, text: str, message: str) -> None:
-    with pytest.raises(PuzzleError) as caught:
+def test_validate_says_what_is_wrong(nine: Sudoku, text: str, parts: object) -> None:
+    with raises(PuzzleError, parts):
         nine.validate(nine.parse(text))
-    assert str(caught.value) == message
 
 
 def test_validate_refuses_other_grids(nine: Sudoku) -> None:
     nine.validate(nine.parse(EASY))
-    with pytest.raises(PuzzleError, match=r"shape \(6, 6\), expected \(9, 9\)"):
+    with raises(PuzzleError, "(6, 6)", "(9, 9)"):
         nine.validate(np.zeros((6, 6), np.int8))
-    with pytest.raises(PuzzleError, match="10 at row 1, column 1 is not a digit 1-9 or a blank"):
+    with raises(PuzzleError, 10, "row 1, column 1", "1-9"):
         nine.validate(np.full((9, 9), 10, np.int8))
 
 
@@ -168,12 +167,12 @@ def test_check_gives_reasons(nine: Sudoku) -> None:
         return verdict.reason
 
     assert reason({}) == ""
-    assert reason({(0, 0): 1}) == "changes the given at row 1, column 1"
-    assert reason({(3, 1): 7}) == "row 4 has two 7s"
-    assert reason({(0, 2): 0}) == "1 cell is blank"
-    assert reason({(0, 2): 0, (0, 3): 0}) == "2 cells are blank"
-    assert nine.check(question, np.full((9, 9), -3, np.int8)).reason.startswith("-3 at row 1, column 1 is not")
-    assert nine.check(question, np.zeros((4, 4), np.int8)).reason == "the grid has shape (4, 4), expected (9, 9)"
+    mentions(reason({(0, 0): 1}), "given", "row 1, column 1")
+    mentions(reason({(3, 1): 7}), "row 4", "7s")
+    mentions(reason({(0, 2): 0}), "1 cell")
+    mentions(reason({(0, 2): 0, (0, 3): 0}), "2 cells")
+    mentions(nine.check(question, np.full((9, 9), -3, np.int8)).reason, -3, "row 1, column 1")
+    mentions(nine.check(question, np.zeros((4, 4), np.int8)).reason, "(4, 4)", "(9, 9)")
 
 
 def test_wrong_cells_marks_both_digits_of_a_clash(nine: Sudoku) -> None:
@@ -207,7 +206,7 @@ def test_make_with_clues(size: int) -> None:
     assert made.ratings.dtype == np.float32 and task.check_many(made.questions, made.answers).all()
     for question in made.questions:
         task.validate(question)
-    with pytest.raises(ConfigError, match=rf"clues must lie in \d+-{size * size - 1}, got 2; no puzzle has"):
+    with raises(ConfigError, "clues", size * size - 1, 2):
         task.make(1, 0, clues=2)
 
 

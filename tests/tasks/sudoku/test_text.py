@@ -1,10 +1,10 @@
 """Sudoku in the forms that people and programs write it, and what is said of those that are none."""
 
-import re
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.failing import mentions, raises
 
 from redraft.draw.svg import board_lines
 from redraft.errors import PuzzleError
@@ -148,25 +148,25 @@ def test_several_drawings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "parts"),
     [
-        (EASY[:-1], "expected 81 characters, got 80"),
-        (EASY + "1", "expected 81 characters, got 82"),
-        (ZEROS[3:], "expected 81 characters, got 78"),
-        ("0" * 3 + "1" * 77, "expected 81 characters, got 80; zeros at its front may be lost"),
-        ("." * 256, "expected 81 characters, got 256, as a Sudoku of 16x16 cells has"),
-        (EASY[:40] + "a" + EASY[41:], "character 'a' at cell 41 (row 5, column 5) is not a digit 1-9 or a blank"),
-        (EASY[:40] + "x" + EASY[41:], "character 'x' at cell 41 (row 5, column 5)"),
-        ("\n".join([*ROWS[:4], ROWS[4][:-1], *ROWS[5:]]), "row 5: expected 9 cells, got 8"),
-        ("\n".join([*ROWS[:4], ROWS[4] + "1", *ROWS[5:]]), "row 5: expected 9 cells, got 10"),
-        ("\n".join(ROWS[:8]), "expected 81 characters, got 72 (9 rows of 9; got 8 rows)"),
-        ("[[1, 2], [3", "a list that cannot be read: a bracket is not closed"),
-        ("[[1, ..., 9]]", "a list that cannot be read: '...' stands for values that were left out"),
+        (EASY[:-1], (81, 80)),
+        (EASY + "1", (81, 82)),
+        (ZEROS[3:], (81, 78)),
+        ("0" * 3 + "1" * 77, (81, 80, "zeros")),
+        ("." * 256, (81, 256, "16x16")),
+        (EASY[:40] + "a" + EASY[41:], ("'a'", "cell 41 (row 5, column 5)", "1-9")),
+        (EASY[:40] + "x" + EASY[41:], ("'x'", "cell 41 (row 5, column 5)")),
+        ("\n".join([*ROWS[:4], ROWS[4][:-1], *ROWS[5:]]), ("row 5", 9, 8)),
+        ("\n".join([*ROWS[:4], ROWS[4] + "1", *ROWS[5:]]), ("row 5", 9, 10)),
+        ("\n".join(ROWS[:8]), (81, 72, "9 rows of 9", "8 rows")),
+        ("[[1, 2], [3", ("list", "bracket")),
+        ("[[1, ..., 9]]", ("list", "'...'")),
     ],
 )
-def test_what_is_no_puzzle_is_reported(text: str, message: str) -> None:
+def test_what_is_no_puzzle_is_reported(text: str, parts: object) -> None:
     (said,) = read(text, SudokuText((9,)))
-    assert said.startswith(message)
+    mentions(said, parts)
 
 
 @pytest.mark.parametrize("text", ["Easy", "Medium", "hello world", "12", "# 1", "```", "See page 12-34.", "----------"])
@@ -212,11 +212,11 @@ def test_boards_in_python(board: Any) -> None:
 
 
 def test_boards_that_are_none() -> None:
-    for board, message in (
-        (BOARD[:8], "expected 81 characters, got 72"),
-        ([*BOARD[:8], ["q"] * 9], "character 'q' at cell 73"),
-        (7, "expected a board as text or as lists of cells, got 7"),
-        ([[10] * 9] * 9, "character '10' at cell 1 (row 1, column 1)"),
+    for board, parts in (
+        (BOARD[:8], (81, 72)),
+        ([*BOARD[:8], ["q"] * 9], ("'q'", "cell 73")),
+        (7, 7),
+        ([[10] * 9] * 9, ("'10'", "cell 1 (row 1, column 1)")),
     ):
-        with pytest.raises(PuzzleError, match=re.escape(message)):
+        with raises(PuzzleError, parts):
             Sudoku(9).board(board)

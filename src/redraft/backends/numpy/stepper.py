@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
-from redraft.backends.numpy.blas import one_thread
 from redraft.backends.numpy.model import Floats, NumpyModel
 from redraft.backends.protocol import Draft
 from redraft.backends.starts import starting_vectors
 
 POSITIONS = 1024  # worked on at once; more gain no speed, and attention's scores grow with their number
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """NumPy's matmul library, which a step keeps on one thread.
+
+    A tiny model's matmuls are too small to share. OpenBLAS shares them nevertheless, and its threads wait for one
+    another by spinning: beside other work that made a step hundreds of times slower.
+    """
+    return ThreadpoolController().select(user_api="blas")
 
 
 class NumpyState(NamedTuple):
@@ -50,7 +61,10 @@ class NumpyStepper:
         return NumpyStepper(self.model.one_recursion()), self.model.shape.T
 
     def step(self, state: NumpyState) -> tuple[NumpyState, Draft]:
-        with one_thread(), np.errstate(over="ignore", invalid="ignore"):  # such an answer is not right, and that is all
+        with (
+            _blas().limit(limits=1),
+            np.errstate(over="ignore", invalid="ignore"),
+        ):  # such an answer is not right, and that is all
             parts = [
                 self.model.step(*(each[first : first + self.rows] for each in state))
                 for first in range(0, len(state.x), self.rows)

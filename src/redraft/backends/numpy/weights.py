@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, deserialize
 
 from redraft.backends.numpy.equivariant import EquivariantShape, NumpyEquivariant
 from redraft.backends.numpy.model import NumpyModel, NumpyTRM, Shape
@@ -103,33 +104,22 @@ def read_model(folder: Path, description: Description, found: Found | None = Non
 
 
 def read_tensors(file: Path) -> dict[str, NDArray[np.generic]]:
-    """The tensors of a safetensors file, bfloat16 as float32; raises OSError, ValueError, KeyError or TypeError.
-
-    Such a file is the length of its header (8 bytes), the header (JSON: each tensor's dtype, shape and the bytes it
-    takes of what follows), and the bytes.
-    """
-    content = bytearray(file.read_bytes())  # which torch takes as its own, unlike what cannot be written
-    length = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or length > len(content) - 8:
-        raise ValueError("the header is cut off")
-    header, data = parse_json(bytes(content[8 : 8 + length])), memoryview(content)[8 + length :]
-    if not isinstance(header, dict):
-        raise ValueError("the header is no object")
-    return {name: _tensor(name, entry, data) for name, entry in header.items() if name != "__metadata__"}
+    """The tensors of a safetensors file, bfloat16 as float32; raises OSError or ValueError."""
+    try:
+        entries = deserialize(file.read_bytes())  # type: ignore[no-untyped-call]
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    return {name: _tensor(name, entry) for name, entry in entries}
 
 
-def _tensor(name: str, entry: Mapping[str, Any], data: memoryview) -> NDArray[np.generic]:
-    if not isinstance(entry, dict):
-        raise ValueError(f"tensor {name} is not described")
-    dtype, shape, (start, stop) = entry["dtype"], entry["shape"], entry["data_offsets"]
+def _tensor(name: str, entry: Mapping[str, Any]) -> NDArray[np.generic]:
+    dtype = entry["dtype"]
     if dtype not in DTYPES:
         raise ValueError(f"tensor {name} is of dtype {dtype}, expected one of {', '.join(DTYPES)}")
-    if not 0 <= start <= stop <= len(data):
-        raise ValueError(f"tensor {name} is cut off")
-    flat = np.frombuffer(data[start:stop], DTYPES[dtype])
+    flat = np.frombuffer(entry["data"], DTYPES[dtype])
     if dtype == "BF16":
         flat = (flat.astype(np.uint32) << 16).view(np.float32)
-    return flat.reshape(shape)
+    return flat.reshape(entry["shape"])
 
 
 def whole_tables(tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:

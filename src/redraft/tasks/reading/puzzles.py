@@ -226,7 +226,7 @@ def _download(name: str, split: str) -> Path:
     try:
         hub = import_module("huggingface_hub")
     except ImportError:
-        needs = "needs the package huggingface_hub (pip install huggingface_hub)"
+        needs = "needs the package huggingface_hub (pip install 'redraft[hub]')"
         raise DataError(f"hf:{name} {needs}; {instead}") from None
     try:
         return Path(hub.hf_hub_download(name, f"{split}.csv", repo_type="dataset"))
