@@ -28,7 +28,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_from_pairs_to_answers(data: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", data, "size", "nano", "--tiny", "-o", "run", "--threads", "1"]) == 0
+    assert main(["train", data, "--size", "nano", "--tiny", "-o", "run", "--threads", "1"]) == 0
     mentions(capsys.readouterr().err, f"redraft eval run {data}")
     config = json.loads(Path("run/best/config.json").read_text())
     assert config["task"]["kind"] == "grids" and config["task"]["alphabet"] == ["a", "b"]
@@ -49,10 +49,10 @@ def test_from_pairs_to_answers(data: str, capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["mirror", "size", "huge"], ("size", "nano, tiny, paper", "'huge'")),
-        (["mirror", "size"], ("--size", "value")),
+        (["mirror", "--size", "huge"], ("size", "nano, tiny, paper", "'huge'")),
+        (["mirror", "--size"], ("--size", "value")),
         (["mirror/train"], "mirror/train"),
-        (["sudoku-4x4", "size", "nano"], ("--size", "folder")),
+        (["sudoku-4x4", "--size", "nano"], ("size", "folder")),
         (["nowhere"], "'nowhere'"),
     ],
 )
