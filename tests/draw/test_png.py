@@ -4,17 +4,9 @@ import struct
 import zlib
 
 import numpy as np
-from helpers.failing import raises
 from numpy.typing import NDArray
 
-from redraft.draw.png import MARGIN, png, png_strip
-from redraft.errors import ConfigError
-from redraft.tasks.maze.task import FILLS, Maze
-from redraft.tasks.sudoku.task import Sudoku
-
-TASK = Maze(4, 5)
-QUESTION = TASK.parse("S.#..\n..#..\n.##..\n....G")
-ANSWER = TASK.parse("S.#..\no.#..\no##..\nooooG")
+from redraft.draw.png import png
 
 
 def pixels(file: bytes) -> NDArray[np.uint8]:
@@ -36,20 +28,3 @@ def pixels(file: bytes) -> NDArray[np.uint8]:
 def test_png_keeps_every_pixel() -> None:
     shown = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     assert np.array_equal(pixels(png(shown)), shown)
-
-
-def test_a_strip_shows_question_and_answer() -> None:
-    shown = pixels(png_strip(TASK, QUESTION, [QUESTION, ANSWER]))
-    cell = 60
-    assert shown.shape == (4 * cell + 1 + 2 * MARGIN, MARGIN + 2 * (5 * cell + 1 + MARGIN), 3)
-    for i, grid in enumerate((QUESTION, ANSWER)):
-        left = MARGIN + i * (5 * cell + 1 + MARGIN)
-        for (r, c), symbol in np.ndenumerate(grid):
-            middle = shown[MARGIN + r * cell + cell // 2, left + c * cell + cell // 2]
-            assert "#" + bytes(middle).hex() == FILLS[int(symbol)], (r, c)
-
-
-def test_tasks_that_need_letters_are_refused() -> None:
-    blank = np.zeros((4, 4), np.int8)
-    with raises(ConfigError, "sudoku-4x4"):
-        png_strip(Sudoku(4), blank, [blank])

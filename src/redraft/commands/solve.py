@@ -20,7 +20,7 @@ from redraft.progress import progress
 from redraft.solve.answer import NOT_JUDGED
 from redraft.solve.resolve import Entry, Meant, first_of, resolve
 from redraft.solve.solver import SURE, HaltRule
-from redraft.tasks import Puzzle, Task
+from redraft.tasks import Task
 from redraft.tasks.reading.source import STDIN, name_of
 
 PICTURES = (".svg", ".png")
@@ -43,7 +43,7 @@ class Arguments:
     watch: bool = False
     """Shows the board step by step as the answer is redrafted."""
     picture: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Draws the one puzzle given and the drafts of its answer to a file, .svg or, where cells are colours, .png."""
+    """Draws the one puzzle given and the drafts of its answer to a .svg or .png file."""
     delay: float = 0.5
     """Seconds a step is shown by --watch on a terminal."""
     max_steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
@@ -84,7 +84,7 @@ def run(arguments: list[str]) -> int:
     first, entries = ([], meant.entries) if live else first_of(meant.entries, LOOKED_AT)
     if not live and not first:
         raise ConfigError(f"{name_of(args.file or '')}: no puzzles")
-    _require_drawable(meant.task, first, args)
+    _require_drawable(first, args)
     return _solve(meant, Entries(entries, live=live), first, args)
 
 
@@ -112,15 +112,10 @@ def _require_sense(args: Arguments) -> None:
             raise ConfigError(f"{text} is a file; have its puzzles read by -f {text}")
 
 
-def _require_drawable(task: Task, entries: Sequence[Entry], args: Arguments) -> None:
-    """Raises ConfigError where --picture has more than one puzzle, or letters that a PNG would lack."""
-    if args.picture is None:
-        return
-    questions = [entry.question for entry in entries if isinstance(entry, Puzzle)]
-    if len(entries) != 1:
+def _require_drawable(entries: Sequence[Entry], args: Arguments) -> None:
+    """Raises ConfigError where --picture has more than one puzzle."""
+    if args.picture is not None and len(entries) != 1:
         raise ConfigError(f"--picture draws one puzzle; got {len(entries)}")
-    if args.picture.suffix.lower() == ".png" and not all(any(map(any, task.fills(each))) for each in questions):
-        raise ConfigError(f"--picture {args.picture}: a PNG has no letters, which {task.name} needs; name an .svg file")
 
 
 def _solve(meant: Meant, entries: Entries, first: Sequence[Entry], args: Arguments) -> int:

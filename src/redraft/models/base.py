@@ -148,29 +148,28 @@ class Model(nn.Module):
         return self.recur(self.question(tokens, puzzle_ids), carry)
 
     @torch.no_grad()
-    def run(self, tokens: Any, *, steps: int = 16, puzzle_ids: Any = None, hidden: bool = False) -> Rollout:
+    def run(self, tokens: object, *, steps: int = 16, puzzle_ids: object = None, hidden: bool = False) -> Rollout:
         """So many supervision steps on questions, without halting.
 
         `tokens` (B, L) or (L,): integers of any kind, as `task.encode` gives them. `puzzle_ids` (B,): rows of the
         puzzle table, 0 if not given. `hidden` keeps the states. Raises ConfigError for other shapes.
         """
         device = next(self.parameters()).device
-        tokens = torch.as_tensor(tokens, device=device).long()
-        tokens = tokens[None] if tokens.ndim == 1 else tokens
-        if tokens.ndim != 2 or tokens.shape[1] != self.config.seq_len or steps < 1:
+        question = torch.as_tensor(tokens, device=device).long()
+        question = question[None] if question.ndim == 1 else question
+        if question.ndim != 2 or question.shape[1] != self.config.seq_len or steps < 1:
             wanted = f"tokens (B, {self.config.seq_len}) and at least 1 step"
-            raise ConfigError(f"run: expected {wanted}, got tokens {tuple(tokens.shape)} and {steps} steps")
-        ids = torch.zeros(len(tokens)) if puzzle_ids is None else torch.as_tensor(puzzle_ids)
-        ids, carry = ids.to(device).long(), self.initial_carry(len(tokens))
+            raise ConfigError(f"run: expected {wanted}, got tokens {tuple(question.shape)} and {steps} steps")
+        ids = torch.zeros(len(question)) if puzzle_ids is None else torch.as_tensor(puzzle_ids)
+        ids, carry = ids.to(device).long(), self.initial_carry(len(question))
         drafts, halts, ys, zs = [], [], [], []
-        with self.cast_once():
-            for _ in range(steps):
-                carry, logits, halt_logit, _ = self(tokens, ids, carry)
-                drafts.append(logits.argmax(-1))
-                halts.append(halt_logit.sigmoid())
-                if hidden:
-                    ys.append(carry.y.clone())
-                    zs.append(carry.z.clone())
+        for _ in range(steps):
+            carry, logits, halt_logit, _ = self(question, ids, carry)
+            drafts.append(logits.argmax(-1))
+            halts.append(halt_logit.sigmoid())
+            if hidden:
+                ys.append(carry.y.clone())
+                zs.append(carry.z.clone())
         return Rollout(torch.stack(drafts), torch.stack(halts), *((torch.stack(ys), torch.stack(zs)) if hidden else ()))
 
     def question(self, tokens: Tensor, puzzle_ids: Tensor) -> Tensor:

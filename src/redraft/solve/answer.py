@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from redraft.draw.png import png_strip
+from redraft.draw.boards import strip
+from redraft.draw.png import png
 from redraft.draw.svg import board_lines, svg_strip
 from redraft.errors import ConfigError
 from redraft.files import write_bytes
@@ -82,13 +83,13 @@ class Answer:
         return values
 
     def save(self, file: str | Path) -> Path:
-        """Draws the question and every draft that differs from the one before into a .svg file, or a .png file where
-        cells are known by their colour. Raises RedraftError where it cannot be written."""
+        """Draws the question and every draft that differs from the one before into a .svg or .png file.
+
+        Raises RedraftError where it cannot be written, or a PNG lacks a letter for a symbol.
+        """
         file = Path(file)
         if file.suffix.lower() == ".png":
-            if not any(map(any, self.task.fills(self.question))):
-                raise ConfigError(f"{file}: a PNG has no letters, which {self.task.name} needs; name an .svg file")
-            content = png_strip(self.task, self.question, [grid for grid, _ in self._drafts()])
+            content = png(strip(self.task, self.question, [grid for grid, _ in self._drafts()[1:]]))
         elif file.suffix.lower() == ".svg":
             content = self._svg().encode()
         else:
