@@ -16,7 +16,6 @@ CROWDED = {
     "ablate": "a suite, its plan, its processes, and five ways to show what came out",
     "bench": "each benchmark, and what they share",
     "commands": "a file per command",
-    "core": "",
     "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, --fast",
 }
 
@@ -46,15 +45,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "plotting": (),
     "device": (),
     "machine": ("device", ""),
-    "core": (),
+    "kernels": (),
+    "core": ("kernels.ops",),
     "tasks": (),
     "draw": ("tasks",),
-    "models": ("core",),
+    "models": ("core", "kernels"),
     "weights": ("core", "models"),
     "data": ("tasks",),
-    "backends": ("core.carry", "core.threads", "models"),
-    "solve": ("tasks", "draw", "core.int8", "models", "weights", "backends", "device"),
-    "train": ("tasks", "data", "core.carry", "core.fused", "core.threads", "models", "weights", "device"),
+    "backends": ("core.carry", "kernels.threads", "models"),
+    "solve": ("tasks", "draw", "kernels.int8", "models", "weights", "backends", "device"),
+    "train": ("tasks", "data", "core.carry", "kernels.cpu", "kernels.threads", "models", "weights", "device"),
     "recipes": ("train.config", "train.losses", "models", "tasks", "data"),
     "progress": (),
     "evaluate": (
@@ -75,13 +75,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("machine", "stats", "plotting"),
     ),
     "bench": (
-        *("tasks", "data", "core", "models", "weights", "backends", "solve", "export", "train", "recipes", "device"),
-        *("machine", "stats", "plotting", ""),
+        *("tasks", "data", "core", "kernels", "models", "weights", "backends", "solve", "export", "train", "recipes"),
+        *("device", "machine", "stats", "plotting", ""),
     ),
     "commands": (
         *("tasks", "draw", "data", "core", "models", "weights", "backends", "solve", "evaluate", "arc", "inspect"),
-        *("compare", "train", "recipes", "ablate", "export", "bench", "device", "machine", "stats", "plotting", ""),
-        *("api", "run", "progress"),
+        *("compare", "train", "recipes", "ablate", "export", "bench", "device", "machine", "stats", "plotting"),
+        *("kernels.ops", "api", "run", "progress", ""),
     ),
     "api": ("tasks", "weights", "train", "recipes", "run", "evaluate", "compare", "inspect", "export", "progress"),
     "cli": ("",),  # commands only by the names in its table
@@ -107,15 +107,18 @@ NEVER: dict[str, tuple[str, ...]] = {
     "jit": ("torch", "numpy", "tyro", "rich"),
     "weights": ("tyro", "rich"),
     "backends": ("tyro", "rich"),
-    "draw": ("torch", "tyro"),
+    "draw": ("torch", "tyro", "rich", "PIL"),
+    "draw.pixels": ("torch", "tyro", "rich"),
+    "draw.terminal": ("torch", "tyro", "PIL"),
     "stats": ("torch", "tyro", "rich"),
     "plotting": ("torch", "tyro"),
     "cli": ("torch", "numpy", "tyro", "rich"),
-    "core": ("numpy", "tyro", "rich", "safetensors"),
-    "core.cpu_kernels": ("tyro", "rich", "safetensors"),  # Numba's numbers are those of NumPy
-    "core.pooling_kernels": ("tyro", "rich", "safetensors"),
-    "core.amx_kernels": ("tyro", "rich", "safetensors"),
-    "core.lanes": ("tyro", "rich", "safetensors"),
+    "core": ("numpy", "numba", "triton", "tyro", "rich", "safetensors"),
+    "kernels": ("numpy", "tyro", "rich", "safetensors"),
+    **{
+        f"kernels.{name}": ("tyro", "rich", "safetensors")  # Numba's numbers are those of NumPy
+        for name in ("cpu_numba", "pooling_numba", "amx_numba", "lanes")
+    },
     "models": ("numpy", "tyro", "rich"),
     "solve": ("tyro", "rich"),
     "export": ("tyro", "rich"),

@@ -40,6 +40,7 @@ PACKAGES = {
     "numba": ("Numba", "train"),
     "yaml": ("PyYAML", "train"),
     "matplotlib": ("Matplotlib", "plot"),
+    "PIL": ("Pillow", "plot"),
     "onnx": ("ONNX", "export"),
     "onnxscript": ("ONNX Script", "export"),
     "onnxruntime": ("ONNX Runtime", "onnx"),

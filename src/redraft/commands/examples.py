@@ -26,7 +26,7 @@ EXAMPLES = {
     ),
     "inspect": (
         "redraft inspect sudoku-6x6 make:1@4",
-        "redraft inspect maze-8x8 make:1@8 --picture drafts.gif",
+        "redraft inspect maze-8x8 make:1@8 --animation drafts.gif",
     ),
     "make": (
         "redraft make sudoku 1",

@@ -102,6 +102,8 @@ def _require_sense(args: Arguments) -> None:
             if file.suffix.lower() not in known:
                 raise ConfigError(f"{flag} {file}: expected a name that ends in {' or '.join(known)}")
             require_place(file)
+    if args.animation is not None or (args.picture is not None and args.picture.suffix.lower() == ".png"):
+        import PIL  # noqa: F401  # where it is lacking, that is said before the model runs
 
 
 def _show(found: Inspection, console: Console) -> None:

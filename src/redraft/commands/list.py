@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from redraft.api import list_recipes, list_tasks, list_weights
 from redraft.errors import ConfigError
+from redraft.tasks import ANY_SIZE
 
 
 def run(arguments: list[str]) -> int:
@@ -12,7 +13,7 @@ def run(arguments: list[str]) -> int:
             print("usage: redraft list\n\nLists tasks, recipes and the weights that ship with redraft.")
             return 0
         raise ConfigError(f"unexpected argument {arguments[0]!r}; redraft list takes none")
-    _print("tasks", dict.fromkeys(list_tasks(), ""))
+    _print("tasks, also with their version, as sudoku-9x9-v1", {**dict.fromkeys(list_tasks(), ""), **ANY_SIZE})
     try:
         _print("recipes", list_recipes())
     except ModuleNotFoundError as error:

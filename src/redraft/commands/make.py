@@ -72,11 +72,12 @@ def on_terminal() -> bool:
 def _show(task: Task, examples: Examples) -> None:
     """Draws the questions as boards, a blank line after each."""
     from redraft import terminal
-    from redraft.commands.watch import board, has_colours
+    from redraft.draw.board import board_of
+    from redraft.draw.terminal import board_text, has_colours
 
     console = terminal.console()
     for question in examples.questions:
-        console.print(board(task, question, question, colours=has_colours(console)), soft_wrap=True)
+        console.print(board_text(board_of(task, question, question), colours=has_colours(console)), soft_wrap=True)
         console.print()
 
 

@@ -43,7 +43,7 @@ class Arguments:
     watch: bool = False
     """Shows the board step by step as the answer is redrafted."""
     picture: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Draws the one puzzle given and the drafts of its answer to a .svg or .png file."""
+    """Draws the one puzzle given and the drafts of its answer to a file, .svg or .png."""
     delay: float = 0.5
     """Seconds a step is shown by --watch on a terminal."""
     max_steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
@@ -84,7 +84,7 @@ def run(arguments: list[str]) -> int:
     first, entries = ([], meant.entries) if live else first_of(meant.entries, LOOKED_AT)
     if not live and not first:
         raise ConfigError(f"{name_of(args.file or '')}: no puzzles")
-    _require_drawable(first, args)
+    _require_drawable(meant.task, first, args)
     return _solve(meant, Entries(entries, live=live), first, args)
 
 
@@ -112,10 +112,19 @@ def _require_sense(args: Arguments) -> None:
             raise ConfigError(f"{text} is a file; have its puzzles read by -f {text}")
 
 
-def _require_drawable(entries: Sequence[Entry], args: Arguments) -> None:
-    """Raises ConfigError where --picture has more than one puzzle."""
-    if args.picture is not None and len(entries) != 1:
+def _require_drawable(task: Task, entries: Sequence[Entry], args: Arguments) -> None:
+    """Raises RedraftError where --picture has more than one puzzle or letters that a PNG cannot have.
+
+    A PNG needs Pillow, which is asked for here, before the puzzle is solved.
+    """
+    if args.picture is None:
+        return
+    if len(entries) != 1:
         raise ConfigError(f"--picture draws one puzzle; got {len(entries)}")
+    if args.picture.suffix.lower() == ".png":
+        from redraft.draw.pixels import require_letters
+
+        require_letters(task)
 
 
 def _solve(meant: Meant, entries: Entries, first: Sequence[Entry], args: Arguments) -> int:

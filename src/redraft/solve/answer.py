@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from redraft.draw.boards import strip
-from redraft.draw.png import png
-from redraft.draw.svg import board_lines, svg_strip
+from redraft.draw.svg import svg_strip
+from redraft.draw.text import board_lines
 from redraft.errors import ConfigError
 from redraft.files import write_bytes
 from redraft.tasks import Grid, Task, Verdict
@@ -20,10 +19,16 @@ NOT_JUDGED = "not judged: no rules"
 
 @dataclass(frozen=True, kw_only=True)
 class TraceStep:
-    """The answer as it stood after one supervision step, and the model's probability that it is right."""
+    """The answer as it stood after one supervision step.
+
+    Attributes:
+        halt_probability: the model's own probability that it is right.
+        attempt: the try it belongs to, 1 for the first; a restart begins the next.
+    """
 
     grid: Grid
     halt_probability: float
+    attempt: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -89,7 +94,9 @@ class Answer:
         """
         file = Path(file)
         if file.suffix.lower() == ".png":
-            content = png(strip(self.task, self.question, [grid for grid, _ in self._drafts()[1:]]))
+            from redraft.draw.pixels import png_strip
+
+            content = png_strip(self.task, self.question, *self._drafts())
         elif file.suffix.lower() == ".svg":
             content = self._svg().encode()
         else:
@@ -97,17 +104,19 @@ class Answer:
         write_bytes(file, content)
         return file
 
-    def _drafts(self) -> list[tuple[Grid, str]]:
-        """Question and drafts with their captions."""
-        drafts = [(self.question, "the question")]
-        for number, step in enumerate(self.trace, start=1):
-            if number == len(self.trace) or not np.array_equal(drafts[-1][0], step.grid):
-                drafts.append((step.grid, f"step {number}, {step.halt_probability:.0%} sure"))
-        return drafts if self.trace else [*drafts, (self.grid, f"step {self.steps}, {self.halt_probability:.0%} sure")]
+    def _drafts(self) -> tuple[list[Grid], list[str]]:
+        """Question and drafts, and their captions."""
+        grids, captions = [self.question], ["the question"]
+        trace = self.trace or (TraceStep(grid=self.grid, halt_probability=self.halt_probability),)
+        first = self.steps if not self.trace else 1
+        for number, step in enumerate(trace, start=first):
+            if step is trace[-1] or not np.array_equal(grids[-1], step.grid):
+                grids.append(step.grid)
+                captions.append(f"step {number}, {step.halt_probability:.0%} sure")
+        return grids, captions
 
     def _svg(self) -> str:
-        grids, captions = zip(*self._drafts(), strict=True)
-        return svg_strip(self.task, self.question, grids, captions)
+        return svg_strip(self.task, self.question, *self._drafts())
 
     def __repr__(self) -> str:
         status = str(self.to_dict()["status"])
