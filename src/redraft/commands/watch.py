@@ -1,4 +1,4 @@
-"""Boards in the terminal: an answer at a glance, or redrafted step by step, with marks on cells that changed or break a rule."""
+"""Boards in the terminal: an answer at a glance, or redrafted step by step with marks on what changed or is wrong."""
 
 from __future__ import annotations
 
