@@ -16,7 +16,6 @@ CROWDED = {
     "ablate": "a suite, its plan, its processes, and five ways to show what came out",
     "bench": "each benchmark, and what they share",
     "commands": "a file per command",
-    "core": "",
     "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, --fast",
 }
 
@@ -45,15 +44,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "plotting": (),
     "device": (),
     "machine": ("device", ""),
-    "core": (),
+    "kernels": (),
+    "core": ("kernels.ops",),
     "tasks": (),
     "draw": ("tasks",),
-    "models": ("core",),
+    "models": ("core", "kernels"),
     "weights": ("core", "models"),
     "data": ("tasks",),
-    "backends": ("core.carry", "core.threads", "models"),
-    "solve": ("tasks", "core.int8", "models", "weights", "backends", "device"),
-    "train": ("tasks", "data", "core.carry", "core.fused", "core.threads", "models", "weights", "device"),
+    "backends": ("core.carry", "kernels.threads", "models"),
+    "solve": ("tasks", "kernels.int8", "models", "weights", "backends", "device"),
+    "train": ("tasks", "data", "core.carry", "kernels.cpu", "kernels.threads", "models", "weights", "device"),
     "recipes": ("train.config", "train.losses", "models", "tasks", "data"),
     "evaluate": ("tasks", "data", "models", "weights", "backends", "solve", "train.config", "stats"),
     "arc": ("tasks", "data", "models", "backends", "weights"),
@@ -65,12 +65,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("machine", "stats", "plotting"),
     ),
     "bench": (
-        *("tasks", "data", "core", "models", "weights", "backends", "solve", "export", "train", "recipes", "device"),
-        *("machine", "stats", "plotting", ""),
+        *("tasks", "data", "core", "kernels", "models", "weights", "backends", "solve", "export", "train", "recipes"),
+        *("device", "machine", "stats", "plotting", ""),
     ),
     "commands": (
         *("tasks", "draw", "data", "core", "models", "weights", "backends", "solve", "evaluate", "arc", "inspect"),
-        *("compare", "train", "recipes", "ablate", "export", "bench", "device", "machine", "stats", "plotting", ""),
+        *("compare", "train", "recipes", "ablate", "export", "bench", "device", "machine", "stats", "plotting"),
+        *("kernels.ops", ""),
     ),
     "cli": ("",),  # commands only by the names in its table
     "__main__": ("cli",),
@@ -100,11 +101,12 @@ NEVER: dict[str, tuple[str, ...]] = {
     "stats": ("torch", "tyro", "rich"),
     "plotting": ("torch", "tyro"),
     "cli": ("torch", "numpy", "tyro", "rich"),
-    "core": ("numpy", "tyro", "rich", "safetensors"),
-    "core.cpu_kernels": ("tyro", "rich", "safetensors"),  # Numba's numbers are those of NumPy
-    "core.pooling_kernels": ("tyro", "rich", "safetensors"),
-    "core.amx_kernels": ("tyro", "rich", "safetensors"),
-    "core.lanes": ("tyro", "rich", "safetensors"),
+    "core": ("numpy", "numba", "triton", "tyro", "rich", "safetensors"),
+    "kernels": ("numpy", "tyro", "rich", "safetensors"),
+    **{
+        f"kernels.{name}": ("tyro", "rich", "safetensors")  # Numba's numbers are those of NumPy
+        for name in ("cpu_numba", "pooling_numba", "amx_numba", "lanes")
+    },
     "models": ("numpy", "tyro", "rich"),
     "solve": ("tyro", "rich"),
     "export": ("tyro", "rich"),

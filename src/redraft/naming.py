@@ -21,7 +21,13 @@ from typing import Any
 
 from redraft.errors import ConfigError, RedraftError
 
+VERSION = re.compile(r"-v(\d+)$")  # of the generator, at the end of a task's id
 NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+def unversioned(task: Any) -> Any:
+    """What `Task.spec` gives for a task, which an id may stand for: all versions have the same rules and tokens."""
+    return VERSION.sub("", task) if isinstance(task, str) else task
 
 
 def named(path: str, *, what: str) -> Any:

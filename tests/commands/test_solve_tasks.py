@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -58,6 +57,8 @@ class Stepper:
     A grid that begins with `c` never halts.
     """
 
+    recursions = 1
+
     def __init__(self, model: object, *, device: object = "cpu") -> None:
         pass
 
@@ -66,10 +67,9 @@ class Stepper:
     ) -> list[tuple[np.ndarray, int]]:
         return [(row, 0) for row in inputs]
 
-    def in_parts(self) -> tuple[Any, int]:
-        return self, 1
-
-    def step(self, state: list[tuple[np.ndarray, int]]) -> tuple[list[tuple[np.ndarray, int]], Draft]:
+    def step(
+        self, state: list[tuple[np.ndarray, int]], recursions: int | None = None
+    ) -> tuple[list[tuple[np.ndarray, int]], Draft]:
         state = [(row, steps + 1) for row, steps in state]
         tokens, logits = zip(*(self.draft(row, steps) for row, steps in state), strict=True)
         return state, Draft(np.stack(tokens), np.array(logits, np.float32))

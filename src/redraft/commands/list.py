@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import redraft.weights
 from redraft.errors import ConfigError
-from redraft.tasks import TASKS
+from redraft.tasks import ANY_SIZE, TASKS
 
 
 def run(arguments: list[str]) -> int:
@@ -13,7 +13,7 @@ def run(arguments: list[str]) -> int:
             print("usage: redraft list\n\nLists tasks, recipes and the weights that ship with redraft.")
             return 0
         raise ConfigError(f"unexpected argument {arguments[0]!r}; redraft list takes none")
-    _print("tasks", dict.fromkeys(TASKS, ""))
+    _print("tasks, also with their version, as sudoku-9x9-v1", {**dict.fromkeys(TASKS, ""), **ANY_SIZE})
     try:
         from redraft.recipes import RECIPES
 

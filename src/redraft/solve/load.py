@@ -253,6 +253,7 @@ def _open_torch(found: _Found, *, device: str, dtype: str, puzzles: int) -> Open
 
     from redraft.backends.torch import TorchStepper
     from redraft.device import bfloat16_instructions, choose_device, fast_bfloat16
+    from redraft.models.execution import cast_networks
     from redraft.weights.io import load_weights
 
     if dtype == "int8":
@@ -267,7 +268,7 @@ def _open_torch(found: _Found, *, device: str, dtype: str, puzzles: int) -> Open
     activations = "bfloat16" if dtype == "bfloat16" else "float32"
     opened = load_weights(found.folder, dtype=activations, arrays=found.arrays or None)
     model = _rounded(opened.model) if dtype == "int8" else opened.model
-    model.cast_networks()
+    cast_networks(model)
     table = PuzzleTable.of(to_dict(model.config), opened.card)
     stepper = TorchStepper(model, device=chosen)
     return Opened(stepper=stepper, device=str(chosen), task=opened.task, card=opened.card, table=table)
@@ -284,14 +285,17 @@ def _trained_in(card: Mapping[str, Any]) -> str:
 
 def _rounded(model: Model) -> Model:
     """The model in int8, or as it is where nothing comes of that."""
-    from redraft.core import int8
+    from redraft.kernels import int8
+    from redraft.models.execution import quantised, share_quantised
 
     if not int8.available():
-        print("int8: torch has no 8-bit linear maps on this machine; running in float32", file=sys.stderr)
+        print("int8: torch has no 8-bit linear layers on this machine; running in float32", file=sys.stderr)
         return model
-    rounded = int8.quantised(model)
-    if not int8.share_quantised(rounded):
-        print("int8: all linear maps of these weights are too small to gain by it; running in float32", file=sys.stderr)
+    rounded = quantised(model)
+    if not share_quantised(rounded):
+        print(
+            "int8: all linear layers of these weights are too small to gain by it; running in float32", file=sys.stderr
+        )
     return rounded
 
 

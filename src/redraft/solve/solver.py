@@ -72,7 +72,7 @@ class _Slot:
     number: int
     question: Grid
     given: NDArray[np.bool_]  # cells (H, W) that the question fills in, where others are to be filled
-    parts: int = 0  # of steps, spent in all
+    recursions: int = 0  # spent in all
     given_up: int = 0  # tries
     guesses: list[Guess] = field(default_factory=list)  # for tries to come, in the order of need
     trace: list[TraceStep] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Solver:
         halt: when a puzzle stops before that. `rules`: once its answer keeps all rules; `head`: once the model's
             halting head says so, right or wrong; `never`: it does not. A task that cannot judge
             answers by rules takes `head` for `rules`. Rules are asked after every recursion of a step, not only at its
-            end, where the model can be stopped there (`Model.in_parts`).
+            end, where the model can be stopped there (`Model.recursions`).
         sure: with `head`, the probability above which it stops a puzzle; the paper's is 0.5.
         restart: with `rules`, a puzzle that has not been solved in this many steps is restarted, until `max_steps` are
             spent in all; 0 never restarts.
@@ -121,7 +121,7 @@ class Solver:
         if halt == "rules" and not task.judges:
             halt = "head"
         # the halting head knows only ends of steps (docs/effort.md)
-        self.stepper, self.parts = stepper.in_parts() if halt == "rules" else (stepper, 1)
+        self.stepper, self.recursions = stepper, stepper.recursions if halt == "rules" else 1
         self.task, self.max_steps, self.halt = task, max_steps, halt
         self.enough = math.log(sure / (1 - sure))
         self.restart = restart if halt == "rules" else 0
@@ -178,7 +178,7 @@ class Solver:
             if not slots:
                 return
             started_at = perf_counter()
-            state, draft = self.stepper.step(state)
+            state, draft = self.stepper.step(state, 1) if self.recursions > 1 else self.stepper.step(state)
             batch.took(len(slots), perf_counter() - started_at)
             grids = self.task.decode(draft.tokens)
             done, failed = self._advance(slots, grids, draft)
@@ -231,19 +231,19 @@ class Solver:
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Counts the step, or part of one, in every slot; returns which are done, and which must restart, (B,)."""
         for slot in slots:
-            slot.parts += 1
-        spent = np.array([slot.parts for slot in slots])
-        done = spent >= self.max_steps * self.parts
+            slot.recursions += 1
+        spent = np.array([slot.recursions for slot in slots])
+        done = spent >= self.max_steps * self.recursions
         if self.halt == "head":
             done |= draft.margin > self.enough
         elif self.halt == "rules":
             questions = np.stack([slot.question for slot in slots])
             done |= self.task.check_many(questions, self._with_givens(slots, grids))
-        failed = ~done & (spent % (self.restart * self.parts) == 0) if self.restart else np.zeros_like(done)
+        failed = ~done & (spent % (self.restart * self.recursions) == 0) if self.restart else np.zeros_like(done)
         for row in np.flatnonzero(failed):
             slots[row].given_up += 1
         if self.trace:
-            for row in np.flatnonzero(done | (spent % self.parts == 0)):
+            for row in np.flatnonzero(done | (spent % self.recursions == 0)):
                 probability = _sigmoid(draft.halt_logit[row])
                 attempt = slots[row].given_up + (not failed[row])  # one that fails has just been given up
                 slots[row].trace.append(TraceStep(grid=grids[row], halt_probability=probability, attempt=attempt))
@@ -261,7 +261,7 @@ class Solver:
             question=slot.question,
             grid=grid,
             verdict=verdict,
-            steps=-(-slot.parts // self.parts),
+            steps=-(-slot.recursions // self.recursions),
             tries=slot.given_up + 1,
             halt_probability=_sigmoid(logit),
             trace=tuple(slot.trace),

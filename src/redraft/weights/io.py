@@ -22,6 +22,7 @@ from redraft.finite import require_finite
 from redraft.formats import SAFETENSORS, what_else
 from redraft.models import MODELS, Model, ModelConfig, build_model, model_class, model_kind
 from redraft.models.base import DTYPES
+from redraft.naming import unversioned
 from redraft.trust import remember, require_consent
 from redraft.weights.tables import pack_tables, unpack_tables
 
@@ -114,7 +115,7 @@ def load_weights(
     tensors = {name: tensor.float() for name, tensor in tensors.items()}
     require_finite(tensors, str(file))
     model.load_state_dict(tensors)
-    return Weights(model=model.eval(), task=meta["task"], card=card)
+    return Weights(model=model.eval(), task=unversioned(meta["task"]), card=card)
 
 
 def _built(config: ModelConfig, tensors: dict[str, torch.Tensor], file: Path) -> Model:

@@ -21,6 +21,7 @@ from redraft.contents import content_of, parse_json
 from redraft.errors import ConfigError, WeightsError
 from redraft.finite import require_finite
 from redraft.formats import SAFETENSORS, what_else
+from redraft.naming import unversioned
 from redraft.trust import require_consent
 
 Found = dict[str, NDArray[np.generic]]
@@ -67,7 +68,7 @@ def describe(folder: Path) -> Description:
     if not isinstance(card := meta.get("card") or {}, dict):
         raise WeightsError(f"{file}: card: expected an object")
     require_consent(file, meta)
-    return Description(task=meta["task"], card=card, model=meta["model"], onnx=meta.get("onnx"))
+    return Description(task=unversioned(meta["task"]), card=card, model=meta["model"], onnx=meta.get("onnx"))
 
 
 def read_model(folder: Path, description: Description, found: Found | None = None) -> NumpyModel:

@@ -17,16 +17,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from redraft.core import fused, products
-from redraft.core.layers import Linear, SwiGLU
-from redraft.core.pooling import AxesPool, groups_of
+from redraft.kernels import cpu, matmul
+from redraft.scopes import Axes
 
 _PRCTL, _ASK, _TILES = 158, 0x1023, 18  # the system call, "may this process use it", and what
 MOST_WEIGHTS = 2**19  # of a SwiGLU: more would not stay in the cache while rows pass through
 
 
 class Packed(NamedTuple):
-    """Weights of a block, bfloat16 in the order of its tiles, and the groups of its pools: see `amx_kernels.block`."""
+    """Weights of a block, bfloat16 in the order of its tiles, and the groups of its pools: see `amx_numba.block`."""
 
     maps: Tensor
     gate_up: Tensor
@@ -42,34 +41,33 @@ class Packed(NamedTuple):
 @cache
 def usable() -> bool:
     """Whether this process may use the tiles of this processor."""
-    if not products.in_tiles() or platform.system() != "Linux" or fused.kernels() is None:
+    if not matmul.in_tiles() or platform.system() != "Linux" or cpu.kernels() is None:
         return False
     return ctypes.CDLL(None).syscall(_PRCTL, _ASK, _TILES) == 0
 
 
 def applies(h: Tensor) -> bool:
     """Whether a state like this one goes through the kernel, where there are packed weights for it."""
-    return h.dtype == torch.bfloat16 and not torch.is_grad_enabled() and products.eager_on_cpu(h) and h.numel() > 0
+    return h.dtype == torch.bfloat16 and not torch.is_grad_enabled() and matmul.eager_on_cpu(h) and h.numel() > 0
 
 
-def packed(pools: Sequence[torch.nn.Module], gated: SwiGLU, *, symbols: int) -> Packed | None:
-    """The weights of a block for the kernel, None where it is not made for them; `symbols` of each cell."""
-    over = [pool for pool in pools if isinstance(pool, AxesPool) and isinstance(pool.out, Linear)]
-    if len(over) < len(pools) or not isinstance(gated.gate_up, Linear) or not isinstance(gated.down, Linear):
-        return None
-    width, inner = gated.down.weight.shape
+def packed(
+    pools: tuple[Axes, ...], maps: Sequence[Tensor], gate_up: Tensor, down: Tensor, *, symbols: int
+) -> Packed | None:
+    """The weights of a block as they are now, None where the kernel is not made for them; `symbols` of each cell."""
+    width, inner = down.shape
     if width % 32 or inner % 32 or 3 * width * inner > MOST_WEIGHTS:
         return None
-    groups = groups_of(tuple(pool.over for pool in over), symbols)
+    groups = cpu.groups_of(pools, symbols)
     counts = [last - first for first, last in pairwise(groups.bounds)]
     firsts = [0]
     for count in counts:
         firsts.append(firsts[-1] + -(-count // 32) * 32)
-    gates, ups = gated.gate_up.weight.detach().bfloat16().view(2, inner // 16, 16, width)
+    gates, ups = gate_up.detach().bfloat16().view(2, inner // 16, 16, width)
     return Packed(
-        maps=torch.cat([_in_tiles(pool.out.weight) for pool in over]),
+        maps=torch.cat([_in_tiles(each) for each in maps]),
         gate_up=_in_tiles(torch.stack((gates, ups), 1).view(2 * inner, width)),  # sixteen of each in turn
-        down=_in_tiles(gated.down.weight),
+        down=_in_tiles(down),
         homes=groups.homes,
         members=torch.stack([home.argsort(stable=True).to(torch.int32) for home in groups.homes]),
         counts=torch.tensor(counts, dtype=torch.int32),
@@ -98,7 +96,7 @@ def _run(h: Tensor, weights: Packed, eps: float, tiles: Any) -> Tensor:
 @cache
 def _kernels() -> Any:
     """The module of kernels, loaded late as all that Numba compiles."""
-    return import_module("redraft.core.amx_kernels")
+    return import_module("redraft.kernels.amx_numba")
 
 
 def _in_tiles(weight: Tensor) -> Tensor:

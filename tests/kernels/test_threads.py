@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from redraft.core.threads import RowThreads
+from redraft.kernels.threads import RowThreads
 
 CPU = torch.device("cpu")
 

@@ -1,7 +1,7 @@
 """An equivariant block on a CPU with AMX as one kernel: matmuls in tiles, and nothing between them leaves the cache.
 
 AMX multiplies tiles of 16 rows of 64 bytes. A matmul here is of 32 rows with 32 columns: four tiles of sums (0 to
-3), two of rows (4, 5) and two of weights (6, 7), whose pairs of inputs lie beside one another (`block_amx.packed`).
+3), two of rows (4, 5) and two of weights (6, 7), whose pairs of inputs lie beside one another (`amx.packed`).
 
 `tiles` says what multiplies: an int8 stands for AMX, and an int16 for plain loops in its place, for tests on
 processors that have none.
@@ -16,8 +16,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from redraft.core.cpu_kernels import array, elementwise, load
-from redraft.core.lanes import gate, normed_sum, pooled
+from redraft.kernels.cpu_numba import array, elementwise, load
+from redraft.kernels.lanes import gate, normed_sum, pooled
 
 AMX, LOOPS = np.int8(0), np.int16(0)
 ROWS = 32  # of a matmul
@@ -189,7 +189,7 @@ def _(tiles, rows, stride, advance, weights, steps, left, right, below):
     return by_loops
 
 
-# What is cached of this does not know when `lanes` or `cpu_kernels` change: see there.
+# What is cached of this does not know when `lanes` or `cpu_numba` change: see there.
 
 
 def scratch_bytes(groups, pools, width, inner):
@@ -199,24 +199,9 @@ def scratch_bytes(groups, pools, width, inner):
 
 @elementwise
 def block(
-    h,
-    result,
-    scratch,
-    maps,
-    gate_up,
-    down,
-    homes,
-    members,
-    counts,
-    firsts,
-    batch,
-    places,
-    pools,
-    width,
-    inner,
-    eps,
-    tiles,
-):
+    h, result, scratch, maps, gate_up, down, homes, members, counts, firsts,
+    batch, places, pools, width, inner, eps, tiles,
+):  # fmt: skip
     """The block of states h (batch, places, width): `norm(x + swiglu(x))` of x = `norm(h + pools(h))`.
 
     All but numbers are addresses. `homes` and `members` (pools, places) are the group of each place, counted within

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from redraft.core import fused
 from redraft.core.layers import Attention, SwiGLU
-from redraft.core.pooling import pooled_residual, scope_pool, symbol_pool
+from redraft.core.pooling import heard, scope_pool, symbol_pool
+from redraft.kernels import cpu, ops
 
 pytestmark = pytest.mark.arithmetic
 
@@ -19,7 +19,7 @@ Half = Callable[[Tensor], Tensor]
 
 def silu(gates: Tensor) -> Tensor:
     """As the kernel of the gate has it: of numbers (N,), with ups of 1."""
-    return fused._gate(torch.cat((gates, torch.ones_like(gates))).view(1, 1, -1), -1).flatten()
+    return cpu._gate(torch.cat((gates, torch.ones_like(gates))).view(1, 1, -1), -1).flatten()
 
 
 def test_the_gate_is_silu_to_the_last_bits() -> None:
@@ -47,7 +47,7 @@ def test_half_precision_is_rounded_as_torch_rounds_it() -> None:
     """silu(33) is 33 to the last bit of float32; products with 33 have more bits than bfloat16, and ties among them."""
     ups = torch.arange(-4096, 4096).bfloat16()
     both = torch.cat((torch.full_like(ups, 33), ups)).view(1, 1, -1)
-    assert torch.equal(fused._gate(both, -1).flatten(), (33 * ups.float()).bfloat16())
+    assert torch.equal(cpu._gate(both, -1).flatten(), (33 * ups.float()).bfloat16())
 
 
 def half(name: str) -> tuple[Half, nn.Module, tuple[int, ...]]:
@@ -55,14 +55,14 @@ def half(name: str) -> tuple[Half, nn.Module, tuple[int, ...]]:
     torch.manual_seed(0)
     if name == "added":
         attention = Attention(64, heads=2)
-        return lambda h: fused.residual(h, attention(h, None), eps=EPS), attention, (3, 20, 64)
+        return lambda h: ops.add_norm(h, attention(h, None), eps=EPS), attention, (3, 20, 64)
     if name == "pools":
         pools = nn.ModuleList([scope_pool(32, scope, height=6, width=6) for scope in ("rows", "blocks-2x3")])
         pools.append(symbol_pool(32, 36))
-        return lambda h: pooled_residual(h, list(pools), eps=EPS), pools, (3, 36, 4, 32)
+        return lambda h: ops.pools_add_norm(h, *heard(h, list(pools)), eps=EPS), pools, (3, 36, 4, 32)
     axis = {"channels": -1, "positions": 1}[name]
     gated = SwiGLU(64 if axis == -1 else 20, expansion=4.0, multiple=16)
-    return lambda h: fused.gated_residual(h, gated, axis=axis, eps=EPS), gated, (3, 20, 64)
+    return lambda h: ops.swiglu_add_norm(h, *gated.weights(h.dtype), axis=axis, eps=EPS), gated, (3, 20, 64)
 
 
 HALVES = ["channels", "positions", "added", "pools"]
@@ -92,7 +92,7 @@ def test_kernels_are_as_near_to_the_exact_result_as_layers(
     name: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kernels = errors(name, dtype)
-    monkeypatch.setattr(fused, "applies", lambda h: h.dtype == torch.float64)
+    monkeypatch.setattr(cpu, "applies", lambda h: h.dtype == torch.float64)
     layers = errors(name, dtype)
     assert max(kernels) < (1e-6 if dtype == torch.float32 else 0.02)
     # in half precision there is something to gain by rounding at fewer places
@@ -105,7 +105,7 @@ def test_kernels_are_as_near_to_the_exact_result_as_layers(
 @pytest.mark.parametrize("name", HALVES)
 def test_without_numba_layers_do_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = results(name, torch.float64)
-    monkeypatch.setattr(fused, "kernels", lambda: None)
+    monkeypatch.setattr(cpu, "kernels", lambda: None)
     for got, want in zip(results(name, torch.float64), quick, strict=True):
         torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-9)
 
@@ -135,21 +135,21 @@ def test_no_puzzles_and_autocast_go_the_way_of_the_layers(name: str) -> None:
     assert function(torch.ones(0, *shape[1:])).shape == (0, *shape[1:])
     h = torch.randn(shape)
     with torch.autocast("cpu", torch.bfloat16):
-        assert not fused.applies(h)
+        assert not cpu.applies(h)
         torch.autograd.grad(function(h).float().sum(), [*module.parameters()])
 
 
 def test_what_is_added_may_be_smaller() -> None:
     h, row = torch.randn(2, 5, 8), torch.randn(1, 5, 8)
-    torch.testing.assert_close(fused.residual(h, row, eps=EPS), fused.residual(h, row.repeat(2, 1, 1), eps=EPS))
+    torch.testing.assert_close(ops.add_norm(h, row, eps=EPS), ops.add_norm(h, row.repeat(2, 1, 1), eps=EPS))
 
 
 def test_a_numba_that_is_told_not_to_compile_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     numba = pytest.importorskip("numba")
     monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
-    fused.kernels.cache_clear()
-    assert not fused.applies(torch.ones(1, 2, 3))
-    fused.kernels.cache_clear()
+    cpu.kernels.cache_clear()
+    assert not cpu.applies(torch.ones(1, 2, 3))
+    cpu.kernels.cache_clear()
 
 
 @pytest.mark.usefixtures("float64")

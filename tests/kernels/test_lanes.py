@@ -8,7 +8,7 @@ import pytest
 import torch
 
 numba = pytest.importorskip("numba")
-lanes = pytest.importorskip("redraft.core.lanes")
+lanes = pytest.importorskip("redraft.kernels.lanes")
 
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="Numba may not compile")
 

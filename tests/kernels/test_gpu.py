@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from redraft.core import block_gpu
-from redraft.core.layers import rms_norm
+from redraft.core.pooling import heard
+from redraft.kernels import gpu
+from redraft.kernels.ops import rms_norm
 from redraft.models.equivariant import EquivariantBlock, EquivariantConfig, ScopesMix
 
 pytestmark = [pytest.mark.arithmetic, pytest.mark.slow]  # an interpreter takes its time
@@ -34,8 +35,8 @@ def layers(block: EquivariantBlock, h: Tensor) -> Tensor:
 
 
 def kernels(block: EquivariantBlock, h: Tensor) -> Tensor:
-    assert block.boxed is not None
-    return block_gpu.block(h, block.weights_for(h), block.boxed, eps=EPS)
+    pools, maps, _ = heard(h, block.parts)
+    return gpu.block(h, gpu.Weights(*maps, *block.mlp.weights(h.dtype)), pools, eps=EPS)
 
 
 @pytest.mark.parametrize("config", [NINE, SIX], ids=["9x9", "6x6"])

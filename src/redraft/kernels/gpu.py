@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from redraft.scopes import Axes
+
 # Tokens of a program, how much of the inner width it has in hand at a time, and how it is to be run: among the fastest
 # on an H100 (results/gpu-equivariant.json) of those that suit any inner width in chunks of 32.
 FORWARD = {"TILE": 64, "CHUNK": 32, "num_warps": 4, "num_stages": 3}
@@ -37,6 +39,26 @@ class Shape(NamedTuple):
     @property
     def boxes(self) -> int:
         return self.height // self.tall * (self.width // self.wide)
+
+    @property
+    def pools(self) -> tuple[Axes, ...]:
+        """Over its rows, columns and boxes, and over the symbols of a cell."""
+        blocks = (1, self.width), (self.height, 1), (self.tall, self.wide)
+        grids = [(self.height // tall, tall, self.width // wide, wide) for tall, wide in blocks]
+        return (*(Axes(grid, (2, 4)) for grid in grids), Axes((self.height * self.width,), (2,)))
+
+
+@cache
+def boxed(pools: tuple[Axes, ...]) -> Shape | None:
+    """The grid in boxes, of pools over its rows, columns and boxes, in that order, and the symbols of a cell: what the
+    kernels are for. None of others."""
+    if len(pools) != 4:
+        return None
+    boxes = pools[2].grid
+    if len(boxes) != 4:
+        return None
+    shape = Shape(boxes[0] * boxes[1], boxes[2] * boxes[3], boxes[1], boxes[3])
+    return shape if pools == shape.pools else None
 
 
 class Weights(NamedTuple):
@@ -71,19 +93,22 @@ def fits(width: int, inner: int) -> bool:
     return 16 <= width <= WIDEST and width & (width - 1) == 0 and inner % chunk == 0
 
 
-def applies(h: Tensor, inner: int) -> bool:
+def applies(h: Tensor, pools: tuple[Axes, ...], inner: int) -> bool:
     """Whether the kernels are to take a state h (B, L, S, D): in half precision, on CUDA, and not for a compiler.
 
     Cards before Ampere have no bfloat16, and too little memory that a program's threads share.
     """
     if not h.is_cuda or h.dtype not in DTYPES or torch.compiler.is_compiling():
         return False
-    return fits(h.shape[-1], inner) and torch.cuda.get_device_capability(h.device) >= (8, 0) and available()
+    if boxed(pools) is None or not fits(h.shape[-1], inner) or not available():
+        return False
+    return torch.cuda.get_device_capability(h.device) >= (8, 0)
 
 
-def block(h: Tensor, weights: Weights, shape: Shape, *, eps: float) -> Tensor:
+def block(h: Tensor, weights: Weights, pools: tuple[Axes, ...], *, eps: float) -> Tensor:
     """The block on a state h (B, L, S, D)."""
-    h = h.contiguous()
+    h, shape = h.contiguous(), boxed(pools)
+    assert shape is not None
     with torch.cuda.device_of(h):  # Triton launches on the current device
         if torch.is_grad_enabled():
             return _Block.apply(h, shape, eps, *weights)  # type: ignore[no-untyped-call]
@@ -116,7 +141,7 @@ def _forward(
     h: Tensor, pooled: Pooled, weights: Weights, shape: Shape, eps: float, *, keep: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Result, mixed and the scales of both norms (2, tokens); the last two are empty unless they are to be kept."""
-    from redraft.core.block_kernels import mix_and_gate
+    from redraft.kernels.gpu_triton import mix_and_gate
 
     said = [both @ weight.t() for both, weight in zip(pooled, weights[:4], strict=True)]
     symbols, width = h.shape[-2:]
@@ -135,7 +160,7 @@ def _gate_backward(
     grad: Tensor, mixed: Tensor, result: Tensor, scales: Tensor, weights: Weights
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of the sum of h and what it heard, and of the weights of gate and up, and of down."""
-    from redraft.core.block_kernels import mix_and_gate_backward
+    from redraft.kernels.gpu_triton import mix_and_gate_backward
 
     width, inner = weights.down.shape
     tokens = grad.numel() // width
@@ -166,7 +191,7 @@ def _sums(d: Tensor, shape: Shape) -> list[Tensor]:
 
 def _reduced(h: Tensor, shape: Shape, *, sums: bool) -> list[Tensor]:
     """Means and maxima over each scope, or the sums alone."""
-    from redraft.core.block_kernels import pool_cells, pool_symbols
+    from redraft.kernels.gpu_triton import pool_cells, pool_symbols
 
     batch, cells, symbols, width = h.shape
     out = width if sums else 2 * width
@@ -185,7 +210,7 @@ def _reduced(h: Tensor, shape: Shape, *, sums: bool) -> list[Tensor]:
 
 def _pool_backward(h: Tensor, d_h: Tensor, pooled: Pooled, d_pooled: Pooled, shape: Shape) -> None:
     """Adds to d_h what comes through the pools."""
-    from redraft.core.block_kernels import pool_cells_backward, pool_symbols_backward
+    from redraft.kernels.gpu_triton import pool_cells_backward, pool_symbols_backward
 
     batch, cells, symbols, width = h.shape
     part = min(width, PART)

@@ -1,4 +1,4 @@
-"""Pooling on a CPU: kernels for what cells hear of their scopes, each one pass over memory; see `cpu_kernels`.
+"""Pooling on a CPU: kernels for what cells hear of their scopes, each one pass over memory; see `cpu_numba`.
 
 They see a state as rows of `width` channels, `places` of them a puzzle, and have each place in one group of each pool:
 `homes` (pools, places) int32 tells in which, counted within the pool, whose groups are `firsts[pool]` and those up to
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from redraft.core.cpu_kernels import ONE, array, elementwise, load, store, summing
+from redraft.kernels.cpu_numba import ONE, array, elementwise, load, store, summing
 
 
 @njit(inline="always")

@@ -17,8 +17,8 @@ from llvmlite import ir
 from numba import carray, njit, types
 from numba.extending import intrinsic, overload
 
-from redraft.core import lanes
 from redraft.jit import jit
+from redraft.kernels import lanes
 
 # of each dtype, `like` and `zero`
 KINDS = {

@@ -1,14 +1,15 @@
-"""8-bit linear maps: near the float ones, and only where they are large enough to gain by it."""
+"""8-bit linear layers: near the float ones, and only where they are large enough to gain by it."""
 
 import pytest
 import torch
 
-from redraft.core.int8 import LEAST_FEATURES, Int8Linear, available, quantised, share_quantised
 from redraft.core.layers import Linear, SwiGLU
+from redraft.kernels.int8 import available
+from redraft.models.execution import LEAST_FEATURES, Int8Linear, quantised, share_quantised
 
 pytestmark = [
     pytest.mark.arithmetic,
-    pytest.mark.skipif(not available(), reason="torch has no 8-bit linear maps on this machine"),
+    pytest.mark.skipif(not available(), reason="torch has no 8-bit linear layers on this machine"),
 ]
 
 

@@ -1,10 +1,12 @@
-"""Matrix products, by the library that uses what the processor has, and in the layout it likes.
+"""Matmuls on a CPU, by the library that uses what the processor has, and in the layout it likes.
 
 torch multiplies float32 on a CPU by Intel's MKL, which leaves AVX-512 alone on a processor of another maker; oneDNN,
 which comes with torch as well, does not ask who made it. On AMD's Zen 5 it is 2.2 times as fast (docs/performance.md).
 
 bfloat16 is oneDNN's everywhere. With Intel's AMX it reads a first factor that is transposed at half of its speed, and
 for large ones a copy pays.
+
+Private functions of torch are looked up here, once; where a later torch has none of them, its public ones do the work.
 """
 
 from __future__ import annotations
@@ -13,25 +15,31 @@ from functools import cache
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from redraft.kernels import Implementation, operation
 from redraft.processor import allowed_by_onednn, bfloat16_among, flags
 from redraft.processor import made_by_amd as _made_by_amd
 
+_multiply: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)  # oneDNN's
+# What transforms functions (`torch.func`) just now. Without it none is seen, and one in use is an error of torch's.
+_transforms: Any = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", lambda: None)
+
+ONEDNN = "float32, eager on a CPU of AMD with AVX-512"  # the condition, in words
+
 
 def by_onednn(a: Tensor) -> bool:
-    """Whether products with this factor go to oneDNN rather than to where torch sends them."""
+    """Whether matmuls with this factor go to oneDNN rather than to where torch sends them."""
     return eager_on_cpu(a) and a.dtype == torch.float32 and onednn_is_faster()
 
 
 def eager_on_cpu(a: Tensor) -> bool:
     """Whether operations on this tensor run one by one on a CPU, so that others may take their place: not in what is
-    compiled or transformed (`torch.func`), nor where products come out in another dtype than their factors."""
+    compiled or transformed (`torch.func`), nor where matmuls come out in another dtype than their factors."""
     if a.device.type != "cpu" or torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
         return False
-    return torch._C._functorch.peek_interpreter_stack() is None
+    return _transforms() is None
 
 
 @cache
@@ -40,24 +48,18 @@ def onednn_is_faster() -> bool:
 
     Told by its maker rather than by a measurement, so that a run gives the same numbers whenever it is repeated.
     """
-    known = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
+    known = _multiply is not None and torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
     if not known or not torch.backends.cpu.get_cpu_capability().startswith("AVX512") or not _made_by_amd():
         return False
     a, b = torch.arange(6.0).view(2, 3), torch.arange(12.0).view(3, 4)
     try:
         with torch.no_grad():
             return torch.equal(_onednn(a, b), a @ b)
-    except (AttributeError, RuntimeError):  # torch's own name for it, which may go
+    except (AttributeError, RuntimeError, TypeError):  # torch's own function, which may change
         return False
 
 
-def mm(a: Tensor, b: Tensor) -> Tensor:
-    """The product (M, N) of a (M, K) and b (K, N), of any strides, as its factors; not on the graph."""
-    if by_onednn(a) and a.numel() and b.numel():
-        return _onednn(a, b)
-    if a.dtype == torch.bfloat16 and not a.is_contiguous() and eager_on_cpu(a) and in_tiles():
-        return _rows_on_end(a, b)
-    return torch.mm(a, b)
+COPIED = 512  # rows and columns of a matmul from which on a copy costs less than it saves (measured)
 
 
 @cache
@@ -66,7 +68,26 @@ def in_tiles() -> bool:
     return bfloat16_among(flags(), amd=_made_by_amd(), allowed=allowed_by_onednn()) == "amx"
 
 
-COPIED = 512  # rows and columns of a matmul from which on a copy costs less than it saves (measured)
+@operation(
+    "A B",
+    Implementation(
+        name="oneDNN",
+        when=ONEDNN,
+        able=lambda: onednn_is_faster(),
+        applies=lambda a, b: by_onednn(a) and a.numel() > 0 and b.numel() > 0,
+        run=lambda a, b: _onednn(a, b),
+    ),
+    Implementation(
+        name="copied",
+        when="bfloat16, eager on a CPU with AMX; a transposed first factor, copied if large",
+        able=lambda: in_tiles(),
+        applies=lambda a, b: a.dtype == torch.bfloat16 and not a.is_contiguous() and eager_on_cpu(a) and in_tiles(),
+        run=lambda a, b: _rows_on_end(a, b),
+    ),
+)
+def mm(a: Tensor, b: Tensor) -> Tensor:
+    """The matmul (M, N) of a (M, K) and b (K, N), of any strides, as its factors; not on the graph."""
+    return torch.mm(a, b)
 
 
 def _rows_on_end(a: Tensor, b: Tensor) -> Tensor:
@@ -79,9 +100,7 @@ def _rows_on_end(a: Tensor, b: Tensor) -> Tensor:
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`F.linear`: x (..., K) times the transpose of weight (N, K), on the graph."""
-    if not by_onednn(x):
-        return F.linear(x, weight, bias)
+    """x (..., K) times the transpose of weight (N, K), plus the bias (N,), by oneDNN; on the graph."""
     if torch.is_grad_enabled():
         product: Tensor = _Linear.apply(x, weight)  # type: ignore[no-untyped-call]
     else:
@@ -111,9 +130,9 @@ def _rows_times(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def _onednn(a: Tensor, b: Tensor) -> Tensor:
-    """The product; its first factor is copied where its rows do not lie on end, so the better one, maybe of the
+    """The matmul; its first factor is copied where its rows do not lie on end, so the better one, maybe of the
     transposes, comes first."""
     swapped = not a.is_contiguous() and (b.t().is_contiguous() or b.numel() < a.numel())
     first, second = (b.t(), a) if swapped else (a, b.t())
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(first, second, None, "none", [], "")
+    product: Tensor = _multiply(first, second, None, "none", [], "")
     return product.t() if swapped else product
