@@ -70,3 +70,8 @@ def test_what_it_lacks_is_named_with_its_extra(bare: Path, command: tuple[str, .
     done = run(bare, *command)
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
     assert not extra or f"pip install 'redraft[{extra}]'" in done.stderr
+
+
+def test_measures(bare: Path) -> None:
+    done = run(bare, "eval", "sudoku-6x6", "make:10@5")
+    assert done.returncode == 0, done.stderr

@@ -64,8 +64,7 @@ def collect(
     """
     if store.views is None:
         raise DataError(f"{store.source or 'this store'}: has no views of tasks; expected an ARC data set")
-    if steps < 1 or batch_size < 1:
-        raise ConfigError(f"expected steps and batch_size of at least 1, got {steps} and {batch_size}")
+    require_at_least(1, {"steps": steps, "batch_size": batch_size})
     if at not in get_args(At):
         raise ConfigError(f"at: expected one of {', '.join(get_args(At))}, got {at!r}")
     jobs = share(store, views=views, shard=shard)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
-from redraft.commands.arguments import Trusted, parse
+from redraft.commands.arguments import Trusted, parse, require_options
 from redraft.commands.group import Group
-from redraft.errors import ConfigError, DataError, require_at_least
+from redraft.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -121,8 +121,8 @@ def _show(args: Show) -> None:
 
 
 def _import(args: Import) -> None:
-    from redraft.commands.progress import progress
     from redraft.data.published import import_to, open_splits
+    from redraft.progress import progress
 
     rows = sum(map(len, open_splits(args.folder, task=args.task).values()))
     with progress("importing", rows) as tell:
@@ -132,12 +132,12 @@ def _import(args: Import) -> None:
 
 
 def _export(args: Export) -> None:
-    from redraft.commands.progress import progress
     from redraft.data.export import export_published, exported_rows
     from redraft.data.published import TEST_PUZZLES, read_identifiers, read_json
+    from redraft.progress import progress
 
-    require_at_least(1, {"--views": args.views})
-    require_at_least(0, {"--seed": args.seed})
+    require_options(args, "views")
+    require_options(args, "seed", least=0)
     stores = {split: store for split, (_, store) in open_stores(args.data).items()}
     if args.views is not None and all(store.views is None for store in stores.values()):
         raise ConfigError(f"--views: {args.data} holds no views; it is for ARC data as redraft builds them")

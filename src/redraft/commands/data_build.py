@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from redraft.commands.arguments import parse
-from redraft.errors import ConfigError, DataError, require_at_least
+from redraft.commands.arguments import parse, require_options
+from redraft.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from redraft.data.store import Store
@@ -89,7 +89,7 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(
             f"--{wrong[0].replace('_', '-')} is for {other}, but {args.source} is read as {kind} (--kind)"
         )
-    require_at_least(0, {"--seed": args.seed})
+    require_options(args, "seed", least=0)
     try:
         lines = _arc(args) if kind == "arc" else _grids(args)
     except DataError as error:
@@ -167,7 +167,7 @@ def _arc(args: Arguments) -> list[str]:
     from redraft.data.build import answered
     from redraft.tasks.arc.folders import CHALLENGES, left_out
 
-    require_at_least(0, {"--views": args.views})
+    require_options(args, "views", least=0)
     stores = build_arc(
         args.source,
         args.output,
