@@ -12,7 +12,7 @@ from rich.text import Text
 
 from redraft.draw.board import BLANK, board_of, boards_of, used
 from redraft.draw.terminal import board_text, has_colours, legend
-from redraft.solve.solver import Answer
+from redraft.solve.answer import Answer
 from redraft.tasks import Grid, Task
 
 NOT_JUDGED = "not judged: no rules"
