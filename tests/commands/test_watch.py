@@ -10,7 +10,7 @@ from rich.console import Console
 
 from redraft.commands.watch import print_answer, verdict_line, watch
 from redraft.draw.terminal import has_colours
-from redraft.solve.solver import Answer, TraceStep
+from redraft.solve.answer import Answer, TraceStep
 from redraft.tasks import Grid, Task, Verdict, get_task
 from redraft.tasks.maze.task import FILLS, Maze
 
@@ -27,6 +27,7 @@ class Unjudged(Maze):
 
 def answer(*drafts: Grid, sure: float = 0.97, task: Task = TASK) -> Answer:
     return Answer(
+        task=task,
         question=QUESTION,
         grid=drafts[-1],
         verdict=task.check(QUESTION, drafts[-1]),
@@ -133,7 +134,7 @@ def test_watch_marks_what_breaks_a_rule_and_counts_tries() -> None:
     ],
 )
 def test_what_nothing_judges_is_not_called_solved(sure: float, parts: tuple[str, ...]) -> None:
-    line = verdict_line(Unjudged(4, 5), answer(DONE, sure=sure)).plain
+    line = verdict_line(Unjudged(4, 5), answer(DONE, sure=sure, task=Unjudged(4, 5))).plain
     assert "solved" not in line
     mentions(line, parts)
 
@@ -142,5 +143,7 @@ def test_an_unsolved_puzzle_says_why() -> None:
     longer = np.where(QUESTION == 1, 4, QUESTION).astype(np.int8)
     line = verdict_line(TASK, answer(longer)).plain
     mentions(line, "1 step", "S")
-    solved = Answer(question=QUESTION, grid=DONE, verdict=Verdict(solved=True), steps=2, halt_probability=0.1)
+    solved = Answer(
+        task=TASK, question=QUESTION, grid=DONE, verdict=Verdict(solved=True), steps=2, halt_probability=0.1
+    )
     mentions(verdict_line(TASK, solved).plain, "2 steps")

@@ -15,6 +15,7 @@ EXAMPLES = {
         "redraft eval sudoku-6x6 make:1000@7 --plot steps.png",
         "redraft eval runs/sudoku-6x6 puzzles.csv --json",
     ),
+    "plot": ("redraft plot runs/sudoku-6x6", "redraft plot runs/mine runs/other -o curves.png"),
     "ablate": (
         "redraft ablate table1 --jobs 2",
         "redraft ablate --list",

@@ -14,10 +14,10 @@ import tyro
 
 from redraft.commands.answers import Entries, Questions, Results, is_live, shown
 from redraft.commands.arguments import Trusted, parse
-from redraft.commands.progress import progress
-from redraft.commands.watch import NOT_JUDGED
 from redraft.errors import ConfigError
 from redraft.files import require_place
+from redraft.progress import progress
+from redraft.solve.answer import NOT_JUDGED
 from redraft.solve.resolve import Entry, Meant, first_of, resolve
 from redraft.solve.solver import SURE, HaltRule
 from redraft.tasks import Task

@@ -1,4 +1,4 @@
-"""Boards in the terminal: an answer at a glance, or redrafted step by step with marks on what changed or is wrong."""
+"""Boards in the terminal, at a glance or step by step, with cells marked that changed or break a rule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from redraft.draw.board import BLANK, board_of, boards_of, used
 from redraft.draw.terminal import board_text, has_colours, legend
-from redraft.solve.solver import Answer
+from redraft.solve.answer import Answer
 from redraft.tasks import Grid, Task
 
 NOT_JUDGED = "not judged: no rules"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from redraft.draw.svg import svg_strip
-from redraft.inspect.inspection import Inspection
 from redraft.tasks import Grid
+
+if TYPE_CHECKING:
+    from redraft.inspect.inspection import Inspection
 
 
 def redrafting(found: Inspection) -> bytes:

@@ -10,7 +10,7 @@ import json
 import re
 from html import escape
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,11 +18,14 @@ from numpy.typing import ArrayLike, NDArray
 from redraft.draw.board import ink_on, letter_of, tokens_of, used
 from redraft.inspect.drafts import Draft
 from redraft.inspect.influence import asked
-from redraft.inspect.inspection import Inspection, Landscape, plain
+from redraft.inspect.numbers import plain
 from redraft.inspect.pca import Projection
 from redraft.inspect.trace import Reading, TraceStep
 from redraft.tasks import Grid, Task
 from redraft.tasks.base import OUTSIDE
+
+if TYPE_CHECKING:
+    from redraft.inspect.inspection import Inspection, Landscape
 
 CANDIDATES = 4  # tokens of a cell whose probabilities are told
 FINE = 10000  # steps in which coordinates of a landscape are told

@@ -102,6 +102,20 @@ class StepOutput(NamedTuple):
         )
 
 
+class Rollout(NamedTuple):
+    """A model's own run of B puzzles over S steps.
+
+    `drafts` (S, B, L) int64, the most likely token of each cell; `halt_probabilities` (S, B) float32, that the draft is
+    right; `y` and `z` (S, B, P, D), the states after each step, P = L + `puzzle_positions` in a TRM, where they were
+    asked for.
+    """
+
+    drafts: Tensor
+    halt_probabilities: Tensor
+    y: Tensor | None = None
+    z: Tensor | None = None
+
+
 class Model(nn.Module):
     """Base of all models; trainer, solver and exporter see only these methods.
 
@@ -123,6 +137,31 @@ class Model(nn.Module):
         """
         x = self.question(tokens, puzzle_ids)
         return self.recur(x, carry) if recursions is None else self.recur(x, carry, recursions)
+
+    @torch.no_grad()
+    def run(self, tokens: object, *, steps: int = 16, puzzle_ids: object = None, hidden: bool = False) -> Rollout:
+        """So many supervision steps on questions, without halting.
+
+        `tokens` (B, L) or (L,): integers of any kind, as `task.encode` gives them. `puzzle_ids` (B,): rows of the
+        puzzle table, 0 if not given. `hidden` keeps the states. Raises ConfigError for other shapes.
+        """
+        device = next(self.parameters()).device
+        question = torch.as_tensor(tokens, device=device).long()
+        question = question[None] if question.ndim == 1 else question
+        if question.ndim != 2 or question.shape[1] != self.config.seq_len or steps < 1:
+            wanted = f"tokens (B, {self.config.seq_len}) and at least 1 step"
+            raise ConfigError(f"run: expected {wanted}, got tokens {tuple(question.shape)} and {steps} steps")
+        ids = torch.zeros(len(question)) if puzzle_ids is None else torch.as_tensor(puzzle_ids)
+        ids, carry = ids.to(device).long(), self.initial_carry(len(question))
+        drafts, halts, ys, zs = [], [], [], []
+        for _ in range(steps):
+            carry, logits, halt_logit, _ = self(question, ids, carry)
+            drafts.append(logits.argmax(-1))
+            halts.append(halt_logit.sigmoid())
+            if hidden:
+                ys.append(carry.y.clone())
+                zs.append(carry.z.clone())
+        return Rollout(torch.stack(drafts), torch.stack(halts), *((torch.stack(ys), torch.stack(zs)) if hidden else ()))
 
     def question(self, tokens: Tensor, puzzle_ids: Tensor) -> Tensor:
         """The question as the networks read it: tokens (B, L) and puzzle_ids (B,), embedded."""

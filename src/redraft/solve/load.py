@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import redraft.weights
 from redraft.backends.choose import Here, Precision, bfloat16_pays, choose_backend, look_ahead, most_for_numpy
@@ -21,9 +21,10 @@ from redraft.backends.onnx import GRAPH, OnnxStepper, open_session, read_exporte
 from redraft.backends.protocol import Stepper
 from redraft.config import to_dict
 from redraft.errors import ConfigError, WeightsError
+from redraft.solve.answer import Answer
 from redraft.solve.batch import BatchSize
 from redraft.solve.puzzle_table import PuzzleTable
-from redraft.solve.solver import SURE, Answer, HaltRule, Solver
+from redraft.solve.solver import SURE, HaltRule, Solver
 from redraft.solve.supply import Supply
 from redraft.tasks import Grid, get_task
 from redraft.trust import given, trusting
@@ -78,8 +79,8 @@ def load(
     weights: str | Path,
     *,
     device: str = "auto",
-    dtype: str = "auto",
-    backend: str = "auto",
+    dtype: Precision = "auto",
+    backend: Literal["auto", "torch", "numpy", "onnx"] = "auto",
     max_steps: int | None = None,
     halt: HaltRule = "rules",
     sure: float = SURE,
@@ -154,8 +155,8 @@ def open_stepper(
     weights: str | Path,
     *,
     device: str = "auto",
-    dtype: str = "auto",
-    backend: str = "auto",
+    dtype: Precision = "auto",
+    backend: Literal["auto", "torch", "numpy", "onnx"] = "auto",
     puzzles: int = 1,
     trust: bool = False,
 ) -> Opened:
