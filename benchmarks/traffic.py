@@ -1,6 +1,6 @@
 """Bytes that the element-wise work of a supervision step moves, counted from its shape: all that is not a product.
 
-Counted for the eager path on a CPU (`core/fused.py`), a kernel or an operation at a time: a float32 word for each
+Counted for the eager path on a CPU (`kernels/cpu.py`), a kernel or an operation at a time: a float32 word for each
 element that it reads or writes, as often as it does. What a matrix product reads and writes is not counted here; it is
 part of that product's own rate.
 """

@@ -35,11 +35,11 @@ class Leaky(TRM):
 
     config: LeakyConfig
 
-    def recur(self, x: Tensor, carry: Carry) -> StepOutput:
-        config, (y, z) = self.config, carry
+    def recur(self, x: Tensor, carry: Carry, recursions: int | None = None) -> StepOutput:
+        config, (y, z), T = self.config, carry, recursions or self.config.T
         learning = torch.is_grad_enabled()
-        for recursion in range(config.T):
-            with torch.set_grad_enabled(learning and recursion == config.T - 1):
+        for recursion in range(T):
+            with torch.set_grad_enabled(learning and recursion == T - 1):
                 for _ in range(config.n):
                     z = config.keep * z + (1 - config.keep) * self.net(x + y + z)  # the idea
                 y = self.net(y + z)

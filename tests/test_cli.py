@@ -166,6 +166,14 @@ def test_a_package_that_is_missing_is_named(
     err = capsys.readouterr().err
     assert err.startswith("redraft list: ") and "pip install 'redraft[train]'" in err
 
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.delitem(sys.modules, "redraft.draw.pixels", raising=False)
+    for words in (["solve", "6.......14..........4.1.1....2..3.5."], ["inspect", "sudoku-6x6", "make:1@4"]):
+        file = tmp_path / "x.png"
+        assert cli.main([*words, "--picture", str(file)]) == 2 and not file.exists()
+        out, err = capsys.readouterr()
+        assert not out and "Pillow" in err and "pip install 'redraft[plot]'" in err
+
     def own(arguments: list[str]) -> int:
         raise ModuleNotFoundError("No module named 'mine'", name="mine")
 

@@ -6,6 +6,7 @@ from time import process_time
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from benchmarks.effort.record import Runs, Start, looping, one_recursion
@@ -78,8 +79,9 @@ def _turns(
 class _Whole(TorchStepper):
     """A stepper whose steps the solver cannot stop in between."""
 
-    def in_parts(self) -> tuple[TorchStepper, int]:
-        return self, 1
+    def __init__(self, model: Model, *, device: torch.device | str = "cpu") -> None:
+        super().__init__(model, device=device)
+        self.recursions = 1
 
 
 class _Begun(_Whole):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from redraft.backends.torch import TorchState, TorchStepper
 from redraft.core.carry import Carry
 from redraft.data.store import Store
 from redraft.errors import ConfigError
-from redraft.models import EquivariantConfig, HRMConfig, Model, TRMConfig, base
+from redraft.models import HRM, TRM, Equivariant, EquivariantConfig, HRMConfig, Model, TRMConfig
 from redraft.tasks import Task
 from redraft.tasks.base import IGNORE
 
@@ -45,7 +46,7 @@ class Record:
 def looping(model: Model) -> Looping:
     """The configuration of a model whose steps are `T` equal recursions; raises ConfigError for another kind."""
     config = model.config
-    if model.in_parts()[0] is not model and isinstance(config, Looping):
+    if type(model) in (TRM, HRM, Equivariant) and isinstance(config, Looping):
         return config
     raise ConfigError(
         "bench effort: needs a model whose steps are equal recursions (TRM, HRM, Equivariant), "
@@ -56,7 +57,9 @@ def looping(model: Model) -> Looping:
 def one_recursion(model: Model, *, n: int | None = None) -> Model:
     """The same model, weights shared, whose step is a single latent recursion (of `n` updates, if given)."""
     config = looping(model)
-    return base.one_recursion(model, n=config.n if n is None else n)
+    single = copy.copy(model)
+    single.config = replace(config, T=1, n=config.n if n is None else n)
+    return single
 
 
 class Runs:

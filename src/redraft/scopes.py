@@ -9,10 +9,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 from redraft.errors import ConfigError
 
 KNOWN = "rows, columns, all, around, blocks-HxW or map:LETTERS"
+
+
+class Axes(NamedTuple):
+    """Scopes as axes: the L cells are seen as a grid of these sides, and a scope is what lies along these axes of
+    (B, *grid, S, d)."""
+
+    grid: tuple[int, ...]
+    axes: tuple[int, ...]
+
+
+def scope_axes(name: str, *, height: int, width: int) -> Axes | None:
+    """The scopes of a family as axes of the grid; None where they are no blocks, see `tiling`."""
+    block = tiling(name, height=height, width=width)
+    if block is None:
+        return None
+    tall, wide = block
+    return Axes((height // tall, tall, width // wide, wide), (2, 4))
 
 
 def scope_members(name: str, *, height: int, width: int) -> list[list[int]]:

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from redraft.ablate.suite import Row, Suite, apply, row_config
+from redraft.ablate.suite import Row, Suite, row_config
 from redraft.errors import ConfigError
 from redraft.models import HRMConfig, TRMConfig, VariantConfig
 from redraft.recipes import get_recipe
+from redraft.recipes.change import apply
 from redraft.train.config import RunConfig
 
 

@@ -55,13 +55,12 @@ def test_numpy_begins_again_where_torch_does() -> None:
     np.testing.assert_array_equal(drafts[0].tokens, drafts[1].tokens)
 
 
-def test_parts_make_a_step(stepper: Stepper) -> None:
-    part, count = stepper.in_parts()
-    assert count == 2
+def test_recursions_make_a_step(stepper: Stepper) -> None:
+    assert stepper.recursions == 2
     state = stepper.start(INPUTS, IDS)
     _, whole = stepper.step(state)
-    for _ in range(count):
-        state, draft = part.step(state)
+    for _ in range(stepper.recursions):
+        state, draft = stepper.step(state, 1)
     np.testing.assert_array_equal(whole.tokens, draft.tokens)
     np.testing.assert_allclose(whole.halt_logit, draft.halt_logit, rtol=1e-5)
 
@@ -84,5 +83,5 @@ def test_a_model_whose_recursions_are_not_alike_is_not_cut() -> None:
         "puzzle_positions": 0,
         "T": 3,
     }
-    for config, parts in ((TRMConfig(**shape), 3), (VariantConfig(**shape, reinject=False, gradient=21), 1)):
-        assert TorchStepper(build_model(config)).in_parts()[1] == parts
+    for config, recursions in ((TRMConfig(**shape), 3), (VariantConfig(**shape, reinject=False, gradient=21), 1)):
+        assert TorchStepper(build_model(config)).recursions == recursions

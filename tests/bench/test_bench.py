@@ -12,9 +12,9 @@ from redraft.bench.models import Settings, _no_int8
 from redraft.bench.sides import share_solved
 from redraft.bench.timing import ratio, seconds_of, spread
 from redraft.cli import main
-from redraft.core import int8
 from redraft.data.build import open_source
 from redraft.errors import ConfigError
+from redraft.kernels import int8
 from redraft.machine import memory
 from redraft.models import build_model
 from redraft.recipes import get_recipe
@@ -53,6 +53,13 @@ def test_train(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert 0 < run["memory"]["before_mib"] < run["memory"]["peak_mib"]
 
 
+def test_kernels_is_a_table_of_what_runs_when(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rows = bench(tmp_path, "kernels")["kernels"]["rows"]
+    assert {"linear", "swiglu_add_norm", "pools_block"} <= {row["operation"] for row in rows}
+    assert all(row["here"] for row in rows if row["by"] == "PyTorch")
+    assert "swiglu_add_norm" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_train_in_half_precision(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     result = bench(tmp_path, "train", *TINY, "--recipe", "sudoku-6x6-eq", "--dtype", "bfloat16")["train"]
@@ -74,9 +81,9 @@ def test_solve_with_weights_that_halt(tmp_path: Path) -> None:
         assert run["of_ideal"] == pytest.approx(run["rate"]["median"] * steps / result["ideal"])
 
 
-@pytest.mark.skipif(not int8.available(), reason="torch has no 8-bit linear maps on this machine")
+@pytest.mark.skipif(not int8.available(), reason="torch has no 8-bit linear layers on this machine")
 def test_int8_is_left_out_where_it_gains_nothing() -> None:
-    assert _no_int8(build_model(get_recipe("sudoku-4x4").model)) == "every linear map is too small to gain by it"
+    assert _no_int8(build_model(get_recipe("sudoku-4x4").model)) == "every linear layer is too small to gain by it"
     assert _no_int8(build_model(get_recipe("sudoku-extreme-mlp").model)) == ""
 
 
@@ -96,7 +103,7 @@ def test_data(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["fly"], ["'fly'", "train, solve, data, start, export, all"]),
+        (["fly"], ["'fly'", "train, solve, data, start, export, kernels, all"]),
         (["train", "--recipe", "go"], ["recipe", "'go'"]),
         (["train", "--batch-size", "0"], ["--batch-size: ", "1", "0"]),
         (["solve", "--steps", "0"], ["--steps: ", "1", "0"]),

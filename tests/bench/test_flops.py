@@ -6,8 +6,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from redraft.bench.flops import counted, head_products, inference_flops, network_products, training_flops
-from redraft.core import products
 from redraft.errors import ConfigError
+from redraft.kernels import matmul
 from redraft.models import TRMConfig, build_model
 from redraft.models.direct import DirectConfig
 from redraft.models.hrm import HRMConfig
@@ -20,7 +20,7 @@ BATCH = 3
 
 @pytest.fixture(autouse=True)
 def products_that_torch_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "by_onednn", lambda a: False)
+    monkeypatch.setattr(matmul, "by_onednn", lambda a: False)
 
 
 TINY = {"vocab_size": 6, "seq_len": 16, "hidden_size": 32, "num_heads": 4, "width_multiple": 16, "n": 2, "T": 2}

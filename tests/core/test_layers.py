@@ -1,13 +1,13 @@
-"""Layers: what the grid mixer hears; weights that are cast once; how states lie in memory."""
+"""Layers: what the grid mixer hears; how states lie in memory."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from redraft.core import fused
 from redraft.core.blocks import MixerBlock, Stack
-from redraft.core.fused import positions_first
-from redraft.core.layers import Linear, Neighbours, cast_once
+from redraft.core.layers import Neighbours
+from redraft.kernels import cpu
+from redraft.kernels.ops import laid_out
 
 pytestmark = pytest.mark.arithmetic
 
@@ -48,32 +48,10 @@ def stack(dtype: torch.dtype) -> tuple[Stack, torch.Tensor]:
     return Stack(blocks), torch.randn(3, 5, 8).to(dtype)
 
 
-def test_weights_cast_once_give_the_same_results_and_gradients_to_the_bit() -> None:
-    """Also where a weight is used again and again: gradients of all uses are summed in float32."""
-    net, h = stack(torch.bfloat16)
-
-    def run() -> list[torch.Tensor]:
-        result = net(net(net(h)))
-        return [result.detach(), *torch.autograd.grad(result.float().square().sum(), [*net.parameters()])]
-
-    wanted = run()
-    with cast_once(net, torch.bfloat16):
-        got = run()
-        with torch.no_grad():
-            assert torch.equal(net(net(net(h))), wanted[0])
-            net.blocks[0].mlp.down.weight.zero_()
-            assert torch.equal(net(net(net(h))), wanted[0]), "what changes meanwhile is not seen"
-    assert all(torch.equal(a, b) for a, b in zip(got, wanted, strict=True))
-    assert all(gradient.dtype == torch.float32 for gradient in got[1:])
-    assert not torch.equal(net(net(net(h))), wanted[0]), "afterwards weights are what they are"
-    with cast_once(net, torch.float32):
-        assert all(module._cast is None for module in net.modules() if isinstance(module, Linear))
-
-
 @pytest.mark.usefixtures("float64")
 def test_states_stay_positions_first_and_are_the_same() -> None:
     net, h = stack(torch.float64)
-    turned = positions_first(h)
+    turned = laid_out(h)
     assert torch.equal(turned, h) and turned.transpose(0, 1).is_contiguous()
     with torch.no_grad():
         result = net(turned + 1)
@@ -83,5 +61,5 @@ def test_states_stay_positions_first_and_are_the_same() -> None:
 
 def test_layouts_are_left_alone_where_kernels_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     _, h = stack(torch.float32)
-    monkeypatch.setattr(fused, "applies", lambda h: False)
-    assert positions_first(h) is h
+    monkeypatch.setattr(cpu, "applies", lambda h: False)
+    assert laid_out(h) is h

@@ -51,24 +51,22 @@ class Beside:
     """A graph that does what the model does, but for one of its numbers in one of its parts."""
 
     def __init__(self, model: TorchStepper, what: str, value: float) -> None:
-        self.part, self.parts = model.in_parts()
+        self.model, self.recursions = model, model.recursions
         self.what, self.value, self.runs = what, value, 0
 
-    def in_parts(self) -> tuple["Beside", int]:
-        return self, self.parts
-
-    def step(self, state: Any) -> tuple[Any, Draft]:
+    def step(self, state: Any, recursions: int | None = None) -> tuple[Any, Draft]:
         import torch
 
         from redraft.backends.torch import TorchState
         from redraft.core.carry import Carry
 
         carry = Carry(*(torch.tensor(each) for each in (state.y, state.z)))
-        after, draft = self.part.step(TorchState(torch.tensor(state.tokens), torch.tensor(state.puzzle_ids), carry))
+        before = TorchState(torch.tensor(state.tokens), torch.tensor(state.puzzle_ids), carry)
+        after, draft = self.model.step(before, recursions)
         found = {
             "y": after.carry.y.numpy().copy(),
             "z": after.carry.z.numpy().copy(),
-            "logits": self.part.logits(after).copy(),
+            "logits": self.model.logits(after).copy(),
             "halt": draft.halt_logit.copy(),
         }
         self.runs += 1

@@ -86,7 +86,7 @@ def test_a_graph_takes_the_steps_of_its_model(name: str, tmp_path: Path) -> None
         table.data.normal_(generator=torch.Generator().manual_seed(4))
     exported = write_graph(model, tmp_path / GRAPH)
     graph, plain = OnnxStepper(open_session(tmp_path / GRAPH), exported), TorchStepper(model)
-    assert exported.parts == model.in_parts()[1]
+    assert exported.parts == model.recursions == graph.recursions
     inputs = np.random.default_rng(0).integers(0, model.config.vocab_size, (3, 16))
     ids, tries = np.zeros(3, np.int64), np.array([0, 2, 1])
     mine, theirs = graph.start(inputs, ids, tries), plain.start(inputs, ids, tries)
@@ -96,10 +96,8 @@ def test_a_graph_takes_the_steps_of_its_model(name: str, tmp_path: Path) -> None
         np.testing.assert_allclose(draft.halt_logit, wanted.halt_logit, rtol=2e-3, atol=2e-3)
         assert (draft.continue_logit is None) == (wanted.continue_logit is None)
         mine, theirs = (each.select(state, np.array([1, 0])) for each, state in ((graph, mine), (plain, theirs)))
-    few, parts = graph.in_parts()
-    assert parts == exported.parts
-    for _ in range(parts):
-        mine, draft = few.step(mine)
+    for _ in range(graph.recursions):
+        mine, draft = graph.step(mine, 1)
     np.testing.assert_allclose(draft.halt_logit, plain.step(theirs)[1].halt_logit, rtol=5e-3, atol=5e-3)
 
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from helpers.rounding import layer_by_layer
 
-from redraft.core import fused
 from redraft.errors import ConfigError
 from redraft.models import EquivariantConfig, build_model
 from redraft.models.check import check_model
 from redraft.models.equivariant import _least_margin
+from redraft.models.execution import has_gpu_kernels
 from redraft.recipes.alike import equivariant
 from redraft.solve.load import open_weights
 from redraft.tasks import get_task
@@ -112,7 +113,7 @@ def test_the_quick_way_on_a_cpu_changes_neither_results_nor_gradients(
         return [second.logits.detach(), second.halt_logit.detach(), *torch.autograd.grad(loss, [*model.parameters()])]
 
     quick = run()
-    monkeypatch.setattr(fused, "applies", lambda h: False)
+    layer_by_layer(monkeypatch)
     for got, want in zip(quick, run(), strict=True):
         assert (got - want).norm() <= 1e-9 * want.norm()
 
@@ -132,7 +133,7 @@ def test_the_weights_that_ship_answer_alike_both_ways(monkeypatch: pytest.Monkey
         return output.logits.argmax(-1), output.halt_logit
 
     answers, halt = run()
-    monkeypatch.setattr(fused, "applies", lambda h: False)
+    layer_by_layer(monkeypatch)
     plain_answers, plain_halt = run()
     assert torch.equal(answers, plain_answers)
     torch.testing.assert_close(halt, plain_halt, rtol=1e-9, atol=1e-9)
@@ -156,10 +157,10 @@ def test_shapes_that_cannot_be(change: dict[str, object], message: str) -> None:
 
 
 def test_kernels_are_for_rows_columns_and_boxes() -> None:
-    assert TINY.boxed == (6, 6, 2, 3) and TINY.has_kernels
+    assert has_gpu_kernels(TINY)
     nine = equivariant(get_task("sudoku-9x9"), hidden_size=64)
-    assert nine.boxed is not None and nine.boxed.boxes == 9 and nine.has_kernels
+    assert has_gpu_kernels(nine)
     for changed in ({"scopes": ("rows", "columns")}, {"scopes": ("rows", "columns", "around")}, {"mixer": "mlp"}):
-        assert replace(TINY, **changed).boxed is None and not replace(TINY, **changed).has_kernels
+        assert not has_gpu_kernels(replace(TINY, **changed))
     for wrong in ({"hidden_size": 48}, {"hidden_size": 256}, {"width_multiple": 16, "expansion": 1.0}):
-        assert not replace(TINY, **wrong).has_kernels
+        assert not has_gpu_kernels(replace(TINY, **wrong))

@@ -44,6 +44,8 @@ def test_nothing_is_guessed_where_all_is_given() -> None:
 class Stuck:
     """Answers a puzzle rightly only where its key, a cell, is given as it should be; keeps what it was asked."""
 
+    recursions = 1
+
     def __init__(self, keys: list[int | None]) -> None:
         self.keys = keys
         self.asked: list[np.ndarray] = []
@@ -54,10 +56,7 @@ class Stuck:
         self.tries += tries.tolist()
         return list(inputs)
 
-    def in_parts(self) -> tuple["Stuck", int]:
-        return self, 1
-
-    def step(self, state: list[np.ndarray]) -> tuple[list[np.ndarray], Draft]:
+    def step(self, state: list[np.ndarray], recursions: int | None = None) -> tuple[list[np.ndarray], Draft]:
         return state, Draft(np.stack([self._draft(inputs) for inputs in state]), np.zeros(len(state), np.float32))
 
     def _draft(self, inputs: np.ndarray) -> np.ndarray:

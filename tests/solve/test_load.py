@@ -20,8 +20,8 @@ import redraft.weights
 from redraft.backends.numpy.stepper import NumpyStepper
 from redraft.backends.torch import TorchStepper
 from redraft.config import to_dict
-from redraft.core import block_amx, int8
 from redraft.errors import ConfigError, RedraftError, WeightsError
+from redraft.kernels import amx, int8
 from redraft.models import DirectConfig, Model, TRMConfig, build_model
 from redraft.solve.load import Habits, Opened, load, open_stepper, open_weights, task_of
 from redraft.solve.supply import Ready
@@ -149,10 +149,10 @@ def steppers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     used: list[str] = []
     for kind in (NumpyStepper, TorchStepper):
 
-        def noted(self: Any, state: Any, step: Any = kind.step, name: str = kind.__name__) -> Any:
+        def noted(self: Any, *given: Any, step: Any = kind.step, name: str = kind.__name__) -> Any:
             if name not in used:
                 used.append(name)
-            return step(self, state)
+            return step(self, *given)
 
         monkeypatch.setattr(kind, "step", noted)
     return used
@@ -244,7 +244,7 @@ WIDE = TRMConfig(
 )  # fmt: skip
 
 
-@pytest.mark.skipif(not int8.available(), reason="torch has no 8-bit linear maps on this machine")
+@pytest.mark.skipif(not int8.available(), reason="torch has no 8-bit linear layers on this machine")
 def test_int8(tmp_path: Path) -> None:
     save_weights(tmp_path, build_model(WIDE), task="sudoku-6x6", card={})
     plain, rounded = (open_stepper(tmp_path, backend="torch", dtype=dtype) for dtype in ("float32", "int8"))
@@ -264,7 +264,7 @@ def test_int8_falls_back(
 ) -> None:
     """Where nothing comes of it, one line says so, and answers are those of float32."""
     if able and not int8.available():
-        pytest.skip("torch has no 8-bit linear maps on this machine")
+        pytest.skip("torch has no 8-bit linear layers on this machine")
     monkeypatch.setattr(int8, "available", lambda: able)
     answer = load("sudoku-6x6", dtype="int8").solve("..31..5.....16......2.......5.....46")
     assert answer.solved
@@ -324,7 +324,7 @@ def test_a_card_that_does_not_tell_is_of_float32(card: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ["sudoku-6x6", "sudoku-6x6-eq", "maze-8x8"])
 def test_weights_that_are_cast_once_draft_to_the_bit_alike(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(block_amx, "usable", lambda: False)  # which rounds elsewhere
+    monkeypatch.setattr(amx, "usable", lambda: False)  # which rounds elsewhere
     opened = open_stepper(name, backend="torch", dtype="bfloat16")
     assert isinstance(opened.stepper, TorchStepper)
     task = get_task(opened.task)
@@ -343,7 +343,7 @@ def test_weights_that_are_cast_once_draft_to_the_bit_alike(name: str, monkeypatc
     }
 
 
-@pytest.mark.skipif(not block_amx.usable(), reason="this processor has no tiles")
+@pytest.mark.skipif(not amx.usable(), reason="this processor has no tiles")
 @pytest.mark.parametrize("name", ["sudoku-6x6-eq", "sudoku-9x9"])
 def test_blocks_in_tiles_draft_as_layers_do(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a step is right or wrong in bfloat16 by the layers, it is by the kernel, and nearly as sure of it."""
@@ -351,7 +351,7 @@ def test_blocks_in_tiles_draft_as_layers_do(name: str, monkeypatch: pytest.Monke
     inputs, ids = task.encode(task.make(3, 3).questions), np.zeros(3, np.int32)
     logits = []
     for usable in (True, False):
-        monkeypatch.setattr(block_amx, "usable", lambda usable=usable: usable)
+        monkeypatch.setattr(amx, "usable", lambda usable=usable: usable)
         stepper = open_stepper(name, backend="torch", dtype="bfloat16").stepper
         state, _ = stepper.step(stepper.start(inputs, ids))
         logits.append(torch.from_numpy(stepper.logits(state)))

@@ -26,7 +26,7 @@ class Scripted:
     """
 
     def __init__(self, right_from: list[int], sure_from: list[int] | None = None, *, parts: int = 1) -> None:
-        self.right_from, self.sure_from, self.parts = right_from, sure_from or [10**6] * len(right_from), parts
+        self.right_from, self.sure_from, self.recursions = right_from, sure_from or [10**6] * len(right_from), parts
         self.widths: list[int] = []
         self.tries: list[tuple[int, int]] = []
 
@@ -36,10 +36,7 @@ class Scripted:
         self.tries += zip(numbers, tries.tolist(), strict=True)
         return [(number, 0) for number in numbers]
 
-    def in_parts(self) -> tuple["Scripted", int]:
-        return self, self.parts
-
-    def step(self, state: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], Draft]:
+    def step(self, state: list[tuple[int, int]], recursions: int | None = None) -> tuple[list[tuple[int, int]], Draft]:
         self.widths.append(len(state))
         state = [(number, steps + 1) for number, steps in state]
         tokens = [(RIGHT if steps >= self.right_from[number] else WRONG)[number] for number, steps in state]
@@ -139,7 +136,7 @@ def test_rules_are_asked_after_every_part_of_a_step() -> None:
 @pytest.mark.parametrize("halt", ["head", "never"])
 def test_other_rules_leave_steps_whole(halt: HaltRule) -> None:
     solver = Solver(Scripted([1], parts=2), TASK, halt=halt, restart=1)  # type: ignore[arg-type]
-    assert (solver.parts, solver.restart) == (1, 0)
+    assert (solver.recursions, solver.restart) == (1, 0)
 
 
 def test_a_puzzle_is_begun_again_until_all_steps_are_spent() -> None:
@@ -147,7 +144,8 @@ def test_a_puzzle_is_begun_again_until_all_steps_are_spent() -> None:
     answers = solve(stepper, restart=2, max_steps=5, batch_size=2)
     assert [(a.steps, a.tries, a.solved) for a in answers] == [(2, 1, True), (5, 3, False), (1, 1, True)]
     assert stepper.tries == [(0, 0), (1, 0), (1, 1), (2, 0), (1, 2)]
-    assert [len(answer.trace) for answer in answers] == [2, 5, 1]
+    attempts = [[step.attempt for step in answer.trace] for answer in answers]
+    assert attempts == [[1, 1], [1, 1, 2, 2, 3], [1]]
 
 
 def test_a_restart_waits_for_whole_steps() -> None:

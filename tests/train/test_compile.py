@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from redraft.core.layers import rms_norm
 from redraft.core.pooling import symbol_pool
-from redraft.models import Equivariant, HRMConfig, ModelConfig, build_model
+from redraft.kernels.ops import rms_norm
+from redraft.models import HRMConfig, ModelConfig, build_model
+from redraft.models.execution import compile_options
 from redraft.train import compiled
 from redraft.train.compiled import CompiledForward, forward_of
 from redraft.train.config import RunConfig
@@ -103,7 +104,7 @@ def test_generated_code_finds_maxima_again_in_half_precision() -> None:
     torch.compiler.reset()
     plain = Peaks()
     run = copy.deepcopy(plain)
-    run.compile(options=dict(Equivariant.compiling))
+    run.compile(options=compile_options(run))
     h = torch.randn(16, 4, 6, 8, generator=torch.Generator().manual_seed(0)).bfloat16()
     h.requires_grad_()
     found, wanted = (torch.autograd.grad(net(h).float().square().sum(), h)[0].float() for net in (run, plain))

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from helpers.rounding import layer_by_layer
 
-from redraft.core import fused, products
 from redraft.recipes import get_recipe
 from redraft.recipes.alike import equivariant
 from redraft.tasks import get_task
@@ -24,8 +24,7 @@ def plain_path() -> Iterator[Callable[[], None]]:
     with pytest.MonkeyPatch.context() as patch:
 
         def use() -> None:
-            patch.setattr(fused, "applies", lambda h: False)
-            patch.setattr(products, "by_onednn", lambda a: False)
+            layer_by_layer(patch)
 
         yield use
 

@@ -84,10 +84,8 @@ _NONE: Floats = np.empty((0, 0, 0), np.float32)
 class OnnxStepper:
     """Runs a graph; `session` is ONNX Runtime's."""
 
-    def __init__(self, session: Any, exported: Exported, *, parts: int | None = None) -> None:
-        """`parts`: runs of the graph a step, by default as many as make a supervision step."""
-        self.session, self.exported = session, exported
-        self.parts = exported.parts if parts is None else parts
+    def __init__(self, session: Any, exported: Exported) -> None:
+        self.session, self.exported, self.recursions = session, exported, exported.parts
         self.inputs = [each.name for each in session.get_inputs()]
         self.outputs = [each.name for each in session.get_outputs()]
 
@@ -105,12 +103,9 @@ class OnnxStepper:
         y, z = np.ascontiguousarray(states)
         return OnnxState(np.array(inputs, np.int64), np.array(puzzle_ids, np.int64), y, z, _NONE)
 
-    def in_parts(self) -> tuple[OnnxStepper, int]:
-        return OnnxStepper(self.session, self.exported, parts=1), self.parts
-
-    def step(self, state: OnnxState) -> tuple[OnnxState, Draft]:
+    def step(self, state: OnnxState, recursions: int | None = None) -> tuple[OnnxState, Draft]:
         found: dict[str, Floats] = {}
-        for _ in range(self.parts):
+        for _ in range(recursions or self.recursions):
             given = dict(zip(INPUTS, state[: len(INPUTS)], strict=True))
             found = dict(
                 zip(self.outputs, self.session.run(self.outputs, {k: given[k] for k in self.inputs}), strict=True)

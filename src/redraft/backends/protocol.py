@@ -33,7 +33,14 @@ class Draft(NamedTuple):
 
 
 class Stepper(Protocol):
-    """Runs supervision steps on a state that holds any number of puzzles."""
+    """Runs supervision steps on a state that holds any number of puzzles.
+
+    Attributes:
+        recursions: equal ones of a step, after each of which it can be stopped.
+    """
+
+    @property
+    def recursions(self) -> int: ...
 
     def start(
         self, inputs: NDArray[np.integer], puzzle_ids: NDArray[np.integer], tries: NDArray[np.integer] | None = None
@@ -45,16 +52,12 @@ class Stepper(Protocol):
         """
         ...
 
-    def step(self, state: State) -> tuple[State, Draft]:
-        """One supervision step of every puzzle."""
+    def step(self, state: State, recursions: int | None = None) -> tuple[State, Draft]:
+        """One supervision step of every puzzle, or only so many of its recursions."""
         ...
 
     def logits(self, state: State) -> NDArray[np.float32]:
         """The logits (B, L, V) that the last draft was read from."""
-        ...
-
-    def in_parts(self) -> tuple[Stepper, int]:
-        """A stepper for the same states of which so many steps make one of this one's."""
         ...
 
     def select(self, state: State, rows: NDArray[np.integer]) -> State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 from redraft.backends.protocol import Draft
 from redraft.backends.starts import starting_vectors
 from redraft.core.carry import Carry
-from redraft.core.threads import RowThreads, even_slices
+from redraft.kernels.threads import RowThreads, even_slices
 from redraft.models import Model, StepOutput
 
 # Numbers of a state that a CPU works on at once. More of them leave its caches between one operation and the next, and
@@ -34,6 +35,7 @@ class TorchStepper:
     def __init__(self, model: Model, *, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         self.model = model.to(self.device).eval()
+        self.recursions = model.recursions
         self.threads = RowThreads(self.device, least_rows=1)
 
     def start(
@@ -47,13 +49,10 @@ class TorchStepper:
             carry = carry.where(again, Carry(*map(_everywhere, starting_vectors(tries, carry.y.shape[-1]), carry)))
         return TorchState(tokens, ids, carry)
 
-    def in_parts(self) -> tuple[TorchStepper, int]:
-        model, parts = self.model.in_parts()
-        return (self if model is self.model else TorchStepper(model, device=self.device)), parts
-
-    def step(self, state: TorchState) -> tuple[TorchState, Draft]:
+    def step(self, state: TorchState, recursions: int | None = None) -> tuple[TorchState, Draft]:
         slices = self.threads.slices(len(state.tokens))
-        output = StepOutput.cat(self.threads.map(lambda rows: self._step(state, rows), slices))
+        some = {} if recursions in (None, self.recursions) else {"recursions": recursions}
+        output = StepOutput.cat(self.threads.map(lambda rows: self._step(state, rows, some), slices))
         going_on = output.continue_logit
         draft = Draft(
             output.logits.argmax(-1).to("cpu", torch.int16).numpy(),
@@ -68,12 +67,12 @@ class TorchStepper:
         return found
 
     @torch.inference_mode()
-    def _step(self, state: TorchState, rows: slice) -> StepOutput:
+    def _step(self, state: TorchState, rows: slice, some: Mapping[str, int | None]) -> StepOutput:
         count, each = rows.stop - rows.start, max(1, state.carry.y[:1].numel())
         parts = -(-count * each // AT_ONCE) if self.device.type == "cpu" else 1
         slices = even_slices(count, max(1, min(count, parts)), start=rows.start)
         return StepOutput.cat(
-            [self.model(state.tokens[part], state.puzzle_ids[part], state.carry.rows(part)) for part in slices]
+            [self.model(state.tokens[part], state.puzzle_ids[part], state.carry.rows(part), **some) for part in slices]
         )
 
     @torch.inference_mode()

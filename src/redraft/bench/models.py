@@ -19,14 +19,15 @@ from redraft.bench.peak import Place, ideal_seconds
 from redraft.bench.published import THEIR_MULTIPLE, published_arch, published_settings, to_published
 from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, RUN, STORE, WEIGHTS, Job
 from redraft.bench.timing import rate, ratio, spread
-from redraft.core import int8
 from redraft.data.build import open_source
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError
 from redraft.export import require_export
+from redraft.kernels import int8
 from redraft.models import TRM, Model, ModelConfig, build_model
 from redraft.models.base import DTYPES, DType
+from redraft.models.execution import quantised, share_quantised
 from redraft.recipes import get_recipe
 from redraft.solve.load import open_weights
 from redraft.tasks import get_task
@@ -173,7 +174,7 @@ def _no_int8(model: Model) -> str:
     """Why the model cannot be run in 8-bit integers here; empty where it can."""
     if not int8.available():
         return "torch has no 8-bit linear maps on this machine"
-    return "" if int8.share_quantised(int8.quantised(model)) else "every linear map is too small to gain by it"
+    return "" if share_quantised(quantised(model)) else "every linear layer is too small to gain by it"
 
 
 def _solving_model(settings: Settings) -> tuple[RunConfig, Model]:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from redraft.bench.flops import Counted, Product, backpropagated, evaluations, network_products
 from redraft.bench.timing import seconds_of
-from redraft.core import products
+from redraft.kernels import matmul
 from redraft.machine import clock_of
 
 SIDE = 2048
@@ -57,7 +57,7 @@ def square_rate(side: int | None = None, *, place: Place = CPU) -> float:
     """GFLOP/s of one product of two random squares; call it between other measurements."""
     side = side or place.side
     a, b = place.random(2, side, side)
-    seconds = seconds_of(lambda: products.mm(a, b), warmup=1, repeats=2, clock=place.now)
+    seconds = seconds_of(lambda: matmul.mm(a, b), warmup=1, repeats=2, clock=place.now)
     return float(2 * side**3 / min(seconds) / 1e9)
 
 
@@ -87,9 +87,9 @@ def _linear(product: Product, repeats: int, place: Place) -> dict[str, float]:
     w = place.random(product.columns, product.inner)
     g = place.random(product.rows, product.columns)
     calls: dict[str, Callable[[], Any]] = {
-        "forward": lambda: products.mm(x, w.t()),
-        "grad_input": lambda: products.mm(g, w),
-        "grad_weight": lambda: products.mm(g.t(), x),
+        "forward": lambda: matmul.mm(x, w.t()),
+        "grad_input": lambda: matmul.mm(g, w),
+        "grad_weight": lambda: matmul.mm(g.t(), x),
     }
     flops = product.flops // product.times
     return {name: _rate(call, flops, repeats, place) for name, call in calls.items()}

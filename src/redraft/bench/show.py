@@ -56,6 +56,17 @@ def show_start(found: dict[str, Any], console: Console) -> None:
     print_table(table, console)
 
 
+def show_kernels(found: dict[str, Any], console: Console) -> None:
+    """A table of `kernels.ops.table`."""
+    table = Table("operation", "computes", "by", "where", "here", title="kernels", title_justify="left")
+    last = ""
+    for row in found["rows"]:
+        name, formula = (row["operation"], row["computes"]) if row["operation"] != last else ("", "")
+        table.add_row(name, formula, row["by"], row["where"], "yes" if row["here"] else "no")
+        last = row["operation"]
+    print_table(table, console)
+
+
 def show_export(found: dict[str, Any], console: Console) -> None:
     """A table of `bench.export.bench_export`."""
     table = new_table("export", "puzzle steps/s", "to torch", "MB", "ms to open", "tokens alike")

@@ -15,12 +15,12 @@ from redraft.backends.onnx import OnnxStepper, open_session
 from redraft.backends.protocol import Stepper
 from redraft.backends.torch import TorchStepper
 from redraft.bench.timing import seconds_on_end
-from redraft.core.int8 import quantised
 from redraft.data.store import Store
 from redraft.export.graph import write_graph
 from redraft.export.quantize import write_int8
 from redraft.machine import clock_of
 from redraft.models import Model
+from redraft.models.execution import cast_networks, compile_networks, quantised
 from redraft.solve.solver import HaltRule, Solver
 from redraft.tasks import Task, get_task
 from redraft.train.config import run_from_dict
@@ -142,9 +142,9 @@ def _exported(model: Model, job: Job) -> Stepper:
 def _in_torch(model: Model, job: Job) -> Stepper:
     if job.int8:
         model = quantised(model)
-    model.cast_networks()
+    cast_networks(model)
     if job.compile:
-        model.compile_network()
+        compile_networks(model)
     return TorchStepper(model, device=job.device)
 
 

@@ -131,6 +131,12 @@ def _start(args: Start, threads: int, tell: Tell) -> dict[str, Any]:
     return bench_start(threads=threads, warmup=args.warmup, repeats=args.repeats, seed=args.seed, tell=tell)
 
 
+def _kernels(args: Common, threads: int, tell: Tell) -> dict[str, Any]:
+    from redraft.kernels.ops import table
+
+    return {"rows": table()}
+
+
 def _check_export(args: Export) -> None:
     from redraft.bench.export import require_models
 
@@ -192,6 +198,12 @@ KINDS: dict[str, Kind] = {
         show=show.show_export,
         needs=PACKAGES,
         check=_check_export,
+    ),
+    "kernels": Kind(
+        what="kernels: which implementation of an operation runs when, and which this machine has (nothing is timed)",
+        arguments=Common,
+        measure=_kernels,
+        show=show.show_kernels,
     ),
 }
 ALIASES = {"make": "data"}

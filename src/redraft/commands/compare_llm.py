@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import tyro
 
-from redraft.commands.progress import progress
+from redraft.progress import progress
 
 if TYPE_CHECKING:
     from redraft.compare.compare import Outcome
@@ -60,6 +60,7 @@ class Asked(NamedTuple):
 
 def ask_models(args: Llm, rows: Rows, examples: Callable[[int], Pairs], save: Path | None) -> Asked:
     """Asks every model, with `examples` of each row; an endpoint that fails ends its own turn alone."""
+    from redraft.compare.contest import make_folder
     from redraft.compare.llm.ask import Cache
     from redraft.compare.llm.contender import measure, notes
 
@@ -129,13 +130,3 @@ def open_endpoints(args: Llm) -> list[Endpoint]:
         Endpoint(args.llm, model, key=key.strip(), timeout=args.llm_timeout, max_tokens=args.llm_max_tokens)
         for model in args.llm_model
     ]
-
-
-def make_folder(folder: Path) -> None:
-    """Makes a folder, if there is none; raises RedraftError where there can be none."""
-    from redraft.errors import RedraftError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RedraftError(f"{folder}: cannot be a folder: {error.strerror or error}") from error

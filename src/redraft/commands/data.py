@@ -133,8 +133,8 @@ def _show(args: Show) -> None:
 
 
 def _import(args: Import) -> None:
-    from redraft.commands.progress import progress
     from redraft.data.published import import_to, open_splits
+    from redraft.progress import progress
 
     rows = sum(map(len, open_splits(args.folder, task=args.task).values()))
     with progress("importing", rows) as tell:
@@ -144,9 +144,9 @@ def _import(args: Import) -> None:
 
 
 def _export(args: Export) -> None:
-    from redraft.commands.progress import progress
     from redraft.data.export import export_published, exported_rows
     from redraft.data.published import TEST_PUZZLES, read_identifiers, read_json
+    from redraft.progress import progress
 
     if args.views is not None and args.views < 1:
         raise ConfigError(f"--views: expected at least 1, got {args.views}")

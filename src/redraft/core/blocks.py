@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from redraft.core.fused import gated_residual, residual
 from redraft.core.layers import Attention, Neighbours, SwiGLU, rotary_tables
+from redraft.kernels.ops import add_norm, swiglu_add_norm
 
 
 class AttentionBlock(nn.Module):
@@ -20,12 +20,12 @@ class AttentionBlock(nn.Module):
         self.mlp = SwiGLU(features, expansion=expansion, multiple=multiple)
 
     def forward(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
-        h = residual(h, self.mix(h, rotary), eps=self.eps)
-        return gated_residual(h, self.mlp, axis=-1, eps=self.eps)
+        h = add_norm(h, self.mix(h, rotary), eps=self.eps)
+        return swiglu_add_norm(h, *self.mlp.weights(h.dtype), eps=self.eps)
 
 
 class MixerBlock(nn.Module):
-    """As the attention block, but a SwiGLU over the position axis does the mixing, and so does its norm."""
+    """`h = norm(h + swiglu(h))`, first over positions, then over channels."""
 
     def __init__(self, features: int, *, positions: int, expansion: float, multiple: int, eps: float) -> None:
         super().__init__()
@@ -34,12 +34,12 @@ class MixerBlock(nn.Module):
         self.mlp = SwiGLU(features, expansion=expansion, multiple=multiple)
 
     def forward(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
-        h = gated_residual(h, self.mix, axis=1, eps=self.eps)
-        return gated_residual(h, self.mlp, axis=-1, eps=self.eps)
+        h = swiglu_add_norm(h, *self.mix.weights(h.dtype), axis=1, eps=self.eps)
+        return swiglu_add_norm(h, *self.mlp.weights(h.dtype), eps=self.eps)
 
 
 class ConvBlock(nn.Module):
-    """As the attention block, but each cell of a grid mixes with its eight neighbours and the mean of all cells."""
+    """`h = norm(h + neighbours(h)); h = norm(h + swiglu(h))`, in which a cell mixes with those around it."""
 
     def __init__(self, features: int, *, width: int, expansion: float, multiple: int, eps: float) -> None:
         """`width`: cells in a row of the grid."""
@@ -49,8 +49,8 @@ class ConvBlock(nn.Module):
         self.mlp = SwiGLU(features, expansion=expansion, multiple=multiple)
 
     def forward(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
-        h = residual(h, self.mix(h), eps=self.eps)
-        return gated_residual(h, self.mlp, axis=-1, eps=self.eps)
+        h = add_norm(h, self.mix(h), eps=self.eps)
+        return swiglu_add_norm(h, *self.mlp.weights(h.dtype), eps=self.eps)
 
 
 class Stack(nn.Module):

@@ -1,16 +1,14 @@
-"""Layers without surprises: casting linear map, RMS norm, SwiGLU, attention, rotary positions, grid neighbours."""
+"""Layers without surprises: casting linear layer, SwiGLU, attention, rotary positions, grid neighbours."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from redraft.core import products
+from redraft.kernels import ops
 
 # Standard deviation of a standard normal variable truncated to [-2, 2].
 _TRUNCATED_STD = 0.8796256610342398
@@ -23,9 +21,9 @@ def truncated_normal_(tensor: Tensor, std: float) -> Tensor:
 
 
 class Linear(nn.Module):
-    """Linear map whose float32 weight (out, in) is cast to the dtype of its input at use."""
+    """Linear layer whose float32 weight (out, in) is cast to the dtype of its input at use."""
 
-    _cast: Tensor | None = None  # the weight as `cast_once` has it
+    cast: Tensor | None = None  # the weight in another dtype, while it must not change (`models.execution.cast_once`)
 
     def __init__(self, in_features: int, out_features: int, *, bias: bool = False) -> None:
         super().__init__()
@@ -34,15 +32,15 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else self.bias.to(x.dtype)
-        return products.linear(x, self.weight_as(x.dtype), bias)
+        return ops.linear(x, self.weight_as(x.dtype), bias)
 
     def weight_as(self, dtype: torch.dtype) -> Tensor:
         """The weight in that dtype, on the graph."""
-        if self._cast is None or self._cast.dtype != dtype:
+        if self.cast is None or self.cast.dtype != dtype:
             return self.weight.to(dtype)
         if not torch.is_grad_enabled():
-            return self._cast
-        return _Cast.apply(self.weight, self._cast)  # type: ignore[no-untyped-call]
+            return self.cast
+        return _Cast.apply(self.weight, self.cast)  # type: ignore[no-untyped-call]
 
 
 class _Cast(torch.autograd.Function):
@@ -57,28 +55,6 @@ class _Cast(torch.autograd.Function):
         return grad.float(), None
 
 
-@contextmanager
-def cast_once(module: nn.Module, dtype: torch.dtype) -> Iterator[None]:
-    """Within it, all linear maps of the module share one cast of their weights, which must not change meanwhile.
-
-    Results and gradients stay the same to the bit: those of many uses are summed in float32, not in `dtype`.
-    """
-    maps = [m for m in module.modules() if isinstance(m, Linear) and m.weight.dtype != dtype]
-    try:
-        for each in maps:
-            each._cast = each.weight.detach().to(dtype)
-        yield
-    finally:
-        for each in maps:
-            each._cast = None
-
-
-def rms_norm(x: Tensor, *, eps: float) -> Tensor:
-    """Divides by the root mean square over the last axis, computed in float32; no weights."""
-    h = x.float()
-    return (h * torch.rsqrt(h.square().mean(-1, keepdim=True) + eps)).to(x.dtype)
-
-
 def swiglu_width(features: int, expansion: float, multiple: int) -> int:
     """Inner width of a SwiGLU: `expansion * features * 2/3`, rounded up to a multiple."""
     return -(-round(expansion * features * 2 / 3) // multiple) * multiple
@@ -90,13 +66,15 @@ class SwiGLU(nn.Module):
     def __init__(self, features: int, *, expansion: float, multiple: int) -> None:
         super().__init__()
         width = swiglu_width(features, expansion, multiple)
-        self.inner = width
         self.gate_up = Linear(features, 2 * width)
         self.down = Linear(width, features)
 
+    def weights(self, dtype: torch.dtype) -> tuple[ops.Weight, ops.Weight]:
+        """Those of gate and up, and of down, in that dtype."""
+        return self.gate_up.weight_as(dtype), self.down.weight_as(dtype)
+
     def forward(self, x: Tensor) -> Tensor:
-        gate, up = self.gate_up(x).chunk(2, dim=-1)
-        return self.down(F.silu(gate) * up)
+        return ops.swiglu(x, *self.weights(x.dtype))
 
 
 def rotary_tables(positions: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:

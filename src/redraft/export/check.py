@@ -205,18 +205,15 @@ class _Beside:
         return float(np.mean(self.compared))
 
     def __post_init__(self) -> None:
-        self.part, self.parts = self.model.in_parts()
-        self.graph_part, graph_parts = self.graph.in_parts()
-        assert self.parts == graph_parts
+        assert self.model.recursions == self.graph.recursions
 
     @np.errstate(all="ignore")  # what is not a number is what this looks for
     def step(self, state: Any) -> tuple[Any, Sequence[Tokens]]:
-        part = self.part
-        for _ in range(self.parts):
-            theirs, found = self.graph_part.step(_as_onnx(state))
-            state, wanted = part.step(state)
+        for _ in range(self.model.recursions):
+            theirs, found = self.graph.step(_as_onnx(state), 1)
+            state, wanted = self.model.step(state, 1)
             mine = _as_onnx(state)
-            logits = part.logits(state)
+            logits = self.model.logits(state)
             size = np.sqrt(np.square(logits, dtype=np.float64).mean((1, 2)))
             self._note(theirs.y, mine.y)
             self._note(theirs.z, mine.z)

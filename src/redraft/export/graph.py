@@ -28,13 +28,12 @@ class ExportError(RedraftError):
 def write_graph(model: Model, file: Path) -> Exported:
     """Writes the graph whole or not at all, weights inside it; gives what has to be known to run it.
 
-    The model is a part of itself where it has such (`Model.in_parts`). Raises ExportError.
+    The graph is one recursion of the model where its steps are several (`Model.recursions`). Raises ExportError.
     """
-    part, parts = model.in_parts()
-    exported = _described(part, parts)
-    step, example = _Step(part.eval()), _example(part)
+    exported = _described(model, model.recursions)
+    step, example = _Step(model.eval()), _example(model)
     batch = torch.export.Dim("batch")
-    names = OUTPUTS if _learns_to_go_on(part) else OUTPUTS[:-1]
+    names = OUTPUTS if _learns_to_go_on(model) else OUTPUTS[:-1]
     with replacing(file) as partial, _quiet():
         try:
             program = torch.onnx.export(
@@ -60,14 +59,15 @@ def write_graph(model: Model, file: Path) -> Exported:
 
 
 class _Step(nn.Module):
-    """A step as a function of tensors alone."""
+    """A step, or one of its recursions, as a function of tensors alone."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, tokens: Tensor, puzzle_ids: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, ...]:
-        output = self.model(tokens, puzzle_ids, Carry(y, z))
+        one = {"recursions": 1} if self.model.recursions > 1 else {}
+        output = self.model(tokens, puzzle_ids, Carry(y, z), **one)
         found = (output.carry.y, output.carry.z, output.logits, output.halt_logit)
         return found if output.continue_logit is None else (*found, output.continue_logit)
 

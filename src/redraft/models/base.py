@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from inspect import signature
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from redraft.core.carry import Carry
-from redraft.core.layers import Linear, cast_once
 from redraft.errors import ConfigError
 
 DType = Literal["float32", "bfloat16"]
@@ -49,11 +46,6 @@ class ModelConfig:
     def effective_depth(self) -> int:
         """Layers that a supervision step passes through (42 in the paper)."""
         raise NotImplementedError
-
-    @property
-    def has_kernels(self) -> bool:
-        """Whether a GPU runs its networks in kernels of our own, in half precision; a compiler would replace them."""
-        return False
 
     def require(self, **least: int) -> None:
         """Raises ConfigError naming the first of these fields that is smaller than the least it may be."""
@@ -110,6 +102,20 @@ class StepOutput(NamedTuple):
         )
 
 
+class Rollout(NamedTuple):
+    """A model's own run of B puzzles over S steps.
+
+    `drafts` (S, B, L) int64, the most likely token of each cell; `halt_probabilities` (S, B) float32, that the draft is
+    right; `y` and `z` (S, B, P, D), the states after each step, P = L + `puzzle_positions` in a TRM, where they were
+    asked for.
+    """
+
+    drafts: Tensor
+    halt_probabilities: Tensor
+    y: Tensor | None = None
+    z: Tensor | None = None
+
+
 class Model(nn.Module):
     """Base of all models; trainer, solver and exporter see only these methods.
 
@@ -119,26 +125,50 @@ class Model(nn.Module):
     """
 
     config: ModelConfig
-    # What `torch.compile` is told. A model that takes maxima needs {"emulate_precision_casts": True}: their gradient
-    # goes to the elements that are equal to them, and one computed again without its rounding is equal to none.
-    compiling: ClassVar[Mapping[str, Any]] = {}
-    # Whether states are laid out in memory as eager execution likes them best; a compiler wants them as they come.
-    lays_out = True
 
     def initial_carry(self, batch: int) -> Carry:
         """The state before the first supervision step, for `batch` slots."""
         raise NotImplementedError
 
-    def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
-        """One supervision step: tokens (B, L) int, puzzle_ids (B,) int, and the carry of `initial_carry`'s shape."""
-        return self.recur(self.question(tokens, puzzle_ids), carry)
+    def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry, recursions: int | None = None) -> StepOutput:
+        """One supervision step: tokens (B, L) int, puzzle_ids (B,) int, and the carry of `initial_carry`'s shape.
+
+        `recursions`: how many to make of a step that is several equal ones. A model of one piece need not take it.
+        """
+        x = self.question(tokens, puzzle_ids)
+        return self.recur(x, carry) if recursions is None else self.recur(x, carry, recursions)
+
+    @torch.no_grad()
+    def run(self, tokens: object, *, steps: int = 16, puzzle_ids: object = None, hidden: bool = False) -> Rollout:
+        """So many supervision steps on questions, without halting.
+
+        `tokens` (B, L) or (L,): integers of any kind, as `task.encode` gives them. `puzzle_ids` (B,): rows of the
+        puzzle table, 0 if not given. `hidden` keeps the states. Raises ConfigError for other shapes.
+        """
+        device = next(self.parameters()).device
+        question = torch.as_tensor(tokens, device=device).long()
+        question = question[None] if question.ndim == 1 else question
+        if question.ndim != 2 or question.shape[1] != self.config.seq_len or steps < 1:
+            wanted = f"tokens (B, {self.config.seq_len}) and at least 1 step"
+            raise ConfigError(f"run: expected {wanted}, got tokens {tuple(question.shape)} and {steps} steps")
+        ids = torch.zeros(len(question)) if puzzle_ids is None else torch.as_tensor(puzzle_ids)
+        ids, carry = ids.to(device).long(), self.initial_carry(len(question))
+        drafts, halts, ys, zs = [], [], [], []
+        for _ in range(steps):
+            carry, logits, halt_logit, _ = self(question, ids, carry)
+            drafts.append(logits.argmax(-1))
+            halts.append(halt_logit.sigmoid())
+            if hidden:
+                ys.append(carry.y.clone())
+                zs.append(carry.z.clone())
+        return Rollout(torch.stack(drafts), torch.stack(halts), *((torch.stack(ys), torch.stack(zs)) if hidden else ()))
 
     def question(self, tokens: Tensor, puzzle_ids: Tensor) -> Tensor:
         """The question as the networks read it: tokens (B, L) and puzzle_ids (B,), embedded."""
         raise NotImplementedError
 
-    def recur(self, x: Tensor, carry: Carry) -> StepOutput:
-        """The step on an embedded question, all of it dense."""
+    def recur(self, x: Tensor, carry: Carry, recursions: int | None = None) -> StepOutput:
+        """The step on an embedded question, all of it dense; `recursions` as in `forward`."""
         raise NotImplementedError
 
     @property
@@ -146,12 +176,11 @@ class Model(nn.Module):
         """Whether `forward` is `question` and then `recur`."""
         return type(self).forward is Model.forward
 
-    def in_parts(self) -> tuple[Model, int]:
-        """A model of the same weights of which so many steps make one of this model's, to the bit; itself, once.
-
-        Its answer can be read more often. The weights stay shared: nothing is copied.
-        """
-        return self, 1
+    @property
+    def recursions(self) -> int:
+        """Equal recursions of a step: `T` where `forward`, or `recur`, takes their number, else 1."""
+        step = self.recur if self.in_halves else self.forward
+        return getattr(self.config, "T", 1) if "recursions" in signature(step).parameters else 1
 
     def networks(self) -> tuple[nn.Module, ...]:
         """The parts that a step evaluates again and again, each of which returns the state it has renewed."""
@@ -173,54 +202,3 @@ class Model(nn.Module):
         """All other parameters, by name: what the optimiser and the moving average see."""
         sparse = self.sparse_parameters()
         return {name: p for name, p in self.named_parameters() if name not in sparse}
-
-    def recompute_networks(self) -> None:
-        """Keeps for the gradient, in place, no more than what goes into each evaluation of a network.
-
-        What lies inside is computed again when the gradient comes to it, to the bit the same. Weights keep their names.
-        """
-        for network in self.networks():
-            network.forward = _recomputed(network.forward)
-
-    def cast_networks(self) -> None:
-        """Casts the weights of its networks, in place, to the dtype of their states, for a model that is done learning.
-
-        Results stay the same to the bit, and no evaluation casts them again.
-        """
-        for network in self.networks():
-            for module in network.modules():
-                if isinstance(module, Linear):
-                    module.weight.data = module.weight.data.to(DTYPES[self.config.dtype])
-
-    def cast_once(self) -> AbstractContextManager[None]:
-        """Within it, all evaluations share one cast of the weights to the dtype of their states; see `core.layers`."""
-        return cast_once(self, DTYPES[self.config.dtype])
-
-    def compile_network(self) -> None:
-        """Compiles, in place, what is evaluated again and again; weights keep their names."""
-        self.lays_out = False
-        for network in self.networks():
-            network.compile(options=dict(self.compiling))
-
-
-M = TypeVar("M", bound=Model)
-
-
-def one_recursion(model: M, **changes: Any) -> M:
-    """The model with T = 1, its weights shared; `changes` to other fields of its configuration."""
-    single = copy.copy(model)
-    single.config = replace(model.config, **{"T": 1, **changes})
-    return single
-
-
-def _recomputed(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The function, whose gradient computes its inside again instead of keeping it."""
-
-    def again(*inputs: Tensor) -> Tensor:
-        if not torch.is_grad_enabled():
-            return forward(*inputs)
-        # nothing random is in a network, so there is no state of a generator to put back
-        result: Tensor = checkpoint(forward, *inputs, use_reentrant=False, preserve_rng_state=False)
-        return result
-
-    return again

@@ -50,7 +50,9 @@ class Direct(Model):
         y = nothing.expand(batch, self.config.sequence, self.config.hidden_size)
         return Carry(y, nothing.expand(batch, 0))
 
-    def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
+    def forward(  # type: ignore[override]  # in one piece
+        self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry
+    ) -> StepOutput:
         y = self.net(self.embed(tokens, puzzle_ids, DTYPES[self.config.dtype]))
         halt_logit = self.halt_head(y[:, 0]).squeeze(-1)
         return StepOutput(Carry(y, carry.z), self.read(y), halt_logit.float())

@@ -17,7 +17,7 @@ from redraft.core.carry import Carry
 from redraft.core.fixed_point import Solution, Solver, implicit, one_step
 from redraft.core.recursion import Network, latent_recursion
 from redraft.errors import ConfigError
-from redraft.models.base import DTYPES, StepOutput, Update, recursions
+from redraft.models.base import StepOutput, Update, recursions
 from redraft.models.network import NetworkConfig, RecursiveModel
 
 
@@ -76,8 +76,10 @@ class Equilibrium(RecursiveModel):
             regularisation=config.regularisation,
         )
 
-    def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
-        x = self.embed(tokens, puzzle_ids, DTYPES[self.config.dtype])
+    def forward(  # type: ignore[override]  # in one piece
+        self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry
+    ) -> StepOutput:
+        x = self.question(tokens, puzzle_ids)
         solution = self.equilibrium(x, carry)
         y, z = self._differentiable(x, solution.point).unbind(1)
         halt_logit = self.halt_head(y[:, 0]).squeeze(-1)

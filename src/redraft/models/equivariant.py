@@ -7,24 +7,23 @@ within each symbol's field, the symbols of a cell hear one another, then comes t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from redraft.core import block_amx, block_gpu, fused
 from redraft.core.carry import Carry
-from redraft.core.layers import Attention, Linear, SwiGLU, rotary_tables, swiglu_width, truncated_normal_
-from redraft.core.pooling import pooled_residual, scope_pool, symbol_pool
+from redraft.core.layers import Attention, Linear, SwiGLU, rotary_tables, truncated_normal_
+from redraft.core.pooling import AxesPool, heard, scope_pool, symbol_pool
 from redraft.core.recursion import deep_recursion
 from redraft.errors import ConfigError
-from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update, one_recursion, recursions
+from redraft.kernels import amx
+from redraft.kernels.ops import pools_block
+from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update, recursions
 from redraft.models.network import halting_head, initial_state
-from redraft.scopes import scope_members, tiling
+from redraft.scopes import scope_members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,20 +95,6 @@ class EquivariantConfig(ModelConfig):
     def effective_depth(self) -> int:
         return self.T * (self.n + 1) * self.num_layers
 
-    @property
-    def has_kernels(self) -> bool:
-        inner = swiglu_width(self.hidden_size, self.expansion, self.width_multiple)
-        return self.boxed is not None and block_gpu.fits(self.hidden_size, inner)
-
-    @property
-    def boxed(self) -> block_gpu.Shape | None:
-        """The grid in boxes, where cells mix by its rows, columns and boxes, in that order: what kernels are for."""
-        if self.mixer != "scopes" or self.scopes[:2] != ("rows", "columns") or len(self.scopes) != 3:
-            return None
-        height, width = self.seq_len // self.grid_width, self.grid_width
-        box = tiling(self.scopes[2], height=height, width=width)
-        return None if box is None else block_gpu.Shape(height, width, *box)
-
     def build(self) -> Equivariant:
         return Equivariant(self)
 
@@ -118,7 +103,6 @@ class Equivariant(Model):
     """A symbol-equivariant TRM; see `EquivariantConfig`. States are (B, L, S, d)."""
 
     config: EquivariantConfig
-    compiling: ClassVar[Mapping[str, Any]] = {"emulate_precision_casts": True}  # for the maxima of its pools
     roles: Tensor  # (V, S) what a token is to each symbol: given (0), excluded (1), or a token of its own (2 and up)
 
     def __init__(self, config: EquivariantConfig) -> None:
@@ -148,9 +132,9 @@ class Equivariant(Model):
         shape, dtype = (batch, config.seq_len, config.fields, config.hidden_size), DTYPES[config.dtype]
         return Carry(self.y_init.to(dtype).expand(shape), self.z_init.to(dtype).expand(shape))
 
-    def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
+    def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry, recursions: int | None = None) -> StepOutput:
         x = self.scale * F.embedding(self.roles[tokens], self.embed).to(DTYPES[self.config.dtype])  # (B, L, S, d)
-        y, z = deep_recursion(self.net, x, carry.y, carry.z, n=self.config.n, T=self.config.T)
+        y, z = deep_recursion(self.net, x, carry.y, carry.z, n=self.config.n, T=recursions or self.config.T)
         logits = self.read(y)
         seen = _least_margin(logits) if self.config.halting == "margin" else _pooled(y)
         return StepOutput(Carry(y, z), logits, self.halt_head(seen).squeeze(-1).float())
@@ -168,25 +152,8 @@ class Equivariant(Model):
     def networks(self) -> tuple[nn.Module, ...]:
         return (self.net,)
 
-    def in_parts(self) -> tuple[Model, int]:
-        return one_recursion(self), self.config.T
-
     def schedule(self) -> tuple[Update, ...]:
         return recursions(self.config.n, self.config.T)
-
-    def cast_networks(self) -> None:
-        super().cast_networks()
-        if self._in_tiles():
-            self.net.pack()
-
-    @contextmanager
-    def cast_once(self) -> Iterator[None]:
-        with super().cast_once(), self.net.packed() if self._in_tiles() else nullcontext():
-            yield
-
-    def _in_tiles(self) -> bool:
-        """Whether what is not back-propagated is for the tiles of this processor."""
-        return self.config.dtype == "bfloat16" and self.embed.device.type == "cpu" and block_amx.usable()
 
 
 def _pooled(y: Tensor) -> Tensor:
@@ -208,23 +175,6 @@ class EquivariantNetwork(nn.Module):
         kind = {"scopes": ScopesMix, "mlp": CellsMix, "attention": AttentionMix}[config.mixer]
         self.blocks = nn.ModuleList(EquivariantBlock(config, kind(config)) for _ in range(config.num_layers))
 
-    def pack(self) -> None:
-        """Lays weights, which must not change any more, out for the tiles of this processor as well."""
-        for block in self.blocks:
-            assert isinstance(block, EquivariantBlock)
-            block.packed = block.for_tiles()
-
-    @contextmanager
-    def packed(self) -> Iterator[None]:
-        """Within it weights, which must not change meanwhile, are laid out for tiles."""
-        before = [block.packed for block in self.blocks]
-        self.pack()
-        try:
-            yield
-        finally:
-            for block, kept in zip(self.blocks, before, strict=True):
-                block.packed = kept
-
     def forward(self, h: Tensor) -> Tensor:
         for block in self.blocks:
             h = block(h)
@@ -234,37 +184,34 @@ class EquivariantNetwork(nn.Module):
 class EquivariantBlock(nn.Module):
     """`h = norm(h + cells(h) + symbols(h)); h = norm(h + swiglu(h))`, all weights shared by the symbols."""
 
-    packed: block_amx.Packed | None
+    packed: amx.Packed | None
 
     def __init__(self, config: EquivariantConfig, mix: nn.Module) -> None:
         super().__init__()
-        self.eps, self.boxed = config.norm_eps, config.boxed
+        self.eps = config.norm_eps
         self.mix = mix
         self.symbols = symbol_pool(config.hidden_size, config.seq_len)
         self.mlp = SwiGLU(config.hidden_size, expansion=config.expansion, multiple=config.width_multiple)
         self.fields, self.packed = config.fields, None
 
-    def for_tiles(self) -> block_amx.Packed | None:
+    @property
+    def parts(self) -> list[nn.Module]:
+        """What a state hears: its cells, in one way or several, and its symbols."""
+        cells = self.mix.pools if isinstance(self.mix, ScopesMix) else [self.mix]
+        return [*cells, self.symbols]
+
+    def for_tiles(self) -> amx.Packed | None:
         """Its weights as they are now, laid out for tiles; None where there are no kernels for it."""
-        if not isinstance(self.mix, ScopesMix):
+        pools = [part for part in self.parts if isinstance(part, AxesPool)]
+        maps = [pool.out for pool in pools]
+        layers = [*maps, self.mlp.gate_up, self.mlp.down]
+        if len(pools) < len(self.parts) or not all(isinstance(layer, Linear) for layer in layers):
             return None
-        return block_amx.packed([*self.mix.pools, self.symbols], self.mlp, symbols=self.fields)
+        over, weights = tuple(pool.over for pool in pools), [each.weight for each in maps]
+        return amx.packed(over, weights, self.mlp.gate_up.weight, self.mlp.down.weight, symbols=self.fields)
 
     def forward(self, h: Tensor) -> Tensor:
-        if self.packed is not None and block_amx.applies(h):
-            return block_amx.block(h, self.packed, eps=self.eps)
-        if self.boxed is not None and block_gpu.applies(h, self.mlp.inner):
-            return block_gpu.block(h, self.weights_for(h), self.boxed, eps=self.eps)
-        parts = self.mix.pools if isinstance(self.mix, ScopesMix) else [self.mix]
-        h = pooled_residual(h, [*parts, self.symbols], eps=self.eps)
-        return fused.gated_residual(h.flatten(1, 2), self.mlp, axis=-1, eps=self.eps).view(h.shape)
-
-    def weights_for(self, h: Tensor) -> block_gpu.Weights:
-        """All weights of a block whose cells mix by scopes, in the dtype of its state."""
-        assert isinstance(self.mix, ScopesMix)
-        pools = [*self.mix.pools, self.symbols]
-        maps = [*(pool.out for pool in pools), self.mlp.gate_up, self.mlp.down]
-        return block_gpu.Weights(*(each.weight_as(h.dtype) for each in maps))
+        return pools_block(h, *heard(h, self.parts), *self.mlp.weights(h.dtype), eps=self.eps, packed=self.packed)
 
 
 class ScopesMix(nn.Module):

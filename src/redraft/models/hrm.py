@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from redraft.core.carry import Carry
 from redraft.core.general_recursion import general_recursion
-from redraft.models.base import DTYPES, Model, StepOutput, Update, one_recursion, recursions
+from redraft.models.base import StepOutput, Update, recursions
 from redraft.models.network import RecursiveConfig, RecursiveModel
 
 ONE_STEP = 2  # evaluations back-propagated: the last of each network
@@ -47,19 +47,14 @@ class HRM(RecursiveModel):
     def __init__(self, config: HRMConfig) -> None:
         super().__init__(config, networks=2, halting_outputs=2)
 
-    def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry) -> StepOutput:
-        x = self.embed(tokens, puzzle_ids, DTYPES[self.config.dtype])
-        y, (z,) = general_recursion(
-            self.net, self.answer_net, x, carry.y, [carry.z], n=self.config.n, T=self.config.T, gradient=ONE_STEP
-        )
+    def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry, recursions: int | None = None) -> StepOutput:
+        x, n, T = self.question(tokens, puzzle_ids), self.config.n, recursions or self.config.T
+        y, (z,) = general_recursion(self.net, self.answer_net, x, carry.y, [carry.z], n=n, T=T, gradient=ONE_STEP)
         halt_logit, continue_logit = self.halt_head(y[:, 0]).float().unbind(-1)
         return StepOutput(Carry(y, z), self.read(y), halt_logit, continue_logit)
 
     def networks(self) -> tuple[nn.Module, ...]:
         return (self.net, self.answer_net)
-
-    def in_parts(self) -> tuple[Model, int]:
-        return one_recursion(self), self.config.T
 
     def schedule(self) -> tuple[Update, ...]:
         return recursions(self.config.n, self.config.T)

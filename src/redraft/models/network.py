@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from redraft.core.blocks import AttentionBlock, ConvBlock, MixerBlock, Stack
 from redraft.core.carry import Carry
 from redraft.core.embed import QuestionEmbedding
-from redraft.core.fused import positions_first
 from redraft.core.layers import Linear, truncated_normal_
 from redraft.errors import ConfigError
 from redraft.models.base import DTYPES, Model, ModelConfig
@@ -166,7 +165,7 @@ class RecursiveModel(Model):
 
     def question(self, tokens: Tensor, puzzle_ids: Tensor) -> Tensor:
         x: Tensor = self.embed(tokens, puzzle_ids, DTYPES[self.config.dtype])
-        return positions_first(x) if self.lays_out and self.config.mixer == "mlp" else x
+        return x
 
     def read(self, state: Tensor) -> Tensor:
         logits: Tensor = self.answer_head(state[:, self.config.puzzle_positions :])

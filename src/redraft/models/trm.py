@@ -8,7 +8,8 @@ from torch import Tensor
 
 from redraft.core.carry import Carry
 from redraft.core.recursion import deep_recursion
-from redraft.models.base import Model, StepOutput, Update, one_recursion, recursions
+from redraft.kernels.ops import laid_out
+from redraft.models.base import StepOutput, Update, recursions
 from redraft.models.network import RecursiveConfig, RecursiveModel
 
 
@@ -24,14 +25,17 @@ class TRM(RecursiveModel):
     """A tiny recursive model; see `TRMConfig` for its shape and `core.recursion` for its loop."""
 
     config: TRMConfig
+    lays_out = True  # whether a state lies in memory as eager execution likes it; see `execution.leave_layout`
 
-    def recur(self, x: Tensor, carry: Carry) -> StepOutput:
-        y, z = deep_recursion(self.net, x, carry.y, carry.z, n=self.config.n, T=self.config.T)
-        halt_logit = self.halt_head(y[:, 0]).squeeze(-1)
-        return StepOutput(Carry(y, z), self.read(y), halt_logit.float())
+    def question(self, tokens: Tensor, puzzle_ids: Tensor) -> Tensor:
+        x = super().question(tokens, puzzle_ids)  # (B, S, D)
+        return laid_out(x) if self.lays_out and self.config.mixer == "mlp" else x
 
-    def in_parts(self) -> tuple[Model, int]:
-        return one_recursion(self), self.config.T
+    def recur(self, x: Tensor, carry: Carry, recursions: int | None = None) -> StepOutput:
+        y, z = deep_recursion(self.net, x, carry.y, carry.z, n=self.config.n, T=recursions or self.config.T)
+        logits = self.read(y)  # (B, L, V)
+        halt_logit = self.halt_head(y[:, 0]).squeeze(-1)  # (B,)
+        return StepOutput(Carry(y, z), logits, halt_logit.float())
 
     def schedule(self) -> tuple[Update, ...]:
         return recursions(self.config.n, self.config.T)

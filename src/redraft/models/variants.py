@@ -11,7 +11,7 @@ from redraft.core.carry import Carry
 from redraft.core.general_recursion import general_recursion
 from redraft.core.layers import truncated_normal_
 from redraft.errors import ConfigError
-from redraft.models.base import DTYPES, Model, StepOutput, Update
+from redraft.models.base import DTYPES, StepOutput, Update
 from redraft.models.network import build_network, halting_head
 from redraft.models.trm import TRM, TRMConfig
 
@@ -92,7 +92,7 @@ class Variant(TRM):
         z = self.z_init.to(dtype).view(-1, config.hidden_size).repeat_interleave(config.sequence, dim=0)
         return Carry(y.expand(batch, -1, -1), z.expand(batch, -1, -1))
 
-    def recur(self, x: Tensor, carry: Carry) -> StepOutput:
+    def recur(self, x: Tensor, carry: Carry) -> StepOutput:  # type: ignore[override]  # its recursions are not alike
         config, networks = self.config, self.networks()
         y, latents = general_recursion(
             networks[0],
@@ -111,9 +111,6 @@ class Variant(TRM):
 
     def networks(self) -> tuple[nn.Module, ...]:
         return (self.net, self.answer_net) if self.config.separate else (self.net,)
-
-    def in_parts(self) -> tuple[Model, int]:
-        return self, 1  # not all of its recursions are alike
 
     def schedule(self) -> tuple[Update, ...]:
         if not self.config.latents:  # every evaluation renews the one state there is

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import redraft.weights
 from redraft.backends.choose import Here, Precision, bfloat16_pays, choose_backend, look_ahead, most_for_numpy
@@ -21,9 +21,10 @@ from redraft.backends.onnx import GRAPH, OnnxStepper, open_session, read_exporte
 from redraft.backends.protocol import Stepper
 from redraft.config import to_dict
 from redraft.errors import ConfigError, WeightsError
+from redraft.solve.answer import Answer
 from redraft.solve.batch import BatchSize
 from redraft.solve.puzzle_table import PuzzleTable
-from redraft.solve.solver import SURE, Answer, HaltRule, Solver
+from redraft.solve.solver import SURE, HaltRule, Solver
 from redraft.solve.supply import Supply
 from redraft.tasks import Grid, get_task
 from redraft.trust import given, trusting
@@ -78,8 +79,8 @@ def load(
     weights: str | Path,
     *,
     device: str = "auto",
-    dtype: str = "auto",
-    backend: str = "auto",
+    dtype: Precision = "auto",
+    backend: Literal["auto", "torch", "numpy", "onnx"] = "auto",
     max_steps: int | None = None,
     halt: HaltRule = "rules",
     sure: float = SURE,
@@ -154,8 +155,8 @@ def open_stepper(
     weights: str | Path,
     *,
     device: str = "auto",
-    dtype: str = "auto",
-    backend: str = "auto",
+    dtype: Precision = "auto",
+    backend: Literal["auto", "torch", "numpy", "onnx"] = "auto",
     puzzles: int = 1,
     trust: bool = False,
 ) -> Opened:
@@ -253,6 +254,7 @@ def _open_torch(found: _Found, *, device: str, dtype: str, puzzles: int) -> Open
 
     from redraft.backends.torch import TorchStepper
     from redraft.device import bfloat16_instructions, choose_device, fast_bfloat16
+    from redraft.models.execution import cast_networks
     from redraft.weights.io import load_weights
 
     if dtype == "int8":
@@ -267,7 +269,7 @@ def _open_torch(found: _Found, *, device: str, dtype: str, puzzles: int) -> Open
     activations = "bfloat16" if dtype == "bfloat16" else "float32"
     opened = load_weights(found.folder, dtype=activations, arrays=found.arrays or None)
     model = _rounded(opened.model) if dtype == "int8" else opened.model
-    model.cast_networks()
+    cast_networks(model)
     table = PuzzleTable.of(to_dict(model.config), opened.card)
     stepper = TorchStepper(model, device=chosen)
     return Opened(stepper=stepper, device=str(chosen), task=opened.task, card=opened.card, table=table)
@@ -284,14 +286,17 @@ def _trained_in(card: Mapping[str, Any]) -> str:
 
 def _rounded(model: Model) -> Model:
     """The model in int8, or as it is where nothing comes of that."""
-    from redraft.core import int8
+    from redraft.kernels import int8
+    from redraft.models.execution import quantised, share_quantised
 
     if not int8.available():
-        print("int8: torch has no 8-bit linear maps on this machine; running in float32", file=sys.stderr)
+        print("int8: torch has no 8-bit linear layers on this machine; running in float32", file=sys.stderr)
         return model
-    rounded = int8.quantised(model)
-    if not int8.share_quantised(rounded):
-        print("int8: all linear maps of these weights are too small to gain by it; running in float32", file=sys.stderr)
+    rounded = quantised(model)
+    if not share_quantised(rounded):
+        print(
+            "int8: all linear layers of these weights are too small to gain by it; running in float32", file=sys.stderr
+        )
     return rounded
 
 

@@ -13,50 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from redraft.backends.protocol import Draft, State, Stepper
 from redraft.errors import ConfigError, PuzzleError
+from redraft.solve.answer import Answer, TraceStep
 from redraft.solve.batch import Batch, BatchSize
 from redraft.solve.guesses import Guess, guesses
 from redraft.solve.supply import Ready, Supply
-from redraft.tasks import Grid, Task, Verdict
+from redraft.tasks import Grid, Puzzle, Task
 
 HaltRule = Literal["rules", "head", "never"]
 
 # How sure a halting head must be. The paper's 0.5 costs accuracy: 98.0 % of 6x6 Sudokus against 99.5, 96.6 % of mazes
 # against 97.8, for 4 and 14 % less work (docs/effort.md).
 SURE = 0.88
-
-
-@dataclass(frozen=True, kw_only=True)
-class TraceStep:
-    """The answer as it stood after one supervision step, and the model's probability that it is right."""
-
-    grid: Grid
-    halt_probability: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What came of a puzzle.
-
-    Attributes:
-        question, grid: (H, W); `grid` is the last draft, right only if `verdict.solved`.
-        verdict: judgement by the rules alone.
-        steps: supervision steps spent, the last maybe in part.
-        tries: how often it was begun.
-        halt_probability: the model's own probability that the answer is right.
-        trace: every draft, where the solver was asked to keep them.
-    """
-
-    question: Grid
-    grid: Grid
-    verdict: Verdict
-    steps: int
-    halt_probability: float
-    tries: int = 1
-    trace: tuple[TraceStep, ...] = ()
-
-    @property
-    def solved(self) -> bool:
-        return self.verdict.solved
 
 
 @dataclass(kw_only=True)
@@ -66,7 +33,7 @@ class _Slot:
     number: int
     question: Grid
     given: NDArray[np.bool_]  # cells (H, W) that the question fills in, where others are to be filled
-    parts: int = 0  # of steps, spent in all
+    recursions: int = 0  # spent in all
     given_up: int = 0  # tries
     guesses: list[Guess] = field(default_factory=list)  # for tries to come, in the order of need
     trace: list[TraceStep] = field(default_factory=list)
@@ -80,7 +47,7 @@ class Solver:
         halt: when a puzzle stops before that. `rules`: once its answer keeps all rules; `head`: once the model's
             halting head says so, right or wrong; `never`: it does not. A task that cannot judge
             answers by rules takes `head` for `rules`. Rules are asked after every recursion of a step, not only at its
-            end, where the model can be stopped there (`Model.in_parts`).
+            end, where the model can be stopped there (`Model.recursions`).
         sure: with `head`, the probability above which it stops a puzzle; the paper's is 0.5.
         restart: with `rules`, a puzzle that has not been solved in this many steps is restarted, until `max_steps` are
             spent in all; 0 never restarts.
@@ -115,23 +82,27 @@ class Solver:
         if halt == "rules" and not task.judges:
             halt = "head"
         # the halting head knows only ends of steps (docs/effort.md)
-        self.stepper, self.parts = stepper.in_parts() if halt == "rules" else (stepper, 1)
+        self.stepper, self.recursions = stepper, stepper.recursions if halt == "rules" else 1
         self.task, self.max_steps, self.halt = task, max_steps, halt
         self.enough = math.log(sure / (1 - sure))
         self.restart = restart if halt == "rules" else 0
         self.guess = guess and task.open_token is not None
         self.batch_size, self.trace = batch_size, trace
 
-    def solve(self, puzzle: str | Sequence[Any] | ArrayLike) -> Answer:
+    def __repr__(self) -> str:
+        options = f"halt={self.halt!r}, max_steps={self.max_steps}, restart={self.restart}, guess={self.guess}"
+        return f"Solver({self.task.name}, {type(self.stepper).__name__}, {options})"
+
+    def solve(self, puzzle: str | Puzzle | Sequence[Any] | ArrayLike) -> Answer:
         """Solves one puzzle: written out, as a board of lists (None or any sign for a blank), or as a grid (H, W).
 
         Raises PuzzleError where it cannot be read, breaks the rules, or has no or several solutions.
         """
-        question = self.task.board(puzzle)
+        question = puzzle.question if isinstance(puzzle, Puzzle) else self.task.board(puzzle)
         self.task.validate(question)
         return self.solve_many([question])[0]
 
-    def solve_many(self, puzzles: Sequence[str | Sequence[Any] | ArrayLike]) -> list[Answer]:
+    def solve_many(self, puzzles: Sequence[str | Puzzle | Sequence[Any] | ArrayLike]) -> list[Answer]:
         """Answers in the order of the puzzles, in any form that `solve` takes.
 
         Grids are taken to be sound. Raises PuzzleError naming the first puzzle, from 1, that cannot be read.
@@ -141,6 +112,8 @@ class Solver:
         return [answers[number] for number in range(len(questions))]
 
     def _board(self, puzzle: Any, number: int) -> Grid:
+        if isinstance(puzzle, Puzzle):
+            return puzzle.question
         if isinstance(puzzle, np.ndarray) and puzzle.dtype == np.int8 and puzzle.ndim == 2:
             return puzzle
         try:
@@ -172,7 +145,7 @@ class Solver:
             if not slots:
                 return
             started_at = perf_counter()
-            state, draft = self.stepper.step(state)
+            state, draft = self.stepper.step(state, 1) if self.recursions > 1 else self.stepper.step(state)
             batch.took(len(slots), perf_counter() - started_at)
             grids = self.task.decode(draft.tokens)
             done, failed = self._advance(slots, grids, draft)
@@ -225,21 +198,22 @@ class Solver:
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Counts the step, or part of one, in every slot; returns which are done, and which must restart, (B,)."""
         for slot in slots:
-            slot.parts += 1
-        spent = np.array([slot.parts for slot in slots])
-        done = spent >= self.max_steps * self.parts
+            slot.recursions += 1
+        spent = np.array([slot.recursions for slot in slots])
+        done = spent >= self.max_steps * self.recursions
         if self.halt == "head":
             done |= draft.margin > self.enough
         elif self.halt == "rules":
             questions = np.stack([slot.question for slot in slots])
             done |= self.task.check_many(questions, self._with_givens(slots, grids))
-        failed = ~done & (spent % (self.restart * self.parts) == 0) if self.restart else np.zeros_like(done)
+        failed = ~done & (spent % (self.restart * self.recursions) == 0) if self.restart else np.zeros_like(done)
         for row in np.flatnonzero(failed):
             slots[row].given_up += 1
         if self.trace:
-            for row in np.flatnonzero(done | (spent % self.parts == 0)):
+            for row in np.flatnonzero(done | (spent % self.recursions == 0)):
                 probability = _sigmoid(draft.halt_logit[row])
-                slots[row].trace.append(TraceStep(grid=grids[row], halt_probability=probability))
+                attempt = slots[row].given_up + (not failed[row])  # one that fails has just been given up
+                slots[row].trace.append(TraceStep(grid=grids[row], halt_probability=probability, attempt=attempt))
         return done, failed
 
     def _answer(self, slot: _Slot, draft: Grid, logit: float) -> Answer:
@@ -251,10 +225,11 @@ class Solver:
         if slot.trace and grid is not draft:
             slot.trace[-1] = replace(slot.trace[-1], grid=grid)
         return Answer(
+            task=self.task,
             question=slot.question,
             grid=grid,
             verdict=verdict,
-            steps=-(-slot.parts // self.parts),
+            steps=-(-slot.recursions // self.recursions),
             tries=slot.given_up + 1,
             halt_probability=_sigmoid(logit),
             trace=tuple(slot.trace),

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from redraft.models import Model, StepOutput
+from redraft.models.execution import compile_networks, compile_options, leave_layout
 from redraft.train.config import RunConfig
 from redraft.train.forward import Forward, Scored
 from redraft.train.losses import StepLoss
@@ -39,7 +40,7 @@ def forward_of(model: Model, config: RunConfig, device: torch.device, *, tell: T
         tell(f"compile: {missing} is missing on this machine; the run goes on without compiling")
         return Forward(model, config)
     if config.graph == "network":
-        model.compile_network()
+        compile_networks(model)
         forward = Forward(model, config)
         forward.compiled = True
         return forward
@@ -66,8 +67,8 @@ class CompiledForward(Forward):
     def __init__(self, model: Model, config: RunConfig, device: torch.device, *, tell: Tell = tell_user) -> None:
         super().__init__(model, config)
         self.tell, self.replayed = tell, device.type == "cuda"
-        model.lays_out = False
-        options = {**model.compiling, "triton.cudagraphs": self.replayed}
+        leave_layout(model)
+        options = {**compile_options(model), "triton.cudagraphs": self.replayed}
         # Shapes are those of the first step, always: a batch has as many rows in every step, so that nothing is
         # compiled twice. (Micro-batches may have two sizes, which differ by one row: two graphs.)
         self._graph: Callable[..., Scored] | None = torch.compile(
@@ -107,7 +108,7 @@ class CompiledForward(Forward):
     def _by_networks(self, why: str) -> None:
         self.tell(f"compile: a step of {type(self.model).__name__} is not one graph ({why}); its networks are compiled")
         self._graph = None
-        self.model.compile_network()
+        compile_networks(self.model)
 
 
 def _copied(parts: Any) -> Any:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from redraft.core import fused
 from redraft.device import fast_bfloat16
+from redraft.kernels import cpu
 from redraft.models import ModelConfig
+from redraft.models.execution import has_gpu_kernels
 from redraft.terminal import figure_words
 from redraft.train.compiled import missing_compiler
 from redraft.train.config import RunConfig
@@ -51,7 +52,7 @@ class Facts:
             threads=torch.get_num_threads(),
             bfloat16=fast_bfloat16(device),
             compiler=missing_compiler(device) is None,
-            numba=fused.kernels() is not None,
+            numba=cpu.kernels() is not None,
             free=free_bytes(device),
         )
 
@@ -102,7 +103,7 @@ def _compute(config: RunConfig, facts: Facts, trials: Trials | None) -> tuple[Ru
     else:
         own = [Choice(name="rows shared by threads", taken=False, why=f"{facts.device} has threads of its own")]
     bfloat16 = Choice(name="bfloat16", taken=facts.bfloat16, why=_bfloat16(facts, trials))
-    kernels = gpu and bfloat16.taken and facts.compiler and config.model.has_kernels
+    kernels = gpu and bfloat16.taken and facts.compiler and has_gpu_kernels(config.model)
     if kernels:
         why = "the blocks of this model are kernels of our own, which start at once"
     elif not gpu:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from redraft.core.threads import RowThreads, even_slices
+from redraft.kernels.threads import RowThreads, even_slices
 from redraft.models import Model, StepOutput, build_model
+from redraft.models.execution import cast_once, recompute_networks
 from redraft.train.checkpoint import optimiser_state, restore_optimiser
 from redraft.train.compiled import forward_of
 from redraft.train.config import RunConfig
@@ -66,7 +67,7 @@ class Learner:
             else None
         )
         if config.recompute:
-            self.model.recompute_networks()
+            recompute_networks(self.model)
         self.forward = forward_of(self.model, config, device)
         self.compiled = self.forward.compiled
         self.start_threads()
@@ -78,7 +79,7 @@ class Learner:
 
     def step(self, slots: Slots, step: int) -> tuple[StepOutput, StepLoss]:
         """One supervision step of every slot (output detached), and one step of the optimisers."""
-        with nullcontext() if self.compiled else self.model.cast_once():  # a compiler has casts of its own
+        with nullcontext() if self.compiled else cast_once(self.model):  # a compiler has casts of its own
             output, loss = self._backpropagate(slots)
         self._update(step)
         return output, loss

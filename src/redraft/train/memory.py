@@ -21,6 +21,7 @@ from torch import Tensor
 from redraft.errors import RedraftError
 from redraft.memory import free_memory
 from redraft.models import Model, ModelConfig, build_model
+from redraft.models.execution import recompute_networks
 from redraft.train.config import RunConfig
 from redraft.weights.io import count_parameters
 
@@ -66,7 +67,7 @@ def need_of(config: ModelConfig, device: torch.device, *, recompute: bool = Fals
 
     working = int((WORKING + recompute) * (inside(2) - inside(1)))
     if recompute:
-        model.recompute_networks()
+        recompute_networks(model)
     return Need(
         fixed=4 * (FLAT_BUFFERS * dense + row * config.num_puzzles),
         kept=kept(2) - kept(1) + working,

@@ -5,10 +5,9 @@ Everything is float32. Rows of a batch do not depend on one another.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,12 +117,6 @@ class NumpyModel:
     halt_head: tuple[Floats, Floats]
     parameters: int
 
-    def one_recursion(self) -> Self:
-        """The same weights with T = 1, shared."""
-        single = copy.copy(self)
-        single.shape = replace(self.shape, T=1)
-        return single
-
     def initial_carry(self, batch: int) -> tuple[Floats, Floats]:
         """The answer y and the latent z (B, ..., D) before the first step."""
         raise NotImplementedError
@@ -140,9 +133,9 @@ class NumpyModel:
         """What the halting head reads of an answer and its logits (B, features)."""
         raise NotImplementedError
 
-    def step(self, x: Floats, y: Floats, z: Floats) -> Output:
-        """One supervision step on the question x, as in `core.recursion`."""
-        for _ in range(self.shape.T):
+    def step(self, x: Floats, y: Floats, z: Floats, *, recursions: int | None = None) -> Output:
+        """One supervision step on the question x, as in `core.recursion`, or only so many of its recursions."""
+        for _ in range(recursions or self.shape.T):
             context = x + y
             for _ in range(self.shape.n):
                 z = self._net(context + z)

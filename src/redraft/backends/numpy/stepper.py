@@ -43,6 +43,7 @@ class NumpyStepper:
 
     def __init__(self, model: NumpyModel) -> None:
         self.model = model
+        self.recursions: int = model.shape.T
         self.rows = max(1, POSITIONS // model.shape.sequence)
 
     def start(
@@ -57,16 +58,13 @@ class NumpyStepper:
             states = y, z
         return NumpyState(self.model.embed(inputs, puzzle_ids), *states)
 
-    def in_parts(self) -> tuple[NumpyStepper, int]:
-        return NumpyStepper(self.model.one_recursion()), self.model.shape.T
-
-    def step(self, state: NumpyState) -> tuple[NumpyState, Draft]:
+    def step(self, state: NumpyState, recursions: int | None = None) -> tuple[NumpyState, Draft]:
         with (
             _blas().limit(limits=1),
             np.errstate(over="ignore", invalid="ignore"),
         ):  # such an answer is not right, and that is all
             parts = [
-                self.model.step(*(each[first : first + self.rows] for each in state))
+                self.model.step(*(each[first : first + self.rows] for each in state), recursions=recursions)
                 for first in range(0, len(state.x), self.rows)
             ]
         y, z, logits, halt_logit = map(np.concatenate, zip(*parts, strict=True))

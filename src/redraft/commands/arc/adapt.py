@@ -16,8 +16,6 @@ from redraft.arc.collect import share
 from redraft.arc.vote import open_data, vote
 from redraft.commands.arc.voting import Voting, conclude
 from redraft.commands.arguments import parse
-from redraft.commands.progress import progress
-from redraft.commands.train import conduct, evaluator
 from redraft.contents import within
 from redraft.data.arc import TASKS, write_arc
 from redraft.data.arc_leaks import OWN_LEAKS, refuse_leaks
@@ -25,14 +23,16 @@ from redraft.data.store import Store, is_store
 from redraft.device import choose_device
 from redraft.errors import ConfigError, DataError, WeightsError
 from redraft.models import Model
+from redraft.progress import progress
 from redraft.recipes.arc import adaptation
+from redraft.run import assemble, conduct, evaluator
 from redraft.solve.load import find_weights, open_weights
 from redraft.tasks import get_task
 from redraft.tasks.arc.files import read_tasks
 from redraft.tasks.arc.task import Arc
 from redraft.train.config import RunConfig
 from redraft.train.folder import CONFIG, own_run
-from redraft.train.loop import Outcome, Trainer, open_run
+from redraft.train.loop import Outcome, open_run
 from redraft.train.processes import Processes
 from redraft.trust import require_consent
 from redraft.weights.io import Weights, count_parameters
@@ -129,17 +129,9 @@ def _learn(
     folder = args.out / RUN
     resume = (folder / CONFIG).exists()
     config = open_run(folder) if resume else _recipe(args, weights, data)
-    trainer = Trainer(
-        config,
-        folder,
-        task=task,
-        data=data,
-        device=device,
-        resume=resume,
-        initial=weights,
-    )
-    demonstrations = data.rows(slice(JUDGED))  # how well they were learnt is told at the end
-    outcome = conduct(trainer, evaluator(task, demonstrations, config), console)
+    test = data.rows(slice(JUDGED))  # how well they were learnt is told at the end
+    trainer = assemble(config, folder, task=task, data=data, test=test, device=device, resume=resume, initial=weights)
+    outcome = conduct(trainer, evaluator(task, test, config), console)
     return outcome, trainer.learner.average.model
 
 

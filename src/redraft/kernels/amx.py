@@ -1,0 +1,107 @@
+"""An equivariant block without a gradient on a CPU with AMX: weights laid out for its tiles, and one kernel.
+
+It computes what the layers do, in bfloat16, and rounds where they round: after each half of a block, and at the inner
+width. What pools add, gates and ups stay float32 between.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from redraft.kernels import cpu, matmul
+from redraft.scopes import Axes
+
+_PRCTL, _ASK, _TILES = 158, 0x1023, 18  # the system call, "may this process use it", and what
+MOST_WEIGHTS = 2**19  # of a SwiGLU: more would not stay in the cache while rows pass through
+
+
+class Packed(NamedTuple):
+    """Weights of a block, bfloat16 in the order of its tiles, and the groups of its pools: see `amx_numba.block`."""
+
+    maps: Tensor
+    gate_up: Tensor
+    down: Tensor
+    homes: Tensor
+    members: Tensor
+    counts: Tensor
+    firsts: Tensor
+    width: int
+    inner: int
+
+
+@cache
+def usable() -> bool:
+    """Whether this process may use the tiles of this processor."""
+    if not matmul.in_tiles() or platform.system() != "Linux" or cpu.kernels() is None:
+        return False
+    return ctypes.CDLL(None).syscall(_PRCTL, _ASK, _TILES) == 0
+
+
+def applies(h: Tensor) -> bool:
+    """Whether a state like this one goes through the kernel, where there are packed weights for it."""
+    return h.dtype == torch.bfloat16 and not torch.is_grad_enabled() and matmul.eager_on_cpu(h) and h.numel() > 0
+
+
+def packed(
+    pools: tuple[Axes, ...], maps: Sequence[Tensor], gate_up: Tensor, down: Tensor, *, symbols: int
+) -> Packed | None:
+    """The weights of a block as they are now, None where the kernel is not made for them; `symbols` of each cell."""
+    width, inner = down.shape
+    if width % 32 or inner % 32 or 3 * width * inner > MOST_WEIGHTS:
+        return None
+    groups = cpu.groups_of(pools, symbols)
+    counts = [last - first for first, last in pairwise(groups.bounds)]
+    firsts = [0]
+    for count in counts:
+        firsts.append(firsts[-1] + -(-count // 32) * 32)
+    gates, ups = gate_up.detach().bfloat16().view(2, inner // 16, 16, width)
+    return Packed(
+        maps=torch.cat([_in_tiles(each) for each in maps]),
+        gate_up=_in_tiles(torch.stack((gates, ups), 1).view(2 * inner, width)),  # sixteen of each in turn
+        down=_in_tiles(down),
+        homes=groups.homes,
+        members=torch.stack([home.argsort(stable=True).to(torch.int32) for home in groups.homes]),
+        counts=torch.tensor(counts, dtype=torch.int32),
+        firsts=torch.tensor(firsts, dtype=torch.int32),
+        width=width,
+        inner=inner,
+    )
+
+
+def block(h: Tensor, weights: Packed, *, eps: float) -> Tensor:
+    """The block of states h (B, L, S, d), with weights that have been packed for it."""
+    return _run(h.contiguous(), weights, eps, _kernels().AMX)
+
+
+def _run(h: Tensor, weights: Packed, eps: float, tiles: Any) -> Tensor:
+    kernels, result = _kernels(), torch.empty_like(h)
+    pools, places = weights.homes.shape
+    size = kernels.scratch_bytes(int(weights.firsts[-1]), pools, weights.width, weights.inner)
+    scratch = h.new_empty(size, dtype=torch.uint8)
+    addresses = (each.data_ptr() for each in (h, result, scratch, *weights[:7]))
+    sizes = len(h), places, pools, weights.width, weights.inner
+    kernels.block(*addresses, *sizes, kernels.eps(eps), tiles)
+    return result
+
+
+@cache
+def _kernels() -> Any:
+    """The module of kernels, loaded late as all that Numba compiles."""
+    return import_module("redraft.kernels.amx_numba")
+
+
+def _in_tiles(weight: Tensor) -> Tensor:
+    """A weight (out, in) as tiles, 32 outputs after the other: of each 32 inputs two tiles of 16 outputs, in which
+    pairs of inputs lie beside one another."""
+    outputs, inputs = weight.shape
+    tiles = weight.detach().bfloat16().view(outputs // 32, 2, 16, inputs // 32, 16, 2)
+    return tiles.permute(0, 3, 1, 4, 2, 5).flatten()
