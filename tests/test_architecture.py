@@ -9,13 +9,14 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "redraft"
 FILES = sorted(SOURCE.rglob("*.py"))
 MOST_LINES = 360
-BUDGET = 33_450  # lines of Python in the wheel
+BUDGET = 33_500  # lines of Python in the wheel
 MOST_FILES = 12  # of a folder, its __init__.py not counted; with more it says why
 CROWDED = {
     ".": "foundations, each of which everything may import",
     "ablate": "a suite, its plan, its processes, and five ways to show what came out",
     "bench": "each benchmark, and what they share",
     "commands": "a file per command",
+    "kernels": "a way to compute each operation on each kind of processor",
     "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, --fast",
 }
 

@@ -1,4 +1,4 @@
-"""Boards in the terminal: an answer at a glance, or redrafted step by step, changed and wrong cells marked."""
+"""Boards in the terminal, at a glance or step by step, with cells marked that changed or break a rule."""
 
 from __future__ import annotations
 
@@ -12,15 +12,22 @@ from rich.text import Text
 
 from redraft.draw.board import BLANK, board_of, boards_of, used
 from redraft.draw.terminal import board_text, has_colours, legend
-from redraft.solve.answer import NOT_JUDGED, Answer
+from redraft.solve.answer import Answer
 from redraft.tasks import Grid, Task
+
+NOT_JUDGED = "not judged: no rules"
+
+
+def done(task: Task, answer: Answer) -> bool:
+    """Whether an answer is right, or, where nothing can judge it, whether the model takes it to be."""
+    return answer.solved if task.judges else answer.halt_probability > 0.5
 
 
 def verdict_line(task: Task, answer: Answer) -> Text:
     """What came of the puzzle, in words."""
     steps = f"{answer.steps} step{'s' if answer.steps != 1 else ''}"
     if not task.judges:
-        word, style = ("halted", "bold green") if answer.done else ("not halted", "bold yellow")
+        word, style = ("halted", "bold green") if done(task, answer) else ("not halted", "bold yellow")
         sure = f"{answer.halt_probability:.0%} sure to be right"
         return Text.assemble((word, style), f" in {steps}, {sure}; {NOT_JUDGED}")
     if answer.solved:

@@ -4,10 +4,11 @@ from functools import cache
 
 import numpy as np
 import pytest
-from redraft.draw.boards import animation
 
 from redraft.compare.llm.prompts import script_for
-from redraft.draw.svg import board_lines, svg_strip
+from redraft.draw.pixels import png_strip, require_letters
+from redraft.draw.svg import svg_strip
+from redraft.draw.text import board_lines
 from redraft.errors import ConfigError, PuzzleError
 from redraft.tasks import Puzzle, check_task, get_task
 from redraft.tasks.families import of_lines, of_texts
@@ -186,8 +187,9 @@ def test_pictures_and_prompts_have_letters() -> None:
     question, answer = made.questions[0], made.answers[0]
     picture = svg_strip(task, question, [answer], ["answer"])
     assert {f">{sign}</text>" in picture for sign in SIGNS[1:]} == {True}
-    frames = animation(task, question, [answer], [np.ones((16, 16))], solved=True)
-    assert frames[0].shape == frames[1].shape and (frames[0] != frames[1]).any()
+    require_letters(task)
+    blank, filled = (png_strip(task, question, [grid], [""]) for grid in (question, answer))
+    assert len(filled) > len(blank) > 1000
     script = script_for(task)
     assert "a digit from 1 to 9 and A to G so that" in script.rules
     assert np.array_equal(script.read(f"Here it is:\n{script.write(answer)}\n"), answer)
