@@ -16,6 +16,7 @@ CROWDED = {
     "ablate": "a suite, its plan, its processes, and five ways to show what came out",
     "bench": "each benchmark, and what they share",
     "commands": "a file per command",
+    "kernels": "one file per way to compute, and the kernels of each in a language of their own",
     "models": "a file per model, their configurations, the contract, how it is executed, and its check",
     "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, --fast",
 }
