@@ -175,9 +175,9 @@ def test_matmuls_stay_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     library = ThreadpoolController().select(user_api="blas")
     whole = stepper.model.step
 
-    def step(*states: Any) -> Any:
+    def step(*states: Any, **some: Any) -> Any:
         seen.extend(each["num_threads"] for each in library.info())
-        return whole(*states)
+        return whole(*states, **some)
 
     monkeypatch.setattr(stepper.model, "step", step)
     before = [each["num_threads"] for each in library.info()]
