@@ -33,11 +33,11 @@ class Operation(Generic[P]):
         update_wrapper(self, reference)
         self.name, self.formula = reference.__name__, formula
         self.reference = Implementation("PyTorch", "otherwise", lambda: True, lambda *_, **__: True, reference)
-        self.implementations = (*faster, self.reference)
+        self.faster = tuple(faster)
 
     def choose(self, *args: P.args, **kwargs: P.kwargs) -> Implementation:
         """The implementation that runs for these arguments."""
-        for each in self.implementations:
+        for each in self.faster:
             if each.applies(*args, **kwargs):
                 return each
         return self.reference

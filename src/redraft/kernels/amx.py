@@ -36,6 +36,7 @@ class Packed(NamedTuple):
     firsts: Tensor
     width: int
     inner: int
+    plain: tuple[tuple[Axes, ...], Sequence[Tensor], tuple[()], Tensor, Tensor]  # what they were before
 
 
 @cache
@@ -74,6 +75,7 @@ def packed(
         firsts=torch.tensor(firsts, dtype=torch.int32),
         width=width,
         inner=inner,
+        plain=(pools, maps, (), gate_up, down),
     )
 
 

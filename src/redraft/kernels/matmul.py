@@ -74,7 +74,7 @@ def in_tiles() -> bool:
         name="oneDNN",
         when=ONEDNN,
         able=lambda: onednn_is_faster(),
-        applies=lambda a, b: by_onednn(a) and a.numel() > 0 and b.numel() > 0,
+        applies=lambda a, b: onednn_is_faster() and by_onednn(a) and a.numel() > 0 and b.numel() > 0,
         run=lambda a, b: _onednn(a, b),
     ),
     Implementation(

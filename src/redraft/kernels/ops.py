@@ -152,5 +152,5 @@ def table() -> list[dict[str, str | bool]]:
     return [
         {"operation": each.name, "computes": each.formula, "by": way.name, "where": way.when, "here": way.able()}
         for each in OPERATIONS
-        for way in each.implementations
+        for way in (*each.faster, each.reference)
     ]

@@ -7,6 +7,12 @@ within each symbol's field, the symbols of a cell hear one another, then comes t
 
 from __future__ import annotations
 
+<<<<<<< HEAD
+from dataclasses import dataclass
+from typing import Any, Literal
+
+=======
+>>>>>>> main
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -123,18 +129,22 @@ class EquivariantBlock(nn.Module):
         cells = self.mix.pools if isinstance(self.mix, ScopesMix) else [self.mix]
         return [*cells, self.symbols]
 
+    @torch.no_grad()
     def for_tiles(self) -> amx.Packed | None:
         """Its weights as they are now, laid out for tiles; None where there are no kernels for it."""
         pools = [part for part in self.parts if isinstance(part, AxesPool)]
-        maps = [pool.out for pool in pools]
-        layers = [*maps, self.mlp.gate_up, self.mlp.down]
+        layers = [*(pool.out for pool in pools), self.mlp.gate_up, self.mlp.down]
         if len(pools) < len(self.parts) or not all(isinstance(layer, Linear) for layer in layers):
             return None
-        over, weights = tuple(pool.over for pool in pools), [each.weight for each in maps]
-        return amx.packed(over, weights, self.mlp.gate_up.weight, self.mlp.down.weight, symbols=self.fields)
+        *maps, gate_up, down = (layer.weight_as(torch.bfloat16) for layer in layers)
+        return amx.packed(tuple(pool.over for pool in pools), maps, gate_up, down, symbols=self.fields)
 
     def forward(self, h: Tensor) -> Tensor:
-        return pools_block(h, *heard(h, self.parts), *self.mlp.weights(h.dtype), eps=self.eps, packed=self.packed)
+        if self.packed is None or torch.is_grad_enabled() or h.dtype != torch.bfloat16:
+            weights: tuple[Any, ...] = (*heard(h, self.parts), *self.mlp.weights(h.dtype))
+        else:
+            weights = self.packed.plain  # to look them up takes longer than a small puzzle may
+        return pools_block(h, *weights, eps=self.eps, packed=self.packed)
 
 
 class ScopesMix(nn.Module):
