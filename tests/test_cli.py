@@ -42,9 +42,9 @@ def test_making_puzzles_needs_no_torch() -> None:
 def test_exit_statuses(tmp_path: Path) -> None:
     made = redraft_process("make", "sudoku-4x4", "2")
     assert (made.returncode, made.stderr) == (0, "")
-    wrong = redraft_process("make", "sudoku-4x5")
+    wrong = redraft_process("make", "sudoku-4")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr.startswith("redraft make: ") and "'sudoku-4x5'" in wrong.stderr
+    assert wrong.stderr.startswith("redraft make: ") and "'sudoku-4'" in wrong.stderr
     assert "sudoku-4x4, sudoku-6x6, " in wrong.stderr
 
 

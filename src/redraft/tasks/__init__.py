@@ -77,6 +77,9 @@ def _of_name(name: str) -> Task:
     if name in TASKS:
         return TASKS[name]()
     if (size := re.fullmatch(r"(\w+)-(\d+)x(\d+)", name)) and size[1] in _SIZED:
-        return _SIZED[size[1]](int(size[2]), int(size[3]))
+        try:
+            return _SIZED[size[1]](int(size[2]), int(size[3]))
+        except ConfigError as error:
+            raise ConfigError(f"task '{name}': {error}") from None
     known = ", ".join((*TASKS, *ANY_SIZE))
     raise RedraftError(f"unknown task '{name}'; known tasks: {known}, or your own as module:NAME")
