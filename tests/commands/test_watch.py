@@ -107,6 +107,7 @@ def test_watch_marks_what_breaks_a_rule_and_counts_tries() -> None:
     watch(
         task,
         Answer(
+            task=task,
             question=question,
             grid=done,
             verdict=Verdict(solved=True),

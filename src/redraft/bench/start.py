@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from redraft.backends.choose import Backend
 from redraft.bench.contest import Tell, WorkerError, last_line
 from redraft.bench.timing import spread
-from redraft.errors import ConfigError
+from redraft.errors import require_at_least
 from redraft.machine import environment
 from redraft.solve.load import load
 from redraft.tasks import get_task
@@ -32,8 +32,7 @@ WARM_PUZZLES = 20  # a repeat of the warm process, each solved by itself
 
 def bench_start(*, threads: int, warmup: int, repeats: int, seed: int, tell: Tell) -> dict[str, Any]:
     """Seconds of whole processes from their start, and milliseconds of a puzzle in a process that is warm."""
-    if repeats < 1:
-        raise ConfigError(f"--repeats: expected at least 1, got {repeats}")
+    require_at_least(1, {"--repeats": repeats})
     task = get_task(WEIGHTS)
     puzzle = task.format(task.make(1, seed + 1000).questions[0])
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from redraft import terminal
-from redraft.commands.arguments import Trusted, parse
+from redraft.commands.arguments import Trusted, parse, require_options
 from redraft.commands.compare_llm import Llm, ask_models, open_endpoints
 
 if TYPE_CHECKING:
@@ -97,13 +97,10 @@ def run(arguments: list[str]) -> int:
 def _require_sense(args: Arguments) -> None:
     """Raises RedraftError for arguments that cannot be meant, before anything is computed."""
     from redraft.compare.contest import require_contenders
-    from redraft.errors import ConfigError
     from redraft.files import require_place
     from redraft.plotting import require_picture
 
-    for name in ("steps", "batch_size", "attempts"):
-        if getattr(args, name) < 1:
-            raise ConfigError(f"--{name.replace('_', '-')}: expected at least 1, got {getattr(args, name)}")
+    require_options(args, "steps", "batch_size", "attempts")
     open_endpoints(args.asked)
     require_contenders(args.entrants, others=args.asked.llm_model)
     for file in filter(None, (args.json, args.markdown, args.plot)):

@@ -107,13 +107,11 @@ def bounds(args: Llm) -> Bounds:
 def open_endpoints(args: Llm) -> list[Endpoint]:
     """An endpoint for each model; raises ConfigError for bounds or a URL that cannot be, and for a missing key."""
     from redraft.compare.llm.endpoint import Endpoint, keeps_secrets
-    from redraft.errors import ConfigError
+    from redraft.errors import ConfigError, require_at_least
 
     if (args.llm is None) != (not args.llm_model):
         raise ConfigError("--llm URL and --llm-model NAME belong together")
-    for name in ("llm_limit", "llm_max_tokens"):
-        if getattr(args, name) < 1:
-            raise ConfigError(f"--{name.replace('_', '-')}: expected at least 1, got {getattr(args, name)}")
+    require_at_least(1, {"--llm-limit": args.llm_limit, "--llm-max-tokens": args.llm_max_tokens})
     if not 0 < args.llm_timeout <= LONGEST:
         raise ConfigError(
             f"--llm-timeout: expected more than 0 and at most {LONGEST:,} seconds, got {args.llm_timeout:g}"

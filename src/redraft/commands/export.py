@@ -9,8 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from redraft.commands.arguments import Trusted, parse
-from redraft.errors import ConfigError
+from redraft.commands.arguments import Trusted, parse, require_options
 from redraft.progress import stages
 
 
@@ -34,12 +33,13 @@ class Arguments:
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="export", description="Makes an ONNX graph that solves without PyTorch.")
+    from redraft.export import require_export
+
+    require_options(args, "check")
+    require_options(args, "seed", least=0)
+    require_export()  # before PyTorch is missed: the extra brings it, too
     from redraft.export.folder import export_folder
 
-    if args.check is not None and args.check < 1:
-        raise ConfigError(f"--check: expected at least 1, got {args.check}")
-    if args.seed < 0:
-        raise ConfigError(f"--seed: expected at least 0, got {args.seed}")
     with stages("export") as tell:
         folder, made = export_folder(
             args.weights, args.output, int8=args.int8, check=args.check, data=args.data, seed=args.seed, tell=tell

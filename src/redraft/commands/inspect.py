@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from redraft import terminal
-from redraft.commands.arguments import Trusted, parse
+from redraft.commands.arguments import Trusted, parse, require_options
 from redraft.errors import ConfigError
 from redraft.files import require_place
 
@@ -89,8 +89,7 @@ def run(arguments: list[str]) -> int:
 
 def _require_sense(args: Arguments) -> None:
     """Raises RedraftError for arguments that cannot be meant, before anything is computed."""
-    if args.steps < 1 or args.number < 1:
-        raise ConfigError(f"expected steps and number of at least 1, got {args.steps} and {args.number}")
+    require_options(args, "steps", "number")
     endings = (
         ("-o", args.output, (".html", ".htm")),
         ("--animation", args.animation, (".gif",)),

@@ -14,10 +14,7 @@ def run(arguments: list[str]) -> int:
             return 0
         raise ConfigError(f"unexpected argument {arguments[0]!r}; redraft list takes none")
     _print("tasks, also with their version, as sudoku-9x9-v1", {**dict.fromkeys(list_tasks(), ""), **ANY_SIZE})
-    try:
-        _print("recipes", list_recipes())
-    except ModuleNotFoundError as error:
-        print(f"recipes: need the package {error.name}")
+    _print("recipes", list_recipes())
     _print("weights that ship", list_weights())
     return 0
 

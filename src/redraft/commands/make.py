@@ -13,8 +13,7 @@ from typing import Annotated
 import tyro
 
 from redraft.api import make_examples, make_task
-from redraft.commands.arguments import parse
-from redraft.errors import ConfigError
+from redraft.commands.arguments import parse, require_options
 from redraft.files import require_place, write_text
 from redraft.tasks import Examples, Task
 
@@ -40,8 +39,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="make", description="Makes new puzzles.")
-    if args.seed is not None and args.seed < 0:
-        raise ConfigError(f"--seed: expected at least 0, got {args.seed}")
+    require_options(args, "seed", least=0)
     to_file = args.output is not None and str(args.output) != "-"
     if args.output is not None and to_file:
         require_place(args.output)

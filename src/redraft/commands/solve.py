@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import tyro
 
 from redraft.commands.answers import Entries, Questions, Results, is_live, shown
-from redraft.commands.arguments import Trusted, parse
+from redraft.commands.arguments import Trusted, parse, require_options
 from redraft.errors import ConfigError
 from redraft.files import require_place
 from redraft.progress import progress
@@ -90,16 +90,12 @@ def run(arguments: list[str]) -> int:
 
 def _require_sense(args: Arguments) -> None:
     """Raises RedraftError for arguments that cannot be meant, before anything is computed."""
-    if args.max_steps is not None and args.max_steps < 1:
-        raise ConfigError(f"--max-steps: expected at least 1, got {args.max_steps}")
+    require_options(args, "max_steps")
+    require_options(args, "restart", "delay", least=0)
     if args.batch_size != "auto" and args.batch_size < 1:
         raise ConfigError(f"--batch-size: expected at least 1, or auto, got {args.batch_size}")
     if not 0 < args.sure < 1:
         raise ConfigError(f"--sure: expected a probability between 0 and 1, got {args.sure:g}")
-    if args.restart is not None and args.restart < 0:
-        raise ConfigError(f"--restart: expected at least 0, got {args.restart}")
-    if args.delay < 0:
-        raise ConfigError(f"--delay: expected at least 0 seconds, got {args.delay:g}")
     if sum((args.json, args.watch, args.output is not None)) > 1:
         raise ConfigError("--json, --watch and -o exclude each other")
     for file in (args.output, args.picture):

@@ -20,7 +20,7 @@ from redraft.compare.rows import Rows, open_rows
 from redraft.compare.show import markdown, plot_shares, show
 from redraft.data.build import store_folder
 from redraft.data.store import task_in
-from redraft.errors import ConfigError, DataError, RedraftError, WeightsError
+from redraft.errors import ConfigError, DataError, RedraftError, WeightsError, require_at_least
 from redraft.evaluate import evaluate as evaluating
 from redraft.evaluate.ids import require_fit
 from redraft.files import write_text
@@ -122,9 +122,7 @@ def contest(
     """
     if others is None:
         require_contenders(names)
-    for name in ("steps", "batch_size", "attempts"):
-        if getattr(terms, name) < 1:
-            raise ConfigError(f"{name.replace('_', ' ')}: expected at least 1, got {getattr(terms, name)}")
+    require_at_least(1, {name: getattr(terms, name) for name in ("steps", "batch_size", "attempts")})
     votes = [name for name in names if name.endswith(".npz")]
     opened = {name: _open(name, terms) for name in names if name not in votes}
     weights = {name: each for name, (each, _) in opened.items()}

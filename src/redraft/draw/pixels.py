@@ -120,8 +120,9 @@ def _board(board: Board, sure: Sure | None = None) -> Picture:
             if cell.letter:
                 size, middle = round(0.62 * side), (left + side / 2 + 0.5, top + side / 2 + 0.5)
                 font, ink = _font(size), _mixed(cell.ink, ground, shown)
-                bold = max(1, side // 48) if cell.bold else 0  # the font comes in one weight
-                draw.text(middle, cell.letter, fill=ink, font=font, anchor="mm", stroke_width=bold)
+                shift = side / 64 if cell.bold else 0  # the font comes in one weight: a bold letter is written twice
+                for x in {middle[0] - shift, middle[0] + shift}:
+                    draw.text((x, middle[1]), cell.letter, fill=ink, font=font, anchor="mm")
     (tall, wide), (width, height) = board.block, picture.size
     for bold in (False, True):  # the bold lines lie over the others
         for c in range(columns + 1):

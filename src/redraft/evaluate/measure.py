@@ -11,9 +11,10 @@ from typing import Any, Literal
 from rich.console import Console
 
 from redraft import terminal
+from redraft.backends.choose import Backend, Here
 from redraft.contents import within
 from redraft.data.build import answered, open_source, store_folder
-from redraft.errors import ConfigError, DataError, DataWarning
+from redraft.errors import DataError, DataWarning, require_at_least
 from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.ids import require_ids
 from redraft.evaluate.report import report, show
@@ -94,11 +95,11 @@ def measure(
     Raises RedraftError. Warns (DataWarning) where the weights were trained on the data, or where it is not known
     whether its puzzle ids are theirs.
     """
-    if steps < 1 or batch_size < 1:
-        raise ConfigError(f"expected steps and batch size of at least 1, got {steps} and {batch_size}")
+    require_at_least(1, {"steps": steps, "batch_size": batch_size})
     name, source = str(weights), str(data)
-    graph = is_exported(find_weights(weights))
-    opened = open_stepper(weights, device=device, dtype=dtype, backend="onnx" if graph else "torch")
+    usual: Backend = "torch" if Here.of_this_machine().torch else "numpy"
+    backend = "onnx" if is_exported(find_weights(weights)) else usual
+    opened = open_stepper(weights, device=device, dtype=dtype, backend=backend)
     task = get_task(opened.task)
     trained_on = source == within(opened.card, "run", "data", "train")
     if trained_on and (split == "train" or store_folder(source, "test") is None):

@@ -13,7 +13,7 @@ from redraft.config import to_dict
 from redraft.data.build import open_source
 from redraft.data.store import Store
 from redraft.device import choose_device
-from redraft.errors import ConfigError, DataWarning, PuzzleError
+from redraft.errors import ConfigError, DataWarning, PuzzleError, require_at_least
 from redraft.evaluate.ids import require_ids
 from redraft.inspect.inspect import inspect
 from redraft.inspect.inspection import Inspection
@@ -54,8 +54,7 @@ def look(
     quiet: bool = False,
 ) -> Inspection:
     """The inspection of weights at work on a puzzle; see `redraft.inspect`. Raises RedraftError."""
-    if steps < 1 or number < 1:
-        raise ConfigError(f"expected steps and number of at least 1, got {steps} and {number}")
+    require_at_least(1, {"steps": steps, "number": number})
     opened = open_weights(weights, dtype=dtype)
     task = get_task(opened.task)
     table = PuzzleTable.of(to_dict(opened.model.config), opened.card)

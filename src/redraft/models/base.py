@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from inspect import signature
 from typing import Literal, NamedTuple
 
@@ -12,51 +11,12 @@ from torch import Tensor, nn
 
 from redraft.core.carry import Carry
 from redraft.errors import ConfigError
+from redraft.models.config import DType, ModelConfig
 
-DType = Literal["float32", "bfloat16"]
-MOST_LAYERS = 1000
 DTYPES: dict[DType, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 Update = Literal["z", "y"]  # what an evaluation of the network renews: the latent or the answer
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """What every configuration of a model tells; a model's own adds its size and shape.
-
-    Attributes:
-        vocab_size, seq_len: tokens of the task, and cells of a puzzle (L).
-        puzzle_positions: positions reserved for the puzzle embedding; 0 does without one.
-        num_puzzles: rows of the puzzle-embedding table.
-        dtype: of the activations; weights are float32.
-    """
-
-    vocab_size: int
-    seq_len: int
-    puzzle_positions: int = 0
-    num_puzzles: int = 1
-    dtype: DType = "float32"
-
-    def build(self) -> Model:
-        """The model of this configuration, with random weights."""
-        raise NotImplementedError
-
-    @property
-    def effective_depth(self) -> int:
-        """Layers that a supervision step passes through (42 in the paper)."""
-        raise NotImplementedError
-
-    def require(self, **least: int) -> None:
-        """Raises ConfigError naming the first of these fields that is smaller than the least it may be."""
-        for name, bound in least.items():
-            if getattr(self, name) < bound:
-                raise ConfigError(f"model.{name}: expected at least {bound}, got {getattr(self, name)}")
-
-    def require_layers(self, layers: int) -> None:
-        """Raises ConfigError for more layers than anyone means; building them would not end before memory does."""
-        if layers > MOST_LAYERS:
-            raise ConfigError(f"model.num_layers: expected at most {MOST_LAYERS}, got {layers}")
 
 
 def recursions(n: int, T: int) -> tuple[Update, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from redraft.data.build import open_source, store_folder, task_of
 from redraft.errors import ConfigError
-from redraft.naming import made
+from redraft.naming import known, made
 from redraft.recipes import arc, lab, maze, sudoku
 from redraft.recipes.own import Size, recipe_for
 from redraft.recipes.shrink import shrunk
@@ -39,9 +39,7 @@ def get_recipe(name: str, *, tiny: bool = False) -> RunConfig:
         expected = "a function that takes `tiny` and returns a RunConfig"
         run: RunConfig = made(name, RunConfig, what="a recipe", expected=expected, tiny=tiny)
         return run
-    if name not in RECIPES:
-        raise ConfigError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}, or your own as module:NAME")
-    return RECIPES[name](tiny=tiny)
+    return known(RECIPES, name, what="recipe")(tiny=tiny)
 
 
 def recipe_of(name: str, *, size: Size | None = None, tiny: bool = False) -> RunConfig:

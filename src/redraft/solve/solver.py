@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from redraft.backends.protocol import Draft, State, Stepper
-from redraft.errors import ConfigError, PuzzleError
+from redraft.errors import ConfigError, PuzzleError, require_at_least
 from redraft.solve.answer import Answer, TraceStep
 from redraft.solve.batch import Batch, BatchSize
 from redraft.solve.guesses import Guess, guesses
@@ -70,8 +70,7 @@ class Solver:
         batch_size: BatchSize = "auto",
         trace: bool = True,
     ) -> None:
-        if max_steps < 1:
-            raise ConfigError(f"max_steps: expected at least 1, got {max_steps}")
+        require_at_least(1, {"max_steps": max_steps})
         if not 0 < sure < 1:
             raise ConfigError(f"sure: expected a probability between 0 and 1, got {sure}")
         if restart < 0:

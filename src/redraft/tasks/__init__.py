@@ -33,16 +33,16 @@ TASKS: dict[str, Callable[[], Task]] = {
 }
 
 
-def _side(height: int, width: int) -> int:
+def _side(height: int, width: int, of: str) -> int:
     if height != width:
-        raise ConfigError(f"expected as many rows as columns, got {height}x{width}")
+        raise ConfigError(f"unknown task '{of}-{height}x{width}': expected as many rows as columns")
     return height
 
 
 _SIZED: dict[str, Callable[[int, int], Task]] = {
-    "sudoku": lambda height, width: Sudoku(_side(height, width)),
+    "sudoku": lambda height, width: Sudoku(_side(height, width, "sudoku")),
     "maze": Maze,
-    "arc": lambda height, width: Arc(_side(height, width)),
+    "arc": lambda height, width: Arc(_side(height, width, "arc")),
 }
 ANY_SIZE = {  # what tasks of other sizes are called, and which there are
     "sudoku-NxN": f"N one of {', '.join(map(str, BOXES))}; digits beyond 9 are the letters from A",

@@ -18,8 +18,8 @@ from redraft.config import from_dict
 from redraft.contents import parse_json
 from redraft.data.store import Store
 from redraft.errors import WeightsError
+from redraft.weights.format import unpack_tables
 from redraft.weights.io import write_tensors
-from redraft.weights.tables import unpack_tables
 
 STATE = "state.safetensors"
 MOST_THREADS = 1 << 16
@@ -68,7 +68,7 @@ def load_state(folder: Path) -> tuple[dict[str, dict[str, Tensor]], Progress]:
             for key in opened.keys():  # noqa: SIM118 (not a dictionary)
                 part, name = key.split("/", 1)
                 parts.setdefault(part, {})[name] = opened.get_tensor(key)
-            parts["tables"] = unpack_tables(parts.get("tables", {}))
+            parts["tables"] = unpack_tables(parts.get("tables", {}), torch.zeros)
             return parts, read_progress(folder)
     except FileNotFoundError:
         raise WeightsError(f"{file}: no such file; nothing to resume") from None

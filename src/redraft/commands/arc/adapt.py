@@ -15,13 +15,13 @@ from redraft import terminal
 from redraft.arc.collect import share
 from redraft.arc.vote import open_data, vote
 from redraft.commands.arc.voting import Voting, conclude
-from redraft.commands.arguments import parse
+from redraft.commands.arguments import parse, require_options
 from redraft.contents import within
 from redraft.data.arc import TASKS, write_arc
 from redraft.data.arc_leaks import OWN_LEAKS, refuse_leaks
 from redraft.data.store import Store, is_store
 from redraft.device import choose_device
-from redraft.errors import ConfigError, DataError, WeightsError
+from redraft.errors import DataError, WeightsError
 from redraft.models import Model
 from redraft.progress import progress
 from redraft.recipes.arc import adaptation
@@ -69,9 +69,7 @@ class Adapt(Voting):
 
 def run(arguments: list[str]) -> int:
     args = parse(Adapt, arguments, command="arc adapt", description="Learns new ARC tasks, then votes on their tests.")
-    for name in ("views", "visits", "train_batch_size", "steps", "batch_size"):
-        if getattr(args, name) < 1:
-            raise ConfigError(f"--{name.replace('_', '-')}: expected at least 1, got {getattr(args, name)}")
+    require_options(args, "views", "visits", "train_batch_size", "steps", "batch_size")
     weights = open_weights(args.weights, dtype=args.dtype)
     task = get_task(weights.task)
     if not isinstance(task, Arc):
