@@ -322,7 +322,7 @@ def make_task(name: str) -> Task:
 
 
 def list_tasks() -> list[str]:
-    """Names of tasks; there are more sizes of mazes.
+    """Names of tasks; other sizes have names too, such as `sudoku-12x12` and `maze-12x20`.
 
     >>> "sudoku-9x9" in redraft.list_tasks()
     True
