@@ -135,7 +135,10 @@ def test_weights_of_a_trm_fit(tmp_path: Path) -> None:
 )
 def test_refuses_what_makes_no_sense(values: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        model_config({"kind": "equilibrium:EquilibriumConfig", "vocab_size": 6, "seq_len": 9, **values}, where="config.json: model")
+        model_config(
+            {"kind": "equilibrium:EquilibriumConfig", "vocab_size": 6, "seq_len": 9, **values},
+            where="config.json: model",
+        )
 
 
 @pytest.mark.filterwarnings("ignore")  # what a compiler of another project warns about is not ours to mend
