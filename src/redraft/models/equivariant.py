@@ -7,12 +7,8 @@ within each symbol's field, the symbols of a cell hear one another, then comes t
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-=======
->>>>>>> main
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
