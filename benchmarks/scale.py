@@ -22,8 +22,7 @@ from redraft.bench.peak import SIDE, Place, ideal_seconds, shape_rates, square_r
 from redraft.bench.timing import seconds_of, spread
 from redraft.errors import ConfigError
 from redraft.models import build_model
-from redraft.models.network import RecursiveConfig
-from redraft.models.trm import TRMConfig
+from redraft.models.config import RecursiveConfig, TRMConfig
 from redraft.recipes import get_recipe
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 from redraft.train.learner import Learner

@@ -17,7 +17,7 @@ from redraft.bench.flops import backpropagated, evaluations
 from redraft.bench.timing import seconds_of
 from redraft.core.layers import swiglu_width
 from redraft.errors import ConfigError
-from redraft.models.network import RecursiveConfig
+from redraft.models.config import RecursiveConfig
 
 WORD = 4  # bytes
 ADDITION = 3  # words an addition moves for each element: two read, one written

@@ -9,13 +9,15 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "redraft"
 FILES = sorted(SOURCE.rglob("*.py"))
 MOST_LINES = 360
-BUDGET = 32_200  # lines of Python in the wheel
+BUDGET = 33_500  # lines of Python in the wheel
 MOST_FILES = 12  # of a folder, its __init__.py not counted; with more it says why
 CROWDED = {
     ".": "foundations, each of which everything may import",
     "ablate": "a suite, its plan, its processes, and five ways to show what came out",
     "bench": "each benchmark, and what they share",
     "commands": "a file per command",
+    "kernels": "one file per way to compute, and the kernels of each in a language of their own",
+    "models": "a file per model, their configurations, the contract, how it is executed, and its check",
     "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, --fast",
 }
 
@@ -37,6 +39,7 @@ FOUNDATION: dict[str, tuple[str, ...]] = {
     "scopes": ("errors",),
     "memory": (),
     "processor": (),
+    "calling": (),  # and `api`, by its name, once something is called
 }
 # What each other part may import besides itself and the foundation; "" is the package itself, for its version.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -51,17 +54,26 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "models": ("core", "kernels"),
     "weights": ("core", "models"),
     "data": ("tasks",),
-    "backends": ("core.carry", "kernels.threads", "models"),
-    "solve": ("tasks", "kernels.int8", "models", "weights", "backends", "device"),
+    "backends": ("core.carry", "kernels.threads", "models", "weights.format"),
+    "solve": ("tasks", "draw", "kernels.int8", "models", "weights", "backends", "device"),
     "train": ("tasks", "data", "core.carry", "kernels.cpu", "kernels.threads", "models", "weights", "device"),
     "recipes": ("train.config", "train.losses", "models", "tasks", "data"),
-    "evaluate": ("tasks", "data", "models", "weights", "backends", "solve", "train.config", "stats"),
+    "progress": (),
+    "evaluate": (
+        *("tasks", "data", "models", "weights", "backends", "solve", "train.config", "stats", "plotting", "progress"),
+    ),
     "arc": ("tasks", "data", "models", "backends", "weights"),
-    "export": ("tasks", "core", "models", "weights", "backends", "solve", ""),
-    "inspect": ("tasks", "data", "core", "models", "weights", "draw"),
-    "compare": ("tasks", "data", "models", "weights", "backends", "solve", "evaluate", "arc", "stats", "plotting"),
+    "run": ("tasks", "data", "weights", "solve", "train", "evaluate", "device", "plotting"),
+    "export": ("tasks", "data", "core", "models", "weights", "backends", "solve", ""),
+    "inspect": (
+        *("tasks", "data", "core", "models", "weights", "draw", "solve", "evaluate.ids", "device", "progress"),
+    ),
+    "compare": (
+        *("tasks", "data", "models", "weights", "backends", "solve", "evaluate", "arc", "device", "stats", "plotting"),
+        *("progress",),
+    ),
     "ablate": (
-        *("tasks", "data", "core", "models", "weights", "solve", "evaluate", "train", "recipes", "device"),
+        *("tasks", "data", "core", "models", "weights", "solve", "run", "evaluate", "train", "recipes", "device"),
         *("machine", "stats", "plotting"),
     ),
     "bench": (
@@ -71,16 +83,18 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "commands": (
         *("tasks", "draw", "data", "core", "models", "weights", "backends", "solve", "evaluate", "arc", "inspect"),
         *("compare", "train", "recipes", "ablate", "export", "bench", "device", "machine", "stats", "plotting"),
-        *("kernels.ops", ""),
+        *("kernels.ops", "api", "run", "progress", ""),
     ),
+    "api": ("tasks", "weights", "train", "recipes", "run", "evaluate", "compare", "inspect", "export", "progress"),
     "cli": ("",),  # commands only by the names in its table
     "__main__": ("cli",),
-    "": ("solve.load",),  # redraft.load, imported on first use
+    "": ("api",),  # and where its names are, imported on first use
 }
 
 # Third-party packages that a part must do without.
 NEVER: dict[str, tuple[str, ...]] = {
     "": (),
+    "calling": ("torch", "numpy", "tyro", "rich"),
     "tasks": ("torch", "safetensors", "tyro"),
     "data": ("torch", "safetensors", "tyro"),
     "errors": ("torch", "numpy", "tyro", "rich"),
@@ -95,7 +109,9 @@ NEVER: dict[str, tuple[str, ...]] = {
     "jit": ("torch", "numpy", "tyro", "rich"),
     "weights": ("tyro", "rich"),
     "backends": ("tyro", "rich"),
-    "draw": ("torch", "tyro"),
+    "draw": ("torch", "tyro", "rich", "PIL"),
+    "draw.pixels": ("torch", "tyro", "rich"),
+    "draw.terminal": ("torch", "tyro", "PIL"),
     "stats": ("torch", "tyro", "rich"),
     "plotting": ("torch", "tyro"),
     "cli": ("torch", "numpy", "tyro", "rich"),
@@ -106,6 +122,7 @@ NEVER: dict[str, tuple[str, ...]] = {
         for name in ("cpu_numba", "pooling_numba", "amx_numba", "lanes")
     },
     "models": ("numpy", "tyro", "rich"),
+    **dict.fromkeys(("models.config", "weights.format", "train.config", "recipes"), ("torch", "tyro", "rich")),
     "solve": ("tyro", "rich"),
     "export": ("tyro", "rich"),
     "compare.llm": ("torch", "tyro"),
@@ -188,7 +205,8 @@ def test_files_say_what_they_are_for_and_fit_in_the_head(file: Path) -> None:
 def test_no_file_is_imported_by_what_it_imports() -> None:
     """Files import one another in no circle, also within a folder."""
     imported = {
-        module_of(file): {name.removeprefix("redraft.") for name, _ in imports(file)} & MODULES - {module_of(file)}
+        module_of(file): {name[8:] for name, _ in imports(file) if name.startswith("redraft.")}
+        & MODULES - {module_of(file)}
         for file in FILES
     }
     done: set[str] = set()

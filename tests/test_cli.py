@@ -42,9 +42,9 @@ def test_making_puzzles_needs_no_torch() -> None:
 def test_exit_statuses(tmp_path: Path) -> None:
     made = redraft_process("make", "sudoku-4x4", "2")
     assert (made.returncode, made.stderr) == (0, "")
-    wrong = redraft_process("make", "sudoku-4x5")
+    wrong = redraft_process("make", "sudoku-4")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr.startswith("redraft make: ") and "'sudoku-4x5'" in wrong.stderr
+    assert wrong.stderr.startswith("redraft make: ") and "'sudoku-4'" in wrong.stderr
     assert "sudoku-4x4, sudoku-6x6, " in wrong.stderr
 
 
@@ -165,6 +165,14 @@ def test_a_package_that_is_missing_is_named(
     assert cli.main(["list"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("redraft list: ") and "pip install 'redraft[train]'" in err
+
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.delitem(sys.modules, "redraft.draw.pixels", raising=False)
+    for words in (["solve", "6.......14..........4.1.1....2..3.5."], ["inspect", "sudoku-6x6", "make:1@4"]):
+        file = tmp_path / "x.png"
+        assert cli.main([*words, "--picture", str(file)]) == 2 and not file.exists()
+        out, err = capsys.readouterr()
+        assert not out and "Pillow" in err and "pip install 'redraft[plot]'" in err
 
     def own(arguments: list[str]) -> int:
         raise ModuleNotFoundError("No module named 'mine'", name="mine")

@@ -124,3 +124,20 @@ def test_progress_leaves_out_what_is_needed_least(shown: Callable[[int], str], w
 
 def test_progress_measures_every_time(shown: Callable[[int], str]) -> None:
     assert shown(20) != shown(80)
+
+
+def test_what_is_printed_as_text_and_as_html() -> None:
+    def show(console: Console) -> None:
+        console.print("[bold]a < b[/bold]")
+
+    assert terminal.text_of(show) == "a < b\n"
+    html = terminal.html_of(show)
+    assert html.startswith("<pre") and "font-weight: bold" in html and "a &lt; b" in html
+
+
+def test_a_notebook_shows_what_moves_only_with_ipywidgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = Console(force_jupyter=True)
+    for there in (False, True):
+        monkeypatch.setattr(terminal, "find_spec", lambda name, there=there: there or None)
+        assert terminal.live(notebook) == there
+    assert not terminal.live(Console(force_terminal=False)) and terminal.live(Console(force_terminal=True))

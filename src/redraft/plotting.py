@@ -1,8 +1,8 @@
-"""A picture of an evaluation: accuracy against supervision steps, as PNG or SVG."""
+"""Pictures of figures, as PNG or SVG: accuracy against supervision steps, and the curves of training runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,6 +39,30 @@ def _steps(axes: Any, figures: dict[str, Any], title: str) -> None:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+
+
+def plot_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], file: Path) -> None:
+    """Draws the training loss of runs, and their exact accuracy in evaluations, by optimiser step.
+
+    `runs`: the rows of each run's `metrics.jsonl`, by name. Needs the extra `plot`.
+    """
+    require_picture(file)
+    from matplotlib.ticker import PercentFormatter
+
+    with drawing(file, (9, 4)) as figure:
+        losses, accuracies = figure.subplots(1, 2)
+        for name, rows in runs.items():
+            label = name.replace("$", r"\$")  # matplotlib's sign for formulas
+            for axes, kind, key in ((losses, "train", "loss"), (accuracies, "eval", "exact")):
+                points = [(row["step"], row[key]) for row in rows if row.get("kind") == kind and key in row]
+                axes.plot(*zip(*points, strict=True) if points else ([], []), marker=".", label=label)
+        losses.set(title="training loss", xlabel="steps")
+        accuracies.set(title="exact in evaluation", xlabel="steps", ylim=(0, 1.02))
+        accuracies.yaxis.set_major_formatter(PercentFormatter(1.0))
+        for axes in (losses, accuracies):
+            axes.grid(alpha=0.25)
+            axes.spines[["top", "right"]].set_visible(False)
+        losses.legend(frameon=False)
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.util import find_spec
+from io import StringIO
 
 from rich.console import Console, RenderableType
 from rich.measure import Measurement
@@ -33,8 +35,31 @@ def console(*, stderr: bool = False, quiet: bool = False) -> Console:
     elif found.is_terminal:
         width = USUAL if asked == "0" else max(LEAST, found.width)
     else:
-        width = WIDE
+        width = found.width if found.is_jupyter else WIDE
     return found if width == found.width else _Console(stderr=stderr, quiet=quiet, width=width)
+
+
+def live(to: Console) -> bool:
+    """Whether a display there may change in place: on a terminal, and in a notebook that has ipywidgets."""
+    return to.is_terminal or (to.is_jupyter and find_spec("ipywidgets") is not None)
+
+
+def text_of(show: Callable[[Console], None]) -> str:
+    """What a function prints to a console, as plain text."""
+    recorder = _recorder()
+    show(recorder)
+    return recorder.export_text()
+
+
+def html_of(show: Callable[[Console], None]) -> str:
+    """The same as HTML with its colours, for notebooks."""
+    recorder = _recorder()
+    show(recorder)
+    return recorder.export_html(inline_styles=True, code_format="<pre style='line-height:1.3'>{code}</pre>")
+
+
+def _recorder() -> Console:
+    return Console(file=StringIO(), record=True, width=120, force_jupyter=False)
 
 
 def figure_words(value: float) -> str:

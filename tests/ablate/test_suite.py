@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from redraft.ablate.suite import Row, Suite, apply, row_config
+from redraft.ablate.suite import Row, Suite, row_config
 from redraft.errors import ConfigError
 from redraft.models import HRMConfig, TRMConfig, VariantConfig
 from redraft.recipes import get_recipe
+from redraft.recipes.change import apply
 from redraft.train.config import RunConfig
 
 
@@ -53,7 +54,7 @@ def test_the_model_takes_the_shape_of_the_task(base: RunConfig) -> None:
         ({"model.kind": "tmr"}, "'tmr'.* trm"),
         ({"model.n": 0}, r"model\.n: .*1.*0"),
         ({"task": "chess"}, "task.*'chess'"),
-        ({"halting": "never"}, "halting: .*'never'"),
+        ({"halting": "never"}, "halting .*'never'"),
         ({"seed": 3}, "'seed'"),
         ({"steps": 3}, "'steps'"),
     ],

@@ -82,7 +82,15 @@ OWN = {"kind": "my_module:Config", "sides": 3}
     ],
 )
 def test_backends(model: str | dict[str, Any], asked: dict[str, Any], here: Here, backend: str) -> None:
-    tiny = {"kind": "trm", "vocab_size": 6, "seq_len": 16, "hidden_size": 16, "mixer": "mlp", "n": 1, "T": 1}
+    tiny = {
+        "kind": "trm",
+        "vocab_size": 6,
+        "seq_len": 16,
+        "hidden_size": 16,
+        "mixer": "mlp",
+        "puzzle_positions": 0,
+        "n": 1,
+    }
     config = tiny if model == "tiny" else bundled(model) if isinstance(model, str) else model
     assert choose_backend(config, here=here, **asked) == backend
 
@@ -129,10 +137,10 @@ def test_equivariant_models_that_numpy_does_not_know(change: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("sudoku-6x6", {"n": 0}, "model: n: .*1.*0"),
+        ("sudoku-6x6", {"n": 0}, r"model\.n: .*1.*0"),
         ("sudoku-6x6", {"depth": 3}, "model: .*'depth'"),
         ("sudoku-6x6-eq", {"hidden_size": "wide"}, "hidden_size: .*int.*'wide'"),
-        ("sudoku-6x6-eq", {"scopes": ["diagonals"]}, "model: scopes: .*'diagonals'"),
+        ("sudoku-6x6-eq", {"scopes": ["diagonals"]}, "scopes: .*'diagonals'"),
         ("sudoku-6x6-eq", {"grid_width": 4}, "blocks-2x3 .*9x4"),
         ("sudoku-6x6-eq", {"scopes": 3}, "scopes: .*list.* 3"),
     ],

@@ -10,7 +10,7 @@ from redraft.backends.protocol import Stepper
 from redraft.backends.starts import starting_vectors
 from redraft.backends.torch import TorchStepper
 from redraft.models import TRMConfig, build_model
-from redraft.models.variants import VariantConfig
+from redraft.models.config import VariantConfig
 from redraft.recipes.alike import equivariant
 from redraft.solve.load import open_stepper
 from redraft.tasks import get_task

@@ -9,8 +9,7 @@ from redraft.bench.flops import counted, head_products, inference_flops, network
 from redraft.errors import ConfigError
 from redraft.kernels import matmul
 from redraft.models import TRMConfig, build_model
-from redraft.models.direct import DirectConfig
-from redraft.models.hrm import HRMConfig
+from redraft.models.config import DirectConfig, HRMConfig
 from redraft.recipes import get_recipe
 from redraft.recipes.alike import equivariant
 from redraft.tasks import get_task

@@ -6,8 +6,7 @@ import pytest
 
 from redraft.bench.flops import network_products
 from redraft.bench.peak import ideal_seconds, shape_rates, square_rate
-from redraft.models.hrm import HRMConfig
-from redraft.models.trm import TRMConfig
+from redraft.models.config import HRMConfig, TRMConfig
 
 TINY = {"vocab_size": 6, "seq_len": 16, "hidden_size": 32, "num_heads": 4, "width_multiple": 16, "puzzle_dim": 32}
 TRM = TRMConfig(mixer="attention", n=2, T=3, **TINY)

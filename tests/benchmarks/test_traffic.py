@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.traffic import ADDITION, WORD, Memory, Pass, step_bytes, step_passes
 from redraft.errors import ConfigError
-from redraft.models.trm import TRMConfig
+from redraft.models.config import TRMConfig
 
 MLP = TRMConfig(
     vocab_size=6, seq_len=16, hidden_size=32, width_multiple=16, n=2, T=1, mixer="mlp", positions="none",

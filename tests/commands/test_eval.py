@@ -61,7 +61,7 @@ def test_a_real_model_and_its_picture(run: Run, weights: Path, tmp_path: Path) -
         (["weights", "nowhere.csv"], ("nowhere.csv", "No such file")),
         (["weights", "six.csv"], ("six.csv, line 2", 16, 36)),
         (["weights", "."], ("test.csv", "test.txt")),
-        (["weights", "make:3", "--steps", "0"], ("steps", "batch-size", 1)),
+        (["weights", "make:3", "--steps", "0"], ("steps", 1)),
         (["weights", "make:3", "--plot", "x.pdf"], ("x.pdf", ".png", ".svg")),
         (["weights", "make:3", "--plot", "nowhere/x.png"], "nowhere"),
         (["weights", "make:3", "--dtype", "float16"], "float16"),

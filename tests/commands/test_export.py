@@ -11,8 +11,8 @@ import pytest
 from helpers.failing import mentions, refused
 
 from redraft.backends.onnx import Exported
-from redraft.commands.export import _name
 from redraft.export import export as exporting
+from redraft.export.folder import _name
 from redraft.models import TRMConfig, build_model
 from redraft.weights.io import save_weights
 

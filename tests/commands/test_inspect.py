@@ -11,7 +11,8 @@ from helpers.failing import mentions, refused
 
 from redraft.data.build import open_source
 from redraft.inspect.inspect import inspect, training_run
-from redraft.inspect.inspection import Inspection, numbers
+from redraft.inspect.inspection import Inspection
+from redraft.inspect.numbers import numbers
 from redraft.inspect.report import report
 from redraft.models import TRMConfig, build_model
 from redraft.models.cost import work
@@ -81,9 +82,9 @@ MISTAKES: list[tuple[list[str], object]] = [
     (["123"], ("'123'", 16, 3)),
     (["11" + "." * 14], ("1s", "row 1")),
     (["1" + "." * 15], "more than one"),
-    ([QUESTIONS[0], "--answer", "12"], ("--answer '12'", 16, 2)),
-    ([QUESTIONS[0], "-n", "2"], "--number 2"),
-    (["make:2@1", "-n", "3"], ("--number 3", "make:2@1", 2)),
+    ([QUESTIONS[0], "--answer", "12"], ("answer '12'", 16, 2)),
+    ([QUESTIONS[0], "-n", "2"], "number 2"),
+    (["make:2@1", "-n", "3"], ("number 3", "make:2@1", 2)),
     (["make:x"], ("make:x", "make:COUNT", "make:COUNT@SEED")),
     (["nowhere.csv"], ("nowhere.csv", "No such file or directory")),
     (["empty.txt"], "empty.txt"),

@@ -52,7 +52,7 @@ def test_from_pairs_to_answers(data: str, capsys: pytest.CaptureFixture[str]) ->
         (["mirror", "--size", "huge"], ("size", "nano, tiny, paper", "'huge'")),
         (["mirror", "--size"], ("--size", "value")),
         (["mirror/train"], "mirror/train"),
-        (["sudoku-4x4", "--size", "nano"], ("--size", "folder")),
+        (["sudoku-4x4", "--size", "nano"], ("size", "folder")),
         (["nowhere"], "'nowhere'"),
     ],
 )

@@ -8,8 +8,9 @@ import pytest
 from helpers.failing import mentions
 from rich.console import Console
 
-from redraft.commands.watch import board, has_colours, print_answer, verdict_line, watch
-from redraft.solve.solver import Answer, TraceStep
+from redraft.commands.watch import print_answer, verdict_line, watch
+from redraft.draw.terminal import has_colours
+from redraft.solve.answer import Answer, TraceStep
 from redraft.tasks import Grid, Task, Verdict, get_task
 from redraft.tasks.maze.task import FILLS, Maze
 
@@ -26,6 +27,7 @@ class Unjudged(Maze):
 
 def answer(*drafts: Grid, sure: float = 0.97, task: Task = TASK) -> Answer:
     return Answer(
+        task=task,
         question=QUESTION,
         grid=drafts[-1],
         verdict=task.check(QUESTION, drafts[-1]),
@@ -68,16 +70,6 @@ def test_narrow_terminals_have_boards_one_under_the_other() -> None:
     assert len([line for line in printed(console).splitlines() if "48;2" in line]) == 8
 
 
-def test_marks_of_changed_and_wrong_cells() -> None:
-    draft = DONE.copy()
-    draft[1, 0] = 1
-    text = board(TASK, QUESTION, draft, previous=DONE, judge=True, colours=True).plain
-    assert text.count("∙") == 1 and text.count("×") == 1
-    text = board(TASK, QUESTION, draft, previous=QUESTION, colours=True).plain
-    assert "∙" not in text, "what the first draft changes is not marked: it may be all"
-    assert [len(line) for line in text.splitlines()] == [10] * 4
-
-
 def test_symbols_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe, dumb = terminal(force_terminal=False), terminal(color_system=None)
     monkeypatch.setenv("NO_COLOR", "1")
@@ -88,13 +80,6 @@ def test_symbols_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
         assert plain.count("S · # · ·") == 2 and "48;2" not in printed(console)
     monkeypatch.delenv("NO_COLOR")
     assert has_colours(terminal())
-
-
-def test_other_tasks_look_as_ever() -> None:
-    task = get_task("sudoku-4x4")
-    made = task.make(1, 0)
-    for colours in (False, True):
-        assert board(task, made.questions[0], made.answers[0], colours=colours).plain.startswith("┌─────┬─────┐")
 
 
 def test_watch_tells_what_a_maze_gives() -> None:
@@ -110,8 +95,36 @@ def test_a_board_taller_than_the_terminal_takes_half_the_lines() -> None:
     watch(TASK, answer(DONE), console, delay=0, max_steps=16)
     lines = [line for line in printed(console).splitlines() if "▀" in line]
     assert {line.count("▀") for line in lines} == {5} and len(lines) % 2 == 0
-    odd = board(Maze(5, 4), QUESTION.T, QUESTION.T, colours=True, dense=True)
-    assert [len(line) for line in odd.plain.splitlines()] == [4, 4, 4]
+
+
+def test_watch_marks_what_breaks_a_rule_and_counts_tries() -> None:
+    task = get_task("sudoku-4x4")
+    made = task.make(1, 0)
+    question, done = made.questions[0], made.answers[0]
+    clash = np.where(question == 0, 1, question).astype(np.int8)
+    steps = [TraceStep(grid=clash, halt_probability=0.1), TraceStep(grid=done, halt_probability=0.9, attempt=2)]
+    console = terminal(color_system="standard")
+    watch(
+        task,
+        Answer(
+            task=task,
+            question=question,
+            grid=done,
+            verdict=Verdict(solved=True),
+            steps=2,
+            halt_probability=0.9,
+            tries=2,
+            trace=tuple(steps),
+        ),
+        console,
+        delay=0,
+        max_steps=16,
+    )
+    text = printed(console)
+    assert text.splitlines()[0].count("\x1b[") >= 4 and "41m" in text.splitlines()[0], "the legend, in its colours"
+    before, after = text[: text.index("step 1")], text[text.index("step 1") :]
+    assert "41m1" in before and "41m" not in after, "white on red: breaks a rule"
+    assert "second try" in after and "try" not in before
 
 
 @pytest.mark.parametrize(
@@ -122,7 +135,7 @@ def test_a_board_taller_than_the_terminal_takes_half_the_lines() -> None:
     ],
 )
 def test_what_nothing_judges_is_not_called_solved(sure: float, parts: tuple[str, ...]) -> None:
-    line = verdict_line(Unjudged(4, 5), answer(DONE, sure=sure)).plain
+    line = verdict_line(Unjudged(4, 5), answer(DONE, sure=sure, task=Unjudged(4, 5))).plain
     assert "solved" not in line
     mentions(line, parts)
 
@@ -131,5 +144,7 @@ def test_an_unsolved_puzzle_says_why() -> None:
     longer = np.where(QUESTION == 1, 4, QUESTION).astype(np.int8)
     line = verdict_line(TASK, answer(longer)).plain
     mentions(line, "1 step", "S")
-    solved = Answer(question=QUESTION, grid=DONE, verdict=Verdict(solved=True), steps=2, halt_probability=0.1)
+    solved = Answer(
+        task=TASK, question=QUESTION, grid=DONE, verdict=Verdict(solved=True), steps=2, halt_probability=0.1
+    )
     mentions(verdict_line(TASK, solved).plain, "2 steps")

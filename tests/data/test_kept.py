@@ -90,6 +90,8 @@ GENERATED = {
     "sudoku-4x4": "020015775b4c9e6c",
     "sudoku-6x6": "3ebc5a0a4341deca",
     "sudoku-9x9": "f9d68efe4306a75a",
+    "sudoku-12x12": "eb7a8336b6581aca",
+    "sudoku-16x16": "b8728528c5e2fca9",
     "maze-8x8": "a6fb69643a50023a",
     "arc": "96fd77ca173cccd1",
 }

@@ -1,11 +1,12 @@
-"""Drawings of grids: plain text, styled pieces, SVG."""
+"""Pictures as SVG: every step, cells in their colours, frames of what changed."""
 
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 from helpers.failing import raises
 
-from redraft.draw.svg import MARK, board_lines, board_segments, ink_on, svg_animation, svg_strip, used
+from redraft.draw.board import MARK
+from redraft.draw.svg import svg_animation, svg_strip
 from redraft.tasks.base import OUTSIDE, Grid, Task
 from redraft.tasks.maze.task import FILLS, Maze
 from redraft.tasks.sudoku.task import Sudoku
@@ -14,35 +15,6 @@ TASK = Sudoku(4)
 ANSWER = TASK.parse("1234 3412 2143 4321")
 QUESTION = np.where(np.eye(4, dtype=bool), ANSWER, 0).astype(np.int8)
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def test_board_lines() -> None:
-    assert board_lines(TASK, QUESTION) == [
-        "┌─────┬─────┐",
-        "│ 1 · │ · · │",
-        "│ · 4 │ · · │",
-        "├─────┼─────┤",
-        "│ · · │ 4 · │",
-        "│ · · │ · 1 │",
-        "└─────┴─────┘",
-    ]
-    lines = board_lines(Sudoku(6), np.zeros((6, 6), np.int8))
-    assert len(lines) == 10 and lines[3] == "├───────┼───────┤"
-
-
-def test_segments_carry_styles() -> None:
-    grid = ANSWER.copy()
-    grid[0, 1] = 0
-    grid[3, 3] = 2
-    before = ANSWER.copy()
-    before[0, 2] = 4
-    lines = board_segments(TASK, QUESTION, grid, previous=before, wrong=TASK.wrong_cells(QUESTION, grid))
-    assert ["".join(text for text, _ in line) for line in lines] == board_lines(TASK, grid)
-    assert lines[0] == [("┌─────┬─────┐", "rule")]
-    styles = [[style for text, style in line if text.strip() and style != "rule"] for line in lines]
-    assert styles[1] == ["given", "changed", "changed", "filled"]
-    assert styles[5][3] == "wrong"
-    assert board_segments(TASK, QUESTION, QUESTION)[1][2:5] == [("1", "given"), (" · ", ""), ("│", "rule")]
 
 
 def test_svg_strip_shows_every_step() -> None:
@@ -114,19 +86,9 @@ def test_cells_without_a_colour_are_drawn_as_ever() -> None:
 def test_what_lies_outside_is_not_drawn() -> None:
     question = np.full((4, 4), OUTSIDE, np.int8)
     question[:2, :3] = 1
-    draft = question.copy()
-    draft[2, 0] = 2
     task = Coloured(4)
-    assert used(question) == (2, 3) and used(question, draft) == (3, 3) and used(draft[:, :1]) == (3, 1)
-    assert used(np.full((4, 4), OUTSIDE)) == (4, 4)
-    assert len(board_lines(task, question)) == 2 + 2
-    assert len(board_segments(task, question, question, size=(3, 3))) == 3 + 3, "with a line between boxes"
     root = ElementTree.fromstring(svg_strip(task, question, [question], ["small"]))
     assert area(root, "#0000ff") == 6 and root.get("width") == str(3 * 44 + 40)
     assert svg_animation(task, question, [question], ["small"]).count("<rect") == svg_strip(
         task, question, [question], ["small"]
     ).count("<rect") + 1  # fmt: skip
-
-
-def test_ink_can_be_read_on_any_fill() -> None:
-    assert ink_on("#000000") == ink_on("#2d333b") == "#ffffff" and ink_on("#ffffff") == ink_on("#f2a83b") == "#000000"

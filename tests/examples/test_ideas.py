@@ -83,8 +83,8 @@ def test_they_train_together(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"loss": "idea_loss:fokal"}, "idea_loss:fokal: .*loss.*module:NAME"),
-        ({"loss": "hinge"}, "loss: .*'hinge'.*stablemax, softmax.*module:NAME"),
-        ({"halting": "never"}, "halting: .*'never'.*binary, q, none, oracle"),
+        ({"loss": "hinge"}, "loss .*'hinge'.*stablemax, softmax.*module:NAME"),
+        ({"halting": "never"}, "halting .*'never'.*binary, q, none, oracle"),
     ],
 )
 def test_names_that_are_none(change: dict[str, str], message: str) -> None:

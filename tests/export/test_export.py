@@ -25,7 +25,7 @@ from redraft.export.export import Made, export
 from redraft.export.graph import ExportError, write_graph
 from redraft.export.quantize import write_int8
 from redraft.models import HRMConfig, Model, TRMConfig, build_model
-from redraft.models.direct import DirectConfig
+from redraft.models.config import DirectConfig
 from redraft.recipes.alike import equivariant
 from redraft.solve.load import load, open_stepper, open_weights, task_of
 from redraft.tasks import get_task

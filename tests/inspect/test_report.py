@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redraft.inspect.inspection import Inspection, numbers
+from redraft.inspect.inspection import Inspection
+from redraft.inspect.numbers import numbers
 from redraft.inspect.pictures import drafts_png, drafts_svg, redrafting
 from redraft.inspect.report import embedded, page_data, report
 from redraft.tasks import get_task

@@ -11,7 +11,8 @@ from torch import Tensor
 from redraft.errors import ConfigError
 from redraft.kernels import amx, cpu
 from redraft.models import build_model
-from redraft.models.equivariant import EquivariantBlock, EquivariantConfig
+from redraft.models.config import EquivariantConfig
+from redraft.models.equivariant import EquivariantBlock
 from redraft.models.execution import cast_networks, cast_once
 from redraft.recipes.alike import equivariant
 from redraft.tasks import get_task

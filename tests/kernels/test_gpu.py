@@ -7,7 +7,8 @@ from torch import Tensor
 from redraft.core.pooling import heard
 from redraft.kernels import gpu
 from redraft.kernels.ops import rms_norm
-from redraft.models.equivariant import EquivariantBlock, EquivariantConfig, ScopesMix
+from redraft.models.config import EquivariantConfig
+from redraft.models.equivariant import EquivariantBlock, ScopesMix
 
 pytestmark = [pytest.mark.arithmetic, pytest.mark.slow]  # an interpreter takes its time
 

@@ -33,7 +33,7 @@ def test_one_pass_whatever_the_carry() -> None:
 def test_the_published_size() -> None:
     """27 million parameters: as many layers as both networks of an HRM have."""
     with torch.device("meta"):
-        dense, _ = count_parameters(DirectConfig(vocab_size=11, seq_len=81).build())
+        dense, _ = count_parameters(build_model(DirectConfig(vocab_size=11, seq_len=81)))
     assert 27_000_000 < dense < 28_000_000
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from redraft.core.layers import Linear
 from redraft.data.build import open_source
 from redraft.errors import ConfigError
-from redraft.models import TRM, EquilibriumConfig, TRMConfig, build_model
+from redraft.models import TRM, EquilibriumConfig, TRMConfig, build_model, model_config
 from redraft.models.check import check_model
 from redraft.models.equilibrium import Equilibrium, one_round
 from redraft.recipes import get_recipe
@@ -21,7 +21,7 @@ from redraft.tasks import get_task
 from redraft.train.config import RunConfig
 from redraft.train.learner import begin_from
 from redraft.train.loop import Trainer
-from redraft.weights.io import load_weights, model_config, save_weights
+from redraft.weights.io import load_weights, save_weights
 
 pytestmark = pytest.mark.arithmetic
 

@@ -42,7 +42,7 @@ def test_an_hrm_is_a_variant_of_a_trm(n: int, T: int) -> None:
 def test_the_published_size() -> None:
     """27 million parameters, as the paper says, and a puzzle embedding of one position."""
     with torch.device("meta"):
-        model = HRMConfig(vocab_size=11, seq_len=81).build()
+        model = build_model(HRMConfig(vocab_size=11, seq_len=81))
     dense, table = count_parameters(model)
     assert 27_000_000 < dense < 28_000_000 and table == 512
     assert model.config.sequence == 82 and model.config.effective_depth == 24

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from redraft.commands.train import evaluator
 from redraft.data.build import from_examples
 from redraft.data.store import Store
 from redraft.errors import ConfigError
 from redraft.models import EquivariantConfig, build_model
-from redraft.models.trm import TRMConfig
+from redraft.models.config import TRMConfig
 from redraft.recipes.own import Size, recipe_for
+from redraft.run import evaluator
 from redraft.tasks import Examples, Task
 from redraft.tasks.grids.task import Grids, GridSpec
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict

@@ -221,7 +221,7 @@ def test_a_backend_that_is_named_stays(tmp_path: Path, monkeypatch: pytest.Monke
             lambda folder: (folder / "config.json").write_text(
                 (folder / "config.json").read_text().replace('"n": 1', '"n": 0')
             ),
-            r"config\.json: model: n: .*1.*0",
+            r"model\.n: .*1.*0",
         ),
         (
             lambda folder: (folder / "config.json").write_text(

@@ -144,7 +144,8 @@ def test_a_puzzle_is_begun_again_until_all_steps_are_spent() -> None:
     answers = solve(stepper, restart=2, max_steps=5, batch_size=2)
     assert [(a.steps, a.tries, a.solved) for a in answers] == [(2, 1, True), (5, 3, False), (1, 1, True)]
     assert stepper.tries == [(0, 0), (1, 0), (1, 1), (2, 0), (1, 2)]
-    assert [len(answer.trace) for answer in answers] == [2, 5, 1]
+    attempts = [[step.attempt for step in answer.trace] for answer in answers]
+    assert attempts == [[1, 1], [1, 1, 2, 2, 3], [1]]
 
 
 def test_a_restart_waits_for_whole_steps() -> None:

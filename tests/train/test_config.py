@@ -24,7 +24,7 @@ from redraft.train.config import RunConfig, run_from_dict, run_to_dict
         ({"optim": {"lr": 10**400}}, r"optim\.lr: .*finite"),
         ({"model": {"num_layers": 10**9}}, rf"model\.num_layers: .*1000.* {10**9}"),
         ({"model": {"puzzle_positions": -1}}, r"model\.puzzle_positions: .*0.* -1"),
-        ({"loss": "stablemax\n"}, r"loss: .*'stablemax\\n'"),
+        ({"loss": "stablemax\n"}, r"loss .*'stablemax\\n'"),
         ({"data": ["x"] * 10**6}, "data: .{1,160}$"),
     ],
 )

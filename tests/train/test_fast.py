@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from redraft.device import fast_bfloat16
-from redraft.models.base import DType
+from redraft.models.config import DType
 from redraft.recipes import get_recipe
 from redraft.train import compiled
 from redraft.train.config import RunConfig

@@ -90,7 +90,7 @@ def test_when_a_slot_would_stop(name: str, going_on: list[float] | None, stops: 
 
 
 def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: RunConfig) -> None:
-    with pytest.raises(ConfigError, match=r"halting: .*'sometimes'.*binary, q, none, oracle.*module:NAME"):
+    with pytest.raises(ConfigError, match=r"halting .*'sometimes'.*binary, q, none, oracle.*module:NAME"):
         replace(tiny, halting="sometimes")
     (tmp_path / "own_rule.py").write_text("from redraft.train.halting import HaltingRule\nclass Mine(HaltingRule): ...")
     monkeypatch.syspath_prepend(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from redraft.models import HRMConfig
-from redraft.models.base import DType
+from redraft.models.config import DType
 from redraft.train import together
 from redraft.train.config import RunConfig
 from redraft.train.loop import Trainer

@@ -9,8 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from redraft.errors import WeightsError
 from redraft.models import Model, TRMConfig, build_model
+from redraft.weights.format import unpack_tables
 from redraft.weights.io import load_weights, save_weights
-from redraft.weights.tables import pack_tables, unpack_tables
+from redraft.weights.tables import pack_tables
 
 CONFIG = TRMConfig(
     vocab_size=6, seq_len=9, hidden_size=16, num_heads=2, width_multiple=16, n=1, T=1, mixer="mlp", positions="none",
@@ -49,7 +50,7 @@ def test_a_full_table_is_written_whole(tmp_path: Path) -> None:
 def test_an_empty_table() -> None:
     packed = pack_tables(model())
     assert packed[TABLE + "@values"].shape == (0, 16)
-    assert torch.equal(unpack_tables(packed)[TABLE], torch.zeros(1000, 16))
+    assert torch.equal(unpack_tables(packed, torch.zeros)[TABLE], torch.zeros(1000, 16))
 
 
 @pytest.mark.parametrize("change", ["rows", "length", "values"])

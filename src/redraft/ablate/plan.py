@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from typing import Any, Literal
 
-from redraft.ablate.suite import Change, Scale, Suite, Test, apply, row_config
+from redraft.ablate.suite import Scale, Suite, Test, row_config
 from redraft.errors import ConfigError
 from redraft.models import model_kind
+from redraft.recipes.change import Change, apply
 from redraft.train.config import RunConfig
 
 FOREVER = 10**9  # steps of a run that seconds end

@@ -13,7 +13,7 @@ from redraft.train.config import RunConfig, run_to_dict, with_table
 from redraft.train.folder import CONFIG
 from redraft.train.loop import open_run
 from redraft.trust import names_in, trusting
-from redraft.weights.io import read_json
+from redraft.weights.format import read_json
 
 MARK = "ablations.json"  # what tells such a folder from others
 FORMAT = 1

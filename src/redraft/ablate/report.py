@@ -19,7 +19,7 @@ from redraft.locks import locked
 from redraft.train.config import run_from_dict, run_to_dict
 from redraft.train.folder import LOCK
 from redraft.trust import names_in, require_consent
-from redraft.weights.io import read_json
+from redraft.weights.format import read_json
 
 RESULTS, TABLE, PLOTS = "results.json", "table.md", ("plot.svg", "plot.png")
 

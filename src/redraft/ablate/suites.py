@@ -7,8 +7,7 @@ from typing import Any
 
 from redraft.ablate.paper import ATTENTION, ATTENTION_SMALL, MAZE, SUDOKU, VARIANT, table1, table2, table3
 from redraft.ablate.suite import Row, Scale, Suite, Test
-from redraft.errors import ConfigError
-from redraft.naming import made
+from redraft.naming import known, made
 
 
 def get_suite(name: str) -> Suite:
@@ -17,9 +16,7 @@ def get_suite(name: str) -> Suite:
     Raises RedraftError naming the known suites.
     """
     if ":" not in name:
-        if name not in SUITES:
-            raise ConfigError(f"unknown suite {name!r}; known: {', '.join(SUITES)}, or your own as module:NAME")
-        return SUITES[name]
+        return known(SUITES, name, what="suite")
     expected = "a redraft.ablate.suite.Suite or what makes one"
     suite: Suite = made(name, Suite, what="a suite", expected=expected)
     return suite

@@ -21,21 +21,18 @@ import torch
 from redraft.ablate.jobs import TEST, Exam, Job
 from redraft.ablate.pool import note_failure, read_result, require_same, write_result
 from redraft.ablate.transfer import moved
-from redraft.data.build import open_source, task_of
 from redraft.data.store import Store
 from redraft.device import choose_device, describe_device
 from redraft.errors import RedraftError
-from redraft.evaluate.judge import in_brief, judge, require_rows, unseen
+from redraft.evaluate.judge import in_brief, judge, unseen
 from redraft.locks import locked
 from redraft.machine import context, memory
 from redraft.models import Model
-from redraft.solve.load import open_weights
+from redraft.run import assemble, test_data, training_data
 from redraft.tasks import Task, get_task
-from redraft.train.checkpoint import STATE
-from redraft.train.config import RunConfig, with_table
+from redraft.train.config import RunConfig
 from redraft.train.folder import CONFIG, LAST, LOCK
 from redraft.train.log import METRICS, MetricsFile
-from redraft.train.loop import Trainer
 from redraft.trust import trusting
 from redraft.weights.io import count_parameters, load_weights
 
@@ -92,8 +89,7 @@ def work(job: Job, tell: Tell = lambda message: None) -> bool | None:
         note_failure(job.folder, None)
         torch.set_num_threads(job.threads)
         config, device = job.config, choose_device(job.device)
-        task = task_of(config.task, config.data.train)
-        data = open_source(task, config.data.train, split="train", limit=config.data.train_limit)
+        task, data = training_data(config)
         result, model = read_result(job.folder), None
         if result is None:
             trained = _train(job, task, data, device, tell)
@@ -114,14 +110,11 @@ def work(job: Job, tell: Tell = lambda message: None) -> bool | None:
 
 def _train(job: Job, task: Task, data: Store, device: torch.device, tell: Tell) -> tuple[dict[str, Any], Model] | None:
     """Trains to the end of the budget; what the run came to and its model, None where it was interrupted."""
-    config, folder = with_table(job.config, data.num_puzzle_ids), job.folder
-    test = unseen(task, config.data.test, trained_on=data, limit=config.data.test_limit)
-    require_rows(config, data, test)
-    resume = (folder / CONFIG).exists()
-    if resume:
+    folder, test = job.folder, test_data(job.config, task, data)
+    if resume := (folder / CONFIG).exists():
         require_same(folder, job.config)
-    initial = None if config.init is None or (folder / STATE).exists() else open_weights(config.init)
-    trainer = Trainer(config, folder, task=task, data=data, device=device, resume=resume, initial=initial)
+    trainer = assemble(job.config, folder, task=task, data=data, test=test, device=device, resume=resume)
+    config = trainer.config
     figures: dict[str, Any] = {}
 
     def evaluate(model: Model) -> dict[str, float]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from redraft.arc.votes import Question, Shard, Votes
 from redraft.backends.protocol import Stepper
 from redraft.data.store import Store
-from redraft.errors import ConfigError, DataError
+from redraft.errors import ConfigError, DataError, require_at_least
 from redraft.tasks import Task
 from redraft.tasks.arc.task import crop
 
@@ -64,8 +64,7 @@ def collect(
     """
     if store.views is None:
         raise DataError(f"{store.source or 'this store'}: has no views of tasks; expected an ARC data set")
-    if steps < 1 or batch_size < 1:
-        raise ConfigError(f"expected steps and batch_size of at least 1, got {steps} and {batch_size}")
+    require_at_least(1, {"steps": steps, "batch_size": batch_size})
     if at not in get_args(At):
         raise ConfigError(f"at: expected one of {', '.join(get_args(At))}, got {at!r}")
     jobs = share(store, views=views, shard=shard)
@@ -93,8 +92,7 @@ def share(store: Store, *, views: int | None = None, shard: tuple[int, int] = (1
     number, of = shard
     if not 1 <= number <= of:
         raise ConfigError(f"shard {number}/{of}: expected a number from 1 to {of}, as in 1/{max(of, 1)}")
-    if views is not None and views < 1:
-        raise ConfigError(f"views: expected at least 1, got {views}")
+    require_at_least(1, {"views": views})
     assert store.views is not None
     counts = store.views.counts(store.puzzle_ids)
     counts = counts if views is None else np.minimum(counts, views)

@@ -17,11 +17,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from redraft.backends.numpy.weights import KINDS
-from redraft.config import from_dict
+from redraft.backends.numpy import equivariant
+from redraft.backends.numpy import model as trm
 from redraft.errors import ConfigError, WeightsError
+from redraft.models import model_config
+from redraft.models.config import EquivariantConfig, TRMConfig
 from redraft.processor import Bfloat16
-from redraft.scopes import tiling
 
 T = TypeVar("T")
 Backend = Literal["torch", "numpy", "onnx"]
@@ -106,16 +107,16 @@ def numpy_work(model: Mapping[str, Any]) -> int | None:
 
     Raises WeightsError where the configuration makes no sense.
     """
-    kind = model.get("kind")
-    if not isinstance(kind, str) or kind not in KINDS:
+    if model.get("kind") not in ("trm", "equivariant"):
         return None
     try:
-        if kind == "equivariant" and not _mixes_by_tiles(model):
-            return None
-        shape = from_dict(KINDS[kind][0], {key: value for key, value in model.items() if key != "kind"})
+        config = model_config(dict(model), where="model")
     except ConfigError as error:
-        raise WeightsError(f"model: {error}") from error
-    return int(shape.work)
+        raise WeightsError(str(error)) from error
+    if isinstance(config, EquivariantConfig):
+        return equivariant.work(config) if equivariant.runs(config) else None
+    assert isinstance(config, TRMConfig)
+    return trm.work(config)
 
 
 def look_ahead(items: Iterable[T], most: int) -> tuple[Iterable[T], bool]:
@@ -147,17 +148,6 @@ def bfloat16_pays(model: Mapping[str, Any], *, puzzles: int, threads: int, able:
     positions = cells * max(1, symbols) + puzzle
     rows = max(1, min(puzzles, BATCH) // threads)
     return rows * positions * width**2 >= LEAST_PRODUCT[able]
-
-
-def _mixes_by_tiles(model: Mapping[str, Any]) -> bool:
-    """Whether cells mix by scopes that tile the grid, and by nothing else."""
-    width, cells, scopes = model.get("grid_width"), model.get("seq_len"), model.get("scopes", ())
-    if model.get("mixer", "scopes") != "scopes" or not model.get("symbols"):
-        return False
-    if not isinstance(width, int) or not isinstance(cells, int) or not isinstance(scopes, list | tuple):
-        return True  # makes no sense, which is said where it is read
-    grid = {"height": cells // max(1, width), "width": width}
-    return all(tiling(name, **grid) is not None for name in scopes)
 
 
 def _sees_gpu(torch: Path) -> bool:

@@ -14,7 +14,7 @@ from redraft.data.arc import arc_stores
 from redraft.data.build import from_examples
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
-from redraft.errors import ConfigError
+from redraft.errors import require_at_least
 from redraft.recipes import get_recipe
 from redraft.tasks import Task, get_task
 from redraft.tasks.arc.make import make_tasks
@@ -36,8 +36,7 @@ def bench_data(*, warmup: int, repeats: int, seed: int, puzzles: int, tell: Tell
 
     `puzzles` 9x9 Sudokus a repeat (at least 1), eight times as many of 6x6, a fifth of mazes, as many ARC tasks.
     """
-    if puzzles < 1 or repeats < 1:
-        raise ConfigError(f"expected --puzzles and --repeats of at least 1, got {puzzles} and {repeats}")
+    require_at_least(1, {"--puzzles": puzzles, "--repeats": repeats})
 
     def timed(call: Callable[[int], Any]) -> list[float]:
         numbers = iter(range(max(1, warmup) + repeats))  # a first call at least: it may compile the search

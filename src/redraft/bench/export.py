@@ -16,7 +16,7 @@ from redraft.backends.protocol import Stepper
 from redraft.backends.torch import TorchStepper
 from redraft.bench.contest import Tell
 from redraft.bench.timing import rate, ratio, seconds_on_end, spread
-from redraft.errors import ConfigError
+from redraft.errors import require_at_least
 from redraft.export import require_export
 from redraft.export.check import Agreement, Trial
 from redraft.export.graph import write_graph
@@ -37,9 +37,8 @@ def bench_export(
 
     `models` are weights, or recipes, whose weights are random. The sides take turns in one process.
     """
-    for name, value, least in (("batch-size", batch_size, 1), ("repeats", repeats, 1), ("warmup", warmup, 0)):
-        if value < least:
-            raise ConfigError(f"--{name}: expected at least {least}, got {value}")
+    require_at_least(1, {"--batch-size": batch_size, "--repeats": repeats})
+    require_at_least(0, {"--warmup": warmup})
     require_export()
     opened = {name: _opened(name, seed) for name in models}
     found = []

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from redraft.core.layers import swiglu_width
 from redraft.errors import ConfigError
 from redraft.models import ModelConfig
-from redraft.models.equivariant import EquivariantConfig
-from redraft.models.hrm import ONE_STEP, HRMConfig
-from redraft.models.network import RecursiveConfig
-from redraft.models.trm import TRMConfig
+from redraft.models.config import EquivariantConfig, HRMConfig, RecursiveConfig, TRMConfig
+from redraft.models.hrm import ONE_STEP
 from redraft.scopes import scope_members
 
 

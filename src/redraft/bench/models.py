@@ -22,11 +22,12 @@ from redraft.bench.timing import rate, ratio, spread
 from redraft.data.build import open_source
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
-from redraft.errors import ConfigError
+from redraft.errors import ConfigError, require_at_least
 from redraft.export import require_export
 from redraft.kernels import int8
 from redraft.models import TRM, Model, ModelConfig, build_model
-from redraft.models.base import DTYPES, DType
+from redraft.models.base import DTYPES
+from redraft.models.config import DType
 from redraft.models.execution import quantised, share_quantised
 from redraft.recipes import get_recipe
 from redraft.solve.load import open_weights
@@ -63,18 +64,15 @@ class Settings:
     puzzles: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "repeats", "threads", "steps", "puzzles"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigError(f"--{name.replace('_', '-')}: expected at least 1, got {value}")
+        counted = ("batch_size", "repeats", "threads", "steps", "puzzles")
+        require_at_least(1, {f"--{name.replace('_', '-')}": getattr(self, name) for name in counted})
+        require_at_least(0, {"--warmup": self.warmup})
         if self.int8 and self.device != "cpu":
             raise ConfigError(f"--int8: runs on the CPU alone, not on {self.device}")
         if self.onnx and (self.device != "cpu" or self.dtype == "bfloat16"):
             raise ConfigError(f"--onnx: graphs run on the CPU in float32 or int8, not {self.device} or {self.dtype}")
         if self.onnx:
             require_export()
-        if self.warmup < 0:
-            raise ConfigError(f"--warmup: expected at least 0, got {self.warmup}")
         if self.reference is not None:
             require_reference(self.reference)
 

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from redraft.models.trm import TRM, TRMConfig
+from redraft.models.config import TRMConfig
+from redraft.models.trm import TRM
 from redraft.train.config import RunConfig
 from redraft.weights.published import published_name
 

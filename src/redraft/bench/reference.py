@@ -24,7 +24,7 @@ from redraft.bench.timing import seconds_on_end
 from redraft.data.store import Store
 from redraft.machine import clock_of
 from redraft.tasks import get_task
-from redraft.weights.io import read_json
+from redraft.weights.format import read_json
 
 
 class _Reference:

@@ -25,7 +25,8 @@ from redraft.solve.solver import HaltRule, Solver
 from redraft.tasks import Task, get_task
 from redraft.train.config import run_from_dict
 from redraft.train.loop import Trainer
-from redraft.weights.io import load_weights, read_json
+from redraft.weights.format import read_json
+from redraft.weights.io import load_weights
 
 # Files of a job's folder, written by `bench.models`.
 RUN, STORE, WEIGHTS, PUBLISHED, ARCH, BATCHES = "run.json", "store", "weights", "published.pt", "arch.json", "batches"

@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.backends.choose import Backend
 from redraft.bench.contest import Tell, WorkerError, last_line
 from redraft.bench.timing import spread
-from redraft.errors import ConfigError
+from redraft.errors import require_at_least
 from redraft.machine import environment
 from redraft.solve.load import load
 from redraft.tasks import get_task
 from redraft.train.log import METRICS
 
 WEIGHTS = RECIPE = "sudoku-6x6"  # weights that ship, and their recipe
-BACKENDS = ("torch", "numpy")
+BACKENDS: tuple[Backend, ...] = ("torch", "numpy")
 LOOK_EVERY = 0.005  # seconds between looks for a run's first step
 LONGEST = 120.0  # seconds until a run that has not made its first step is given up
 WARM_PUZZLES = 20  # a repeat of the warm process, each solved by itself
@@ -31,8 +32,7 @@ WARM_PUZZLES = 20  # a repeat of the warm process, each solved by itself
 
 def bench_start(*, threads: int, warmup: int, repeats: int, seed: int, tell: Tell) -> dict[str, Any]:
     """Seconds of whole processes from their start, and milliseconds of a puzzle in a process that is warm."""
-    if repeats < 1:
-        raise ConfigError(f"--repeats: expected at least 1, got {repeats}")
+    require_at_least(1, {"--repeats": repeats})
     task = get_task(WEIGHTS)
     puzzle = task.format(task.make(1, seed + 1000).questions[0])
 
@@ -102,7 +102,7 @@ def _reported(file: Path) -> bool:
     return bool(end) and json.loads(first)["step"] >= 1
 
 
-def _warm(backend: str, questions: NDArray[np.int8], *, warmup: int, repeats: int) -> dict[str, Any]:
+def _warm(backend: Backend, questions: NDArray[np.int8], *, warmup: int, repeats: int) -> dict[str, Any]:
     """Milliseconds of a puzzle solved by itself, as a program with loaded weights would."""
     solver = load(WEIGHTS, device="cpu", backend=backend, trace=False)
 

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from redraft import terminal
 from redraft.commands.arguments import Trusted, parse
-from redraft.errors import ConfigError
+from redraft.errors import ConfigError, require_at_least
 
 if TYPE_CHECKING:
     from redraft.ablate.jobs import Job
@@ -92,9 +92,7 @@ def _ablate(suite: Suite, args: Arguments) -> int:
 
     cores = os.cpu_count() or 1
     threads = max(1, cores // max(1, args.jobs)) if args.threads is None else args.threads
-    for name, value in (("jobs", args.jobs), ("threads", threads)):
-        if value < 1:
-            raise ConfigError(f"{name}: expected at least 1, got {value}")
+    require_at_least(1, {"--jobs": args.jobs, "--threads": threads})
     budget = None if args.budget is None else Budget.parse(args.budget)
     settings = dict(map(_setting, args.set))
     plan = make_plan(suite, scale=args.scale, budget=budget, seeds=args.seeds, settings=settings)

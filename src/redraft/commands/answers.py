@@ -13,21 +13,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from redraft import terminal
-from redraft.commands.watch import NOT_JUDGED, done, print_answer, watch
-from redraft.draw.png import png_strip
-from redraft.draw.svg import svg_strip
+from redraft.commands.watch import print_answer, watch
 from redraft.errors import PuzzleError
-from redraft.files import write_bytes, write_text
+from redraft.solve.answer import NOT_JUDGED
 from redraft.solve.supply import Arriving, Ready, Supply
 from redraft.tasks import Grid, Puzzle, Task
 from redraft.tasks.reading.source import STDIN
 
 if TYPE_CHECKING:
+    from redraft.solve.answer import Answer
     from redraft.solve.resolve import Entry
-    from redraft.solve.solver import Answer
 
 BOARDS = 4  # up to so many puzzles are drawn; more get a line each
 ERRORS = 20  # so many puzzles that cannot be read are reported one by one
@@ -147,7 +143,7 @@ class Results:
             if self.errors <= ERRORS:
                 print(f"redraft solve: {result}", file=sys.stderr)
         else:
-            self.right += done(self.task, result)
+            self.right += result.done
         self._show(entry, result)
         self._report(self.count)
 
@@ -162,7 +158,7 @@ def shown(task: Task, modes: Modes, *, count: Callable[[], int], max_steps: int)
     console = terminal.console()
 
     def as_json(entry: Entry, result: Answer | PuzzleError) -> None:
-        print(json.dumps(plain(task, entry, result), allow_nan=False), flush=True)
+        print(json.dumps(plain(entry, result), allow_nan=False), flush=True)
 
     def as_drafts(entry: Entry, result: Answer | PuzzleError) -> None:
         if not isinstance(result, PuzzleError):
@@ -187,7 +183,7 @@ def _with_picture(task: Task, modes: Modes, show: Show) -> Show:
 
     def drawn(entry: Entry, result: Answer | PuzzleError) -> None:
         if not isinstance(result, PuzzleError):
-            draw(task, result, file)
+            result.save(file)
         show(entry, result)
 
     return drawn
@@ -199,7 +195,7 @@ def line(task: Task, entry: Entry, result: Answer) -> str:
     drawn = isinstance(entry, Puzzle) and entry.drawn
     answer = task.draw(result.grid) + "\n" if drawn else task.format(result.grid)
     steps = f"{result.steps} step{'s' if result.steps != 1 else ''}"
-    good = done(task, result)
+    good = result.done
     if not task.judges:
         sure = f"{result.halt_probability:.0%} sure to be right, {NOT_JUDGED}"
         if good:
@@ -210,41 +206,11 @@ def line(task: Task, entry: Entry, result: Answer) -> str:
     return f"{sign} not solved: {task.format(result.question)} (after {steps}, {result.verdict.reason})"
 
 
-def draw(task: Task, answer: Answer, file: Path) -> None:
-    """The question and every draft that differs from the one before, side by side."""
-    grids, captions = [answer.question], ["the question"]
-    for number, step in enumerate(answer.trace, start=1):
-        if number == len(answer.trace) or not np.array_equal(grids[-1], step.grid):
-            grids.append(step.grid)
-            captions.append(f"step {number}, {step.halt_probability:.0%} sure")
-    if file.suffix.lower() == ".png":
-        write_bytes(file, png_strip(task, answer.question, grids))
-    else:
-        write_text(file, svg_strip(task, answer.question, grids, captions))
-
-
-def plain(task: Task, entry: Entry, result: Answer | PuzzleError) -> dict[str, Any]:
-    """A result as plain values. Only one that is right, or at least halted, has an `answer`; others have a `draft`."""
+def plain(entry: Entry, result: Answer | PuzzleError) -> dict[str, Any]:
+    """A result as plain values, as in `Answer.to_dict`."""
     if isinstance(result, PuzzleError):
         return {"place": result.place, "status": "error", "message": result.message}
-    good = done(task, result)
-    statuses = ("unsolved", "solved") if task.judges else ("unhalted", "halted")
-    values: dict[str, Any] = {
-        "place": entry.place,
-        "question": task.format(result.question),
-        "status": statuses[good],
-        "answer" if good else "draft": task.format(result.grid),
-        "steps": result.steps,
-        "tries": result.tries,
-        "halt_probability": round(result.halt_probability, 6),
-        "message": result.verdict.reason if task.judges else NOT_JUDGED,
-    }
-    if result.trace:
-        values["trace"] = [
-            {"draft": task.format(step.grid), "halt_probability": round(step.halt_probability, 6)}
-            for step in result.trace
-        ]
-    return values
+    return {"place": entry.place, **result.to_dict()}
 
 
 @contextmanager
@@ -262,7 +228,7 @@ def _to_csv(task: Task, file: Path | None) -> Iterator[Show]:
         writer = csv.DictWriter(opened[0], COLUMNS, extrasaction="ignore", lineterminator="\n", restval="")
         if first:
             writer.writeheader()
-        writer.writerow(plain(task, entry, result))
+        writer.writerow(plain(entry, result))
         opened[0].flush()
 
     try:

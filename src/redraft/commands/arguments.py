@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from redraft.commands.examples import examples
+from redraft.errors import require_at_least
 
 T = TypeVar("T")
 LEAST = 40  # columns that help is laid out for; tyro does not come to an end for five
@@ -21,6 +22,11 @@ LEAST = 40  # columns that help is laid out for; tyro does not come to an end fo
 # command may open files before it knows its arguments.
 _RUNS = "Runs code (module:NAME) that opened files name, with all it may do to this machine; see docs/trust.md."
 Trusted = Annotated[bool, tyro.conf.arg(help=_RUNS)]
+
+
+def require_options(args: Any, *names: str, least: int = 1) -> None:
+    """Raises ConfigError naming the first of these options that is smaller; None is an option not given."""
+    require_at_least(least, {f"--{name.replace('_', '-')}": getattr(args, name) for name in names})
 
 
 def parse(

@@ -16,7 +16,7 @@ from redraft.bench.show import show_machine
 from redraft.commands.arguments import parse
 from redraft.commands.bench_common import Common
 from redraft.commands.bench_kinds import ALIASES, KINDS, All, Kind, part_of
-from redraft.errors import ConfigError
+from redraft.errors import ConfigError, require_at_least
 from redraft.files import require_place, write_text
 
 ALL = "all"
@@ -86,8 +86,7 @@ def _threads(name: str, args: Common, kinds: Mapping[str, Kind]) -> int:
     import torch
 
     given: int | None = getattr(args, "threads", None)
-    if given is not None and given < 1:
-        raise ConfigError(f"--threads: expected at least 1, got {given}")
+    require_at_least(1, {"--threads": given})
     if name != ALL and kinds[name].one_thread:
         return 1
     return given or torch.get_num_threads()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import tyro
 
-from redraft.commands.progress import progress
+from redraft.progress import progress
 
 if TYPE_CHECKING:
     from redraft.compare.compare import Outcome
@@ -60,6 +60,7 @@ class Asked(NamedTuple):
 
 def ask_models(args: Llm, rows: Rows, examples: Callable[[int], Pairs], save: Path | None) -> Asked:
     """Asks every model, with `examples` of each row; an endpoint that fails ends its own turn alone."""
+    from redraft.compare.contest import make_folder
     from redraft.compare.llm.ask import Cache
     from redraft.compare.llm.contender import measure, notes
 
@@ -106,13 +107,11 @@ def bounds(args: Llm) -> Bounds:
 def open_endpoints(args: Llm) -> list[Endpoint]:
     """An endpoint for each model; raises ConfigError for bounds or a URL that cannot be, and for a missing key."""
     from redraft.compare.llm.endpoint import Endpoint, keeps_secrets
-    from redraft.errors import ConfigError
+    from redraft.errors import ConfigError, require_at_least
 
     if (args.llm is None) != (not args.llm_model):
         raise ConfigError("--llm URL and --llm-model NAME belong together")
-    for name in ("llm_limit", "llm_max_tokens"):
-        if getattr(args, name) < 1:
-            raise ConfigError(f"--{name.replace('_', '-')}: expected at least 1, got {getattr(args, name)}")
+    require_at_least(1, {"--llm-limit": args.llm_limit, "--llm-max-tokens": args.llm_max_tokens})
     if not 0 < args.llm_timeout <= LONGEST:
         raise ConfigError(
             f"--llm-timeout: expected more than 0 and at most {LONGEST:,} seconds, got {args.llm_timeout:g}"
@@ -129,13 +128,3 @@ def open_endpoints(args: Llm) -> list[Endpoint]:
         Endpoint(args.llm, model, key=key.strip(), timeout=args.llm_timeout, max_tokens=args.llm_max_tokens)
         for model in args.llm_model
     ]
-
-
-def make_folder(folder: Path) -> None:
-    """Makes a folder, if there is none; raises RedraftError where there can be none."""
-    from redraft.errors import RedraftError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RedraftError(f"{folder}: cannot be a folder: {error.strerror or error}") from error

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
-from redraft.commands.arguments import Trusted, parse
+from redraft.commands.arguments import Trusted, parse, require_options
+from redraft.commands.group import Group
 from redraft.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from redraft.data.known import Known
     from redraft.data.store import Store
+
+A = TypeVar("A")
 
 DESCRIPTIONS = {
     "list": "Lists the data that is known: where it comes from, its licence and size, and who trains on it.",
@@ -65,20 +67,6 @@ class Export:
     seed: int = 0
     """Of the places on the canvas that pairs of ARC tasks are moved to."""
     trust: Trusted = False
-
-
-def run(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(_usage())
-        return 0 if arguments else 2
-    name, rest = arguments[0], arguments[1:]
-    if name == "build":
-        return int(import_module("redraft.commands.data_build").run(rest))
-    if name not in _ACTIONS:
-        raise ConfigError(f"unknown action {name!r}; known: {', '.join(DESCRIPTIONS)}")
-    kind, action = _ACTIONS[name]
-    action(parse(kind, rest, command=f"data {name}", description=DESCRIPTIONS[name]))
-    return 0
 
 
 def _list(args: List) -> None:
@@ -133,8 +121,8 @@ def _show(args: Show) -> None:
 
 
 def _import(args: Import) -> None:
-    from redraft.commands.progress import progress
     from redraft.data.published import import_to, open_splits
+    from redraft.progress import progress
 
     rows = sum(map(len, open_splits(args.folder, task=args.task).values()))
     with progress("importing", rows) as tell:
@@ -144,14 +132,12 @@ def _import(args: Import) -> None:
 
 
 def _export(args: Export) -> None:
-    from redraft.commands.progress import progress
     from redraft.data.export import export_published, exported_rows
     from redraft.data.published import TEST_PUZZLES, read_identifiers, read_json
+    from redraft.progress import progress
 
-    if args.views is not None and args.views < 1:
-        raise ConfigError(f"--views: expected at least 1, got {args.views}")
-    if args.seed < 0:
-        raise ConfigError(f"--seed: expected at least 0, got {args.seed}")
+    require_options(args, "views")
+    require_options(args, "seed", least=0)
     stores = {split: store for split, (_, store) in open_stores(args.data).items()}
     if args.views is not None and all(store.views is None for store in stores.values()):
         raise ConfigError(f"--views: {args.data} holds no views; it is for ARC data as redraft builds them")
@@ -171,12 +157,34 @@ def _export(args: Export) -> None:
     print(f"wrote {args.output}: {_called(next(iter(stores.values())))}, {held}")
 
 
-_ACTIONS: dict[str, tuple[type, Callable[[Any], None]]] = {
-    "list": (List, _list),
-    "show": (Show, _show),
-    "import": (Import, _import),
-    "export": (Export, _export),
-}
+def run_list(arguments: list[str]) -> int:
+    return _run("list", List, _list, arguments)
+
+
+def run_show(arguments: list[str]) -> int:
+    return _run("show", Show, _show, arguments)
+
+
+def run_import(arguments: list[str]) -> int:
+    return _run("import", Import, _import, arguments)
+
+
+def run_export(arguments: list[str]) -> int:
+    return _run("export", Export, _export, arguments)
+
+
+def _run(name: str, kind: type[A], action: Callable[[A], None], arguments: list[str]) -> int:
+    action(parse(kind, arguments, command=f"data {name}", description=DESCRIPTIONS[name]))
+    return 0
+
+
+run = Group(
+    "data",
+    {
+        name: ("redraft.commands.data_build:run" if name == "build" else f"redraft.commands.data:run_{name}", what)
+        for name, what in DESCRIPTIONS.items()
+    },
+).run
 
 
 def open_stores(data: Path) -> dict[str, tuple[Path, Store]]:
@@ -227,19 +235,3 @@ def _in_words(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _called(store: Store) -> str:
     return store.task if isinstance(store.task, str) else str(store.task.get("name", store.task.get("kind")))
-
-
-def _usage() -> str:
-    width = max(map(len, DESCRIPTIONS))
-    rows = [f"  {name:<{width}}  {what}" for name, what in DESCRIPTIONS.items()]
-    return "\n".join(
-        [
-            "usage: redraft data list|build|show|import|export [options]",
-            "",
-            "Data for training and test: what there is, building it, and the published layout in and out.",
-            "",
-            *rows,
-            "",
-            "redraft data ACTION --help tells more.",
-        ]
-    )

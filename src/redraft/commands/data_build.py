@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from redraft.commands.arguments import parse
+from redraft.commands.arguments import parse, require_options
 from redraft.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -89,8 +89,7 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(
             f"--{wrong[0].replace('_', '-')} is for {other}, but {args.source} is read as {kind} (--kind)"
         )
-    if args.seed < 0:
-        raise ConfigError(f"--seed: expected at least 0, got {args.seed}")
+    require_options(args, "seed", least=0)
     try:
         lines = _arc(args) if kind == "arc" else _grids(args)
     except DataError as error:
@@ -168,8 +167,7 @@ def _arc(args: Arguments) -> list[str]:
     from redraft.data.build import answered
     from redraft.tasks.arc.folders import CHALLENGES, left_out
 
-    if args.views < 0:
-        raise ConfigError(f"--views: expected at least 0, got {args.views}")
+    require_options(args, "views", least=0)
     stores = build_arc(
         args.source,
         args.output,

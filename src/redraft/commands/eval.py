@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,7 +11,6 @@ import tyro
 
 from redraft import terminal
 from redraft.commands.arguments import Trusted, parse
-from redraft.commands.progress import progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,48 +40,25 @@ class Arguments:
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="eval", description="Measures weights on puzzles they have not seen.")
-    from redraft.contents import within
-    from redraft.data.build import answered, open_source, store_folder
-    from redraft.errors import ConfigError, DataError
-    from redraft.evaluate.evaluate import evaluate
-    from redraft.evaluate.ids import require_ids
-    from redraft.evaluate.report import report, show
-    from redraft.plotting import plot_steps, require_picture
-    from redraft.solve.load import find_weights, is_exported, open_stepper
-    from redraft.tasks import get_task
-    from redraft.tasks.arc.task import Arc
+    from redraft.evaluate.measure import measure
+    from redraft.plotting import require_picture
 
-    if args.steps < 1 or args.batch_size < 1:
-        raise ConfigError(f"expected steps and batch-size of at least 1, got {args.steps} and {args.batch_size}")
     if args.plot is not None:
         require_picture(args.plot)
-    backend = "onnx" if is_exported(find_weights(args.weights)) else "torch"
-    weights = open_stepper(args.weights, device=args.device, dtype=args.dtype, backend=backend)
-    task = get_task(weights.task)
-    trained_on = args.data == within(weights.card, "run", "data", "train")
-    if trained_on and (args.split == "train" or store_folder(args.data, "test") is None):
-        print(f"redraft eval: {args.data} is what these weights were trained on", file=sys.stderr)
-    store = open_source(task, args.data, split=args.split, limit=args.limit)
-    for remark in require_ids(weights.table, store, name=args.weights, data=args.data):
-        print(f"redraft eval: {remark}", file=sys.stderr)
-    store = answered(store)
-    if not len(store):
-        votes = f"; its answers are for others to judge: redraft arc eval {args.weights} {args.data} --submission FILE"
-        raise DataError(f"{args.data}: no puzzle has a known answer" + (votes if isinstance(task, Arc) else ""))
-    started = time.monotonic()
-    with progress("evaluating", len(store)) as tell:
-        records = evaluate(weights.stepper, task, store, steps=args.steps, batch_size=args.batch_size, progress=tell)
-    figures = report(records)
-    context = {
-        "weights": args.weights,
-        "data": store.source,
-        "device": weights.device,
-        "seconds": round(time.monotonic() - started, 2),
-    }
+    found = measure(
+        args.weights,
+        args.data,
+        split=args.split,
+        limit=args.limit,
+        steps=args.steps,
+        batch_size=args.batch_size,
+        device=args.device,
+        dtype=args.dtype,
+    )
     if args.plot is not None:
-        plot_steps(figures, args.plot, title=f"{args.weights} on {store.source}")
+        found.plot(args.plot)
     if args.json:
-        print(json.dumps({**context, **figures}, allow_nan=False))
+        print(json.dumps(found.to_dict(), allow_nan=False))
     else:
-        show(figures, terminal.console())
+        found.show(terminal.console())
     return 0

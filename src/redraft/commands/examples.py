@@ -15,6 +15,7 @@ EXAMPLES = {
         "redraft eval sudoku-6x6 make:1000@7 --plot steps.png",
         "redraft eval runs/sudoku-6x6 puzzles.csv --json",
     ),
+    "plot": ("redraft plot runs/sudoku-6x6", "redraft plot runs/mine runs/other -o curves.png"),
     "ablate": (
         "redraft ablate table1 --jobs 2",
         "redraft ablate --list",
@@ -25,7 +26,7 @@ EXAMPLES = {
     ),
     "inspect": (
         "redraft inspect sudoku-6x6 make:1@4",
-        "redraft inspect maze-8x8 make:1@8 --picture drafts.gif",
+        "redraft inspect maze-8x8 make:1@8 --animation drafts.gif",
     ),
     "make": (
         "redraft make sudoku 1",

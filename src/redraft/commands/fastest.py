@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 
 from redraft.device import choose_device, own_device
-from redraft.models.base import DType
+from redraft.models.config import DType
 from redraft.train.config import RunConfig
 from redraft.train.fast import Facts, fast_choices, fit
 from redraft.train.memory import need_of

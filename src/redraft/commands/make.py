@@ -12,14 +12,11 @@ from typing import Annotated
 
 import tyro
 
-from redraft.commands.arguments import parse
-from redraft.errors import ConfigError
+from redraft.api import make_examples, make_task
+from redraft.commands.arguments import parse, require_options
 from redraft.files import require_place, write_text
-from redraft.tasks import Examples, Task, get_task
-from redraft.tasks.maze.task import Maze
-from redraft.tasks.sudoku.task import Sudoku
+from redraft.tasks import Examples, Task
 
-USUAL = {"sudoku": "sudoku-9x9", "maze": "maze-8x8"}  # the size that is made where none is named
 FRESH = 1_000_000  # seeds that are drawn lie below, for they are typed again by hand
 
 
@@ -42,17 +39,14 @@ class Arguments:
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="make", description="Makes new puzzles.")
-    if args.count < 1:
-        raise ConfigError(f"count: expected at least 1, got {args.count}")
-    if args.seed is not None and args.seed < 0:
-        raise ConfigError(f"--seed: expected at least 0, got {args.seed}")
+    require_options(args, "seed", least=0)
     to_file = args.output is not None and str(args.output) != "-"
     if args.output is not None and to_file:
         require_place(args.output)
-    task = get_task(USUAL.get(args.task, args.task))
+    task = make_task(args.task)
     shown = args.output is None and on_terminal()
     seed = args.seed if args.seed is not None else secrets.randbelow(FRESH) if shown else 0
-    examples = _made(task, args, seed)
+    examples = make_examples(task, args.count, seed, clues=args.clues, least=args.least)
     if args.output is not None and to_file:
         write_text(args.output, to_csv(task, examples))
         print(f"wrote {len(examples)} puzzles to {args.output}", file=sys.stderr)
@@ -76,24 +70,13 @@ def on_terminal() -> bool:
 def _show(task: Task, examples: Examples) -> None:
     """Draws the questions as boards, a blank line after each."""
     from redraft import terminal
-    from redraft.commands.watch import board, has_colours
+    from redraft.draw.board import board_of
+    from redraft.draw.terminal import board_text, has_colours
 
     console = terminal.console()
     for question in examples.questions:
-        console.print(board(task, question, question, colours=has_colours(console)), soft_wrap=True)
+        console.print(board_text(board_of(task, question, question), colours=has_colours(console)), soft_wrap=True)
         console.print()
-
-
-def _made(task: Task, args: Arguments, seed: int) -> Examples:
-    """New puzzles; raises ConfigError for an option of another kind of puzzle."""
-    for flag, value, kind, family in (("clues", args.clues, Sudoku, "Sudoku"), ("least", args.least, Maze, "mazes")):
-        if value is not None and not isinstance(task, kind):
-            raise ConfigError(f"--{flag} is for {family}, not for {task.name}")
-    if isinstance(task, Sudoku):
-        return task.make(args.count, seed, clues=args.clues)
-    if isinstance(task, Maze):
-        return task.make(args.count, seed, least=args.least)
-    return task.make(args.count, seed)
 
 
 def to_csv(task: Task, examples: Examples) -> str:

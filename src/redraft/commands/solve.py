@@ -13,14 +13,14 @@ from typing import Annotated, Literal
 import tyro
 
 from redraft.commands.answers import Entries, Questions, Results, is_live, shown
-from redraft.commands.arguments import Trusted, parse
-from redraft.commands.progress import progress
-from redraft.commands.watch import NOT_JUDGED
+from redraft.commands.arguments import Trusted, parse, require_options
 from redraft.errors import ConfigError
 from redraft.files import require_place
+from redraft.progress import progress
+from redraft.solve.answer import NOT_JUDGED
 from redraft.solve.resolve import Entry, Meant, first_of, resolve
 from redraft.solve.solver import SURE, HaltRule
-from redraft.tasks import Puzzle, Task
+from redraft.tasks import Task
 from redraft.tasks.reading.source import STDIN, name_of
 
 PICTURES = (".svg", ".png")
@@ -43,7 +43,7 @@ class Arguments:
     watch: bool = False
     """Shows the board step by step as the answer is redrafted."""
     picture: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Draws the one puzzle given and the drafts of its answer to a file, .svg or, where cells are colours, .png."""
+    """Draws the one puzzle given and the drafts of its answer to a file, .svg or .png."""
     delay: float = 0.5
     """Seconds a step is shown by --watch on a terminal."""
     max_steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
@@ -90,16 +90,12 @@ def run(arguments: list[str]) -> int:
 
 def _require_sense(args: Arguments) -> None:
     """Raises RedraftError for arguments that cannot be meant, before anything is computed."""
-    if args.max_steps is not None and args.max_steps < 1:
-        raise ConfigError(f"--max-steps: expected at least 1, got {args.max_steps}")
+    require_options(args, "max_steps")
+    require_options(args, "restart", "delay", least=0)
     if args.batch_size != "auto" and args.batch_size < 1:
         raise ConfigError(f"--batch-size: expected at least 1, or auto, got {args.batch_size}")
     if not 0 < args.sure < 1:
         raise ConfigError(f"--sure: expected a probability between 0 and 1, got {args.sure:g}")
-    if args.restart is not None and args.restart < 0:
-        raise ConfigError(f"--restart: expected at least 0, got {args.restart}")
-    if args.delay < 0:
-        raise ConfigError(f"--delay: expected at least 0 seconds, got {args.delay:g}")
     if sum((args.json, args.watch, args.output is not None)) > 1:
         raise ConfigError("--json, --watch and -o exclude each other")
     for file in (args.output, args.picture):
@@ -113,14 +109,18 @@ def _require_sense(args: Arguments) -> None:
 
 
 def _require_drawable(task: Task, entries: Sequence[Entry], args: Arguments) -> None:
-    """Raises ConfigError where --picture has more than one puzzle, or letters that a PNG would lack."""
+    """Raises RedraftError where --picture has more than one puzzle or letters that a PNG cannot have.
+
+    A PNG needs Pillow, which is asked for here, before the puzzle is solved.
+    """
     if args.picture is None:
         return
-    questions = [entry.question for entry in entries if isinstance(entry, Puzzle)]
     if len(entries) != 1:
         raise ConfigError(f"--picture draws one puzzle; got {len(entries)}")
-    if args.picture.suffix.lower() == ".png" and not all(any(map(any, task.fills(each))) for each in questions):
-        raise ConfigError(f"--picture {args.picture}: a PNG has no letters, which {task.name} needs; name an .svg file")
+    if args.picture.suffix.lower() == ".png":
+        from redraft.draw.pixels import require_letters
+
+        require_letters(task)
 
 
 def _solve(meant: Meant, entries: Entries, first: Sequence[Entry], args: Arguments) -> int:

@@ -1,105 +1,26 @@
-"""Boards in the terminal: an answer at a glance, or redrafted step by step with changed cells coloured."""
+"""Boards in the terminal, at a glance or step by step, with cells marked that changed or break a rule."""
 
 from __future__ import annotations
 
 import time
-from functools import partial
 
 import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from redraft.draw.svg import BLANK, Size, board_segments, cell_styles, ink_on, used
-from redraft.solve.solver import Answer
+from redraft.draw.board import BLANK, board_of, boards_of, used
+from redraft.draw.terminal import board_text, has_colours, legend
+from redraft.solve.answer import Answer
 from redraft.tasks import Grid, Task
 
-STYLES = {
-    "": "dim",
-    "rule": "dim",
-    "given": "bold",
-    "filled": "blue",
-    "changed": "black on yellow",
-    "wrong": "white on red",
-}
 NOT_JUDGED = "not judged: no rules"
-HALF_WRONG = "#ff00ff"  # a colour that no other cell has
-MARKS = {"changed": "∙", "wrong": "×"}  # on cells that are known by their colour
 
 
 def done(task: Task, answer: Answer) -> bool:
     """Whether an answer is right, or, where nothing can judge it, whether the model takes it to be."""
     return answer.solved if task.judges else answer.halt_probability > 0.5
-
-
-def board(
-    task: Task,
-    question: Grid,
-    grid: Grid,
-    *,
-    previous: Grid | None = None,
-    judge: bool = False,
-    size: Size | None = None,
-    colours: bool = False,
-    dense: bool = False,
-) -> Text:
-    """The board as text, `size` rows and columns of it; with `judge`, cells that break a rule are marked.
-
-    With `colours`, a cell that is known by its colour is a tile two columns wide; with `dense` as well, half a
-    character, which leaves no room for marks.
-    """
-    size = size or used(question, grid)
-    wrong = task.wrong_cells(question, grid) if judge else None
-    if colours and any(fill for row in task.fills(grid) for fill in row):
-        tiles = _halves if dense else _tiles
-        previous = None if previous is not None and np.array_equal(previous, question) else previous
-        return tiles(task, grid, cell_styles(task, question, grid, previous=previous, wrong=wrong), size)
-    text = Text()
-    for line in board_segments(task, question, grid, previous=previous, wrong=wrong, size=size):
-        for piece, style in line:
-            text.append(piece, STYLES[style])
-        text.append("\n")
-    text.right_crop(1)
-    return text
-
-
-def _tiles(task: Task, grid: Grid, styles: list[list[str]], size: Size) -> Text:
-    """A tile for each cell, with a mark where it changed or breaks a rule, and capitals (S and G of a maze)."""
-    fills, symbols = task.fills(grid), task.symbols(grid)
-    text = Text(no_wrap=True)
-    for r in range(size[0]):
-        for c in range(size[1]):
-            letter = MARKS.get(styles[r][c], symbols[r][c] if symbols[r][c].isupper() else " ")
-            if fill := fills[r][c]:
-                text.append(f"{letter} ", Style(color=ink_on(fill), bgcolor=fill, bold=True))
-            else:
-                text.append(f"{symbols[r][c]} ", STYLES[styles[r][c]])
-        text.append("\n")
-    text.right_crop(1)
-    return text
-
-
-def _halves(task: Task, grid: Grid, styles: list[list[str]], size: Size) -> Text:
-    """Two cells, one above the other, in each character; cells that break a rule in red."""
-    fills = [
-        [HALF_WRONG if style == "wrong" else fill for style, fill in zip(*rows, strict=True)]
-        for rows in zip(styles, task.fills(grid), strict=True)
-    ]
-    text = Text(no_wrap=True)
-    for r in range(0, size[0], 2):
-        for c in range(size[1]):
-            lower = fills[r + 1][c] if r + 1 < size[0] else ""
-            text.append("▀" if fills[r][c] else " ", Style(color=fills[r][c] or None, bgcolor=lower or None))
-        text.append("\n")
-    text.right_crop(1)
-    return text
-
-
-def has_colours(console: Console) -> bool:
-    """Whether colours may be shown: on a terminal that has them, unless NO_COLOR is set."""
-    return console.is_terminal and console.color_system is not None and not console.no_color
 
 
 def verdict_line(task: Task, answer: Answer) -> Text:
@@ -116,10 +37,11 @@ def verdict_line(task: Task, answer: Answer) -> Text:
 
 def print_answer(task: Task, answer: Answer, console: Console) -> None:
     """Question and answer side by side, or one under the other where the terminal is too narrow, with the verdict."""
-    size, colours = used(answer.question, answer.grid), has_colours(console)
+    colours = has_colours(console)
+    size = used(answer.question, answer.grid)
     boards = [
-        board(task, answer.question, answer.question, size=size, colours=colours),
-        board(task, answer.question, answer.grid, judge=not answer.solved, size=size, colours=colours),
+        board_text(board_of(task, answer.question, grid, size=size), colours=colours)
+        for grid in (answer.question, answer.grid)
     ]
     gap = 3
     if sum(max(map(len, each.plain.splitlines())) for each in boards) + gap <= console.width:
@@ -132,9 +54,15 @@ def print_answer(task: Task, answer: Answer, console: Console) -> None:
 
 def watch(task: Task, answer: Answer, console: Console, *, delay: float, max_steps: int) -> None:
     """Shows every draft in turn; without a terminal, one under the other."""
-    size = used(answer.question, *(step.grid for step in answer.trace))
-    dense = console.is_terminal and size[0] + 3 > console.height  # with a caption and the cursor's line
-    frames = _frames(task, answer, max_steps, size, colours=has_colours(console), dense=dense)
+    boards = boards_of(task, answer.question, [answer.question, *(step.grid for step in answer.trace)])
+    colours = has_colours(console)
+    dense = console.is_terminal and boards[0].size[0] + 3 > console.height  # with a caption and the cursor's line
+    frames: list[RenderableType] = [
+        Group(board_text(board, colours=colours, dense=dense), caption)
+        for board, caption in zip(boards, _captions(task, answer, max_steps), strict=True)
+    ]
+    if colours and (marks := legend(boards[-1], judged=task.judges, dense=dense)):
+        console.print(marks, soft_wrap=True)
     if console.is_terminal:
         with Live(frames[0], console=console, auto_refresh=False) as live:
             for frame in frames:
@@ -146,24 +74,25 @@ def watch(task: Task, answer: Answer, console: Console, *, delay: float, max_ste
     console.print(verdict_line(task, answer), "", sep="\n", soft_wrap=True)
 
 
-def _frames(
-    task: Task, answer: Answer, max_steps: int, size: Size, *, colours: bool, dense: bool
-) -> list[RenderableType]:
-    shown = partial(board, task, answer.question, size=size, colours=colours, dense=dense)
-    frames: list[RenderableType] = [
-        Group(shown(answer.question), Text(f"the question: {_told(task, answer.question)}"))
-    ]
-    previous = answer.question
+def _captions(task: Task, answer: Answer, max_steps: int) -> list[Text]:
+    """What is said of the question and of each draft."""
+    captions, previous = [Text(f"the question: {_told(task, answer.question)}")], answer.question
     for number, step in enumerate(answer.trace, start=1):
         changed = int(np.not_equal(previous, step.grid).sum())
-        judge = number == len(answer.trace) and not answer.solved
-        caption = Text(
-            f"step {number} of at most {max_steps}, {changed} cell{'s' if changed != 1 else ''} changed, "
-            f"{step.halt_probability:.0%} sure to be right"
+        again = "" if step.attempt == 1 else f"{_try(step.attempt)}, "
+        captions.append(
+            Text(
+                f"step {number} of at most {max_steps}, {again}{changed} cell{'s' if changed != 1 else ''} changed, "
+                f"{step.halt_probability:.0%} sure to be right"
+            )
         )
-        frames.append(Group(shown(step.grid, previous=previous, judge=judge), caption))
         previous = step.grid
-    return frames
+    return captions
+
+
+def _try(number: int) -> str:
+    words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+    return f"{words[number - 1]} try" if number <= len(words) else f"try {number}"
 
 
 def _told(task: Task, question: Grid) -> str:

@@ -28,7 +28,7 @@ def make(task: Task, count: int, seed: int) -> Examples:
     folder = _folder()
     if folder is None or count < LEAST or not type(task).__module__.startswith(redraft.tasks.__name__ + "."):
         return task.make(count, seed)
-    file = folder / f"{task.name}-v{task.version}-{count}-{seed}-numpy{np.__version__}.npz"
+    file = folder / f"{task.id}-{count}-{seed}-numpy{np.__version__}.npz"
     examples = _read(file)
     if examples is None or len(examples) != count:
         examples = task.make(count, seed)

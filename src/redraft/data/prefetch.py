@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from redraft.errors import ConfigError
+from redraft.errors import require_at_least
 
 T = TypeVar("T")
 
@@ -21,8 +21,7 @@ class Prefetch(Generic[T]):
 
     def __init__(self, make: Callable[[int], T], *, ahead: int) -> None:
         """`ahead`: how many steps the thread may be ahead; 0 does without a thread."""
-        if ahead < 0:
-            raise ConfigError(f"prefetch: expected at least 0 batches, got {ahead}")
+        require_at_least(0, {"prefetch": ahead})
         self.make, self.ahead = make, ahead
         self._pool: ThreadPoolExecutor | None = None
         self._coming: dict[int, Future[T]] = {}

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from redraft.arrays import read_array
 from redraft.contents import read_object
 from redraft.errors import DataError
 from redraft.files import partial_of
+from redraft.naming import unversioned
 from redraft.tasks.arc.views import Views
 from redraft.trust import remember, require_consent
 
@@ -139,7 +140,7 @@ class Store:
             )
         if task is None:
             task = _task(file, meta, trust=trust)
-        elif meta.get("task") != task:
+        elif unversioned(meta.get("task")) != (task := unversioned(task)):
             raise DataError(f"{folder}: holds examples of {_called(meta.get('task'))}, expected {_called(task)}")
         arrays = {name: _read_array(folder / f"{name}.npy", mmap) for name in _ARRAYS}
         for name, array in arrays.items():
@@ -183,7 +184,7 @@ def _task(file: Path, meta: dict[str, Any], *, trust: bool = False) -> str | dic
     if not isinstance(spec, str | dict):
         raise DataError(f"{file}: expected the name of a task, got {reprlib.repr(spec)}")
     require_consent(file, meta, trust=trust)
-    return spec
+    return cast("str | dict[str, Any]", unversioned(spec))
 
 
 def _read_array(file: Path, mmap: bool | None) -> NDArray[Any]:

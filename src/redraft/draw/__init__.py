@@ -1,1 +1,1 @@
-"""Drawings of boards: SVG, and pixels as PNG or GIF."""
+"""Drawings of boards: one model of what a board shows, and the terminal, SVG and pixels that draw it."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from redraft.config import to_dict
 from redraft.data.store import Store
 from redraft.errors import WeightsError
 from redraft.solve.puzzle_table import PuzzleTable
-from redraft.weights.io import Weights
+
+if TYPE_CHECKING:
+    from redraft.weights.io import Weights
 
 
 def require_ids(table: PuzzleTable, store: Store, *, name: str, data: str, remedy: str | None = None) -> list[str]:

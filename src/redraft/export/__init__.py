@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from redraft.calling import make_callable
 from redraft.errors import ConfigError
+
+make_callable(__name__)
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 

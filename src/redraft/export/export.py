@@ -22,7 +22,8 @@ from redraft.finite import require_finite
 from redraft.models import model_kind
 from redraft.tasks import get_task
 from redraft.trust import remember
-from redraft.weights.io import FORMAT, Weights
+from redraft.weights.format import FORMAT
+from redraft.weights.io import Weights
 
 SEED = 20261127  # of puzzles to compare on
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,6 +18,7 @@ from redraft.inspect.pca import projection, ways
 from redraft.inspect.trace import Probability, Trace, trace
 from redraft.models import Model, model_kind
 from redraft.models.cost import work
+from redraft.progress import Bar, silent
 from redraft.tasks import Grid, Puzzle, Task
 from redraft.tasks.base import IGNORE, Tokens
 from redraft.weights.io import Weights, count_parameters
@@ -28,12 +27,6 @@ MUCH = 4e11  # multiplications that each of the slow things may take unasked: so
 ON_GPU = 100  # times as many
 MANY = 4 << 20  # numbers that what depends on what may come to unasked: a report of some megabytes
 MOST_OTHERS, FEWEST_OTHERS = 100, 8  # puzzles made to show the ways of many; so few may take twice as long
-
-Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-
-
-def _silent(what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda done: None)
 
 
 def inspect(
@@ -47,7 +40,7 @@ def inspect(
     recursions: bool = False,
     influence: Literal["auto", "always", "never"] = "auto",
     others: Store | Literal["auto", "none"] = "auto",
-    progress: Progress = _silent,
+    progress: Bar = silent,
 ) -> Inspection:
     """Looks at a sound puzzle for so many supervision steps.
 
@@ -101,7 +94,7 @@ class _Look:
     puzzle_id: int
     steps: int
     probability: Probability
-    progress: Progress
+    progress: Bar
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -1,22 +1,27 @@
-"""All that was found out about one puzzle and a model, and the same as plain numbers for other programs."""
+"""All that was found out about one puzzle and a model: shown in a notebook, and saved in any form."""
 
 from __future__ import annotations
 
-import math
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from html import escape
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.errors import ConfigError
+from redraft.files import require_place, write_bytes
 from redraft.inspect.drafts import Draft, solved_at
 from redraft.inspect.influence import Influence
 from redraft.inspect.pca import Projection
-from redraft.inspect.trace import Evaluation, Reading, Trace, TraceStep
+from redraft.inspect.trace import Trace
 from redraft.tasks import Grid, Task
 
-DIGITS = 6
+REPORT = (".html", ".htm")
+NUMBERS, ANIMATION, PICTURES = ".json", ".gif", (".svg", ".png")
+FORMS = (*REPORT, NUMBERS, ANIMATION, *PICTURES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,7 @@ class Landscape:
     right: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Inspection:
     """One puzzle in one model.
 
@@ -72,86 +77,39 @@ class Inspection:
         lost = f"; it was right at step {first}" if first is not None else ""
         return f"not solved in {total} step{'s' if total != 1 else ''}: {reason}{lost}"
 
+    def save(self, file: str | Path) -> Path:
+        """Writes what the name of the file ends in: the report (.html), numbers (.json), an animation (.gif), or the
+        drafts side by side (.svg, .png). Raises RedraftError where there is no such form or place."""
+        from redraft.inspect.numbers import numbers
+        from redraft.inspect.pictures import drafts_png, drafts_svg, redrafting
+        from redraft.inspect.report import report
 
-def numbers(found: Inspection) -> dict[str, Any]:
-    """Everything as plain values that JSON can hold; what is not a number is null."""
-    task = found.task
-    return {
-        "weights": found.weights,
-        "task": task.name,
-        "model": dict(found.facts),
-        "place": found.place,
-        "question": task.format(found.question),
-        "answer": None if found.answer is None else task.format(found.answer),
-        "verdict": found.verdict,
-        "solved_at": found.solved_at,
-        "probability": found.trace.probability,
-        "steps": [
-            _step(task, number, step, draft)
-            for number, (step, draft) in enumerate(zip(found.trace.steps, found.drafts, strict=True), 1)
-        ],
-        "influence": None
-        if found.influence is None
-        else {"cells": found.influence.cells.tolist(), "change": plain(found.influence.change)},
-        "landscape": None if found.landscape is None else _landscape(found.landscape),
-        "notes": list(found.notes),
-    }
+        file = Path(file)
+        form = file.suffix.lower()
+        if form not in FORMS:
+            raise ConfigError(f"{file}: expected a name that ends in {', '.join(FORMS)}")
+        require_place(file)
+        if form in REPORT:
+            content: str | bytes = report(self)
+        elif form == NUMBERS:
+            content = json.dumps(numbers(self), allow_nan=False) + "\n"
+        elif form == ANIMATION:
+            content = redrafting(self)
+        else:
+            content = drafts_svg(self) if form == ".svg" else drafts_png(self)
+        write_bytes(file, content.encode() if isinstance(content, str) else content)
+        return file
 
+    def to_dict(self) -> dict[str, object]:
+        """All numbers, as `redraft inspect --json` writes them."""
+        from redraft.inspect.numbers import numbers
 
-def plain(values: NDArray[Any] | float) -> Any:
-    """Numbers as (lists of) Python's, rounded; None for what is not finite."""
-    if isinstance(values, np.ndarray):
-        return [plain(value) for value in values] if values.ndim else plain(values.item())
-    return round(float(values), DIGITS) if math.isfinite(values) else None
+        return numbers(self)
 
+    def __repr__(self) -> str:
+        return f"Inspection({self.weights} on {self.place}: {self.verdict})"
 
-def _step(task: Task, number: int, step: TraceStep, draft: Draft) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "step": number,
-        "y": _reading(task, step.y),
-        "z": _reading(task, step.z),
-        "halt_probability": plain(step.halt_probability),
-        "halts": step.halts,
-        "right": draft.right,
-        "reason": "" if draft.verdict is None else draft.verdict.reason,
-        "changed": draft.changed,
-        "broken": draft.broken.astype(int).ravel().tolist(),
-        "differs": None if draft.differs is None else draft.differs.astype(int).ravel().tolist(),
-        "confidence": plain(draft.confidence),
-        "y_moved": plain(step.y_moved),
-        "z_moved": plain(step.z_moved),
-        "residual": plain(step.residual),
-    }
-    if step.evaluations:
-        values["evaluations"] = [_evaluation(task, each) for each in step.evaluations]
-    if step.attention is not None:
-        values["attention"] = plain(step.attention)
-    return values
+    def _repr_html_(self) -> str:
+        from redraft.inspect.pictures import drafts_svg
 
-
-def _evaluation(task: Task, each: Evaluation) -> dict[str, Any]:
-    return {"renews": each.renews, "moved": plain(each.moved), "reading": _reading(task, each.reading)}
-
-
-def _reading(task: Task, reading: Reading | None) -> dict[str, Any] | None:
-    if reading is None:
-        return None
-    return {
-        "draft": task.format(task.decode(reading.tokens)),
-        "tokens": reading.tokens.tolist(),
-        "probabilities": plain(reading.probabilities),
-    }
-
-
-def _landscape(land: Landscape) -> dict[str, Any]:
-    seen = {name: getattr(land, name) for name in ("y", "z")}
-    return {
-        "source": land.source,
-        "right": land.right.astype(int).tolist(),
-        **{
-            name: None
-            if each is None
-            else {"points": plain(each.points), "own": plain(each.own), "explained": plain(each.explained)}
-            for name, each in seen.items()
-        },
-    }
+        return f"<p>{escape(repr(self))}</p>{drafts_svg(self)}"

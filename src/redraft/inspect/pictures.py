@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from redraft.draw.boards import animation, strip
-from redraft.draw.gif import gif
-from redraft.draw.png import png
 from redraft.draw.svg import svg_strip
-from redraft.inspect.inspection import Inspection
 from redraft.tasks import Grid
 
-FIRST, EACH, LAST = 1.2, 0.7, 2.5  # seconds that the question, a draft and the last one are shown
+if TYPE_CHECKING:
+    from redraft.inspect.inspection import Inspection
 
 
 def redrafting(found: Inspection) -> bytes:
     """An animated GIF of the drafts up to the first that is right, or of all; faint where the model is not sure."""
+    from redraft.draw.pixels import gif_animation
+
     count = found.solved_at or len(found.drafts)
-    frames = animation(
+    return gif_animation(
         found.task,
         found.question,
         [draft.grid for draft in found.drafts[:count]],
         [step.y.confidence.reshape(found.question.shape) for step in found.trace.steps[:count]],
         solved=found.solved_at is not None,
     )
-    return gif(frames, [FIRST, *[EACH] * (count - 1), LAST])
 
 
 def drafts_svg(found: Inspection) -> str:
     """The question and every draft that differs from the one before, as an SVG picture."""
-    grids, captions = _different(found)
-    return svg_strip(found.task, found.question, grids, captions)
+    return svg_strip(found.task, found.question, *_different(found))
 
 
 def drafts_png(found: Inspection) -> bytes:
     """The same in pixels."""
-    grids, _ = _different(found)
-    return png(strip(found.task, found.question, grids[1:]))
+    from redraft.draw.pixels import png_strip
+
+    return png_strip(found.task, found.question, *_different(found))
 
 
 def _different(found: Inspection) -> tuple[list[Grid], list[str]]:

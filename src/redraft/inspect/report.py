@@ -10,19 +10,22 @@ import json
 import re
 from html import escape
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from redraft.draw.svg import BLANK, ink_on, used
+from redraft.draw.board import ink_on, letter_of, tokens_of, used
 from redraft.inspect.drafts import Draft
 from redraft.inspect.influence import asked
-from redraft.inspect.inspection import Inspection, Landscape, plain
+from redraft.inspect.numbers import plain
 from redraft.inspect.pca import Projection
 from redraft.inspect.trace import Reading, TraceStep
 from redraft.tasks import Grid, Task
 from redraft.tasks.base import OUTSIDE
+
+if TYPE_CHECKING:
+    from redraft.inspect.inspection import Inspection, Landscape
 
 CANDIDATES = 4  # tokens of a cell whose probabilities are told
 FINE = 10000  # steps in which coordinates of a landscape are told
@@ -70,7 +73,7 @@ def page_data(found: Inspection) -> dict[str, Any]:
         "notes": found.notes,
         "size": size,
         "block": task.block,
-        "tokens": [_glyph(glyphs, *each) for each in _token_symbols(task)],
+        "tokens": [_glyph(glyphs, *each) for each in tokens_of(task)],
         "given": _packed(_given(task, found.question).ravel()[shown]),
         "asked": _packed(asked(task, found.question)[shown]),
         "frames": frames,
@@ -157,17 +160,7 @@ def _board(task: Task, grid: Grid, shown: NDArray[np.intp], glyphs: Glyphs) -> s
 
 
 def _glyph(glyphs: Glyphs, symbol: str, fill: str) -> int:
-    drawn = "" if symbol in (BLANK, " ") or (fill and not symbol.isupper()) else symbol
-    return glyphs.setdefault((drawn, fill), len(glyphs))
-
-
-def _token_symbols(task: Task) -> list[tuple[str, str]]:
-    """Symbol and fill of each token by itself; blank for one that stands for no symbol."""
-    found = []
-    for token in range(task.vocab_size):
-        grid = task.decode(np.full(task.seq_len, token, np.int16))
-        found.append((task.symbols(grid)[0][0], task.fills(grid)[0][0]))
-    return found
+    return glyphs.setdefault((letter_of(symbol, fill), fill), len(glyphs))
 
 
 def _given(task: Task, question: Grid) -> NDArray[np.bool_]:

@@ -1,18 +1,34 @@
-"""Models, one file each; `MODELS` names their configurations, `build_model` builds one of them."""
+"""Models, one file each; `MODELS` names their configurations, `build_model` builds one of them.
+
+Configurations are had without PyTorch; a model, and what builds it, is imported on first use.
+"""
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING, Any
 
-from redraft.errors import ConfigError
-from redraft.models.base import Model, ModelConfig, StepOutput
-from redraft.models.direct import Direct, DirectConfig
-from redraft.models.equilibrium import Equilibrium, EquilibriumConfig
-from redraft.models.equivariant import Equivariant, EquivariantConfig
-from redraft.models.hrm import HRM, HRMConfig
-from redraft.models.trm import TRM, TRMConfig
-from redraft.models.variants import Variant, VariantConfig
-from redraft.naming import named
+from redraft.config import from_dict
+from redraft.errors import ConfigError, RedraftError
+from redraft.models.config import (
+    DirectConfig,
+    EquilibriumConfig,
+    EquivariantConfig,
+    HRMConfig,
+    ModelConfig,
+    TRMConfig,
+    VariantConfig,
+)
+from redraft.naming import known, named
+
+if TYPE_CHECKING:
+    from redraft.models.base import Model, StepOutput
+    from redraft.models.build import build_model
+    from redraft.models.direct import Direct
+    from redraft.models.equilibrium import Equilibrium
+    from redraft.models.equivariant import Equivariant
+    from redraft.models.hrm import HRM
+    from redraft.models.trm import TRM
+    from redraft.models.variants import Variant
 
 MODELS: dict[str, type[ModelConfig]] = {
     "trm": TRMConfig,
@@ -42,23 +58,17 @@ __all__ = [
     "VariantConfig",
     "build_model",
     "model_class",
+    "model_config",
     "model_kind",
 ]
 
 
-def build_model(config: ModelConfig, *, seed: int = 0) -> Model:
-    """A freshly initialised model; the same seed gives the same weights and leaves the global generator alone.
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from redraft.models import base, build
 
-    Raises ConfigError where a model of this package would be larger than memory, or than there are numbers.
-    """
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return config.build()
-    except (RuntimeError, TypeError, ArithmeticError, MemoryError) as error:
-        if type(config) not in MODELS.values():  # its author wants to see where it went wrong
-            raise
-        raise ConfigError(f"model: cannot be built in this size ({str(error).partition(chr(10))[0]})") from error
+    return getattr(base if name in ("Model", "StepOutput") else build, name)
 
 
 def model_kind(config: ModelConfig) -> str:
@@ -73,10 +83,20 @@ def model_class(kind: str) -> type[ModelConfig]:
     `module:NAME` is imported, from the current folder too; NAME is a subclass of `ModelConfig`. Raises ConfigError.
     """
     if ":" not in kind:
-        if kind not in MODELS:
-            raise ConfigError(f"unknown kind of model {kind!r}; known: {', '.join(MODELS)}, or your own as module:NAME")
-        return MODELS[kind]
+        return known(MODELS, kind, what="kind of model")
     found = named(kind, what="a model's configuration")
     if not (isinstance(found, type) and issubclass(found, ModelConfig)):
         raise ConfigError(f"{kind}: expected a subclass of redraft.models.ModelConfig, got {type(found).__name__}")
     return found
+
+
+def model_config(values: Any, *, where: str) -> ModelConfig:
+    """A model's configuration from plain values, of which `kind` names the model."""
+    kind = values.get("kind") if isinstance(values, dict) else values
+    if not isinstance(values, dict) or not isinstance(kind, str):
+        raise ConfigError(f"{where}: expected an object whose `kind` names the model, got {values!r}")
+    try:
+        found = model_class(kind)
+    except RedraftError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    return from_dict(found, {key: value for key, value in values.items() if key != "kind"}, where=where)

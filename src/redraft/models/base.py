@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from inspect import signature
 from typing import Literal, NamedTuple
 
@@ -12,51 +11,12 @@ from torch import Tensor, nn
 
 from redraft.core.carry import Carry
 from redraft.errors import ConfigError
+from redraft.models.config import DType, ModelConfig
 
-DType = Literal["float32", "bfloat16"]
-MOST_LAYERS = 1000
 DTYPES: dict[DType, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 Update = Literal["z", "y"]  # what an evaluation of the network renews: the latent or the answer
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """What every configuration of a model tells; a model's own adds its size and shape.
-
-    Attributes:
-        vocab_size, seq_len: tokens of the task, and cells of a puzzle (L).
-        puzzle_positions: positions reserved for the puzzle embedding; 0 does without one.
-        num_puzzles: rows of the puzzle-embedding table.
-        dtype: of the activations; weights are float32.
-    """
-
-    vocab_size: int
-    seq_len: int
-    puzzle_positions: int = 0
-    num_puzzles: int = 1
-    dtype: DType = "float32"
-
-    def build(self) -> Model:
-        """The model of this configuration, with random weights."""
-        raise NotImplementedError
-
-    @property
-    def effective_depth(self) -> int:
-        """Layers that a supervision step passes through (42 in the paper)."""
-        raise NotImplementedError
-
-    def require(self, **least: int) -> None:
-        """Raises ConfigError naming the first of these fields that is smaller than the least it may be."""
-        for name, bound in least.items():
-            if getattr(self, name) < bound:
-                raise ConfigError(f"model.{name}: expected at least {bound}, got {getattr(self, name)}")
-
-    def require_layers(self, layers: int) -> None:
-        """Raises ConfigError for more layers than anyone means; building them would not end before memory does."""
-        if layers > MOST_LAYERS:
-            raise ConfigError(f"model.num_layers: expected at most {MOST_LAYERS}, got {layers}")
 
 
 def recursions(n: int, T: int) -> tuple[Update, ...]:
@@ -102,6 +62,20 @@ class StepOutput(NamedTuple):
         )
 
 
+class Rollout(NamedTuple):
+    """A model's own run of B puzzles over S steps.
+
+    `drafts` (S, B, L) int64, the most likely token of each cell; `halt_probabilities` (S, B) float32, that the draft is
+    right; `y` and `z` (S, B, P, D), the states after each step, P = L + `puzzle_positions` in a TRM, where they were
+    asked for.
+    """
+
+    drafts: Tensor
+    halt_probabilities: Tensor
+    y: Tensor | None = None
+    z: Tensor | None = None
+
+
 class Model(nn.Module):
     """Base of all models; trainer, solver and exporter see only these methods.
 
@@ -123,6 +97,31 @@ class Model(nn.Module):
         """
         x = self.question(tokens, puzzle_ids)
         return self.recur(x, carry) if recursions is None else self.recur(x, carry, recursions)
+
+    @torch.no_grad()
+    def run(self, tokens: object, *, steps: int = 16, puzzle_ids: object = None, hidden: bool = False) -> Rollout:
+        """So many supervision steps on questions, without halting.
+
+        `tokens` (B, L) or (L,): integers of any kind, as `task.encode` gives them. `puzzle_ids` (B,): rows of the
+        puzzle table, 0 if not given. `hidden` keeps the states. Raises ConfigError for other shapes.
+        """
+        device = next(self.parameters()).device
+        question = torch.as_tensor(tokens, device=device).long()
+        question = question[None] if question.ndim == 1 else question
+        if question.ndim != 2 or question.shape[1] != self.config.seq_len or steps < 1:
+            wanted = f"tokens (B, {self.config.seq_len}) and at least 1 step"
+            raise ConfigError(f"run: expected {wanted}, got tokens {tuple(question.shape)} and {steps} steps")
+        ids = torch.zeros(len(question)) if puzzle_ids is None else torch.as_tensor(puzzle_ids)
+        ids, carry = ids.to(device).long(), self.initial_carry(len(question))
+        drafts, halts, ys, zs = [], [], [], []
+        for _ in range(steps):
+            carry, logits, halt_logit, _ = self(question, ids, carry)
+            drafts.append(logits.argmax(-1))
+            halts.append(halt_logit.sigmoid())
+            if hidden:
+                ys.append(carry.y.clone())
+                zs.append(carry.z.clone())
+        return Rollout(torch.stack(drafts), torch.stack(halts), *((torch.stack(ys), torch.stack(zs)) if hidden else ()))
 
     def question(self, tokens: Tensor, puzzle_ids: Tensor) -> Tensor:
         """The question as the networks read it: tokens (B, L) and puzzle_ids (B,), embedded."""

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from redraft.core.carry import Carry
-from redraft.models import Model, StepOutput, build_model
+from redraft.models.base import Model, StepOutput
+from redraft.models.build import build_model
 
 _BATCH = 5  # rows of a check; the last repeats no other
 # What may change of a float32 result where a library sums in another order for another batch size, and a step amplifies

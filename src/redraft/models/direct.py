@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from redraft.core.carry import Carry
 from redraft.core.layers import Linear
 from redraft.models.base import DTYPES, Model, StepOutput, Update
-from redraft.models.network import NetworkConfig, build_network, halting_head, puzzle_tables, question_embedding
-
-
-@dataclass(frozen=True, kw_only=True)
-class DirectConfig(NetworkConfig):
-    """Size and shape of the one network.
-
-    For a fair comparison give it the parameters of its rival: `num_layers` as many as that takes (8 for an HRM's two
-    networks of 4), or the rival's effective depth, which at full size is far more. Every step repeats the same answer,
-    so train it with `max_steps=1`: each puzzle gets one step.
-    """
-
-    num_layers: int = 8
-
-    @property
-    def effective_depth(self) -> int:
-        return self.num_layers
-
-    def build(self) -> Direct:
-        return Direct(self)
+from redraft.models.config import DirectConfig
+from redraft.models.network import build_network, halting_head, puzzle_tables, question_embedding
 
 
 class Direct(Model):

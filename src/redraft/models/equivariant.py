@@ -7,8 +7,7 @@ within each symbol's field, the symbols of a cell hear one another, then comes t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,85 +17,11 @@ from redraft.core.carry import Carry
 from redraft.core.layers import Attention, Linear, SwiGLU, rotary_tables, truncated_normal_
 from redraft.core.pooling import AxesPool, heard, scope_pool, symbol_pool
 from redraft.core.recursion import deep_recursion
-from redraft.errors import ConfigError
 from redraft.kernels import amx
 from redraft.kernels.ops import pools_block
-from redraft.models.base import DTYPES, Model, ModelConfig, StepOutput, Update, recursions
+from redraft.models.base import DTYPES, Model, StepOutput, Update, recursions
+from redraft.models.config import EquivariantConfig
 from redraft.models.network import halting_head, initial_state
-from redraft.scopes import scope_members
-
-
-@dataclass(frozen=True, kw_only=True)
-class EquivariantConfig(ModelConfig):
-    """Size and shape of a symbol-equivariant TRM; it has no puzzle embedding.
-
-    Attributes:
-        first_symbol, symbols: the interchangeable tokens, `symbols` of them from `first_symbol` on (a task tells them
-            as `Task.interchangeable`). Others, such as a blank, stand for themselves. With no symbols there is one
-            field, and nothing to be equivariant to.
-        grid_width: cells in a row.
-        scopes: families of cells that rules hold in (`Task.scopes`, `redraft.scopes`), for the mixer of that name.
-        mixer: how cells mix within a symbol's field: `scopes` (mean and maximum over each scope: where no cell's place
-            counts but by its scopes), `mlp` (over all cells) or `attention` (rotary positions).
-        hidden_size: width d of a cell's state for one symbol.
-        num_layers, n, T: as in a TRM.
-        halting: what the halting head reads, `pooled` (mean and maximum of y over cells and symbols) or `margin`: how
-            sure the least sure cell is, as the gap between its two best logits. One unsure cell makes an answer wrong.
-        num_heads: attention heads.
-        expansion, width_multiple: inner width of each SwiGLU, see `core.layers.swiglu_width`.
-    """
-
-    first_symbol: int
-    symbols: int
-    grid_width: int
-    scopes: tuple[str, ...] = ()
-    mixer: Literal["scopes", "mlp", "attention"] = "scopes"
-    halting: Literal["pooled", "margin"] = "pooled"
-    hidden_size: int = 32
-    num_layers: int = 2
-    n: int = 3
-    T: int = 2
-    num_heads: int = 4
-    expansion: float = 4.0
-    width_multiple: int = 32
-    norm_eps: float = 1e-5
-
-    def __post_init__(self) -> None:
-        self.require(vocab_size=1, seq_len=1, hidden_size=1, num_layers=1, n=1, T=1, num_heads=1, width_multiple=1)
-        self.require(first_symbol=0, symbols=0)
-        self.require_layers(self.num_layers)
-        if self.grid_width < 1 or self.seq_len % self.grid_width:
-            raise ConfigError(f"model.grid_width: expected a divisor of {self.seq_len} cells, got {self.grid_width}")
-        if self.first_symbol + self.symbols > self.vocab_size:
-            raise ConfigError(
-                f"model.symbols: {self.symbols} from token {self.first_symbol} on, "
-                f"but there are only {self.vocab_size} tokens"
-            )
-        if self.halting == "margin" and self.vocab_size < 2:
-            raise ConfigError("model.halting: margin needs at least two tokens to tell apart")
-        if self.puzzle_positions:
-            raise ConfigError("model.puzzle_positions: an equivariant model has none")
-        if self.mixer == "scopes" and not self.scopes:
-            raise ConfigError("model.scopes: the scopes mixer needs at least one, such as rows")
-        if self.mixer == "attention" and self.hidden_size % (2 * self.num_heads):
-            raise ConfigError(
-                f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * self.num_heads}, "
-                f"got {self.hidden_size}"
-            )
-        for name in self.scopes:
-            scope_members(name, height=self.seq_len // self.grid_width, width=self.grid_width)
-
-    @property
-    def fields(self) -> int:
-        """Symbol fields S of a state."""
-        return max(1, self.symbols)
-
-    @property
-    def effective_depth(self) -> int:
-        return self.T * (self.n + 1) * self.num_layers
-
-    def build(self) -> Equivariant:
-        return Equivariant(self)
 
 
 class Equivariant(Model):

@@ -14,8 +14,9 @@ from torch.utils.checkpoint import checkpoint
 from redraft.core.layers import Linear, swiglu_width
 from redraft.core.pooling import symbol_axes
 from redraft.kernels import amx, gpu, int8, ops
-from redraft.models.base import DTYPES, Model, ModelConfig
-from redraft.models.equivariant import EquivariantBlock, EquivariantConfig
+from redraft.models.base import DTYPES, Model
+from redraft.models.config import EquivariantConfig, ModelConfig
+from redraft.models.equivariant import EquivariantBlock
 from redraft.models.trm import TRM
 from redraft.scopes import scope_axes
 

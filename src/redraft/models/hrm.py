@@ -8,35 +8,15 @@ with `halting="q"`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torch import Tensor, nn
 
 from redraft.core.carry import Carry
 from redraft.core.general_recursion import general_recursion
 from redraft.models.base import StepOutput, Update, recursions
-from redraft.models.network import RecursiveConfig, RecursiveModel
+from redraft.models.config import HRMConfig
+from redraft.models.network import RecursiveModel
 
 ONE_STEP = 2  # evaluations back-propagated: the last of each network
-
-
-@dataclass(frozen=True, kw_only=True)
-class HRMConfig(RecursiveConfig):
-    """Size and shape of an HRM, which all else equal has twice the layers and twice the networks of a TRM.
-
-    Attributes:
-        num_layers: blocks of each of the two networks.
-        n: latent updates before an update of the answer (their L_cycles).
-        T: updates of the answer a step (their H_cycles).
-    """
-
-    num_layers: int = 4
-    puzzle_positions: int = 1
-    n: int = 2
-    T: int = 2
-
-    def build(self) -> HRM:
-        return HRM(self)
 
 
 class HRM(RecursiveModel):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,78 +11,8 @@ from redraft.core.blocks import AttentionBlock, ConvBlock, MixerBlock, Stack
 from redraft.core.carry import Carry
 from redraft.core.embed import QuestionEmbedding
 from redraft.core.layers import Linear, truncated_normal_
-from redraft.errors import ConfigError
-from redraft.models.base import DTYPES, Model, ModelConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkConfig(ModelConfig):
-    """Size and shape of a network of blocks over positions.
-
-    Attributes:
-        hidden_size: width D.
-        num_layers: blocks of a network.
-        mixer: how positions mix, `mlp` (fixed length, best on small full grids), `attention`, or `conv` (each cell with
-            its neighbours and the mean of all: for puzzles whose rules are local, such as mazes).
-        positions: `rope` or `learned` (attention), or `none` (the other mixers know where a cell is, or need not).
-        grid_width: cells in a row, for `conv`.
-        num_heads: attention heads; ignored by the other mixers.
-        expansion, width_multiple: inner width of each SwiGLU, see `core.layers.swiglu_width`.
-        puzzle_dim: width of the puzzle-embedding table.
-    """
-
-    hidden_size: int = 512
-    num_layers: int = 2
-    mixer: Literal["mlp", "attention", "conv"] = "attention"
-    positions: Literal["rope", "learned", "none"] = "rope"
-    grid_width: int | None = None
-    num_heads: int = 8
-    expansion: float = 4.0
-    width_multiple: int = 256
-    puzzle_positions: int = 16
-    puzzle_dim: int = 512
-    rope_theta: float = 10000.0
-    norm_eps: float = 1e-5
-
-    def __post_init__(self) -> None:
-        self.require(vocab_size=1, seq_len=1, num_puzzles=1, hidden_size=1, num_layers=1)
-        self.require(num_heads=1, width_multiple=1, puzzle_positions=0)
-        self.require_layers(self.num_layers)
-        if self.mixer == "attention" and self.hidden_size % (2 * self.num_heads):
-            raise ConfigError(
-                f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * self.num_heads}, "
-                f"got {self.hidden_size}"
-            )
-        if self.mixer == "conv" and (self.grid_width is None or self.grid_width < 1 or self.seq_len % self.grid_width):
-            raise ConfigError(f"model.grid_width: expected a divisor of {self.seq_len} cells, got {self.grid_width}")
-        if self.mixer == "conv" and self.puzzle_positions:
-            raise ConfigError("model.puzzle_positions: the conv mixer has none, for they are not part of the grid")
-        if not 0 <= self.puzzle_dim <= max(1, self.puzzle_positions) * self.hidden_size and self.puzzle_positions:
-            raise ConfigError(
-                f"model.puzzle_dim: {self.puzzle_dim} does not fit into {self.puzzle_positions} positions "
-                f"of width {self.hidden_size}"
-            )
-
-    @property
-    def sequence(self) -> int:
-        """Positions S of a state: the reserved ones, then a cell each."""
-        return self.puzzle_positions + self.seq_len
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecursiveConfig(NetworkConfig):
-    """That of networks that recur: `n` latent updates a recursion, `T` recursions a supervision step."""
-
-    n: int = 6
-    T: int = 3
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require(n=1, T=1)
-
-    @property
-    def effective_depth(self) -> int:
-        return self.T * (self.n + 1) * self.num_layers
+from redraft.models.base import DTYPES, Model
+from redraft.models.config import NetworkConfig
 
 
 def build_network(config: NetworkConfig) -> Stack:

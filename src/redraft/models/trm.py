@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torch import Tensor
 
 from redraft.core.carry import Carry
 from redraft.core.recursion import deep_recursion
 from redraft.kernels.ops import laid_out
 from redraft.models.base import StepOutput, Update, recursions
-from redraft.models.network import RecursiveConfig, RecursiveModel
-
-
-@dataclass(frozen=True, kw_only=True)
-class TRMConfig(RecursiveConfig):
-    """Size and shape of a TRM: that of its one network, and how often it recurs."""
-
-    def build(self) -> TRM:
-        return TRM(self)
+from redraft.models.config import TRMConfig
+from redraft.models.network import RecursiveModel
 
 
 class TRM(RecursiveModel):

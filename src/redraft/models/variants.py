@@ -2,71 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from redraft.core.carry import Carry
 from redraft.core.general_recursion import general_recursion
 from redraft.core.layers import truncated_normal_
-from redraft.errors import ConfigError
 from redraft.models.base import DTYPES, StepOutput, Update
+from redraft.models.config import VariantConfig
 from redraft.models.network import build_network, halting_head
-from redraft.models.trm import TRM, TRMConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class VariantConfig(TRMConfig):
-    """A TRM and what is different about it; as it stands nothing is, and it computes what the TRM does.
-
-    Attributes:
-        separate: two networks: one renews the latent z, the other the answer y.
-        latents: how many; 0 for a single state that is latent and answer at once, more than 1 for a multi-scale z,
-            renewed in turn.
-        gradient: how many evaluations at the end of a step are back-propagated; None for the last recursion (n + 1),
-            2 for HRM's one-step gradient.
-        reinject: whether every latent update sees the question; False: only the first of a step.
-        continue_head: whether there is a second halting output, of what going on is worth, for Q-learning.
-    """
-
-    separate: bool = False
-    latents: int = 1
-    gradient: int | None = None
-    reinject: bool = True
-    continue_head: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require(latents=0)
-        if self.latents > self.n:
-            raise ConfigError(
-                f"model.latents: expected at most n = {self.n}, one for each latent update, got {self.latents}"
-            )
-        if not 2 <= self.back_propagated <= self.evaluations:
-            raise ConfigError(
-                f"model.gradient: expected 2 (less would not reach the question) to T x (n + 1) = {self.evaluations}, "
-                f"got {self.gradient}"
-            )
-        if not self.reinject and self.back_propagated < self.evaluations:
-            raise ConfigError(
-                "model.reinject: without it only the first evaluation of a step sees the question, and the gradient "
-                f"must reach it: expected model.gradient = T x (n + 1) = {self.evaluations}, "
-                f"got {self.back_propagated}"
-            )
-
-    @property
-    def evaluations(self) -> int:
-        """Evaluations of a network in a supervision step."""
-        return self.T * (self.n + 1)
-
-    @property
-    def back_propagated(self) -> int:
-        """How many of them, at the end, the gradient flows through."""
-        return self.n + 1 if self.gradient is None else self.gradient
-
-    def build(self) -> Variant:
-        return Variant(self)
+from redraft.models.trm import TRM
 
 
 class Variant(TRM):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from redraft.data.build import open_source, store_folder, task_of
 from redraft.errors import ConfigError
-from redraft.naming import made
+from redraft.naming import known, made
 from redraft.recipes import arc, lab, maze, sudoku
+from redraft.recipes.own import Size, recipe_for
 from redraft.recipes.shrink import shrunk
 from redraft.train.config import RunConfig
 
-__all__ = ["RECIPES", "get_recipe", "shrunk"]
+__all__ = ["RECIPES", "get_recipe", "recipe_of", "shrunk"]
 
 RECIPES: dict[str, Callable[..., RunConfig]] = {
     "sudoku-4x4": sudoku.sudoku_4x4,
@@ -37,6 +39,17 @@ def get_recipe(name: str, *, tiny: bool = False) -> RunConfig:
         expected = "a function that takes `tiny` and returns a RunConfig"
         run: RunConfig = made(name, RunConfig, what="a recipe", expected=expected, tiny=tiny)
         return run
-    if name not in RECIPES:
-        raise ConfigError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}, or your own as module:NAME")
-    return RECIPES[name](tiny=tiny)
+    return known(RECIPES, name, what="recipe")(tiny=tiny)
+
+
+def recipe_of(name: str, *, size: Size | None = None, tiny: bool = False) -> RunConfig:
+    """The recipe of that name, or that inferred from a folder of data (one called like a recipe is `./NAME`)."""
+    if name in RECIPES or store_folder(name, "train") is None:
+        if size is not None:
+            raise ConfigError("size is for a folder of data, whose recipe is inferred; a recipe has its own")
+        return get_recipe(name, tiny=tiny)
+    if store_folder(name, "test") is None:
+        raise ConfigError(f"{name}: has no store `test` beside `train`; build one with redraft data build")
+    task = task_of(name, name)
+    recipe = recipe_for(task, open_source(task, name), folder=name, size=size or "tiny")
+    return shrunk(recipe, made=False) if tiny else recipe

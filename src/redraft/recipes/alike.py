@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from redraft.models.equivariant import EquivariantConfig
+from redraft.models.config import EquivariantConfig
 from redraft.tasks import Task
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from redraft.models import ModelConfig
-from redraft.models.trm import TRMConfig
+from redraft.models.config import TRMConfig
 from redraft.recipes.shrink import shrunk
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 

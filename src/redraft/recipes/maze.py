@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from redraft.models.trm import TRMConfig
+from redraft.models.config import TRMConfig
 from redraft.recipes.shrink import shrunk
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from redraft.errors import ConfigError
 from redraft.models import ModelConfig
-from redraft.models.trm import TRMConfig
+from redraft.models.config import TRMConfig
 from redraft.recipes.alike import equivariant, suits
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 

@@ -11,22 +11,24 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import redraft.weights
 from redraft.backends.choose import Here, Precision, bfloat16_pays, choose_backend, look_ahead, most_for_numpy
 from redraft.backends.numpy.stepper import NumpyStepper
-from redraft.backends.numpy.weights import Description, describe, read_model
+from redraft.backends.numpy.weights import read_model
 from redraft.backends.onnx import GRAPH, OnnxStepper, open_session, read_exported
 from redraft.backends.protocol import Stepper
 from redraft.config import to_dict
 from redraft.errors import ConfigError, WeightsError
+from redraft.solve.answer import Answer
 from redraft.solve.batch import BatchSize
 from redraft.solve.puzzle_table import PuzzleTable
-from redraft.solve.solver import SURE, Answer, HaltRule, Solver
+from redraft.solve.solver import SURE, HaltRule, Solver
 from redraft.solve.supply import Supply
 from redraft.tasks import Grid, get_task
 from redraft.trust import given, trusting
+from redraft.weights.format import Arrays, Description, describe
 
 if TYPE_CHECKING:
     from redraft.models import Model
@@ -78,8 +80,8 @@ def load(
     weights: str | Path,
     *,
     device: str = "auto",
-    dtype: str = "auto",
-    backend: str = "auto",
+    dtype: Precision = "auto",
+    backend: Literal["auto", "torch", "numpy", "onnx"] = "auto",
     max_steps: int | None = None,
     halt: HaltRule = "rules",
     sure: float = SURE,
@@ -154,8 +156,8 @@ def open_stepper(
     weights: str | Path,
     *,
     device: str = "auto",
-    dtype: str = "auto",
-    backend: str = "auto",
+    dtype: Precision = "auto",
+    backend: Literal["auto", "torch", "numpy", "onnx"] = "auto",
     puzzles: int = 1,
     trust: bool = False,
 ) -> Opened:
@@ -183,7 +185,7 @@ class _Found:
 
     folder: Path
     described: Description
-    arrays: dict[str, Any] = field(default_factory=dict)
+    arrays: Arrays = field(default_factory=dict)
 
 
 def _find(weights: str | Path) -> _Found:
@@ -301,11 +303,7 @@ def _rounded(model: Model) -> Model:
 
 def task_of(weights: str | Path) -> str | dict[str, Any]:
     """The task that weights are for, as in `Task.spec`."""
-    folder = find_weights(weights)
-    try:
-        return describe(folder).task
-    except WeightsError:
-        return open_weights(folder).task  # tells more of what is wrong
+    return describe(find_weights(weights)).task
 
 
 def open_weights(weights: str | Path, *, dtype: str = "float32", trust: bool = False) -> Weights:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import redraft.weights
 from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
+from redraft.naming import unversioned
 from redraft.solve.load import task_of
 from redraft.tasks import TASKS, Puzzle, Task, get_task
 from redraft.tasks.families import FAMILIES, of_lines, of_records, of_texts
@@ -26,8 +27,8 @@ from redraft.tasks.reading.source import STDIN, lines_of, name_of
 
 Entry = Puzzle | PuzzleError
 
-_SIZED = re.compile(r"\w+-\d+x\d+")
-_OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_SIZED = re.compile(r"\w+-\d+x\d+(-v\d+)?")
+_OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(-v\d+)?")
 _FILE = re.compile(r"[^\n]*\.[A-Za-z][A-Za-z0-9]{1,10}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z_ -]{2,}")
 
@@ -87,7 +88,7 @@ def _named(inputs: Sequence[str], made_for: Task | None) -> tuple[str | None, li
         return None, texts
     first, name = texts[0], None
     own = _OWN.fullmatch(first) and (made_for is None or isinstance(_given(made_for, first), PuzzleError))
-    if first in FAMILIES or first in TASKS or _SIZED.fullmatch(first) or own:
+    if first in FAMILIES or unversioned(first) in TASKS or _SIZED.fullmatch(first) or own:
         name = texts.pop(0)
     for text in texts:
         if _FILE.fullmatch(text) and not _is_puzzle(text, made_for):

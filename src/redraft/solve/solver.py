@@ -12,51 +12,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from redraft.backends.protocol import Draft, State, Stepper
-from redraft.errors import ConfigError, PuzzleError
+from redraft.errors import ConfigError, PuzzleError, require_at_least
+from redraft.solve.answer import Answer, TraceStep
 from redraft.solve.batch import Batch, BatchSize
 from redraft.solve.guesses import Guess, guesses
 from redraft.solve.supply import Ready, Supply
-from redraft.tasks import Grid, Task, Verdict
+from redraft.tasks import Grid, Puzzle, Task
 
 HaltRule = Literal["rules", "head", "never"]
 
 # How sure a halting head must be. The paper's 0.5 costs accuracy: 98.0 % of 6x6 Sudokus against 99.5, 96.6 % of mazes
 # against 97.8, for 4 and 14 % less work (docs/effort.md).
 SURE = 0.88
-
-
-@dataclass(frozen=True, kw_only=True)
-class TraceStep:
-    """The answer as it stood after one supervision step, and the model's probability that it is right."""
-
-    grid: Grid
-    halt_probability: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What came of a puzzle.
-
-    Attributes:
-        question, grid: (H, W); `grid` is the last draft, right only if `verdict.solved`.
-        verdict: judgement by the rules alone.
-        steps: supervision steps spent, the last maybe in part.
-        tries: how often it was begun.
-        halt_probability: the model's own probability that the answer is right.
-        trace: every draft, where the solver was asked to keep them.
-    """
-
-    question: Grid
-    grid: Grid
-    verdict: Verdict
-    steps: int
-    halt_probability: float
-    tries: int = 1
-    trace: tuple[TraceStep, ...] = ()
-
-    @property
-    def solved(self) -> bool:
-        return self.verdict.solved
 
 
 @dataclass(kw_only=True)
@@ -103,8 +70,7 @@ class Solver:
         batch_size: BatchSize = "auto",
         trace: bool = True,
     ) -> None:
-        if max_steps < 1:
-            raise ConfigError(f"max_steps: expected at least 1, got {max_steps}")
+        require_at_least(1, {"max_steps": max_steps})
         if not 0 < sure < 1:
             raise ConfigError(f"sure: expected a probability between 0 and 1, got {sure}")
         if restart < 0:
@@ -122,16 +88,20 @@ class Solver:
         self.guess = guess and task.open_token is not None
         self.batch_size, self.trace = batch_size, trace
 
-    def solve(self, puzzle: str | Sequence[Any] | ArrayLike) -> Answer:
+    def __repr__(self) -> str:
+        options = f"halt={self.halt!r}, max_steps={self.max_steps}, restart={self.restart}, guess={self.guess}"
+        return f"Solver({self.task.name}, {type(self.stepper).__name__}, {options})"
+
+    def solve(self, puzzle: str | Puzzle | Sequence[Any] | ArrayLike) -> Answer:
         """Solves one puzzle: written out, as a board of lists (None or any sign for a blank), or as a grid (H, W).
 
         Raises PuzzleError where it cannot be read, breaks the rules, or has no or several solutions.
         """
-        question = self.task.board(puzzle)
+        question = puzzle.question if isinstance(puzzle, Puzzle) else self.task.board(puzzle)
         self.task.validate(question)
         return self.solve_many([question])[0]
 
-    def solve_many(self, puzzles: Sequence[str | Sequence[Any] | ArrayLike]) -> list[Answer]:
+    def solve_many(self, puzzles: Sequence[str | Puzzle | Sequence[Any] | ArrayLike]) -> list[Answer]:
         """Answers in the order of the puzzles, in any form that `solve` takes.
 
         Grids are taken to be sound. Raises PuzzleError naming the first puzzle, from 1, that cannot be read.
@@ -141,6 +111,8 @@ class Solver:
         return [answers[number] for number in range(len(questions))]
 
     def _board(self, puzzle: Any, number: int) -> Grid:
+        if isinstance(puzzle, Puzzle):
+            return puzzle.question
         if isinstance(puzzle, np.ndarray) and puzzle.dtype == np.int8 and puzzle.ndim == 2:
             return puzzle
         try:
@@ -239,7 +211,8 @@ class Solver:
         if self.trace:
             for row in np.flatnonzero(done | (spent % self.recursions == 0)):
                 probability = _sigmoid(draft.halt_logit[row])
-                slots[row].trace.append(TraceStep(grid=grids[row], halt_probability=probability))
+                attempt = slots[row].given_up + (not failed[row])  # one that fails has just been given up
+                slots[row].trace.append(TraceStep(grid=grids[row], halt_probability=probability, attempt=attempt))
         return done, failed
 
     def _answer(self, slot: _Slot, draft: Grid, logit: float) -> Answer:
@@ -251,6 +224,7 @@ class Solver:
         if slot.trace and grid is not draft:
             slot.trace[-1] = replace(slot.trace[-1], grid=grid)
         return Answer(
+            task=self.task,
             question=slot.question,
             grid=grid,
             verdict=verdict,

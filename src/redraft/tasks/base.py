@@ -86,7 +86,7 @@ class Task(ABC):
     """A kind of puzzle: how to make, read, encode, augment, check and show it.
 
     Attributes:
-        name: versionless id, as in `redraft.tasks.get_task(name)`, for example `sudoku-6x6`.
+        name: id without a version, as in `redraft.tasks.get_task(name)`, for example `sudoku-6x6`.
         version: number of the generator: a change that makes other puzzles of the same seed raises it.
         height, width: size of the grid in cells; of the canvas where grids vary in size: cells beyond a smaller
             grid are OUTSIDE.
@@ -117,8 +117,16 @@ class Task(ABC):
         return self.height * self.width
 
     @property
+    def id(self) -> str:
+        """The name with the version, for example `sudoku-6x6-v1`; `get_task` takes it too."""
+        return f"{self.name}-v{self.version}"
+
+    @property
     def spec(self) -> str | dict[str, Any]:
-        """What `get_task` makes this task from again; it is written beside data and weights as JSON."""
+        """What `get_task` makes this task from again; it is written beside data and weights as JSON.
+
+        It has no version: rules and tokens, which data and weights depend on, are the same in all.
+        """
         return self.name
 
     @property

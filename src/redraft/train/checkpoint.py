@@ -18,8 +18,8 @@ from redraft.config import from_dict
 from redraft.contents import parse_json
 from redraft.data.store import Store
 from redraft.errors import WeightsError
+from redraft.weights.format import unpack_tables
 from redraft.weights.io import write_tensors
-from redraft.weights.tables import unpack_tables
 
 STATE = "state.safetensors"
 MOST_THREADS = 1 << 16
@@ -64,19 +64,31 @@ def load_state(folder: Path) -> tuple[dict[str, dict[str, Tensor]], Progress]:
     file = folder / STATE
     try:
         with safe_open(file, framework="pt") as opened:
-            progress = from_dict(Progress, parse_json(opened.metadata()["progress"]), where=f"{file}: progress")
             parts: dict[str, dict[str, Tensor]] = {}
             for key in opened.keys():  # noqa: SIM118 (not a dictionary)
                 part, name = key.split("/", 1)
                 parts.setdefault(part, {})[name] = opened.get_tensor(key)
-            parts["tables"] = unpack_tables(parts.get("tables", {}))
+            parts["tables"] = unpack_tables(parts.get("tables", {}), torch.zeros)
+            return parts, read_progress(folder)
+    except FileNotFoundError:
+        raise WeightsError(f"{file}: no such file; nothing to resume") from None
+    except (SafetensorError, OSError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise WeightsError(f"{file}: damaged ({error})") from error
+
+
+def read_progress(folder: Path) -> Progress:
+    """The progress alone of what `save_state` wrote; raises WeightsError likewise."""
+    file = folder / STATE
+    try:
+        with safe_open(file, framework="pt") as opened:
+            progress = from_dict(Progress, parse_json(opened.metadata()["progress"]), where=f"{file}: progress")
     except FileNotFoundError:
         raise WeightsError(f"{file}: no such file; nothing to resume") from None
     except (SafetensorError, OSError, KeyError, IndexError, TypeError, ValueError) as error:
         raise WeightsError(f"{file}: damaged ({error})") from error
     if min(progress.step, progress.seconds, progress.evaluated) < 0 or not 1 <= progress.threads <= MOST_THREADS:
         raise WeightsError(f"{file}: damaged ({progress})")
-    return parts, progress
+    return progress
 
 
 def save_slots(folder: Path, tensors: dict[str, Tensor], *, rank: int, step: int) -> None:

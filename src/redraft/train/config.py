@@ -7,11 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from redraft.config import from_dict, to_dict
-from redraft.errors import ConfigError
-from redraft.models import ModelConfig, model_kind
-from redraft.train.halting import get_halting
-from redraft.train.losses import get_loss
-from redraft.weights.io import model_config
+from redraft.errors import ConfigError, require_at_least
+from redraft.models import ModelConfig, model_config, model_kind
 
 MOST_SLOTS = 1 << 24  # more than any memory holds
 
@@ -113,28 +110,25 @@ class RunConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "max_steps", "log_every", "checkpoint_every", "eval_every", "eval_steps"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        for name in ("micro_batch", "threads"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        counted = ("steps", "batch_size", "max_steps", "log_every", "checkpoint_every", "eval_every", "eval_steps")
+        require_at_least(1, {name: getattr(self, name) for name in (*counted, "micro_batch", "threads")})
         if not 0 <= self.exploration <= 1:
             raise ConfigError(f"exploration: expected a probability, got {self.exploration}")
+        # here, because they need PyTorch, and recipes are listed without
+        from redraft.train.halting import get_halting
+        from redraft.train.losses import get_loss
+
         get_loss(self.loss)
         get_halting(self.halting)
         if self.batch_size > MOST_SLOTS:
             raise ConfigError(f"batch_size: expected at most {MOST_SLOTS:,}, got {reprlib.repr(self.batch_size)}")
         if not 0 <= self.seed < 1 << 63:
             raise ConfigError(f"seed: expected at least 0 and below 2^63, got {reprlib.repr(self.seed)}")
-        for name in ("lr", "weight_decay", "puzzle_lr", "puzzle_weight_decay"):
-            if getattr(self.optim, name) < 0:
-                raise ConfigError(f"optim.{name}: expected at least 0, got {getattr(self.optim, name)}")
-        for name in ("beta1", "beta2"):
+        rates = ("lr", "weight_decay", "puzzle_lr", "puzzle_weight_decay")
+        require_at_least(0, {f"optim.{name}": getattr(self.optim, name) for name in rates})
+        for name in ("beta1", "beta2", "ema"):
             if not 0 <= getattr(self.optim, name) < 1:
                 raise ConfigError(f"optim.{name}: expected at least 0 and below 1, got {getattr(self.optim, name)}")
-        if not 0 <= self.optim.ema < 1:
-            raise ConfigError(f"optim.ema: expected at least 0 and below 1, got {self.optim.ema}")
 
 
 def run_to_dict(config: RunConfig) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from redraft.train.config import RunConfig, run_to_dict
 from redraft.train.log import METRICS, TENSORBOARD
 from redraft.train.processes import Processes
 from redraft.trust import remember
-from redraft.weights.io import read_json
+from redraft.weights.format import read_json
 
 CONFIG, LOCK = "config.json", "lock"
 BEST, LAST = "best", "last"

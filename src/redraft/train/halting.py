@@ -8,7 +8,7 @@ from torch import Tensor
 
 from redraft.errors import ConfigError
 from redraft.models.base import StepOutput
-from redraft.naming import made
+from redraft.naming import known, made
 
 
 class HaltingRule:
@@ -81,6 +81,4 @@ def get_halting(name: str) -> HaltingRule:
         expected = "a subclass of redraft.train.halting.HaltingRule"
         rule: HaltingRule = made(name, HaltingRule, what="a halting rule", expected=expected, functions=False)
         return rule
-    if name not in HALTING:
-        raise ConfigError(f"halting: unknown {name!r}; known: {', '.join(HALTING)}, or your own as module:NAME")
-    return HALTING[name]
+    return known(HALTING, name, what="halting")

@@ -87,7 +87,7 @@ class Display:
 
     def __init__(self, *, total: int, start: int, console: Console | None = None) -> None:
         self.console = console or terminal.console(stderr=True)
-        self.total = total
+        self.total, self.live = total, terminal.live(self.console)
         bar, percent = BarColumn(bar_width=24), TaskProgressColumn()
         loss, exact, halts, rate = (TextColumn(f"{{task.fields[{name}]}}") for name in _FIGURES)
         self._progress = terminal.Fitting(
@@ -96,7 +96,7 @@ class Display:
             TimeRemainingColumn(),
             spare=(rate, halts, bar, exact, percent, loss),
             to=self.console,
-            disable=not self.console.is_terminal,
+            disable=not self.live,
         )
         nothing: dict[str, Any] = dict.fromkeys(_FIGURES, "")
         self._task = self._progress.add_task("", total=total, completed=start, what=f"step {start}", **nothing)
@@ -105,14 +105,14 @@ class Display:
 
     def tick(self, step: int) -> None:
         self._progress.update(self._task, completed=step, what=f"step {step}")
-        if not self.console.is_terminal and time.monotonic() - self._printed > QUIET:
+        if not self.live and time.monotonic() - self._printed > QUIET:
             self._print(f"step {step}/{self.total}")
 
     def report(self, kind: str, step: int, metrics: dict[str, float]) -> None:
         if kind == "train":
             figures = _figures(metrics)
             self._progress.update(self._task, completed=step, what=f"step {step}", **figures)
-            if not self.console.is_terminal:
+            if not self.live:
                 words, left = "  ".join(filter(None, figures.values())), _clock(metrics["seconds_left"])
                 self._print(f"step {step}/{self.total}  {words}  {left} left")
         else:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from redraft.errors import ConfigError
 from redraft.models.base import StepOutput
-from redraft.naming import function
+from redraft.naming import function, known
 from redraft.tasks.base import IGNORE
 from redraft.train.halting import BINARY, HaltingRule
 
@@ -53,9 +53,7 @@ def get_loss(name: str) -> CellLoss:
     """The loss of that name in `LOSSES`, or your own as `module:NAME`; raises RedraftError."""
     if ":" in name:
         return _of_each_cell(name, function(name, "logits", "labels", what="a loss"))
-    if name not in LOSSES:
-        raise ConfigError(f"loss: unknown {name!r}; known: {', '.join(LOSSES)}, or your own as module:NAME")
-    return LOSSES[name]
+    return known(LOSSES, name, what="loss")
 
 
 def _of_each_cell(name: str, loss: CellLoss) -> CellLoss:

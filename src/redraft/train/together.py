@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from redraft.models.base import DType
+from redraft.models.config import DType
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
 from redraft.train.processes import processes
 from redraft.train.trials import Candidate, Stand, Together

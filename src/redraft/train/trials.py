@@ -12,7 +12,7 @@ from time import perf_counter
 
 import torch
 
-from redraft.models.base import DType
+from redraft.models.config import DType
 from redraft.terminal import figure_words
 from redraft.train.config import RunConfig
 from redraft.train.learner import Learner

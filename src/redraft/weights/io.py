@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,18 +13,15 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from redraft.config import from_dict, to_dict
-from redraft.contents import read_object
-from redraft.errors import ConfigError, RedraftError, WeightsError
+from redraft.config import to_dict
+from redraft.errors import ConfigError, WeightsError
 from redraft.files import replacing, write_text
 from redraft.finite import require_finite
-from redraft.formats import SAFETENSORS, what_else
-from redraft.models import MODELS, Model, ModelConfig, build_model, model_class, model_kind
+from redraft.models import MODELS, Model, ModelConfig, build_model, model_config, model_kind
 from redraft.models.base import DTYPES
-from redraft.trust import remember, require_consent
-from redraft.weights.tables import pack_tables, unpack_tables
-
-FORMAT = 1
+from redraft.trust import remember
+from redraft.weights.format import FORMAT, describe, unpack_tables, unreadable
+from redraft.weights.tables import pack_tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,29 +88,22 @@ def load_weights(
         raise ConfigError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     if folder.is_file():
         raise WeightsError(f"{folder}: is a file; expected a folder with config.json and model.safetensors")
-    meta = read_json(folder / "config.json")
-    if meta.get("format") != FORMAT:
-        raise WeightsError(f"{folder / 'config.json'}: format {meta.get('format')!r}, expected {FORMAT}")
-    if not isinstance(meta.get("task"), str | dict):
-        raise WeightsError(f"{folder / 'config.json'}: expected the name of a task, got {meta.get('task')!r}")
-    if not isinstance(card := meta.get("card") or {}, dict):
-        raise WeightsError(f"{folder / 'config.json'}: card: expected an object, got {reprlib.repr(card)}")
-    require_consent(folder / "config.json", meta, trust=trust)
-    config = replace(model_config(meta.get("model"), where=f"{folder / 'config.json'}: model"), dtype=dtype)
+    described = describe(folder, trust=trust)
+    config = replace(model_config(described.model, where=f"{folder / 'config.json'}: model"), dtype=dtype)
     file = folder / "model.safetensors"
     if arrays is None:
         tensors = read_safetensors(file, where=f"{file}: ")
     else:
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     try:
-        tensors = unpack_tables(tensors)
-    except (KeyError, IndexError, ValueError) as error:
-        raise WeightsError(f"{file}: damaged: a puzzle table lacks a part ({error})") from error
+        tensors = unpack_tables(tensors, torch.zeros)
+    except ValueError as error:
+        raise WeightsError(f"{file}: damaged: {error}") from error
     model = _built(config, tensors, file)
     tensors = {name: tensor.float() for name, tensor in tensors.items()}
     require_finite(tensors, str(file))
     model.load_state_dict(tensors)
-    return Weights(model=model.eval(), task=meta["task"], card=card)
+    return Weights(model=model.eval(), task=described.task, card=described.card)
 
 
 def _built(config: ModelConfig, tensors: dict[str, torch.Tensor], file: Path) -> Model:
@@ -137,26 +126,8 @@ def read_safetensors(file: Path, *, where: str) -> dict[str, torch.Tensor]:
     """The tensors of a file; raises WeightsError that names what the file is instead, behind `where`."""
     try:
         return load_file(file)
-    except FileNotFoundError:
-        raise WeightsError(f"{where}no such file") from None
     except (SafetensorError, OSError, ValueError) as error:
-        try:
-            reason = what_else(file, SAFETENSORS)
-        except OSError as unreadable:
-            reason = unreadable.strerror or str(unreadable)
-        raise WeightsError(f"{where}{reason} ({error})" if reason == "is damaged" else where + reason) from error
-
-
-def model_config(values: Any, *, where: str) -> ModelConfig:
-    """A model's configuration from plain values, of which `kind` names the model."""
-    kind = values.get("kind") if isinstance(values, dict) else values
-    if not isinstance(values, dict) or not isinstance(kind, str):
-        raise ConfigError(f"{where}: expected an object whose `kind` names the model, got {values!r}")
-    try:
-        found = model_class(kind)
-    except RedraftError as error:
-        raise ConfigError(f"{where}: {error}") from error
-    return from_dict(found, {key: value for key, value in values.items() if key != "kind"}, where=where)
+        raise unreadable(file, error, where=where) from error
 
 
 def require_fit(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor], prefix: str = "") -> None:
@@ -172,14 +143,6 @@ def require_fit(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor
             raise WeightsError(
                 f"{prefix}tensor {name} has shape {tuple(found[name].shape)}, expected {tuple(tensor.shape)}"
             )
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """The JSON object in a file; raises WeightsError where there is none."""
-    expected = "a folder with config.json and model.safetensors"
-    if not file.exists():
-        raise WeightsError(f"{file}: no such file; expected {expected}")
-    return read_object(file, WeightsError, expected=expected)
 
 
 def digest(model: Model, *, about: str = "") -> str:

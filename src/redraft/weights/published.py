@@ -16,8 +16,9 @@ from redraft.core.layers import swiglu_width
 from redraft.errors import WeightsError
 from redraft.finite import require_finite
 from redraft.models import build_model
-from redraft.models.hrm import HRM, HRMConfig
-from redraft.models.trm import TRM, TRMConfig
+from redraft.models.config import HRMConfig, TRMConfig
+from redraft.models.hrm import HRM
+from redraft.models.trm import TRM
 from redraft.weights.io import require_fit
 
 _NAMES = {

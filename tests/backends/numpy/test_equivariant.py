@@ -1,6 +1,6 @@
 """The equivariant model in NumPy: the same drafts as PyTorch's, and what it leaves to torch."""
 
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from redraft.backends.numpy.equivariant import EquivariantShape, NumpyEquivariant
-from redraft.backends.numpy.weights import describe, read_model
-from redraft.errors import ConfigError, WeightsError
+from redraft.backends.numpy.equivariant import NumpyEquivariant, runs
+from redraft.backends.numpy.weights import read_model
+from redraft.errors import WeightsError
 from redraft.models import build_model
-from redraft.models.equivariant import Equivariant, EquivariantConfig
+from redraft.models.equivariant import Equivariant
 from redraft.recipes.alike import equivariant
 from redraft.solve.load import open_stepper
 from redraft.tasks import get_task
+from redraft.weights.format import describe
 from redraft.weights.io import save_weights
 
 pytestmark = pytest.mark.arithmetic
@@ -34,20 +35,11 @@ def model_of(task: str, **shape: Any) -> Equivariant:
 
 def in_numpy(model: Equivariant) -> NumpyEquivariant:
     tensors = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    return NumpyEquivariant(EquivariantShape(**dataclasses.asdict(model.config)), tensors)
+    return NumpyEquivariant(model.config, tensors)
 
 
 def assert_alike(got: np.ndarray, want: np.ndarray) -> None:
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4 * np.abs(want).max())
-
-
-def test_a_shape_is_a_configuration() -> None:
-    """A new field of EquivariantConfig changes what a model computes, so NumPy must know of it."""
-
-    def described(kind: type) -> dict[str, object]:
-        return {field.name: field.default for field in dataclasses.fields(kind)}
-
-    assert described(EquivariantShape) == described(EquivariantConfig)
 
 
 @pytest.mark.parametrize("halting", ["margin", "pooled"])
@@ -87,11 +79,12 @@ def test_what_ships_drafts_alike_second_tries_included() -> None:
 
 
 def test_what_does_not_tile_the_grid_is_left_to_torch(tmp_path: Path) -> None:
-    for shape, problem in (({"scopes": ("around",)}, "scopes: around "), ({"mixer": "mlp"}, "mixer: .* mlp$")):
-        with pytest.raises(ConfigError, match=problem):
-            EquivariantShape(**dataclasses.asdict(dataclasses.replace(model_of("sudoku-6x6").config, **shape)))
+    config = model_of("sudoku-6x6").config
+    assert runs(config)
+    for change in ({"scopes": ("rows", "around")}, {"mixer": "mlp"}, {"symbols": 0, "first_symbol": 0}):
+        assert not runs(replace(config, **change))  # type: ignore[arg-type]
     model = build_model(equivariant(get_task("sudoku-6x6"), hidden_size=16, mixer="mlp"))
     save_weights(tmp_path, model, task="sudoku-6x6", card={})
-    with pytest.raises(WeightsError, match=r"mixer: .* mlp$"):
+    with pytest.raises(WeightsError, match=r"backend numpy .*mixer mlp"):
         read_model(tmp_path, describe(tmp_path))
     assert type(open_stepper(tmp_path).stepper).__name__ == "TorchStepper"

@@ -9,9 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from redraft.backends.numpy.weights import describe, read_model, read_tensors
-from redraft.errors import WeightsError
+from redraft.backends.numpy.weights import read_model
+from redraft.errors import RedraftError, WeightsError
 from redraft.models import DirectConfig, TRMConfig, build_model
+from redraft.weights.format import describe, read_arrays
 from redraft.weights.io import save_weights
 
 TINY = TRMConfig(
@@ -41,7 +42,7 @@ def test_description(folder: Path) -> None:
 def test_tensors(tmp_path: Path, dtype: torch.dtype) -> None:
     values = torch.tensor([[0.0, -1.0, 3.0], [100.5, 1e-3, -2.75]]).to(dtype)
     save_file({"a": values, "none": values[:0].clone(), "one": values[0, 1].clone()}, tmp_path / "x", {"by": "me"})
-    found = read_tensors(tmp_path / "x")
+    found = read_arrays(tmp_path / "x")
     assert sorted(found) == ["a", "none", "one"] and found["none"].shape == (0, 3) and found["one"].shape == ()
     np.testing.assert_array_equal(found["a"], values.double() if dtype.is_floating_point else values)
 
@@ -67,20 +68,20 @@ def fill(folder: Path, value: float) -> None:
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no configuration": (lambda f: (f / "config.json").unlink(), r"config\.json: "),
     "not JSON": (lambda f: (f / "config.json").write_text("{"), r"config\.json: "),
-    "a list": (lambda f: (f / "config.json").write_text("[]"), r"config\.json: .*object.*format 1"),
+    "a list": (lambda f: (f / "config.json").write_text("[]"), r"config\.json: .*object"),
     "no task": (
         lambda f: (f / "config.json").write_text('{"format": 1}'),
-        r"config\.json: .*task.*model",
+        r"config\.json: .*task",
     ),
     "another kind": (
         lambda f: configure(f, kind="hrm"),
         "backend numpy .*trm and equivariant.* hrm",
     ),
     "an unknown key": (lambda f: configure(f, depth=3), r"config\.json: model: .*'depth'"),
-    "no recursion": (lambda f: configure(f, n=0), r"config\.json: model: n: .*1.*0"),
+    "no recursion": (lambda f: configure(f, n=0), r"model\.n: .*1.*0"),
     "odd heads": (lambda f: configure(f, mixer="attention", num_heads=3), "hidden_size: .*2 x num_heads.* 16"),
-    "no grid": (lambda f: configure(f, mixer="conv", grid_width=5), "grid_width: 5 .*16 cells"),
-    "no tensors": (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors: .*No such file"),
+    "no grid": (lambda f: configure(f, mixer="conv", grid_width=5), "grid_width: .*16 cells.* 5"),
+    "no tensors": (lambda f: (f / "model.safetensors").unlink(), r"model\.safetensors: no such file"),
     "cut off": (cut, r"model\.safetensors: .*cut off$"),
     "empty": (lambda f: (f / "model.safetensors").write_bytes(b""), r"model\.safetensors: .*empty.* safetensors "),
     "another file": (
@@ -105,8 +106,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         r"model\.safetensors: ",
     ),
     "another dtype": (
-        lambda f: save_file({"a": torch.zeros(1, dtype=torch.uint8)}, f / "model.safetensors"),
-        "tensor a .*U8.*F64, F32",
+        lambda f: save_file({"a": torch.zeros(1, dtype=torch.float8_e5m2)}, f / "model.safetensors"),
+        "tensor a .*F8_E5M2.*F64, F32",
     ),
     "another shape": (lambda f: configure(f, vocab_size=7), r"embed\.tokens .*\(6, 16\).* 7 x 16"),
     "missing tensors": (lambda f: configure(f, num_layers=3), r"tensor.* net\.blocks\.2\.mix"),
@@ -118,7 +119,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_what_it_says_of_others(folder: Path, damage: str) -> None:
     do, message = DAMAGES[damage]
     do(folder)
-    with pytest.raises(WeightsError, match=message):
+    with pytest.raises(RedraftError, match=message):
         read(folder)
 
 

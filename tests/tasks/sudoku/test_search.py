@@ -95,7 +95,7 @@ def test_longer_run_begins_with_the_shorter(size: int) -> None:
 def test_compiled_equals_interpreted() -> None:
     pytest.importorskip("numba")
     assert search.Search(9, compiled=True).compiled
-    for size, count, clues in ((4, 20, None), (6, 20, None), (9, 4, None), (9, 4, 30)):
+    for size, count, clues in ((4, 20, None), (6, 20, None), (9, 4, None), (9, 4, 30), (12, 2, None), (16, 2, None)):
         plain = search.make(size, count, 1, clues, compiled=False)
         fast = search.make(size, count, 1, clues, compiled=True)
         assert np.array_equal(plain.questions, fast.questions)

@@ -52,10 +52,13 @@ def test_keeps_the_contract(name: str) -> None:
 
 
 def test_unknown_task_names_the_known() -> None:
-    with raises(RedraftError, "'sudoku-5x5'", "sudoku-4x4, sudoku-6x6"):
-        get_task("sudoku-5x5")
-    with raises(ConfigError, "4, 6, 9", 5):
-        Sudoku(5)
+    with raises(RedraftError, "'sudoku5'", "sudoku-4x4, sudoku-6x6"):
+        get_task("sudoku5")
+    for make in (lambda: Sudoku(5), lambda: get_task("sudoku-5x5")):
+        with raises(ConfigError, "4, 6, 8, 9, 10, 12, 14, 15, 16", 5):
+            make()
+    with raises(ConfigError, "6x9"):
+        get_task("sudoku-6x9")
 
 
 def test_tokens(nine: Sudoku, six: Sudoku) -> None:
@@ -116,7 +119,7 @@ def test_sudoku_for() -> None:
     assert of_texts([f"question,answer\n{EASY},{DONE}\n"], "sudoku").height == 9
     assert of_texts(["# mine\n" + "123456\n" * 6 + "\n" + "......\n" * 6], "sudoku").height == 6
     assert of_texts([EASY[:-1] + "x"], "sudoku").height == 9  # parse will say which character
-    with raises(PuzzleError, 16, 36, 81, 80):
+    with raises(PuzzleError, 16, 36, 81, 256, 80):
         of_texts([EASY[:-1]], "sudoku")
     assert of_texts(["12345", EASY, "." * 16], "sudoku").height == 9  # reading will say what is wrong with the others
     with raises(PuzzleError, "puzzle"):

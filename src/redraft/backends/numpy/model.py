@@ -6,66 +6,28 @@ Everything is float32. Rows of a batch do not depend on one another.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.errors import ConfigError, WeightsError
+from redraft.errors import WeightsError
+from redraft.models.config import TRMConfig
 
 Floats = NDArray[np.float32]
 Layer = Callable[[Floats], Floats]  # a state, (B, S, D), to the same shape
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """The fields of `models.trm.TRMConfig`, which tells what they mean but cannot be had without torch."""
-
-    vocab_size: int
-    seq_len: int
-    puzzle_positions: int = 16
-    num_puzzles: int = 1
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    hidden_size: int = 512
-    num_layers: int = 2
-    mixer: Literal["mlp", "attention", "conv"] = "attention"
-    positions: Literal["rope", "learned", "none"] = "rope"
-    grid_width: int | None = None
-    num_heads: int = 8
-    expansion: float = 4.0
-    width_multiple: int = 256
-    puzzle_dim: int = 512
-    rope_theta: float = 10000.0
-    norm_eps: float = 1e-5
-    n: int = 6
-    T: int = 3
-
-    def __post_init__(self) -> None:
-        for name in ("vocab_size", "seq_len", "num_puzzles", "hidden_size", "num_layers", "num_heads", "n", "T"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        if self.mixer == "attention" and self.hidden_size % (2 * self.num_heads):
-            raise ConfigError(f"hidden_size: expected a multiple of 2 x num_heads, got {self.hidden_size}")
-        if self.mixer == "conv" and (not self.grid_width or self.seq_len % self.grid_width or self.puzzle_positions):
-            raise ConfigError(f"grid_width: {self.grid_width} columns do not make a grid of {self.seq_len} cells")
-
-    @property
-    def sequence(self) -> int:
-        """Positions S of a state: the reserved ones, then a cell each."""
-        return self.puzzle_positions + self.seq_len
-
-    @property
-    def work(self) -> int:
-        """About how many multiplications a puzzle takes in a step."""
-        width, positions = self.hidden_size, self.sequence
-        mixing = {
-            "mlp": 2 * self.expansion * positions * width * positions,
-            "conv": 9 * positions * width**2,
-            "attention": 4 * positions * width**2 + 2 * positions**2 * width,
-        }[self.mixer]
-        channels = 2 * self.expansion * positions * width**2
-        return int(self.T * (self.n + 1) * self.num_layers * (mixing + channels))
+def work(config: TRMConfig) -> int:
+    """About how many multiplications a puzzle takes in a supervision step."""
+    width, positions = config.hidden_size, config.sequence
+    mixing = {
+        "mlp": 2 * config.expansion * positions * width * positions,
+        "conv": 9 * positions * width**2,
+        "attention": 4 * positions * width**2 + 2 * positions**2 * width,
+    }[config.mixer]
+    channels = 2 * config.expansion * positions * width**2
+    return int(config.T * (config.n + 1) * config.num_layers * (mixing + channels))
 
 
 class Tensors:
@@ -106,13 +68,15 @@ class NumpyModel:
     """What models have in common: the recursion, and a halting head that reads one vector a puzzle.
 
     Attributes:
-        shape: fields of the model's configuration, `n`, `T`, `hidden_size` and `sequence` among them.
+        config: the model's configuration.
+        vectors: of a state: one for every position, or for every cell and symbol.
         layers: of the network.
         halt_head: weight (1, features) and bias (1,).
         parameters: numbers in all tensors.
     """
 
-    shape: Any
+    config: Any
+    vectors: int
     layers: list[Layer]
     halt_head: tuple[Floats, Floats]
     parameters: int
@@ -135,9 +99,9 @@ class NumpyModel:
 
     def step(self, x: Floats, y: Floats, z: Floats, *, recursions: int | None = None) -> Output:
         """One supervision step on the question x, as in `core.recursion`, or only so many of its recursions."""
-        for _ in range(recursions or self.shape.T):
+        for _ in range(recursions or self.config.T):
             context = x + y
-            for _ in range(self.shape.n):
+            for _ in range(self.config.n):
                 z = self._net(context + z)
             y = self._net(y + z)
         logits = self.read(y)
@@ -153,19 +117,20 @@ class NumpyModel:
 class NumpyTRM(NumpyModel):
     """A tiny recursive model, from tensors by the names and shapes that `TRM.state_dict` gives them.
 
-    Raises WeightsError where these do not fit the shape.
+    Raises WeightsError where these do not fit the configuration.
     """
 
-    def __init__(self, shape: Shape, tensors: Mapping[str, NDArray[np.generic]]) -> None:
-        self.shape: Shape = shape
+    def __init__(self, config: TRMConfig, tensors: Mapping[str, NDArray[np.generic]]) -> None:
+        self.config: TRMConfig = config
+        self.vectors = config.sequence
         given = Tensors(tensors)
-        width = shape.hidden_size
-        self._tokens = given.take("embed.tokens", shape.vocab_size, width)
-        reserved, learned = shape.puzzle_positions, shape.positions == "learned"
-        self._puzzles = given.take("embed.puzzle.table", shape.num_puzzles, shape.puzzle_dim) if reserved else None
-        self._positions = given.take("embed.positions", shape.sequence, width) if learned else None
-        self.layers = _layers(shape, given)
-        self._answer_head = given.take("answer_head.weight", shape.vocab_size, width)
+        width = config.hidden_size
+        self._tokens = given.take("embed.tokens", config.vocab_size, width)
+        reserved, learned = config.puzzle_positions, config.positions == "learned"
+        self._puzzles = given.take("embed.puzzle.table", config.num_puzzles, config.puzzle_dim) if reserved else None
+        self._positions = given.take("embed.positions", config.sequence, width) if learned else None
+        self.layers = _layers(config, given)
+        self._answer_head = given.take("answer_head.weight", config.vocab_size, width)
         self.halt_head = given.take("halt_head.weight", 1, width), given.take("halt_head.bias", 1)
         self._starts = given.take("y_init", width), given.take("z_init", width)
         self.parameters = given.taken
@@ -173,50 +138,50 @@ class NumpyTRM(NumpyModel):
 
     def initial_carry(self, batch: int) -> tuple[Floats, Floats]:
         """The answer y and the latent z (B, S, D) before the first step."""
-        shape = (batch, self.shape.sequence, self.shape.hidden_size)
+        shape = (batch, self.config.sequence, self.config.hidden_size)
         y, z = self._starts
         return np.broadcast_to(y, shape), np.broadcast_to(z, shape)
 
     def embed(self, tokens: NDArray[np.integer], puzzle_ids: NDArray[np.integer]) -> Floats:
         """The question x (B, S, D) of tokens (B, L) and puzzle ids (B,)."""
-        shape, width = self.shape, self.shape.hidden_size
-        x = np.zeros((len(tokens), shape.sequence, width), np.float32)
-        x[:, shape.puzzle_positions :] = self._tokens[tokens]
+        config, width = self.config, self.config.hidden_size
+        x = np.zeros((len(tokens), config.sequence, width), np.float32)
+        x[:, config.puzzle_positions :] = self._tokens[tokens]
         if self._puzzles is not None:
-            reserved = x[:, : shape.puzzle_positions].reshape(len(tokens), -1)
-            reserved[:, : shape.puzzle_dim] = self._puzzles[puzzle_ids]
-            x[:, : shape.puzzle_positions] = reserved.reshape(len(tokens), -1, width)
+            reserved = x[:, : config.puzzle_positions].reshape(len(tokens), -1)
+            reserved[:, : config.puzzle_dim] = self._puzzles[puzzle_ids]
+            x[:, : config.puzzle_positions] = reserved.reshape(len(tokens), -1, width)
         if self._positions is not None:
             x = np.float32(0.5**0.5) * (x + self._positions)
         return np.float32(width**0.5) * x
 
     def read(self, y: Floats) -> Floats:
         """Logits (B, L, V) of an answer."""
-        logits: Floats = y[:, self.shape.puzzle_positions :] @ self._answer_head.T
+        logits: Floats = y[:, self.config.puzzle_positions :] @ self._answer_head.T
         return logits
 
     def seen(self, y: Floats, logits: Floats) -> Floats:
         return y[:, 0]
 
 
-def _layers(shape: Shape, given: Tensors) -> list[Layer]:
+def _layers(config: TRMConfig, given: Tensors) -> list[Layer]:
     """Both halves of every block, one after the other: what mixes positions, then what mixes channels."""
-    width, eps = shape.hidden_size, np.float32(shape.norm_eps)
-    turns = _rotary_tables(shape) if shape.mixer == "attention" and shape.positions == "rope" else None
+    width, eps = config.hidden_size, np.float32(config.norm_eps)
+    turns = _rotary_tables(config) if config.mixer == "attention" and config.positions == "rope" else None
     layers: list[Layer] = []
-    for number in range(shape.num_layers):
+    for number in range(config.num_layers):
         mix, mlp = f"net.blocks.{number}.mix", f"net.blocks.{number}.mlp"
-        if shape.mixer == "mlp":
-            layers.append(_gated_positions(*gated_weights(given, mix, shape.sequence), eps))
-        elif shape.mixer == "conv":
-            assert shape.grid_width is not None
+        if config.mixer == "mlp":
+            layers.append(_gated_positions(*gated_weights(given, mix, config.sequence), eps))
+        elif config.mixer == "conv":
+            assert config.grid_width is not None
             around = given.take(f"{mix}.around", width, width, 3, 3)
             everywhere = given.take(f"{mix}.everywhere.weight", width, width)
-            layers.append(_neighbours(around, everywhere, shape.grid_width, eps))
+            layers.append(_neighbours(around, everywhere, config.grid_width, eps))
         else:
             qkv = given.take(f"{mix}.qkv.weight", 3 * width, width)
             out = given.take(f"{mix}.out.weight", width, width)
-            layers.append(_attention(qkv, out, shape.num_heads, turns, eps))
+            layers.append(_attention(qkv, out, config.num_heads, turns, eps))
         layers.append(gated_channels(*gated_weights(given, mlp, width), eps))
     return layers
 
@@ -316,11 +281,11 @@ def _attention(qkv: Floats, out: Floats, heads: int, turns: tuple[Floats, Floats
     return layer
 
 
-def _rotary_tables(shape: Shape) -> tuple[Floats, Floats]:
+def _rotary_tables(config: TRMConfig) -> tuple[Floats, Floats]:
     """Cosines and sines (S, head_dim), as `core.layers.rotary_tables` has them."""
-    head_dim = shape.hidden_size // shape.num_heads
-    frequencies = shape.rope_theta ** -(np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim))
-    angles = np.outer(np.arange(shape.sequence, dtype=np.float32), np.float32(frequencies))
+    head_dim = config.hidden_size // config.num_heads
+    frequencies = config.rope_theta ** -(np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim))
+    angles = np.outer(np.arange(config.sequence, dtype=np.float32), np.float32(frequencies))
     angles = np.concatenate((angles, angles), 1)
     return np.cos(angles), np.sin(angles)
 

@@ -43,8 +43,8 @@ class NumpyStepper:
 
     def __init__(self, model: NumpyModel) -> None:
         self.model = model
-        self.recursions: int = model.shape.T
-        self.rows = max(1, POSITIONS // model.shape.sequence)
+        self.recursions: int = model.config.T
+        self.rows = max(1, POSITIONS // model.vectors)
 
     def start(
         self, inputs: NDArray[np.integer], puzzle_ids: NDArray[np.integer], tries: NDArray[np.integer] | None = None
@@ -53,7 +53,7 @@ class NumpyStepper:
         if tries is not None and tries.any():
             positions = [1] * (states[0].ndim - 2)
             again = (tries > 0).reshape(-1, *positions, 1)
-            vectors = starting_vectors(tries, self.model.shape.hidden_size).reshape(2, len(tries), *positions, -1)
+            vectors = starting_vectors(tries, self.model.config.hidden_size).reshape(2, len(tries), *positions, -1)
             y, z = (np.where(again, *pair) for pair in zip(vectors, states, strict=True))
             states = y, z
         return NumpyState(self.model.embed(inputs, puzzle_ids), *states)

@@ -15,24 +15,24 @@ from redraft import terminal
 from redraft.arc.collect import share
 from redraft.arc.vote import open_data, vote
 from redraft.commands.arc.voting import Voting, conclude
-from redraft.commands.arguments import parse
-from redraft.commands.progress import progress
-from redraft.commands.train import conduct, evaluator
+from redraft.commands.arguments import parse, require_options
 from redraft.contents import within
 from redraft.data.arc import TASKS, write_arc
 from redraft.data.arc_leaks import OWN_LEAKS, refuse_leaks
 from redraft.data.store import Store, is_store
 from redraft.device import choose_device
-from redraft.errors import ConfigError, DataError, WeightsError
+from redraft.errors import DataError, WeightsError
 from redraft.models import Model
+from redraft.progress import progress
 from redraft.recipes.arc import adaptation
+from redraft.run import assemble, conduct, evaluator
 from redraft.solve.load import find_weights, open_weights
 from redraft.tasks import get_task
 from redraft.tasks.arc.files import read_tasks
 from redraft.tasks.arc.task import Arc
 from redraft.train.config import RunConfig
 from redraft.train.folder import CONFIG, own_run
-from redraft.train.loop import Outcome, Trainer, open_run
+from redraft.train.loop import Outcome, open_run
 from redraft.train.processes import Processes
 from redraft.trust import require_consent
 from redraft.weights.io import Weights, count_parameters
@@ -69,9 +69,7 @@ class Adapt(Voting):
 
 def run(arguments: list[str]) -> int:
     args = parse(Adapt, arguments, command="arc adapt", description="Learns new ARC tasks, then votes on their tests.")
-    for name in ("views", "visits", "train_batch_size", "steps", "batch_size"):
-        if getattr(args, name) < 1:
-            raise ConfigError(f"--{name.replace('_', '-')}: expected at least 1, got {getattr(args, name)}")
+    require_options(args, "views", "visits", "train_batch_size", "steps", "batch_size")
     weights = open_weights(args.weights, dtype=args.dtype)
     task = get_task(weights.task)
     if not isinstance(task, Arc):
@@ -129,17 +127,9 @@ def _learn(
     folder = args.out / RUN
     resume = (folder / CONFIG).exists()
     config = open_run(folder) if resume else _recipe(args, weights, data)
-    trainer = Trainer(
-        config,
-        folder,
-        task=task,
-        data=data,
-        device=device,
-        resume=resume,
-        initial=weights,
-    )
-    demonstrations = data.rows(slice(JUDGED))  # how well they were learnt is told at the end
-    outcome = conduct(trainer, evaluator(task, demonstrations, config), console)
+    test = data.rows(slice(JUDGED))  # how well they were learnt is told at the end
+    trainer = assemble(config, folder, task=task, data=data, test=test, device=device, resume=resume, initial=weights)
+    outcome = conduct(trainer, evaluator(task, test, config), console)
     return outcome, trainer.learner.average.model
 
 

@@ -16,9 +16,9 @@ from redraft import terminal
 from redraft.arc.collect import share
 from redraft.arc.votes import Score, Votes, data_fingerprint, score, submission
 from redraft.commands.arguments import Trusted, parse
-from redraft.commands.progress import progress
 from redraft.errors import ConfigError, DataError
 from redraft.files import require_place, write_text
+from redraft.progress import progress
 from redraft.tasks.arc.files import ArcTask
 
 EVAL = "Lets weights vote on the test inputs of ARC tasks, each seen under many augmentations, and scores them."

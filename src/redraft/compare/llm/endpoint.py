@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+
+import httpx
 
 from redraft.errors import ConfigError, RedraftError
 
@@ -63,21 +65,26 @@ class Endpoint:
         self.place = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")  # a query may hold a key
         path = parts.path.rstrip("/")
         path = path if path.endswith(PATH) else path + PATH
-        self._path = path + (f"?{parts.query}" if parts.query else "")
-        self._secure, self._host, self._port = parts.scheme == "https", str(parts.hostname), parts.port
+        self._url = f"{parts.scheme}://{parts.netloc}{path}" + (f"?{parts.query}" if parts.query else "")
+        self._headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
         self._key = key
+        # proxies of the environment are for other machines
+        self._options: dict[str, Any] = {"timeout": None, "trust_env": parts.hostname not in LOCAL}
+        self._options["verify"] = ssl.create_default_context()  # made once, and of the machine's own certificates
         self._limit = "max_tokens"  # what the endpoint calls it; newer models have another name
-        self._open: set[_Line] = set()
+        self._running: dict[asyncio.Task[Any], asyncio.AbstractEventLoop] = {}
         self._closed = False
         self._lock = threading.Lock()
 
     def ask(self, prompt: str) -> Reply:
         """The model's reply to one message; raises EndpointError after `timeout` seconds at the latest."""
         started = time.monotonic()
-        status, headers, content = self._post(self._body(prompt))
+        status, headers, content = asyncio.run(self._post(self._body(prompt)))
         if status == 400 and b"max_completion_tokens" in content and self._limit == "max_tokens":
             self._limit = "max_completion_tokens"
-            status, headers, content = self._post(self._body(prompt))
+            status, headers, content = asyncio.run(self._post(self._body(prompt)))
         if status != 200:
             raise self._refusal(status, headers, content)
         return self._reply(content, time.monotonic() - started)
@@ -86,72 +93,45 @@ class Endpoint:
         """Ends all requests that are under way, for good; each raises EndpointError in its thread."""
         with self._lock:
             self._closed = True
-            for line in self._open:
-                line.cut()
+            for task, loop in self._running.items():
+                loop.call_soon_threadsafe(task.cancel)
 
     def _body(self, prompt: str) -> bytes:
         message = {"role": "user", "content": prompt}
         return json.dumps({"model": self.model, "messages": [message], self._limit: self.max_tokens}).encode()
 
-    def _post(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    async def _post(self, body: bytes) -> tuple[int, httpx.Headers, bytes]:
         """Status, headers and content of the answer to a POST, within the time allowed."""
-        headers = {"Content-Type": "application/json", "Accept": "application/json", "Connection": "close"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
-        late, line = threading.Event(), _Line()
-
-        def end() -> None:
-            late.set()
-            line.cut()
-
-        watch = threading.Timer(self.timeout, end)  # a socket's own timeout begins anew with every byte
-        watch.daemon = True
-        connection, target = self._connection()
+        task = asyncio.current_task()
+        assert task is not None
         with self._lock:
-            self._open.add(line)
             if self._closed:
-                line.cut()
+                raise EndpointError(f"{self.place}: closed")
+            self._running[task] = asyncio.get_running_loop()
         try:
-            watch.start()
-            connection.connect()
-            line.hold(connection.sock)
-            connection.request("POST", target, body, headers)
-            with connection.getresponse() as answer:
-                content = answer.read(LARGEST + 1)
-                if late.is_set():
-                    raise TimeoutError
-                if len(content) > LARGEST:
-                    raise EndpointError(f"{self.place}: a reply of more than {LARGEST >> 20} MiB", "useless")
-                if answer.length:
-                    raise IncompleteRead(content, answer.length)
-                return answer.status, {name.lower(): value for name, value in answer.getheaders()}, content
-        except (OSError, HTTPException, ValueError, AttributeError) as error:
-            # the last two where the connection is ended in the middle of an exchange
-            if late.is_set() or isinstance(error, TimeoutError):
-                raise EndpointError(f"{self.place}: no reply within {self.timeout:g} seconds") from None
+            # of the whole exchange: timeouts of httpx begin anew with every byte
+            async with asyncio.timeout(self.timeout), httpx.AsyncClient(**self._options) as client:
+                return await self._exchange(client, body)
+        except TimeoutError:
+            raise EndpointError(f"{self.place}: no reply within {self.timeout:g} seconds") from None
+        except asyncio.CancelledError:
+            raise EndpointError(f"{self.place}: closed") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise EndpointError(f"{self.place}: {_why(error)}") from error
         finally:
-            watch.cancel()
             with self._lock:
-                self._open.discard(line)
-            connection.close()
+                del self._running[task]
 
-    def _connection(self) -> tuple[HTTPConnection, str]:
-        """A connection, through the proxy of the environment if there is one, and what to request from it."""
-        proxy = None if proxy_bypass(self._host) else getproxies().get("https" if self._secure else "http")
-        if proxy is None or self._host in LOCAL:
-            kind = HTTPSConnection if self._secure else HTTPConnection
-            return kind(self._host, self._port, timeout=self.timeout), self._path
-        through = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        if self._secure:
-            tunnel = HTTPSConnection(str(through.hostname), through.port, timeout=self.timeout)
-            tunnel.set_tunnel(self._host, self._port)
-            return tunnel, self._path
-        port = f":{self._port}" if self._port else ""
-        plain = HTTPConnection(str(through.hostname), through.port, timeout=self.timeout)
-        return plain, f"http://{self._host}{port}{self._path}"
+    async def _exchange(self, client: httpx.AsyncClient, body: bytes) -> tuple[int, httpx.Headers, bytes]:
+        async with client.stream("POST", self._url, content=body, headers=self._headers) as answer:
+            content = b""
+            async for part in answer.aiter_bytes():
+                content += part
+                if len(content) > LARGEST:
+                    raise EndpointError(f"{self.place}: a reply of more than {LARGEST >> 20} MiB", "useless")
+            return answer.status_code, answer.headers, content
 
-    def _refusal(self, status: int, headers: dict[str, str], content: bytes) -> EndpointError:
+    def _refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> EndpointError:
         said = f"{self.place}: answered with status {status}: {self._snippet(content)}"
         if status in _AGAIN or status >= 500:
             asked = headers.get("retry-after", "")
@@ -212,40 +192,24 @@ def keeps_secrets(url: str) -> bool:
     return parts.scheme == "https" or parts.hostname in LOCAL
 
 
-class _Line:
-    """The socket of an exchange, which another thread may cut; also before there is one."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
-        self._cut = False
-
-    def hold(self, opened: socket.socket) -> None:
-        """Takes charge of a socket; raises TimeoutError where the line was cut already."""
-        with self._lock:
-            self._socket = opened
-            if self._cut:
-                raise TimeoutError
-
-    def cut(self) -> None:
-        """Ends what goes on there: its thread gets an OSError or the end of the content."""
-        with self._lock, suppress(OSError, ValueError):
-            self._cut = True
-            if self._socket is not None:
-                self._socket.shutdown(socket.SHUT_RDWR)
-
-
 def _count(value: object) -> int | None:
     return value if type(value) is int and value >= 0 else None
 
 
-def _why(error: Exception) -> str:
-    if isinstance(error, socket.gaierror):
-        return "no such host"
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused; is the server running?"
-    if isinstance(error, ssl.SSLError):
-        return f"no secure connection ({error.reason or error}); is it http rather than https, or the reverse?"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
+def _why(error: BaseException) -> str:
+    """The innermost cause of an error that has words of ours, or its own."""
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        causes.append(cause)
+        cause = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause.__cause__ or cause.__context__
+    for cause in reversed(causes):
+        if isinstance(cause, socket.gaierror):
+            return "no such host"
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused; is the server running?"
+        if isinstance(cause, ssl.SSLError):
+            return f"no secure connection ({cause.reason or cause}); is it http rather than https, or the reverse?"
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror.lower()
     return f"the connection broke off ({type(error).__name__})"

@@ -23,6 +23,7 @@ from redraft.tasks.arc.task import Arc
 from redraft.tasks.base import OUTSIDE
 from redraft.tasks.grids.task import Grids
 from redraft.tasks.maze.task import Maze
+from redraft.tasks.sudoku.cells import SIGNS, digits_of
 from redraft.tasks.sudoku.task import Sudoku
 
 SHOWN = 3  # solved examples of an own puzzle, whose rules nobody wrote down
@@ -130,11 +131,11 @@ def script_for(task: Task) -> Script:
     if isinstance(task, Sudoku):
         tall, wide = task.block
         rules = (
-            f"Solve this {task.size}x{task.size} Sudoku. Replace every dot by a digit from 1 to {task.size} so that "
-            f"each row, each column and each box of {tall} rows by {wide} columns has every digit once. There is "
+            f"Solve this {task.size}x{task.size} Sudoku. Replace every dot by a digit from {digits_of(task.size)} so "
+            f"that each row, each column and each box of {tall} rows by {wide} columns has every digit once. There is "
             "exactly one solution."
         )
-        return Script(rules, (".", *map(str, range(1, task.size + 1))), task.height, task.width, blank=".")
+        return Script(rules, tuple(SIGNS[: task.size + 1]), task.height, task.width, blank=".")
     if isinstance(task, Maze):
         rules = (
             "Find a shortest path through this maze from S to G. # is a wall and . a free cell; a step goes up, down, "

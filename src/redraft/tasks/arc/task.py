@@ -1,8 +1,7 @@
 """ARC: grids of ten colours and up to 30x30 cells, in tasks of a few pairs that show a rule without naming it.
 
-A grid is a canvas (30, 30), or a smaller one (H, W) for tasks of small grids, with the colours 0-9 from its top left
-corner on and OUTSIDE elsewhere. Tokens, L = H x W, are padding 0, colour c as c + 2, and the end marker 1 in the row
-below a grid and in the column right of it.
+A grid of colours 0-9 lies on a canvas (30, 30), or on a smaller one (H, W) for tasks of small grids; tokens are those
+of `tasks.canvas`.
 """
 
 from __future__ import annotations
@@ -15,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import ConfigError, DataError, PuzzleError
+from redraft.tasks import canvas as codec
 from redraft.tasks.arc import files as arc_files
 from redraft.tasks.arc.files import COLOURS, SIDE, Pair, to_grid
 from redraft.tasks.arc.make import make_tasks
 from redraft.tasks.arc.moves import draw, transform
-from redraft.tasks.base import IGNORE, OUTSIDE, Examples, Grid, Puzzle, Task, Tokens, Verdict
+from redraft.tasks.base import OUTSIDE, Examples, Grid, Puzzle, Task, Tokens, Verdict
 
-END = 1  # end marker
-FIRST = 2  # token of colour 0
 FILLS = (  # ARC's own
     *("#000000", "#0074D9", "#FF4136", "#2ECC40", "#FFDC00"),
     *("#AAAAAA", "#F012BE", "#FF851B", "#7FDBFF", "#870C25"),
@@ -36,7 +34,7 @@ class Arc(Task):
     On a smaller canvas than ARC's, tasks of small grids are learnt in a fraction of the time.
     """
 
-    vocab_size = COLOURS + FIRST
+    vocab_size = COLOURS + codec.FIRST
     judges = False
 
     def __init__(self, side: int = SIDE) -> None:
@@ -92,14 +90,7 @@ class Arc(Task):
     # tokens
     def encode(self, grids: NDArray[np.int8]) -> Tokens:
         """Canvases (..., H, W) to tokens (..., L) int16, with an end marker below and right of each grid."""
-        grids = np.asarray(grids, np.int16)
-        inside = grids != OUTSIDE
-        tokens = np.where(inside, grids + FIRST, 0).astype(np.int16)
-        end = np.zeros_like(inside)
-        end[..., 1:, :] |= inside[..., :-1, :]
-        end[..., :, 1:] |= inside[..., :, :-1]
-        tokens[end & ~inside] = END
-        return tokens.reshape(*grids.shape[:-2], self.seq_len)
+        return codec.encode(grids)
 
     @property
     def token_names(self) -> tuple[str, ...]:
@@ -107,24 +98,15 @@ class Arc(Task):
 
     def encode_labels(self, grids: NDArray[np.int8]) -> Tokens:
         """Answers (..., H, W) to labels (..., L): tokens; what lies beyond the end markers does not count."""
-        tokens = self.encode(grids)
-        return np.where(tokens == 0, np.int16(IGNORE), tokens)
+        return codec.labels_of(self.encode(grids))
 
     def decode(self, tokens: NDArray[np.integer]) -> NDArray[np.int8]:
         """Tokens (..., L) to canvases (..., H, W) int8: the largest rectangle of colours in the top left corner.
 
         Of equally large ones the least tall counts; without a colour in the corner the grid is empty.
         """
-        board = np.asarray(tokens).reshape(-1, self.height, self.width)
-        colours = (board >= FIRST) & (board < self.vocab_size)
-        reach = np.logical_and.accumulate(colours, axis=2).sum(2)  # (N, H), colours at the start of each row
-        width = np.minimum.accumulate(reach, axis=1)  # of the rectangle that ends in a row
-        rows = np.arange(self.height)
-        height = (width * (rows + 1)).argmax(1)  # less one
-        width = width[np.arange(len(board)), height]
-        inside = (rows <= height[:, None])[:, :, None] & (rows < width[:, None])[:, None, :]
-        grids = np.where(inside, board - FIRST, OUTSIDE).astype(np.int8)
-        return grids.reshape(*np.shape(tokens)[:-1], self.height, self.width)
+        size = self.height, self.width
+        return codec.decode(tokens, *size, vocab_size=self.vocab_size, of_equals="flattest")
 
     # rules
     def validate(self, question: Grid) -> None:

@@ -1,8 +1,8 @@
 """Grids of your own: any puzzle whose question and answer are grids of symbols, described by a `GridSpec`.
 
 Grids (H, W) hold places in the alphabet from 0, and OUTSIDE beyond a grid that is smaller than the canvas.
-Tokens of grids of one size: padding 0 (not used), symbol s as s + 1. Tokens where sizes vary: padding 0, end marker 1
-in the row below a grid and the column right of it, symbol s as s + 2; a label of padding is IGNORE.
+Tokens of grids of one size: padding 0 (not used), symbol s as s + 1; a label of padding is IGNORE. Where sizes vary,
+tokens are those of `tasks.canvas`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from redraft.errors import ConfigError, DataError, PuzzleError, RedraftError
 from redraft.naming import function
 from redraft.scopes import scope_members
-from redraft.tasks.base import IGNORE, OUTSIDE, Examples, Grid, Puzzle, Task, Tokens, Verdict
+from redraft.tasks import canvas
+from redraft.tasks.base import OUTSIDE, Examples, Grid, Puzzle, Task, Tokens, Verdict
 from redraft.tasks.grids import files as grid_files
 from redraft.tasks.grids import survey as grid_survey
 from redraft.tasks.grids import symmetries as grid_symmetries
 from redraft.tasks.grids.text import Rows, require_symbol, rows_of, text_of
 from redraft.tasks.reading import puzzles
 
-END = 1
 NO_SYMBOL = "?"  # how a cell of a draft that is no symbol is written
 LETTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase + "".join(map(chr, range(0x391, 0x450)))
 
@@ -98,7 +98,7 @@ class Grids(Task):
         self.name, self.height, self.width = spec.name, spec.height, spec.width
         self.symmetries = grid_symmetries.understood(spec.symmetries, spec.alphabet)
         self.scopes = spec.scopes
-        self._first = 2 if spec.varies else 1  # token of the first symbol
+        self._first = canvas.FIRST if spec.varies else 1  # token of the first symbol
         self.vocab_size = self._first + len(spec.alphabet)
         self._index = {symbol: i for i, symbol in enumerate(spec.alphabet)}
         self._drawn = _drawn(spec.alphabet, spec.blank)
@@ -224,14 +224,10 @@ class Grids(Task):
     # tokens
     def encode(self, grids: NDArray[np.int8]) -> Tokens:
         """Grids (..., H, W) to tokens (..., L) int16, see above."""
-        grids = np.asarray(grids)
-        inside = grids >= 0
-        tokens = np.where(inside, grids.astype(np.int16) + self._first, 0)
         if self.about.varies:
-            beside = np.zeros_like(inside)
-            beside[..., 1:, :] |= inside[..., :-1, :]
-            beside[..., :, 1:] |= inside[..., :, :-1]
-            tokens = np.where(beside & ~inside, END, tokens)
+            return canvas.encode(grids)
+        grids = np.asarray(grids)
+        tokens = np.where(grids >= 0, grids.astype(np.int16) + self._first, 0)
         return tokens.astype(np.int16).reshape(*grids.shape[:-2], self.seq_len)
 
     @property
@@ -240,18 +236,17 @@ class Grids(Task):
 
     def encode_labels(self, grids: NDArray[np.int8]) -> Tokens:
         """Answers (..., H, W) to labels (..., L): tokens, and IGNORE beyond a grid and its end markers."""
-        tokens = self.encode(grids)
-        return np.where(tokens == 0, np.int16(IGNORE), tokens)
+        return canvas.labels_of(self.encode(grids))
 
     def decode(self, tokens: NDArray[np.integer]) -> NDArray[np.int8]:
         """Tokens (..., L) to grids (..., H, W) int8, OUTSIDE where a token stands for no symbol.
 
-        Where sizes vary, a grid is the largest rectangle of symbols in the top left corner; the lower of equals.
+        Where sizes vary, a grid is the largest rectangle of symbols in the top left corner; the tallest of equals.
         """
+        if self.about.varies:
+            return canvas.decode(tokens, self.height, self.width, vocab_size=self.vocab_size, of_equals="tallest")
         tokens = np.asarray(tokens).reshape(*np.shape(tokens)[:-1], self.height, self.width)
         known = (tokens >= self._first) & (tokens < self.vocab_size)
-        if self.about.varies:
-            known = _corner(known)
         return np.where(known, tokens - self._first, OUTSIDE).astype(np.int8)
 
     # rules
@@ -329,17 +324,6 @@ def split_of(folder: Path, split: str) -> Path | None:
     """The file of a folder that holds the pairs of a split, as `train.csv` or `test.jsonl`; None without one."""
     files = [folder / f"{split}{ending}" for ending in grid_files.ENDINGS]
     return next((file for file in files if file.is_file()), None)
-
-
-def _corner(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest rectangle in the top left corner of each mask (..., H, W) that is true all over."""
-    run = np.minimum.accumulate(np.logical_and.accumulate(known, axis=-1).sum(-1), axis=-1)  # (..., H): width so far
-    height, width = known.shape[-2:]
-    area = run * np.arange(1, height + 1)
-    last = height - 1 - area[..., ::-1].argmax(-1)  # of equals the lower
-    wide = np.take_along_axis(run, last[..., None], axis=-1)
-    rows, columns = np.arange(height) <= last[..., None], np.arange(width) < wide
-    return rows[..., :, None] & columns[..., None, :]
 
 
 def _drawn(alphabet: tuple[str, ...], blank: str | None) -> list[str]:

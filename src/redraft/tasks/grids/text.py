@@ -35,10 +35,7 @@ def rows_of(value: object) -> Rows:
         text = value.strip()
         if not LIST.match(text):
             return _of_text(text)
-        try:
-            value = literals.nested(text)
-        except literals.LiteralError as error:
-            raise PuzzleError(f"a list that cannot be read: {error}") from None
+        value = literals.nested(text)
     elif hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, list | tuple):

@@ -123,18 +123,14 @@ class MazeText:
         yield from self._drawn(drawing, name)
 
     def _literal(self, number: int, line: str, lines: Iterator[Numbered], name: str) -> Iterator[Record]:
-        text, place = line, f"{name}, line {number}"
-        for _ in range(_LONGEST):
-            if literals.depth(text) <= 0 or (more := next(lines, None)) is None:
-                break
-            text += "\n" + more[1]
+        place = f"{name}, line {number}"
         try:
-            found = literals.nested(text)
+            found = literals.nested(literals.whole(line, lines, _LONGEST))
             several = all(isinstance(each, list) and isinstance(next(iter(each), 0), list) for each in found)
             for board in found if several and found else [found]:
                 yield Record(place, "\n".join(self.of_lists(board)))
         except literals.LiteralError as error:
-            yield Record(place, error=f"a list that cannot be read: {error}")
+            yield Record(place, error=error.message)
 
     def _in_a_line(self, text: str, drawing: Sequence[Numbered]) -> tuple[str, str | None] | None:
         """The maze that a line holds, and its answer where that stands behind a comma; None where it holds none."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
+
+from redraft.errors import PuzzleError
+from redraft.tasks.reading.records import Numbered
 
 OPENING, CLOSING = "[(", "])"
 _NAME = r"\s*(?:[A-Za-z_]\w*\s*=\s*)?"  # of what the lists are assigned to
@@ -23,8 +27,11 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 MOST_DEPTH = 4  # of a list of boards, each a list of rows, whose cells may be lists by mistake
 
 
-class LiteralError(ValueError):
+class LiteralError(PuzzleError):
     """Text that begins as nested lists do, and is none."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"a list that cannot be read: {message}")
 
 
 def begins(text: str) -> bool:
@@ -36,6 +43,13 @@ def depth(text: str) -> int:
     """How many brackets are open at the end of the text, those within quotes left out."""
     bare = re.sub(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'""", "", text)
     return sum(bare.count(each) for each in OPENING) - sum(bare.count(each) for each in CLOSING)
+
+
+def whole(line: str, lines: Iterator[Numbered], most: int) -> str:
+    """A line, and those of the lines after it, at most so many, which its brackets reach over."""
+    while depth(line) > 0 and line.count("\n") < most and (more := next(lines, None)):
+        line += "\n" + more[1]
+    return line
 
 
 def nested(text: str) -> list[Any]:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from redraft.tasks.sudoku.cells import is_cell
+
 BARS = "|!¦│┃║┆┊"
-DIGITS = "123456789"
 
 
 class _Layout(NamedTuple):
@@ -52,7 +53,7 @@ def by_columns(lines: Sequence[str], size: int) -> list[str] | None:
         layout = inner if behind else outer
         assert layout is not None
         rows = [row + layout.signs(line, count) for row, line in zip(rows, box, strict=True)]
-    return rows if all(sign in DIGITS + "." for row in rows for sign in row) else None
+    return rows if all(is_cell(sign, max(size, 9)) for row in rows for sign in row) else None
 
 
 def _layout(lines: Sequence[str], count: int, *, margin: int | None, step: int | None = None) -> _Layout | None:

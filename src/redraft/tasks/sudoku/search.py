@@ -18,24 +18,31 @@ from numpy.typing import NDArray
 
 from redraft.tasks.kernels import compile_kernel
 
-BOXES = {4: (2, 2), 6: (2, 3), 9: (3, 3)}  # size of the grid: rows and columns of a box
+# size of the grid: rows and columns of a box
+BOXES = {4: (2, 2), 6: (2, 3), 8: (2, 4), 9: (3, 3), 10: (2, 5), 12: (3, 4), 14: (2, 7), 15: (3, 5), 16: (4, 4)}
+# Up to this size, made puzzles are minimal. To prove that a clue of a larger one can go may take seconds; its proofs
+# get no more guesses than this.
+MINIMAL, GUESSES = 9, 10
+UNLIMITED = 1 << 62
 
 # Loading Numba takes about a second when its cache is warm and several when it must compile, so long work starts
 # interpreted and changes over when, after PATIENCE seconds, more than WORTH seconds of it seem to remain.
 PATIENCE, WORTH = 0.5, 4.0
 
 
-def _search(
-    state: Any, size: int, limit: int, order: Any, digits: Any, peers: Any, units: Any, ones: Any, work: Any, found: Any
-) -> tuple[int, int]:
-    """Counts solutions up to `limit`, writes the first to `found` (bits), returns (count, guesses).
+def _search(state: Any, size: int, limits: Any, tables: Any) -> tuple[int, int]:
+    """Counts solutions, writes the first to `found` (bits), returns (count, guesses).
 
-    One function on purpose: it is compiled as a whole. Every argument that is not a number is a flat sequence of
-    integers, a Python list or an int64 array:
+    limits: how many solutions are counted, and how many guesses made: where more were needed, the count is -1.
+
+    One function on purpose: it is compiled as a whole. `state` and the tables are flat sequences of integers, Python
+    lists or int64 arrays:
     state (cells): candidates of each cell, bit d-1 for digit d; a given has one bit; overwritten.
     order (cells): which of equally good cells is branched on first; digits (cells * size): its digits (0-based).
-    peers, units: see `_geometry`. ones: number of bits of each mask. work: scratch of `_work_size(size)`.
+    peers, units: see `_geometry`. ones: number of bits of each mask. work: scratch, see `Search`.
     """
+    limit, most = limits
+    order, digits, peers, units, ones, work, found = tables
     cells = size * size
     span = len(peers) // cells
     full = (1 << size) - 1
@@ -105,6 +112,8 @@ def _search(
                         break
 
         if possible and left > 0:  # branch: a cell with few candidates, or a digit with two places in a unit
+            if guesses == most:
+                return -1, guesses
             best, pick, bit = size + 1, 0, 0
             for k in range(cells):
                 cell = order[k]
@@ -166,25 +175,14 @@ def _search(
             waiting = 1
 
 
-def _dig(
-    masks: Any,
-    cells: Any,
-    clues: int,
-    state: Any,
-    size: int,
-    order: Any,
-    digits: Any,
-    peers: Any,
-    units: Any,
-    ones: Any,
-    work: Any,
-    found: Any,
-) -> None:
+def _dig(masks: Any, cells: Any, limits: Any, state: Any, size: int, tables: Any) -> None:
     """Takes clues from a full grid, one solution remaining, until `clues` are left or none can be spared.
 
+    limits: `clues`, and the guesses that a search may take: a clue stays where that needs more.
     masks (cells): the grid as candidates, from which clues are taken in the order of `cells`; state: scratch of the
     same length. The rest as in `_search`.
     """
+    clues, guesses = limits
     full = (1 << size) - 1
     kept = len(cells)
     for k in range(len(cells)):
@@ -193,14 +191,9 @@ def _dig(
         cell = cells[k]
         state[:] = masks
         state[cell] ^= full  # every other digit: is there a solution with one of them?
-        if _search(state, size, 1, order, digits, peers, units, ones, work, found)[0] == 0:
+        if _search(state, size, (1, guesses), tables)[0] == 0:
             masks[cell] = full
             kept -= 1
-
-
-def _work_size(size: int) -> int:
-    cells = size * size
-    return cells * (cells + 2) + cells
 
 
 @cache
@@ -240,8 +233,9 @@ class Search:
         self._kernel = kernel or _search
         self._digger = (compile_kernel(_dig, _search) if kernel is not None else None) or _dig
         peers, units, ones = (self._flat(table) for table in _geometry(size))
-        self._tables = peers, units, ones, self._flat(np.zeros(_work_size(size), np.int64))
         self._found = self._flat(np.zeros(self.cells, np.int64))
+        frames = self.cells * (self.cells + 2)  # a saved state for each guess, and what was guessed
+        self._tables = peers, units, ones, self._flat(np.zeros(frames + self.cells, np.int64)), self._found
         self._natural = self._flat(np.arange(self.cells)), self._flat(np.tile(np.arange(size), self.cells))
 
     def _flat(self, values: NDArray[np.integer]) -> Any:
@@ -249,8 +243,7 @@ class Search:
         return np.ascontiguousarray(values.ravel(), dtype=np.int64) if self.compiled else values.ravel().tolist()
 
     def _run(self, state: Any, limit: int, orders: tuple[Any, Any] | None = None) -> tuple[int, int]:
-        order, digits = orders or self._natural
-        return self._kernel(state, self.size, limit, order, digits, *self._tables, self._found)
+        return self._kernel(state, self.size, (limit, UNLIMITED), (*(orders or self._natural), *self._tables))
 
     def solve(self, grid: NDArray[np.integer], limit: int = 2) -> tuple[int, NDArray[np.int8] | None, int]:
         """Solutions of a grid (size, size; 0 blank) up to `limit`, the first of them, and the guesses it took.
@@ -277,10 +270,14 @@ class Search:
         return self._grid(self._found)
 
     def dig(self, answer: NDArray[np.integer], rng: np.random.Generator, clues: int = 0) -> NDArray[np.int8]:
-        """Takes clues from a full grid in random order, one solution remaining, until minimal or `clues` are left."""
+        """Takes clues from a full grid in random order, one solution remaining, until `clues` are left or none can go.
+
+        Beyond MINIMAL, a clue stays where the proof that it can go takes more than GUESSES.
+        """
         masks, state = (self._flat(1 << (np.asarray(answer, np.int64) - 1)) for _ in range(2))
         cells = self._flat(rng.permutation(self.cells))
-        self._digger(masks, cells, clues, state, self.size, *self._natural, *self._tables, self._found)
+        limits = clues, UNLIMITED if self.size <= MINIMAL else GUESSES
+        self._digger(masks, cells, limits, state, self.size, (*self._natural, *self._tables))
         return self._grid(masks)
 
     def make(self, seed: int, index: int, clues: int | None, tries: int) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
@@ -337,7 +334,7 @@ def solve_many(
 def make(
     size: int, count: int, seed: int, clues: int | None = None, *, tries: int = 1, compiled: bool | None = None
 ) -> Made:
-    """`count` puzzles with one solution each: minimal ones, or with `clues` clues where `tries` digs get that far.
+    """`count` puzzles with one solution each, see `Search.dig`; with `clues` clues where `tries` digs get that far.
 
     Puzzle i depends on (seed, i) alone: a longer run begins with the shorter one. `compiled` None decides by the work.
     """

@@ -1,6 +1,7 @@
-"""Sudoku of 4x4, 6x6 and 9x9 cells: reads, makes, checks and augments puzzles.
+"""Sudoku from 4x4 to 16x16 cells: reads, makes, checks and augments puzzles.
 
-Grids hold 0 for a blank and 1..size for digits; tokens are padding 0, blank 1, digit d as d + 1.
+Grids hold 0 for a blank and 1..size for digits, which are written 1-9 and A-G; tokens are padding 0, blank 1, digit d
+as d + 1.
 """
 
 from __future__ import annotations
@@ -18,24 +19,26 @@ from redraft.tasks.base import Examples, Grid, Puzzle, Task, Tokens, Verdict
 from redraft.tasks.reading import puzzles
 from redraft.tasks.reading.puzzles import Answered, Reading
 from redraft.tasks.sudoku import search as sudoku_search
+from redraft.tasks.sudoku.cells import SIGNS
 from redraft.tasks.sudoku.text import SudokuText
 
-FEWEST = {4: 4, 6: 8, 9: 17}  # clues a puzzle with one solution needs at least
-REACHED = {4: 4, 6: 8, 9: 22}  # clues that random digging reaches in reasonable time: 1 try in 4, 200 and 25
+FEWEST = {4: 4, 6: 8, 9: 17}  # clues a puzzle with one solution needs at least, where that is proven
+# clues that random digging reaches in reasonable time: 1 try in 4, 200, 100, 25, and from 10x10 on 20
+REACHED = {4: 4, 6: 8, 8: 17, 9: 22, 10: 31, 12: 45, 14: 71, 15: 79, 16: 92}
 TRIES = 3000
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 class Clash(NamedTuple):
-    """A digit that stands `times` times in one `unit`."""
+    """A digit that stands several `times` in one `unit`."""
 
     unit: str
-    digit: int
-    times: int
+    digit: str
+    times: str
 
 
 class Sudoku(Task):
-    """Sudoku with `size` digits; boxes are 2x2 (size 4), 2 rows x 3 columns (6) or 3x3 (9)."""
+    """Sudoku with `size` digits, in the squarest boxes there are, see `BOXES`: 2 rows x 3 columns for size 6."""
 
     notation: SudokuText
 
@@ -47,7 +50,7 @@ class Sudoku(Task):
         self.vocab_size = size + 2
         tall, wide = sudoku_search.BOXES[size]
         self.scopes = ("rows", "columns", f"blocks-{tall}x{wide}")
-        values = dict.fromkeys("._0", 0) | {str(digit): digit for digit in range(1, size + 1)}
+        values = dict.fromkeys("._0", 0) | {sign: digit for digit, sign in enumerate(SIGNS[1 : size + 1], 1)}
         self.notation = SudokuText((size,))
         self._counter = sudoku_search.Counter(size)
         self.reading = Reading(notation=self.notation, values=puzzles.values_of(values), search=_search)
@@ -78,7 +81,7 @@ class Sudoku(Task):
 
     def format(self, grid: Grid) -> str:
         """The grid as one line, blanks as dots."""
-        return "".join("." if digit == 0 else str(digit) for digit in np.asarray(grid).ravel().tolist())
+        return "".join(SIGNS[digit] for digit in np.asarray(grid).ravel().tolist())
 
     def read(self, lines: Iterable[str], name: str) -> Iterator[Puzzle | PuzzleError]:
         """The puzzles of a text: one a line, CSV, JSON or drawn; remarks and titles are passed over.
@@ -112,7 +115,7 @@ class Sudoku(Task):
         if problem := self._not_a_grid(question):
             raise PuzzleError(problem)
         if clash := self._clash(question):
-            raise PuzzleError(f"{COUNTS[clash.times]} {clash.digit}s in {clash.unit}; expected at most one")
+            raise PuzzleError(f"{clash.times} {clash.digit}s in {clash.unit}; expected at most one")
         solutions = self._counter.count(question)
         if solutions == 0:
             raise PuzzleError("no solution; expected exactly one")
@@ -128,7 +131,7 @@ class Sudoku(Task):
             row, column = changed[0] + 1
             return Verdict(solved=False, reason=f"changes the given at row {row}, column {column}")
         if clash := self._clash(answer):
-            return Verdict(solved=False, reason=f"{clash.unit} has {COUNTS[clash.times]} {clash.digit}s")
+            return Verdict(solved=False, reason=f"{clash.unit} has {clash.times} {clash.digit}s")
         if blanks := np.count_nonzero(answer == 0):
             return Verdict(solved=False, reason="1 cell is blank" if blanks == 1 else f"{blanks} cells are blank")
         return Verdict(solved=True)
@@ -140,7 +143,7 @@ class Sudoku(Task):
             part = slice(start, start + (1 << 16))
             question, answer = questions[part], answers[part]
             good = (((question == 0) | (question == answer)) & (answer >= 1) & (answer <= self.size)).all((1, 2))
-            bits = np.left_shift(1, np.clip(answer, 1, self.size).astype(np.int16) - 1, dtype=np.int16)
+            bits = np.left_shift(1, np.clip(answer, 1, self.size).astype(np.uint16) - 1, dtype=np.uint16)
             tall, wide = self.block
             boxes = bits.reshape(-1, self.size // tall, tall, self.size // wide, wide).swapaxes(2, 3)
             full = (1 << self.size) - 1
@@ -184,21 +187,25 @@ class Sudoku(Task):
             times[0] = 0
             if times.max() > 1:
                 digit = int(times.argmax())
-                return Clash(unit, digit, int(times[digit]))
+                found = int(times[digit])
+                return Clash(unit, SIGNS[digit], COUNTS[found] if found < len(COUNTS) else str(found))
         return None
 
     # data
     def make(self, count: int, seed: int, clues: int | None = None) -> Examples:
-        """`count` puzzles with one solution: minimal (no clue can be spared), or with `clues` clues.
+        """`count` puzzles with one solution: with `clues` clues, or minimal (no clue can be spared).
 
-        Ratings are the guesses a search needs, 0 where singles suffice. Puzzle i depends on (seed, i) alone, so a
-        longer run begins with the shorter one. There are few 4x4 puzzles, so large sets of them repeat some.
+        Beyond 9x9 they are nearly minimal: a clue also stays where 10 guesses do not prove that it can be spared, and
+        a 16x16 keeps about 96 of its 256. Ratings are the guesses a search needs, 0 where singles suffice. Puzzle i
+        depends on (seed, i) alone, so a longer run begins with the shorter one. There are few 4x4 puzzles, so large
+        sets of them repeat some.
         Raises ConfigError for a number of clues out of reach.
         """
         tries, least = 1, REACHED[self.size]
         if clues is not None:
             if not least <= clues < self.seq_len:
-                known = f"; no puzzle has fewer than {FEWEST[self.size]}" if clues < FEWEST[self.size] else ""
+                fewest = FEWEST.get(self.size, 0)
+                known = f"; no puzzle has fewer than {fewest}" if clues < fewest else ""
                 raise ConfigError(f"{self.name}: clues must lie in {least}-{self.seq_len - 1}, got {clues}{known}")
             tries = TRIES
         made = sudoku_search.make(self.size, count, seed, clues, tries=tries)
@@ -230,9 +237,7 @@ class Sudoku(Task):
         transposed half of the time. Padding, blanks and ignored labels keep their value and move with their cell.
         """
         size, batch = self.size, len(inputs)
-        rows, columns = _line_orders(size, self.block[0]), _line_orders(size, self.block[1])
-        row = rows[rng.integers(len(rows), size=batch)]  # (B, size)
-        column = columns[rng.integers(len(columns), size=batch)]
+        row, column = (_line_orders(size, block, batch, rng) for block in self.block)  # (B, size)
         source = row[:, :, None] * size + column[:, None, :]  # (B, size, size): the cell each cell comes from
         if self.block[0] == self.block[1]:
             source = np.where(rng.integers(2, size=(batch, 1, 1)) == 1, source.swapaxes(1, 2), source)
@@ -251,7 +256,7 @@ class Sudoku(Task):
     # pictures
     def symbols(self, grid: Grid) -> list[list[str]]:
         """Rows of one-character cells, a blank as `·`."""
-        return [["·" if digit == 0 else str(digit) for digit in row] for row in np.asarray(grid).tolist()]
+        return [["·" if digit == 0 else SIGNS[digit] for digit in row] for row in np.asarray(grid).tolist()]
 
 
 def _search(questions: NDArray[np.int8]) -> Answered:
@@ -259,12 +264,18 @@ def _search(questions: NDArray[np.int8]) -> Answered:
     return Answered(answers, guesses, counts == 1)
 
 
+def _line_orders(size: int, block: int, count: int, rng: np.random.Generator) -> NDArray[np.int16]:
+    """Random orders of rows (or columns) that keep blocks of `block` lines together: (count, size)."""
+    within, blocks = _permutations(block), _permutations(size // block)
+    order = rng.integers(len(blocks) * len(within) ** (size // block), size=count)  # its number among all there are
+    inner = np.empty((count, size // block, block), np.int16)
+    for i in reversed(range(size // block)):
+        order, place = np.divmod(order, len(within))
+        inner[:, i] = within[place]
+    lines: NDArray[np.int16] = (blocks[order][:, :, None] * block + inner).reshape(count, size)
+    return lines
+
+
 @cache
-def _line_orders(size: int, block: int) -> NDArray[np.int16]:
-    """All orders of rows (or columns) that keep blocks of `block` lines together: (orders, size)."""
-    orders = [
-        [band * block + line for band, lines in zip(bands, inner, strict=True) for line in lines]
-        for bands in permutations(range(size // block))
-        for inner in product(permutations(range(block)), repeat=size // block)
-    ]
-    return np.array(orders, dtype=np.int16)
+def _permutations(count: int) -> NDArray[np.int16]:
+    return np.array(list(permutations(range(count))), np.int16)

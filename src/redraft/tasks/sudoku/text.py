@@ -17,36 +17,38 @@ from redraft.tasks.reading.records import Numbered, Record
 from redraft.tasks.sudoku.cells import (
     BARS,
     BLANKS,
+    NUMBER,
     OTHER_BLANKS,
-    bad_character,
+    RULED,
+    SECTION,
+    SIGNS,
+    VALUE,
+    WORD,
     bare,
+    blocks_of,
     cells_of,
     complete,
+    fields_in,
     grid_of,
     is_cell,
-    lists_in,
+    is_damaged,
+    last_block,
     packed,
     signs_of_lists,
+    texts_of,
     with_dots,
 )
 from redraft.tasks.sudoku.columns import by_columns
-from redraft.tasks.sudoku.lines import (
-    NUMBER,
-    RULED,
-    SECTION,
-    VALUE,
-    WORD,
-    band,
-    blocks_of,
-    fields_in,
-    halves,
-    is_damaged,
-    last_block,
-    texts_of,
-)
+from redraft.tasks.sudoku.mistakes import wrong_drawing, wrong_line
+from redraft.tasks.sudoku.search import BOXES
 
-SIZES = (4, 6, 9)
-_RUN = re.compile(rf"[1-9{re.escape(BLANKS + OTHER_BLANKS)}]{{10,}}")
+# Large first: the letters of a large Sudoku divide it into runs that may be as long as a small one.
+_RUNS = {
+    large: re.compile(rf"[1-9{'A-Ga-g' * large}{re.escape(BLANKS + OTHER_BLANKS)}]{{{100 if large else 10},}}")
+    for large in (True, False)
+}
+COMMON = (4, 6, 9)  # sizes that are taken for meant, whatever is in the cells
+ROW = 18  # cells in a row of two 9x9 side by side: no more are in what is taken for a row without its cells being read
 _LONGEST = 60  # lines of nested lists that are waited for
 
 
@@ -62,16 +64,17 @@ class SudokuText:
 
     comment = "#"
 
-    def __init__(self, sizes: Sequence[int] = SIZES) -> None:
+    def __init__(self, sizes: Sequence[int] = tuple(BOXES)) -> None:
         self.sizes = tuple(sorted(sizes, reverse=True))
         self.squares = {size * size: size for size in self.sizes}
+        self.large = [size for size in self.sizes if size > 9]
 
     # one puzzle
     def grid(self, value: Any) -> Grid:
         """The grid (size, size) int8 of a text or of nested lists; raises PuzzleError."""
         text = value if isinstance(value, str) else self.of_lists(value)
         if literals.begins(text):
-            text = self.of_lists(lists_in(text))
+            text = self.of_lists(literals.nested(text))
         if len(text) in self.squares and (found := grid_of(text, self.squares[len(text)])) is not None:
             return found
         lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
@@ -82,7 +85,7 @@ class SudokuText:
         if len(found_records) > 1:
             raise PuzzleError(f"expected one puzzle, got {len(found_records)}")
         if not found_records:
-            raise PuzzleError(self._expected(bare(text)))
+            raise PuzzleError(wrong_line(bare(text), self.sizes))
         if found_records[0].error:
             raise PuzzleError(found_records[0].error)
         return self._digits(found_records[0].question)
@@ -93,10 +96,14 @@ class SudokuText:
         A puzzle with a wrong character in it has one, too: reading will say which character.
         """
         try:
-            size: int | None = len(self.grid(value))
+            size = len(self.grid(value))
         except PuzzleError:
-            size = self.squares.get(len(bare(value))) if isinstance(value, str) else None
-        return None if size is None else (size, size)
+            text = value if isinstance(value, str) else ""
+            size = self.squares.get(len(bare(text)), 0)
+            known = "".join(sign for sign in bare(text) if is_cell(sign, size))
+            if size not in COMMON and not (self._fits(known, size) and len(text.split("\n")) in (1, size)):
+                return None
+        return (size, size) if size else None
 
     def holds(self, line: str) -> bool:
         """Whether a line is plainly of a Sudoku: a whole one, or a row with digits that are in no maze."""
@@ -128,22 +135,22 @@ class SudokuText:
             elif not text:
                 if drawing and self._is_row_of_spaces(line, drawing):
                     drawing.append((number, line))
-                elif drawing and self._may_go_on(drawing):
-                    drawing.append((number, ""))
+                elif (size := self._size_of_row(drawing)) and last_block(drawing) == BOXES[size][0]:
+                    drawing.append((number, ""))  # between the bands of one
                 else:
                     yield from self._drawn(drawing, name)
-            elif text.startswith(self.comment) and len(text) not in self.squares:
+            elif text.startswith(self.comment) and not (len(text) in self.squares and with_dots(text, max(self.sizes))):
                 yield from self._drawn(drawing, name)
             elif literals.begins(text):
                 yield from self._drawn(drawing, name)
                 yield from self._literal(number, line, lines, name)
-            elif written := self._in_a_line(line):
+            elif (written := self._in_a_line(line)) and not self._is_wide_row(line, written.question, drawing):
                 yield from self._drawn(drawing, name)
                 yield Record(f"{name}, line {number}", written.question, written.answer)
             elif RULED.fullmatch(line) and not self._is_blank_row(text, drawing):
                 continue
             elif self._is_row(line, drawing):
-                if drawing and last_block(drawing) >= max(map(band, self.sizes)) and "" in texts_of(drawing):
+                if "" in texts_of(drawing) and last_block(drawing) >= self._band(drawing):
                     yield from self._drawn(drawing, name)  # not divided into bands after all
                 drawing.append((number, line))
                 if self._is_complete(drawing):
@@ -151,20 +158,14 @@ class SudokuText:
             else:
                 yield from self._drawn(drawing, name)
                 if is_damaged(text):
-                    yield Record(f"{name}, line {number}", text, error=self._expected(text))
+                    yield Record(f"{name}, line {number}", text, error=wrong_line(text, self.sizes))
         yield from self._drawn(drawing, name)
 
     def _literal(self, number: int, line: str, lines: Iterator[Numbered], name: str) -> Iterator[Record]:
         """The puzzles of nested lists that begin in a line: a board, or a list of boards or of texts."""
-        text, place = line, f"{name}, line {number}"
-        for _ in range(_LONGEST):
-            if literals.depth(text) <= 0:
-                break
-            if (more := next(lines, None)) is None:
-                break
-            text += "\n" + more[1]
+        place = f"{name}, line {number}"
         try:
-            found = lists_in(text)
+            found = literals.nested(literals.whole(line, lines, _LONGEST))
         except PuzzleError as error:
             yield Record(place, error=error.message)
             return
@@ -176,13 +177,14 @@ class SudokuText:
 
     def _boards(self, found: list[Any]) -> list[Any]:
         """The boards of nested lists: one, or each of a list of boards or texts."""
+        lengths = {len(each) if isinstance(each, list | str) else 0 for each in found}
+        if lengths == {len(found)} and len(found) in self.sizes:
+            return [found]
         if any(isinstance(each, list) and any(isinstance(row, list) for row in each) for each in found):
             return found
         if all(isinstance(each, str) and self.size_of(each) for each in found):
             return found
-        if all(isinstance(each, list) and len(each) in self.squares for each in found):
-            return found
-        return [found]
+        return found if all(isinstance(each, list) for each in found) and lengths <= {*self.squares} else [found]
 
     # lines
     def _in_a_line(self, line: str) -> Written | None:
@@ -190,26 +192,46 @@ class SudokuText:
         text = line.strip()
         if text.startswith(":"):  # HoDoKu: + marks a digit that is no given, but was filled in
             text = re.sub(r"\+\d", ".", text)
-        runs = list(_RUN.finditer(text))
-        for run in runs:
-            if (size := self.squares.get(len(run[0]))) and (question := with_dots(run[0], size)):
-                rest = [each[0] for each in runs if each.start() > run.start() and 2 * len(each[0]) > len(run[0])]
-                return Written(question, rest[0] if rest else None)
+        for large in (True, False) if self.large else (False,):
+            runs = [run[0] for run in _RUNS[large].finditer(text)]
+            for i, run in enumerate(runs):
+                size = self.squares.get(len(run), 0)
+                question = with_dots(run, size) if size and (size > 9) == large else None
+                if question and self._fits(question, size):
+                    return Written(question, next((each for each in runs[i + 1 :] if 2 * len(each) > len(run)), None))
+        words = text.translate(BARS).split()
+        even = len({len(word) for word in words}) == 1
+        fields = fields_in(text)
         for square, size in self.squares.items():
-            words = text.translate(BARS).split()
-            even = len({len(word) for word in words}) == 1
-            if (even or max(map(text.count, ",;\t"), default=0) >= square - 1 or len(words) == square) and (
-                cells := cells_of(text, square)
-            ) is not None:
-                return Written("".join(cells))
-            if len(text) == square and (question := with_dots(text, size)):
+            question = None
+            if even or fields >= square or len(words) == square:
+                question = "".join(cells_of(text, square, size) or "")
+            if not question and len(text) == square:
+                question = with_dots(text, size)
+            if question and self._fits(question, size):
                 return Written(question)
         return None
+
+    def _fits(self, signs: str, size: int) -> bool:
+        """Whether signs may be a puzzle of this size, which has but one solution with all digits, or all but one."""
+        return size in COMMON or len(self.sizes) == 1 or len(set(signs.upper()) - set(BLANKS)) >= size - 1
+
+    def _is_wide_row(self, line: str, question: str, drawing: Sequence[Numbered]) -> bool:
+        """Whether 16 cells are a row of a 16x16, or of two 8x8 side by side, rather than a 4x4 in a line."""
+        if len(question) != 16 or self.sizes == (4,):
+            return False
+        clues = [sign for sign in question if sign not in BLANKS]
+        more = drawing and cells_of(drawing[-1][1], 16, 16) is not None
+        unlike = len(set(clues)) == len(clues) and (len(clues) < 4 or more)  # a 4x4 needs four clues
+        return max(clues, default="") > "4" or unlike or line.strip()[0] in "|│┃║"
 
     def _is_row(self, line: str, drawing: Sequence[Numbered]) -> bool:
         text = line.strip()
         cells = len(packed(text))
-        if any(not VALUE.fullmatch(word[0]) for word in WORD.finditer(text)):
+        if any(cells_of(line, count, size) for size in self.large for count in (size, 2 * size)):
+            return True
+        letters = set(SIGNS[10:]) if self.large and not text.isalpha() else set[str]()
+        if any(not VALUE.fullmatch(word[0]) and not set(word[0]) <= letters for word in WORD.finditer(text)):
             known = sum(text.count(sign) for sign in "123456789" + BLANKS)
             return bool(drawing) and 2 * known >= cells and cells == len(packed(drawing[0][1]))
         if not drawing and NUMBER.fullmatch(text) and len(text) < min(self.sizes) and len(line) < min(self.sizes):
@@ -217,7 +239,7 @@ class SudokuText:
         signs = set(text) - set(" |")
         if len(signs) == 1 and cells < min(self.sizes) and not signs & set("123456789" + BLANKS):
             return False  # ``` and the like
-        most = 2 * self.sizes[0]
+        most = ROW if 9 in self.sizes else 2 * self.sizes[0]
         return cells <= most or 1 < len(text.translate(BARS).split()) <= most or 1 < fields_in(text) <= most
 
     def _is_blank_row(self, text: str, drawing: Sequence[Numbered]) -> bool:
@@ -229,20 +251,25 @@ class SudokuText:
 
     def _is_row_of_spaces(self, line: str, drawing: Sequence[Numbered]) -> bool:
         """Whether an empty line is a row whose blanks are spaces: where others are so, too."""
-        return len(line) >= min(self.sizes) and any(cells_of(row, len(row.strip())) is None for _, row in drawing)
+        return len(line) >= min(self.sizes) and any(cells_of(row, len(row.strip()), 16) is None for _, row in drawing)
 
     def _is_complete(self, drawing: Sequence[Numbered]) -> bool:
         rows = [line for line in texts_of(drawing) if line]
         size = len(rows)
         if size not in self.sizes or any("  " in line.strip().translate(BARS).strip() for line in rows):
             return False
-        return all(cells_of(line, size) is not None for line in rows)
+        return all(cells_of(line, size, size) is not None for line in rows)
 
-    def _may_go_on(self, drawing: Sequence[Numbered]) -> bool:
-        """Whether the puzzle may go on after an empty line, which divides the bands of one."""
+    def _band(self, drawing: Sequence[Numbered]) -> int:
+        """The most rows that a band of the puzzle of a drawing may have."""
+        size = self._size_of_row(drawing) or 0
+        small = [each for each in self.sizes if each <= 9]
+        return BOXES[size][0] if size > 9 or not small else max(BOXES[each][0] for each in small)
+
+    def _size_of_row(self, drawing: Sequence[Numbered]) -> int | None:
+        """The size of a puzzle with as many cells in a row as the last one of a drawing has; None for no size."""
         last = next((line for line in reversed(texts_of(drawing)) if line), "")
-        sizes = [size for size in self.sizes if cells_of(last, size) is not None]
-        return bool(sizes) and last_block(drawing) == band(sizes[0])
+        return next((size for size in self.sizes if cells_of(last, size, size) is not None), None)
 
     # drawings
     def _drawn(self, drawing: list[Numbered], name: str) -> Iterator[Record]:
@@ -254,31 +281,31 @@ class SudokuText:
         blocks = blocks_of(drawing)
         rows = [row for block in blocks for row in block]
         drawing.clear()
-        if len(blocks) > 1 and not (len(rows) in self.sizes and {len(block) for block in blocks} == {band(len(rows))}):
+        if len(blocks) > 1 and not (len(rows) in self.sizes and {*map(len, blocks)} == {BOXES[len(rows)][0]}):
             for block in blocks:
                 yield from self._drawn(block, name)
             return
-        lines, numbers = texts_of(rows), [number for number, _ in rows]
-        place = f"{name}, line {numbers[0]}"
+        lines, places = texts_of(rows), [f"{name}, line {number}" for number, _ in rows]
         for size in sorted(self.sizes, key=lambda size: (size != len(lines), -size)):
             if len(lines) % size == 0:
                 found = [self._board(lines[start : start + size], size) for start in range(0, len(lines), size)]
-                if all(found):
-                    for i, written in enumerate(found):
-                        assert written is not None
-                        place = f"{name}, line {numbers[i * size]}"
-                        yield Record(place, written.question, written.answer, drawn=True)
+                boards = [board for board in found if board and self._fits(board.question, size)]
+                if len(boards) == len(found):
+                    for place, board in zip(places[::size], boards, strict=True):
+                        yield Record(place, board.question, board.answer, drawn=True)
                     return
-        error = self._wrong(lines) if len(lines) > 1 else self._expected(lines[0])
-        yield Record(place, "\n".join(lines), error=error)
+        if all(map(self._in_a_line, lines)):  # rows of 16 cells that made no board
+            yield from map(Record, places, lines)
+        else:
+            yield Record(places[0], "\n".join(lines), error=wrong_drawing(lines, self.sizes))
 
     def _board(self, lines: Sequence[str], size: int) -> Written | None:
-        rows = [cells_of(line, size) for line in lines]
+        rows = [cells_of(line, size, size) for line in lines]
         if good := complete(rows):
             return Written("".join("".join(row) for row in good))
-        pairs = complete([cells_of(line, 2 * size) for line in lines])
+        pairs = complete([cells_of(line, 2 * size, size) for line in lines])
         if pairs:  # question and answer side by side, as `redraft solve` shows them
-            question, answer = ("".join("".join(row[half]) for row in pairs) for half in halves(size))
+            question, answer = ("".join("".join(row[i : i + size]) for row in pairs) for i in (0, size))
             return Written(question, None if "." in answer else answer)
         together = "".join(packed(line) for line in lines)
         if len(together) == size * size and all(len(packed(line)) == size for line in lines):
@@ -286,57 +313,18 @@ class SudokuText:
             return Written(signs) if signs else None
         if any(blank in line for line in lines for blank in BLANKS):
             return None  # then spaces are no blanks
-        columns = by_columns(lines, size)
-        return Written("".join(columns)) if columns is not None else None
+        columns = by_columns(lines, size) or []
+        empty = any(set(column) == {"."} for column in zip(*columns, strict=True))
+        meant = size in COMMON or len(self.sizes) == 1 or not empty
+        return Written("".join(columns)) if columns and meant else None
 
-    # errors
     def _digits(self, text: str) -> Grid:
         """The grid of a string of as many signs as a puzzle has cells; raises PuzzleError."""
         cells = bare(text)
         size = self.squares.get(len(cells))
-        if size is None:
-            raise PuzzleError(self._expected(text))
-        signs = with_dots(cells, size)
-        if signs is None:
-            i = next(i for i, sign in enumerate(cells) if not is_cell(sign, size))
-            raise PuzzleError(bad_character(cells[i], i, size))
+        signs = None if size is None else with_dots(cells, size)
+        if size is None or signs is None:
+            raise PuzzleError(wrong_line(text, self.sizes))
         found = grid_of(signs, size)
         assert found is not None
         return found
-
-    def _expected(self, text: str) -> str:
-        """What is expected of a line that is no puzzle, and what came: a character that is none, or another length."""
-        cells = bare(text)
-        got = f"got {len(cells)}"
-        for square, size in self.squares.items():
-            if len(cells) == square and with_dots(cells, size) is None:
-                i = next(i for i, sign in enumerate(cells) if not is_cell(sign, size))
-                return bad_character(cells[i], i, size)
-        if len(cells) in (256, 625):
-            side = 16 if len(cells) == 256 else 25
-            got += f", as a Sudoku of {side}x{side} cells has"
-        elif len(cells) == 729:
-            got += ", as candidates of 81 cells have; give digits and blanks alone"
-        largest = max(self.squares)
-        if cells.isdigit() and largest - 8 <= len(cells) < largest and "0" in cells:
-            got += "; zeros at its front may be lost, as spreadsheets do with numbers: save the column as text"
-        if len(self.squares) == 1:
-            return f"expected {largest} characters, {got}"
-        squares, sizes = sorted(self.squares), sorted(self.sizes)
-        names = ", ".join(f"{size}x{size}" for size in sizes[:-1]) + f" or {sizes[-1]}x{sizes[-1]} Sudoku"
-        return f"expected {', '.join(map(str, squares[:-1]))} or {squares[-1]} characters ({names}), {got}"
-
-    def _wrong(self, lines: Sequence[str]) -> str:
-        """What is wrong with a drawing: too many or few rows, a row that is too long or short, or a character."""
-        cells = [packed(line) for line in lines]
-        usual = max(self.sizes, key=lambda size: (sum(len(row) == size for row in cells), size == len(lines), size))
-        if len(lines) == usual:
-            for r, row in enumerate(cells):
-                if len(row) != usual:
-                    hint = "; write blanks as dots" if "  " in lines[r].strip() else ""
-                    return f"row {r + 1}: expected {usual} cells, got {len(row)}{hint}"
-            together = "".join(cells)
-            i = next((i for i, sign in enumerate(together) if not is_cell(sign, usual)), 0)
-            return bad_character(together[i], i, usual)
-        drawn = f" ({usual} rows of {usual}; got {len(lines)} rows)" if len(lines) > 1 else ""
-        return f"expected {usual * usual} characters, got {sum(map(len, cells))}{drawn}"

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from redraft.commands import progress as bars
-from redraft.commands.progress import progress, stages
+from redraft import progress as bars
+from redraft.progress import progress, stages
 
 
 def count(total: int, *, shown: bool = True) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import monotonic
 
 from rich.progress import (
@@ -20,7 +20,14 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from redraft.terminal import Fitting, console
+from redraft.terminal import Fitting, console, live
+
+Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]  # opened with what is done, and how often
+
+
+def silent(what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """A `Bar` that shows nothing."""
+    return nullcontext(lambda done: None)
 
 
 class _Speed(ProgressColumn):
@@ -34,7 +41,7 @@ def progress(what: str, total: int | None, *, shown: bool = True) -> Iterator[Ca
     to = console(stderr=True)
     line, count, speed = BarColumn(bar_width=24), MofNCompleteColumn(), _Speed()
     columns = (TextColumn(what), line, count, speed, TimeRemainingColumn())
-    with Fitting(*columns, spare=(speed, line, count), to=to, disable=not (shown and to.is_terminal)) as bar:
+    with Fitting(*columns, spare=(speed, line, count), to=to, disable=not (shown and live(to))) as bar:
         row = bar.add_task("", total=total)
         yield lambda done: bar.update(row, completed=done)
 
@@ -56,7 +63,7 @@ def stages(command: str) -> Iterator[Callable[[str], None]]:
             last, printed = kind, now
             print(f"redraft {command}: {now - started:5.1f} s  {what}", file=sys.stderr, flush=True)
 
-    if not to.is_terminal:
+    if not live(to):
         yield line
         return
     columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))

@@ -1,0 +1,359 @@
+"""What the commands do, as functions: `redraft.train`, `redraft.evaluate` and so on.
+
+Names of weights, data and tasks mean what they mean on the command line. All functions raise RedraftError or one of its
+kinds for what a caller can mend. The examples are run by tests/test_api.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import nullcontext
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from redraft.compare.contest import Comparison
+    from redraft.evaluate.measure import Report
+    from redraft.inspect.inspection import Inspection
+    from redraft.run import Run
+    from redraft.tasks.base import Examples, Puzzle, Task
+    from redraft.train.config import RunConfig
+
+Precision = Literal["float32", "bfloat16"]
+USUAL = {"sudoku": "sudoku-9x9", "maze": "maze-8x8"}  # the size that is meant where none is named
+
+
+def train(
+    recipe: str | RunConfig,
+    *,
+    out: str | Path | None = None,
+    tiny: bool = False,
+    size: Literal["nano", "tiny", "paper"] | None = None,
+    device: str = "auto",
+    stop_after: float | None = None,
+    track: Literal["tensorboard", "wandb", "trackio"] | None = None,
+    prefetch: int | None = None,
+    quiet: bool = False,
+    trust: bool = False,
+    **changes: Any,
+) -> Run:
+    """Trains a model, as `redraft train` does.
+
+    Args:
+        recipe: a name in `list_recipes()`, `module:NAME`, a folder that `redraft data build` made, or a whole run.
+        out: folder of the run; by default `runs/RECIPE`, with a number if that is taken.
+        tiny: shrinks the recipe to seconds, to see whether everything works.
+        size: of the model, for a folder of data.
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        stop_after: seconds after which it stops with a checkpoint.
+        track: also reports there.
+        prefetch: batches sampled ahead by a thread; chosen by the machine if not given.
+        quiet: prints nothing; by default progress goes to standard error, or to the notebook.
+        trust: runs code (`module:NAME`) that data or initial weights name (docs/trust.md).
+        changes: values of the run in place of the recipe's, nested as in `RunConfig`.
+
+    Returns:
+        The run. Ctrl-C stops after the current step with a checkpoint: it is then not `finished`, and `resume` goes on.
+
+    Raises:
+        ConfigError: a key that does not exist, a value out of range, or a folder in use.
+        DataError, WeightsError: data or initial weights that cannot be opened.
+
+    >>> run = redraft.train("sudoku-4x4", tiny=True, steps=4, model={"n": 1}, out="runs/first", quiet=True)
+    >>> run.finished, run.config.model.n, run.metrics()[-1]["step"]
+    (True, 1, 4)
+    """
+    from redraft.recipes import recipe_of
+    from redraft.recipes.change import apply, dotted
+    from redraft.run import Run, carry_out, free_folder
+    from redraft.train.config import run_to_dict
+    from redraft.trust import names_in, trusting
+
+    with trusting(trust):
+        config = recipe_of(recipe, size=size, tiny=tiny) if isinstance(recipe, str) else recipe
+        config = apply(config, dotted(changes), where="train") if changes else config
+        folder = free_folder(Path("runs") / config.recipe) if out is None else Path(out)
+        with trusting(names_in(run_to_dict(config))):  # who calls has named them
+            options: dict[str, Any] = {"stop_after": stop_after, "track": track, "prefetch": prefetch, "quiet": quiet}
+            carry_out(config, folder, resume=False, device=device, threads=config.threads, **options)
+            return Run(folder)
+
+
+def resume(
+    run: str | Path | Run,
+    *,
+    steps: int | None = None,
+    device: str = "auto",
+    stop_after: float | None = None,
+    track: Literal["tensorboard", "wandb", "trackio"] | None = None,
+    quiet: bool = False,
+) -> Run:
+    """Goes on with a run, as if it had never stopped: equal to the bit on the same kind of machine.
+
+    `steps` is their number in all, more or fewer than planned, but no fewer than are done. Raises ConfigError where
+    another process trains it, WeightsError where there is no run or its checkpoint is damaged.
+
+    >>> run = redraft.resume("runs/first", steps=6, quiet=True)
+    >>> run.finished, run.progress.step
+    (True, 6)
+    """
+    from redraft.run import Run, carry_out, resumed_config
+    from redraft.train.folder import CONFIG, find_run
+    from redraft.trust import remembered_names, trusting
+
+    folder = run.folder if isinstance(run, Run) else find_run(Path(run))
+    with trusting(remembered_names(folder / CONFIG)):
+        config = resumed_config(folder, steps=steps)
+        carry_out(config, folder, resume=True, device=device, stop_after=stop_after, track=track, quiet=quiet)
+        return Run(folder)
+
+
+def evaluate(
+    weights: str | Path | Run,
+    data: str | Path,
+    *,
+    split: str = "test",
+    limit: int | None = None,
+    steps: int = 16,
+    batch_size: int = 256,
+    device: str = "auto",
+    dtype: Literal["float32", "bfloat16", "int8"] = "float32",
+    quiet: bool = False,
+    trust: bool = False,
+) -> Report:
+    """Accuracy of weights on puzzles with known answers, after each supervision step.
+
+    Args:
+        weights: a name in `list_weights()`, a folder of weights or of an exported model, or a run.
+        data: a file or folder of puzzles with answers, or `make:COUNT@SEED` for new ones.
+        split: which file of a folder of data.
+        limit: at most so many puzzles (the first ones).
+        steps: supervision steps of each puzzle; more than in training is allowed.
+        batch_size: puzzles run at once.
+        device, dtype: what runs it, and the type of the activations; `int8`, of weights too, needs a CPU.
+
+    Warns (DataWarning) where the weights were trained on this data. Raises RedraftError.
+
+    >>> report = redraft.evaluate("sudoku-6x6", "make:20@7", quiet=True)
+    >>> report.exact > 0.9, len(report.figures["by_step"])
+    (True, 16)
+    """
+    from redraft.evaluate.measure import measure
+    from redraft.trust import trusting
+
+    options: dict[str, Any] = {"split": split, "limit": limit, "steps": steps, "batch_size": batch_size}
+    options |= {"device": device, "dtype": dtype, "quiet": quiet}
+    with trusting(trust):
+        return measure(_named(weights), data, **options)
+
+
+def compare(
+    contenders: Sequence[str | Path | Run],
+    data: str | Path,
+    *,
+    task: str | None = None,
+    split: str = "test",
+    limit: int | None = None,
+    steps: int = 16,
+    at: Literal["last", "halt"] = "last",
+    measure: Literal["solved", "exact"] = "solved",
+    batch_size: int = 256,
+    device: str = "auto",
+    dtype: Precision = "float32",
+    save: str | Path | None = None,
+    quiet: bool = False,
+    trust: bool = False,
+) -> Comparison:
+    """Several weights on the same unseen rows, with tests of the differences (paired bootstrap, McNemar, Holm).
+
+    Args:
+        contenders: weights or runs, each maybe with steps of its own (`sudoku-6x6@32`); of ARC also files of votes.
+        data, split, limit, batch_size, device, dtype: as in `evaluate`; rows that a contender was trained on are left
+            out.
+        task: the task, where neither weights nor data name one.
+        steps: supervision steps of all that have none of their own.
+        at: the answer they are compared by, after the last step or where each would halt.
+        measure: what counts: solved by the rules, or equal to the known answer.
+        save: folder that keeps what each did, so that it is not evaluated again.
+
+    Raises RedraftError.
+
+    >>> found = redraft.compare(["sudoku-6x6", "sudoku-6x6@2"], "make:30@7", quiet=True)
+    >>> [each["name"] for each in found.figures["entrants"]]
+    ['sudoku-6x6', 'sudoku-6x6@2']
+    """
+    from redraft.compare.contest import Terms, contest
+    from redraft.trust import trusting
+
+    names = [_named(each) for each in contenders]
+    options: dict[str, Any] = {"task": task, "split": split, "limit": limit, "steps": steps, "at": at, "save": save}
+    options |= {"measure": measure, "batch_size": batch_size, "device": device, "dtype": dtype}
+    with trusting(trust):
+        return contest(names, Terms(data=str(data), **options), quiet=quiet)
+
+
+def inspect(
+    weights: str | Path | Run,
+    puzzle: str | Path,
+    *,
+    number: int = 1,
+    split: str = "test",
+    answer: str | None = None,
+    steps: int = 16,
+    recursions: bool = False,
+    influence: Literal["auto", "always", "never"] = "auto",
+    puzzles: str | None = None,
+    device: str = "auto",
+    dtype: Precision = "float32",
+    quiet: bool = False,
+    trust: bool = False,
+) -> Inspection:
+    """Looks inside a model at work on one puzzle; `.save("report.html")` writes the report.
+
+    Args:
+        weights: as in `evaluate`, but not exported.
+        puzzle: written out, a file or folder of puzzles, or `make:COUNT@SEED` for a new one.
+        number: which puzzle of several, from 1; `split`: of which file of a folder.
+        answer: the answer written out, where the data has none.
+        steps: supervision steps.
+        recursions: also looks at every evaluation of the network within the steps.
+        influence: blanks each given in turn; `auto` does less of it, or leaves it out, where that takes long.
+        puzzles: a source of puzzles whose trajectories are shown, or `none`; up to 100 new ones if not given.
+
+    Raises RedraftError.
+
+    >>> found = redraft.inspect("sudoku-6x6", "make:1@4", puzzles="none", influence="never", quiet=True)
+    >>> found.save("report.html").stat().st_size > 1000, len(found.drafts)
+    (True, 16)
+    """
+    from redraft.inspect.look import look
+    from redraft.trust import trusting
+
+    options: dict[str, Any] = {"number": number, "split": split, "answer": answer, "steps": steps, "puzzles": puzzles}
+    options |= {"recursions": recursions, "influence": influence, "device": device, "dtype": dtype}
+    with trusting(trust):
+        return look(_named(weights), str(puzzle), **options, quiet=quiet)
+
+
+def export(
+    weights: str | Path | Run,
+    out: str | Path | None = None,
+    *,
+    int8: bool = False,
+    check: int | None = None,
+    data: str | Path | None = None,
+    quiet: bool = False,
+    trust: bool = False,
+) -> Path:
+    """Writes weights as an ONNX graph that solves without PyTorch, once it was compared with its model.
+
+    Args:
+        weights: as in `evaluate`, but not exported.
+        out: folder to write; by default the name of the weights with `-onnx` appended.
+        int8: matmuls in 8-bit integers, unless fewer puzzles were solved so.
+        check: puzzles to compare on; up to 64, fewer where that takes long, if not given.
+        data: a source of them; by default a run's own test data, or new puzzles.
+
+    Returns:
+        The folder, which `redraft.load` opens.
+
+    Raises:
+        ConfigError: a package of the extra `export` is missing, or the folder is in use.
+        RedraftError: the graph does not do what the model does.
+
+    >>> redraft.export("sudoku-6x6", "onnx", check=1, quiet=True).name
+    'onnx'
+    """
+    from redraft.export.folder import export_folder
+    from redraft.progress import stages
+    from redraft.trust import trusting
+
+    source = None if data is None else str(data)
+    with trusting(trust), nullcontext(lambda what: None) if quiet else stages("export") as tell:
+        return export_folder(_named(weights), out, int8=int8, check=check, data=source, tell=tell)[0]
+
+
+def make(task: str | Task, count: int = 1, *, seed: int = 0, **options: int | None) -> list[Puzzle]:
+    """New puzzles with their answers (H, W) int8; the same seed gives the same puzzles.
+
+    `options` are the task's own: `clues`, the number of givens of a Sudoku, minimal if not given; `least`, the number
+    of cells that the shortest path of a maze has at least. Raises ConfigError for one that the task does not have.
+
+    >>> [puzzle] = redraft.make("sudoku-4x4", seed=1)
+    >>> puzzle.question.shape, redraft.make_task("sudoku-4x4").check(puzzle.question, puzzle.answer).solved
+    ((4, 4), True)
+    """
+    from redraft.tasks import Puzzle
+
+    made = make_examples(make_task(task) if isinstance(task, str) else task, count, seed, **options)
+    rows = zip(made.questions, made.answers, made.ratings.tolist(), strict=True)
+    return [
+        Puzzle(question=question, answer=answer, rating=None if math.isnan(rating) else rating)
+        for question, answer, rating in rows
+    ]
+
+
+def make_examples(task: Task, count: int, seed: int, **options: int | None) -> Examples:
+    """New puzzles as arrays; options that are None do not count."""
+    from redraft.errors import ConfigError, require_at_least
+
+    require_at_least(1, {"count": count})
+    require_at_least(0, {"seed": seed})
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    if unknown := [name for name in given if name not in signature(task.make).parameters]:
+        raise ConfigError(f"{unknown[0]}: {task.name} has no such option")
+    return task.make(count, seed, **given)
+
+
+def make_task(name: str) -> Task:
+    """The task of a name: one of `list_tasks()`, of another size (`maze-12x12`), or your own as `module:NAME`.
+
+    Raises RedraftError naming the known ones.
+
+    >>> task = redraft.make_task("sudoku-6x6")
+    >>> task.encode(task.parse("6.......14..........4.1.1....2..3.5.")).shape
+    (36,)
+    """
+    from redraft.tasks import get_task
+
+    return get_task(USUAL.get(name, name))
+
+
+def list_tasks() -> list[str]:
+    """Names of tasks; there are more sizes of mazes.
+
+    >>> "sudoku-9x9" in redraft.list_tasks()
+    True
+    """
+    from redraft.tasks import TASKS
+
+    return list(TASKS)
+
+
+def list_recipes() -> dict[str, str]:
+    """Recipes by name, each with a line on it.
+
+    >>> "sudoku-4x4" in redraft.list_recipes()
+    True
+    """
+    from redraft.recipes import RECIPES
+
+    return {name: (recipe.__doc__ or "").strip().partition("\n")[0] for name, recipe in RECIPES.items()}
+
+
+def list_weights() -> dict[str, str]:
+    """Bundled weights by name, each with a line on it.
+
+    >>> "sudoku-6x6" in redraft.list_weights()
+    True
+    """
+    from redraft.weights import names, summary
+
+    return {name: summary(name).strip().partition("\n")[0] for name in names()}
+
+
+def _named(weights: str | Path | Run) -> str:
+    """What weights are called: a run by its folder."""
+    return str(getattr(weights, "folder", weights))

@@ -1,0 +1,118 @@
+"""Measures weights on data: opens both, runs every puzzle, and makes a report of it."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from redraft import terminal
+from redraft.backends.choose import Backend, Here
+from redraft.contents import within
+from redraft.data.build import answered, open_source, store_folder
+from redraft.errors import DataError, DataWarning, require_at_least
+from redraft.evaluate.evaluate import evaluate
+from redraft.evaluate.ids import require_ids
+from redraft.evaluate.report import report, show
+from redraft.progress import progress
+from redraft.solve.load import find_weights, is_exported, open_stepper
+from redraft.tasks import get_task
+from redraft.tasks.arc.task import Arc
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Accuracy of weights on data; printed in full by `print`, as a table in a notebook.
+
+    Attributes:
+        weights, data, device: what was measured, on what, and where.
+        seconds: it took.
+        figures: all there are, as plain values: after each step, of the halting head, by difficulty
+            (`evaluate.report.report`).
+    """
+
+    weights: str
+    data: str
+    device: str
+    seconds: float
+    figures: dict[str, Any] = field(repr=False)
+
+    @property
+    def exact(self) -> float:
+        """Share of puzzles, from 0 to 1, whose last answer equals the known one in every cell."""
+        return float(self.figures["exact"])
+
+    @property
+    def solved(self) -> float:
+        """Share whose last answer keeps the rules, whatever the known one; `exact` for a task without rules."""
+        return float(self.figures["solved"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as `redraft eval --json` prints it."""
+        context = {"weights": self.weights, "data": self.data, "device": self.device, "seconds": self.seconds}
+        return {**context, **self.figures}
+
+    def show(self, console: Console) -> None:
+        """Prints tables for people."""
+        show(self.figures, console)
+
+    def plot(self, file: str | Path) -> Path:
+        """Draws accuracy against supervision steps into a .png or .svg file; needs the extra `plot`."""
+        from redraft.plotting import plot_steps
+
+        plot_steps(self.figures, Path(file), title=f"{self.weights} on {self.data}")
+        return Path(file)
+
+    def __repr__(self) -> str:
+        puzzles = self.figures["puzzles"]
+        return f"Report({self.weights} on {self.data}: {self.exact:.2%} of {puzzles:,} puzzles exact)"
+
+    def __str__(self) -> str:
+        return terminal.text_of(self.show)
+
+    def _repr_html_(self) -> str:
+        return terminal.html_of(self.show)
+
+
+def measure(
+    weights: str | Path,
+    data: str | Path,
+    *,
+    split: str = "test",
+    limit: int | None = None,
+    steps: int = 16,
+    batch_size: int = 256,
+    device: str = "auto",
+    dtype: Literal["float32", "bfloat16", "int8"] = "float32",
+    quiet: bool = False,
+) -> Report:
+    """The report on weights after `steps` supervision steps of every puzzle with an answer; see `redraft.evaluate`.
+
+    Raises RedraftError. Warns (DataWarning) where the weights were trained on the data, or where it is not known
+    whether its puzzle ids are theirs.
+    """
+    require_at_least(1, {"steps": steps, "batch_size": batch_size})
+    name, source = str(weights), str(data)
+    usual: Backend = "torch" if Here.of_this_machine().torch else "numpy"
+    backend = "onnx" if is_exported(find_weights(weights)) else usual
+    opened = open_stepper(weights, device=device, dtype=dtype, backend=backend)
+    task = get_task(opened.task)
+    trained_on = source == within(opened.card, "run", "data", "train")
+    if trained_on and (split == "train" or store_folder(source, "test") is None):
+        warnings.warn(f"{source} is what these weights were trained on", DataWarning, stacklevel=3)
+    store = open_source(task, source, split=split, limit=limit)
+    for remark in require_ids(opened.table, store, name=name, data=source):
+        warnings.warn(remark, DataWarning, stacklevel=3)
+    store = answered(store)
+    if not len(store):
+        votes = f"; its answers are for others to judge: redraft arc eval {name} {source} --submission FILE"
+        raise DataError(f"{source}: no puzzle has a known answer" + (votes if isinstance(task, Arc) else ""))
+    started = time.monotonic()
+    with progress("evaluating", len(store), shown=not quiet) as tell:
+        records = evaluate(opened.stepper, task, store, steps=steps, batch_size=batch_size, progress=tell)
+    seconds = round(time.monotonic() - started, 2)
+    return Report(weights=name, data=store.source, device=opened.device, seconds=seconds, figures=report(records))

@@ -1,0 +1,316 @@
+"""Configurations of all models, as frozen data: what a `config.json` says, without what computes it (and torch)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from redraft.errors import ConfigError, require_at_least
+from redraft.scopes import scope_members
+
+if TYPE_CHECKING:
+    from redraft.models.base import Model
+
+DType = Literal["float32", "bfloat16"]
+MOST_LAYERS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """What every configuration of a model tells; a model's own adds its size and shape.
+
+    Attributes:
+        vocab_size, seq_len: tokens of the task, and cells of a puzzle (L).
+        puzzle_positions: positions reserved for the puzzle embedding; 0 does without one.
+        num_puzzles: rows of the puzzle-embedding table.
+        dtype: of the activations; weights are float32.
+    """
+
+    vocab_size: int
+    seq_len: int
+    puzzle_positions: int = 0
+    num_puzzles: int = 1
+    dtype: DType = "float32"
+
+    def build(self) -> Model:
+        """The model of this configuration, with random weights: for a model of your own (see `models.build`)."""
+        raise NotImplementedError
+
+    @property
+    def effective_depth(self) -> int:
+        """Layers that a supervision step passes through (42 in the paper)."""
+        raise NotImplementedError
+
+    def require(self, **least: int) -> None:
+        """Raises ConfigError naming the first of these fields that is smaller than the least it may be."""
+        for name, bound in least.items():
+            require_at_least(bound, {f"model.{name}": getattr(self, name)})
+
+    def require_layers(self, layers: int) -> None:
+        """Raises ConfigError for more layers than anyone means; building them would not end before memory does."""
+        if layers > MOST_LAYERS:
+            raise ConfigError(f"model.num_layers: expected at most {MOST_LAYERS}, got {layers}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig(ModelConfig):
+    """Size and shape of a network of blocks over positions.
+
+    Attributes:
+        hidden_size: width D.
+        num_layers: blocks of a network.
+        mixer: how positions mix, `mlp` (fixed length, best on small full grids), `attention`, or `conv` (each cell with
+            its neighbours and the mean of all: for puzzles whose rules are local, such as mazes).
+        positions: `rope` or `learned` (attention), or `none` (the other mixers know where a cell is, or need not).
+        grid_width: cells in a row, for `conv`.
+        num_heads: attention heads; ignored by the other mixers.
+        expansion, width_multiple: inner width of each SwiGLU, see `core.layers.swiglu_width`.
+        puzzle_dim: width of the puzzle-embedding table.
+    """
+
+    hidden_size: int = 512
+    num_layers: int = 2
+    mixer: Literal["mlp", "attention", "conv"] = "attention"
+    positions: Literal["rope", "learned", "none"] = "rope"
+    grid_width: int | None = None
+    num_heads: int = 8
+    expansion: float = 4.0
+    width_multiple: int = 256
+    puzzle_positions: int = 16
+    puzzle_dim: int = 512
+    rope_theta: float = 10000.0
+    norm_eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        self.require(vocab_size=1, seq_len=1, num_puzzles=1, hidden_size=1, num_layers=1)
+        self.require(num_heads=1, width_multiple=1, puzzle_positions=0)
+        self.require_layers(self.num_layers)
+        if self.mixer == "attention" and self.hidden_size % (2 * self.num_heads):
+            raise ConfigError(
+                f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * self.num_heads}, "
+                f"got {self.hidden_size}"
+            )
+        if self.mixer == "conv" and (self.grid_width is None or self.grid_width < 1 or self.seq_len % self.grid_width):
+            raise ConfigError(f"model.grid_width: expected a divisor of {self.seq_len} cells, got {self.grid_width}")
+        if self.mixer == "conv" and self.puzzle_positions:
+            raise ConfigError("model.puzzle_positions: the conv mixer has none, for they are not part of the grid")
+        if not 0 <= self.puzzle_dim <= max(1, self.puzzle_positions) * self.hidden_size and self.puzzle_positions:
+            raise ConfigError(
+                f"model.puzzle_dim: {self.puzzle_dim} does not fit into {self.puzzle_positions} positions "
+                f"of width {self.hidden_size}"
+            )
+
+    @property
+    def sequence(self) -> int:
+        """Positions S of a state: the reserved ones, then a cell each."""
+        return self.puzzle_positions + self.seq_len
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecursiveConfig(NetworkConfig):
+    """That of networks that recur: `n` latent updates a recursion, `T` recursions a supervision step."""
+
+    n: int = 6
+    T: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(n=1, T=1)
+
+    @property
+    def effective_depth(self) -> int:
+        return self.T * (self.n + 1) * self.num_layers
+
+
+@dataclass(frozen=True, kw_only=True)
+class TRMConfig(RecursiveConfig):
+    """Size and shape of a TRM: that of its one network, and how often it recurs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantConfig(TRMConfig):
+    """A TRM and what is different about it; as it stands nothing is, and it computes what the TRM does.
+
+    Attributes:
+        separate: two networks: one renews the latent z, the other the answer y.
+        latents: how many; 0 for a single state that is latent and answer at once, more than 1 for a multi-scale z,
+            renewed in turn.
+        gradient: how many evaluations at the end of a step are back-propagated; None for the last recursion (n + 1),
+            2 for HRM's one-step gradient.
+        reinject: whether every latent update sees the question; False: only the first of a step.
+        continue_head: whether there is a second halting output, of what going on is worth, for Q-learning.
+    """
+
+    separate: bool = False
+    latents: int = 1
+    gradient: int | None = None
+    reinject: bool = True
+    continue_head: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(latents=0)
+        if self.latents > self.n:
+            raise ConfigError(
+                f"model.latents: expected at most n = {self.n}, one for each latent update, got {self.latents}"
+            )
+        if not 2 <= self.back_propagated <= self.evaluations:
+            raise ConfigError(
+                f"model.gradient: expected 2 (less would not reach the question) to T x (n + 1) = {self.evaluations}, "
+                f"got {self.gradient}"
+            )
+        if not self.reinject and self.back_propagated < self.evaluations:
+            raise ConfigError(
+                "model.reinject: without it only the first evaluation of a step sees the question, and the gradient "
+                f"must reach it: expected model.gradient = T x (n + 1) = {self.evaluations}, "
+                f"got {self.back_propagated}"
+            )
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of a network in a supervision step."""
+        return self.T * (self.n + 1)
+
+    @property
+    def back_propagated(self) -> int:
+        """How many of them, at the end, the gradient flows through."""
+        return self.n + 1 if self.gradient is None else self.gradient
+
+
+@dataclass(frozen=True, kw_only=True)
+class HRMConfig(RecursiveConfig):
+    """Size and shape of an HRM, which all else equal has twice the layers and twice the networks of a TRM.
+
+    Attributes:
+        num_layers: blocks of each of the two networks.
+        n: latent updates before an update of the answer (their L_cycles).
+        T: updates of the answer a step (their H_cycles).
+    """
+
+    num_layers: int = 4
+    puzzle_positions: int = 1
+    n: int = 2
+    T: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectConfig(NetworkConfig):
+    """Size and shape of the one network.
+
+    For a fair comparison give it the parameters of its rival: `num_layers` as many as that takes (8 for an HRM's two
+    networks of 4), or the rival's effective depth, which at full size is far more. Every step repeats the same answer,
+    so train it with `max_steps=1`: each puzzle gets one step.
+    """
+
+    num_layers: int = 8
+
+    @property
+    def effective_depth(self) -> int:
+        return self.num_layers
+
+
+@dataclass(frozen=True, kw_only=True)
+class EquilibriumConfig(NetworkConfig):
+    """Size and shape of the one network, and how its fixed point is sought and differentiated.
+
+    Attributes:
+        solver: `picard` (rounds, one after the other) or `anderson` (each combined with those before).
+        gradient: `one_step` (of the last round alone) or `implicit` (of the fixed point, solved for going back).
+        iterations: most rounds of a supervision step; the last is the one that is differentiated.
+        tolerance: of the pair's relative change in a round; a row that changes by less is there.
+        history, regularisation: of `anderson`, see `core.fixed_point.Solver`.
+        mixing: share of the way to a round's result that is gone; less than 1 damps.
+    """
+
+    solver: Literal["picard", "anderson"] = "anderson"
+    gradient: Literal["one_step", "implicit"] = "one_step"
+    iterations: int = 12
+    tolerance: float = 1e-3
+    history: int = 5
+    mixing: float = 1.0
+    regularisation: float = 1e-4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(iterations=2, history=1)
+        if not 0 < self.tolerance < 1:
+            raise ConfigError(f"model.tolerance: expected more than 0 and less than 1, got {self.tolerance}")
+        if not 0 < self.mixing <= 1:
+            raise ConfigError(f"model.mixing: expected more than 0 and at most 1, got {self.mixing}")
+        if not 0 < self.regularisation < float("inf"):
+            raise ConfigError(f"model.regularisation: expected a number above 0, got {self.regularisation}")
+
+    @property
+    def effective_depth(self) -> int:
+        """At most: a batch whose rows have all converged passes through fewer layers."""
+        return 2 * self.iterations * self.num_layers
+
+
+@dataclass(frozen=True, kw_only=True)
+class EquivariantConfig(ModelConfig):
+    """Size and shape of a symbol-equivariant TRM; it has no puzzle embedding.
+
+    Attributes:
+        first_symbol, symbols: the interchangeable tokens, `symbols` of them from `first_symbol` on (a task tells them
+            as `Task.interchangeable`). Others, such as a blank, stand for themselves. With no symbols there is one
+            field, and nothing to be equivariant to.
+        grid_width: cells in a row.
+        scopes: families of cells that rules hold in (`Task.scopes`, `redraft.scopes`), for the mixer of that name.
+        mixer: how cells mix within a symbol's field: `scopes` (mean and maximum over each scope: where no cell's place
+            counts but by its scopes), `mlp` (over all cells) or `attention` (rotary positions).
+        hidden_size: width d of a cell's state for one symbol.
+        num_layers, n, T: as in a TRM.
+        halting: what the halting head reads, `pooled` (mean and maximum of y over cells and symbols) or `margin`: how
+            sure the least sure cell is, as the gap between its two best logits. One unsure cell makes an answer wrong.
+        num_heads: attention heads.
+        expansion, width_multiple: inner width of each SwiGLU, see `core.layers.swiglu_width`.
+    """
+
+    first_symbol: int
+    symbols: int
+    grid_width: int
+    scopes: tuple[str, ...] = ()
+    mixer: Literal["scopes", "mlp", "attention"] = "scopes"
+    halting: Literal["pooled", "margin"] = "pooled"
+    hidden_size: int = 32
+    num_layers: int = 2
+    n: int = 3
+    T: int = 2
+    num_heads: int = 4
+    expansion: float = 4.0
+    width_multiple: int = 32
+    norm_eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        self.require(vocab_size=1, seq_len=1, hidden_size=1, num_layers=1, n=1, T=1, num_heads=1, width_multiple=1)
+        self.require(first_symbol=0, symbols=0)
+        self.require_layers(self.num_layers)
+        if self.grid_width < 1 or self.seq_len % self.grid_width:
+            raise ConfigError(f"model.grid_width: expected a divisor of {self.seq_len} cells, got {self.grid_width}")
+        if self.first_symbol + self.symbols > self.vocab_size:
+            raise ConfigError(
+                f"model.symbols: {self.symbols} from token {self.first_symbol} on, "
+                f"but there are only {self.vocab_size} tokens"
+            )
+        if self.halting == "margin" and self.vocab_size < 2:
+            raise ConfigError("model.halting: margin needs at least two tokens to tell apart")
+        if self.puzzle_positions:
+            raise ConfigError("model.puzzle_positions: an equivariant model has none")
+        if self.mixer == "scopes" and not self.scopes:
+            raise ConfigError("model.scopes: the scopes mixer needs at least one, such as rows")
+        if self.mixer == "attention" and self.hidden_size % (2 * self.num_heads):
+            raise ConfigError(
+                f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * self.num_heads}, "
+                f"got {self.hidden_size}"
+            )
+        for name in self.scopes:
+            scope_members(name, height=self.seq_len // self.grid_width, width=self.grid_width)
+
+    @property
+    def fields(self) -> int:
+        """Symbol fields S of a state."""
+        return max(1, self.symbols)
+
+    @property
+    def effective_depth(self) -> int:
+        return self.T * (self.n + 1) * self.num_layers
