@@ -26,7 +26,7 @@ USUAL = {"sudoku": "sudoku-9x9", "maze": "maze-8x8"}  # the size that is meant w
 
 
 def train(
-    recipe: str | RunConfig,
+    recipe: str | Path | RunConfig,
     *,
     out: str | Path | None = None,
     tiny: bool = False,
@@ -68,11 +68,11 @@ def train(
     from redraft.recipes import recipe_of
     from redraft.recipes.change import apply, dotted
     from redraft.run import Run, carry_out, free_folder
-    from redraft.train.config import run_to_dict
+    from redraft.train.config import RunConfig, run_to_dict
     from redraft.trust import names_in, trusting
 
     with trusting(trust):
-        config = recipe_of(recipe, size=size, tiny=tiny) if isinstance(recipe, str) else recipe
+        config = recipe if isinstance(recipe, RunConfig) else recipe_of(str(recipe), size=size, tiny=tiny)
         config = apply(config, dotted(changes), where="train") if changes else config
         folder = free_folder(Path("runs") / config.recipe) if out is None else Path(out)
         with trusting(names_in(run_to_dict(config))):  # who calls has named them
@@ -133,6 +133,7 @@ def evaluate(
         steps: supervision steps of each puzzle; more than in training is allowed.
         batch_size: puzzles run at once.
         device, dtype: what runs it, and the type of the activations; `int8`, of weights too, needs a CPU.
+        quiet, trust: as in `train`.
 
     Warns (DataWarning) where the weights were trained on this data. Raises RedraftError.
 
@@ -322,7 +323,7 @@ def make_task(name: str) -> Task:
 
 
 def list_tasks() -> list[str]:
-    """Names of tasks; there are more sizes of mazes.
+    """Names of tasks; other sizes have names too, such as `sudoku-12x12` and `maze-12x20`.
 
     >>> "sudoku-9x9" in redraft.list_tasks()
     True

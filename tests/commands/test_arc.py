@@ -267,7 +267,7 @@ def test_data_that_does_not_fit_its_tasks(run: Run, arc_weights: Path, tmp_path:
         (["eval", "arc", "data", "--shard", "two"], ("--shard", "'two'")),
         (["eval", "arc", "data", "--shard", "1/4"], ("--shard 1/4", "--output FILE")),
         (["eval", "arc", "data", "--views", "0"], ("views", 1, 0)),
-        (["eval", "arc", "data", "--steps", "0"], ("steps", "batch_size", 1)),
+        (["eval", "arc", "data", "--steps", "0"], ("steps", 1)),
         (["eval", "arc", "data", "-o", "nowhere/votes"], "nowhere"),
         (["eval", "arc", "data", "--submission", "data"], ("data", "folder")),
         (["eval", "arc", "data", "-o", "damaged"], ("damaged", "votes")),

@@ -91,7 +91,7 @@ MISTAKES: list[tuple[list[str], object]] = [
     (["bad.txt"], ("bad.txt, line 1", 16, 15)),
     (["binary.bin"], ("binary.bin", "UTF-16")),
     ([QUESTIONS[0], "--puzzles", "nowhere.csv"], "nowhere.csv"),
-    ([QUESTIONS[0], "--steps", "0"], ("steps", "number", 1, 0)),
+    ([QUESTIONS[0], "--steps", "0"], ("steps", 1, 0)),
     ([QUESTIONS[0], "-o", "a.pdf"], ("-o a.pdf", ".html", ".htm")),
     ([QUESTIONS[0], "--animation", "a.mp4"], ("--animation a.mp4", ".gif")),
     ([QUESTIONS[0], "--picture", "a.jpg"], ("--picture a.jpg", ".svg", ".png")),

@@ -39,7 +39,6 @@ CONFIGS = {
     "variant": like_tiny("trm-variant"),
     "variant-single-state": like_tiny("trm-variant", latents=0),
     "variant-two-latents": like_tiny("trm-variant", latents=2, separate=True),
-    "equilibrium": like_tiny("equilibrium"),
     "equivariant": MODELS["equivariant"](
         vocab_size=6, seq_len=16, first_symbol=2, symbols=4, grid_width=4, mixer="attention", hidden_size=8, n=2, T=2
     ),  # type: ignore[call-arg]

@@ -1,12 +1,16 @@
 """What is meant by a task, puzzles, a file and weights: a table of cases."""
 
+import json
 import re
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
+import redraft.weights
 from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
 from redraft.models import TRMConfig, build_model
+from redraft.solve.load import open_weights, task_of
 from redraft.solve.resolve import resolve
 from redraft.tasks import Puzzle
 from redraft.tasks.grids.task import Grids, GridSpec
@@ -30,6 +34,18 @@ def own(tmp_path: Path) -> str:
     return str(tmp_path / "own")
 
 
+@pytest.mark.parametrize("written", ["sudoku-6x6", "sudoku-6x6-v1"])
+def test_weights_of_a_task_with_or_without_a_version(written: str, tmp_path: Path) -> None:
+    bundled = redraft.weights.folder("sudoku-6x6")
+    assert bundled is not None
+    own = Path(copytree(bundled, tmp_path / "own"))
+    meta = json.loads((own / "config.json").read_text())
+    (own / "config.json").write_text(json.dumps({**meta, "task": written}))
+    assert task_of(own) == open_weights(own).task == "sudoku-6x6"
+    for name in ([], ["sudoku-6x6"], ["sudoku-6x6-v1"], ["sudoku"]):
+        assert resolve([*name, SIX], None, str(own)).task.id == "sudoku-6x6-v1"
+
+
 @pytest.mark.parametrize(
     ("inputs", "task"),
     [
@@ -37,6 +53,7 @@ def own(tmp_path: Path) -> str:
         ([NINE.replace(".", "x")], "sudoku-9x9"),
         (["sudoku", NINE], "sudoku-9x9"),
         (["sudoku-6x6", SIX], "sudoku-6x6"),
+        (["sudoku-6x6-v1", SIX], "sudoku-6x6"),
         (["123", SIX], "sudoku-6x6"),
         ([MAZE], "maze-8x8"),
         (["maze", DRAWN], "maze-8x8"),

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from equilibrium import EquilibriumConfig
 
 from redraft.errors import ConfigError
 from redraft.models import (
     DirectConfig,
-    EquilibriumConfig,
     EquivariantConfig,
     HRMConfig,
     ModelConfig,

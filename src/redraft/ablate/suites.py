@@ -37,24 +37,6 @@ def gradient() -> Suite:
     )
 
 
-def equilibrium() -> Suite:
-    rows = {
-        f"{solver}, {name}": Row(
-            change={"model.kind": "equilibrium", "model.solver": solver, "model.gradient": gradient}
-        )
-        for solver, (name, gradient) in product(
-            ("picard", "anderson"), (("one step", "one_step"), ("implicit", "implicit"))
-        )
-    }
-    return Suite(
-        name="equilibrium",
-        title="Fixed points in place of recursion",
-        what="TRM against a deep equilibrium model of the same network, by solver and by gradient.",
-        base=SUDOKU,
-        rows={"TRM": Row(), **rows},
-    )
-
-
 def halting() -> Suite:
     q = {**VARIANT, "model.continue_head": True, "halting": "q"}
     rules: dict[str, dict[str, Any]] = {
@@ -258,7 +240,7 @@ def symmetry() -> Suite:
 SUITES: dict[str, Suite] = {
     suite.name: suite
     for suite in (
-        table1(), table2(), table3(), gradient(), equilibrium(), halting(), augmentation(), ema(), width(), loops(),
+        table1(), table2(), table3(), gradient(), halting(), augmentation(), ema(), width(), loops(),
         mixers(), loss(), steps(), shift_clues(), shift_mazes(), reinject(), symmetry(),
     )
 }  # fmt: skip

@@ -11,7 +11,6 @@ from redraft.config import from_dict
 from redraft.errors import ConfigError, RedraftError
 from redraft.models.config import (
     DirectConfig,
-    EquilibriumConfig,
     EquivariantConfig,
     HRMConfig,
     ModelConfig,
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from redraft.models.base import Model, StepOutput
     from redraft.models.build import build_model
     from redraft.models.direct import Direct
-    from redraft.models.equilibrium import Equilibrium
     from redraft.models.equivariant import Equivariant
     from redraft.models.hrm import HRM
     from redraft.models.trm import TRM
@@ -36,7 +34,6 @@ MODELS: dict[str, type[ModelConfig]] = {
     "hrm": HRMConfig,
     "direct": DirectConfig,
     "equivariant": EquivariantConfig,
-    "equilibrium": EquilibriumConfig,
 }
 
 __all__ = [
@@ -45,8 +42,6 @@ __all__ = [
     "TRM",
     "Direct",
     "DirectConfig",
-    "Equilibrium",
-    "EquilibriumConfig",
     "Equivariant",
     "EquivariantConfig",
     "HRMConfig",

@@ -8,7 +8,6 @@ from redraft.errors import ConfigError
 from redraft.models.base import Model
 from redraft.models.config import (
     DirectConfig,
-    EquilibriumConfig,
     EquivariantConfig,
     HRMConfig,
     ModelConfig,
@@ -16,7 +15,6 @@ from redraft.models.config import (
     VariantConfig,
 )
 from redraft.models.direct import Direct
-from redraft.models.equilibrium import Equilibrium
 from redraft.models.equivariant import Equivariant
 from redraft.models.hrm import HRM
 from redraft.models.trm import TRM
@@ -53,6 +51,4 @@ def _built(config: ModelConfig) -> Model:
             return Direct(config)
         case EquivariantConfig():
             return Equivariant(config)
-        case EquilibriumConfig():
-            return Equilibrium(config)
     raise NotImplementedError(f"{type(config).__qualname__}.build")

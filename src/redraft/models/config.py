@@ -210,43 +210,6 @@ class DirectConfig(NetworkConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EquilibriumConfig(NetworkConfig):
-    """Size and shape of the one network, and how its fixed point is sought and differentiated.
-
-    Attributes:
-        solver: `picard` (rounds, one after the other) or `anderson` (each combined with those before).
-        gradient: `one_step` (of the last round alone) or `implicit` (of the fixed point, solved for going back).
-        iterations: most rounds of a supervision step; the last is the one that is differentiated.
-        tolerance: of the pair's relative change in a round; a row that changes by less is there.
-        history, regularisation: of `anderson`, see `core.fixed_point.Solver`.
-        mixing: share of the way to a round's result that is gone; less than 1 damps.
-    """
-
-    solver: Literal["picard", "anderson"] = "anderson"
-    gradient: Literal["one_step", "implicit"] = "one_step"
-    iterations: int = 12
-    tolerance: float = 1e-3
-    history: int = 5
-    mixing: float = 1.0
-    regularisation: float = 1e-4
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require(iterations=2, history=1)
-        if not 0 < self.tolerance < 1:
-            raise ConfigError(f"model.tolerance: expected more than 0 and less than 1, got {self.tolerance}")
-        if not 0 < self.mixing <= 1:
-            raise ConfigError(f"model.mixing: expected more than 0 and at most 1, got {self.mixing}")
-        if not 0 < self.regularisation < float("inf"):
-            raise ConfigError(f"model.regularisation: expected a number above 0, got {self.regularisation}")
-
-    @property
-    def effective_depth(self) -> int:
-        """At most: a batch whose rows have all converged passes through fewer layers."""
-        return 2 * self.iterations * self.num_layers
-
-
-@dataclass(frozen=True, kw_only=True)
 class EquivariantConfig(ModelConfig):
     """Size and shape of a symbol-equivariant TRM; it has no puzzle embedding.
 

@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-import httpx
-
 from redraft.errors import ConfigError, RedraftError
+
+if TYPE_CHECKING:
+    import httpx  # which a comparison of models alone does without
 
 PATH = "/chat/completions"
 LARGEST = 8 << 20  # bytes of a reply
@@ -60,6 +61,8 @@ class Endpoint:
 
     def __init__(self, url: str, model: str, *, key: str = "", timeout: float = 120.0, max_tokens: int = 4096) -> None:
         """`url` up to and including `/v1`; raises ConfigError where it is none. `key` goes nowhere but there."""
+        import httpx  # noqa: F401  # before any work, where it is missing
+
         parts = split(url)
         self.url, self.model, self.timeout, self.max_tokens = url, model, timeout, max_tokens
         self.place = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")  # a query may hold a key
@@ -102,6 +105,8 @@ class Endpoint:
 
     async def _post(self, body: bytes) -> tuple[int, httpx.Headers, bytes]:
         """Status, headers and content of the answer to a POST, within the time allowed."""
+        import httpx
+
         task = asyncio.current_task()
         assert task is not None
         with self._lock:

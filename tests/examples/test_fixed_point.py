@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from fixed_point import Map, Solver, implicit, one_step
 from torch import Tensor
-
-from redraft.core.fixed_point import Map, Solver, implicit, one_step
 
 SOLVERS = {"picard": 0, "anderson": 5}
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 import torch
+from equilibrium import Equilibrium, EquilibriumConfig, one_round
 from torch import Tensor, nn
 
 from redraft.core.layers import Linear
 from redraft.data.build import open_source
 from redraft.errors import ConfigError
-from redraft.models import TRM, EquilibriumConfig, TRMConfig, build_model, model_config
+from redraft.models import TRM, TRMConfig, build_model, model_config
 from redraft.models.check import check_model
-from redraft.models.equilibrium import Equilibrium, one_round
 from redraft.recipes import get_recipe
 from redraft.tasks import get_task
 from redraft.train.config import RunConfig
@@ -135,7 +135,10 @@ def test_weights_of_a_trm_fit(tmp_path: Path) -> None:
 )
 def test_refuses_what_makes_no_sense(values: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        model_config({"kind": "equilibrium", "vocab_size": 6, "seq_len": 9, **values}, where="config.json: model")
+        model_config(
+            {"kind": "equilibrium:EquilibriumConfig", "vocab_size": 6, "seq_len": 9, **values},
+            where="config.json: model",
+        )
 
 
 @pytest.mark.filterwarnings("ignore")  # what a compiler of another project warns about is not ours to mend
