@@ -129,7 +129,7 @@ def evaluate(
         weights: a name in `list_weights()`, a folder of weights or of an exported model, or a run.
         data: a file or folder of puzzles with answers, or `make:COUNT@SEED` for new ones.
         split: which file of a folder of data.
-        limit: at most so many puzzles (the first ones).
+        limit: maximum number of puzzles, taken from the start.
         steps: supervision steps of each puzzle; more than in training is allowed.
         batch_size: puzzles run at once.
         device, dtype: what runs it, and the type of the activations; `int8`, of weights too, needs a CPU.
@@ -170,7 +170,7 @@ def compare(
     """Several weights on the same unseen rows, with tests of the differences (paired bootstrap, McNemar, Holm).
 
     Args:
-        contenders: weights or runs, each maybe with steps of its own (`sudoku-6x6@32`); of ARC also files of votes.
+        contenders: weights or runs, optionally with their own steps (`sudoku-6x6@32`); of ARC also files of votes.
         data, split, limit, batch_size, device, dtype: as in `evaluate`; rows that a contender was trained on are left
             out.
         task: the task, where neither weights nor data name one.
@@ -356,5 +356,5 @@ def list_weights() -> dict[str, str]:
 
 
 def _named(weights: str | Path | Run) -> str:
-    """What weights are called: a run by its folder."""
+    """The name of weights, or the folder of a run."""
     return str(getattr(weights, "folder", weights))

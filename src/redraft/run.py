@@ -204,7 +204,7 @@ def _announce(trainer: Trainer, test: Store, console: Console, *, resumed: bool)
         console,
         f"{trainer.config.recipe} in {trainer.folder}: {network:,} parameters"
         + (f" and {table:,} in the puzzle embedding" if table else "")
-        + f", {len(trainer.data):,} puzzles to learn from, {len(test):,} unseen ones to judge by, on {trainer.device}"
+        + f", {len(trainer.data):,} training puzzles, {len(test):,} unseen test puzzles, on {trainer.device}"
         + (f" in {world} processes" if world > 1 else ""),
     )
     if resumed:

@@ -35,7 +35,7 @@ def test_sides_and_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_recipes_stand_for_their_size() -> None:
     weights = bench._opened("sudoku-extreme-mlp", 0)
     assert weights.task == "sudoku-9x9" and weights.model.config.hidden_size == 512
-    assert bench._opened("sudoku-6x6", 0).card, "weights that ship come before a recipe of their name"
+    assert bench._opened("sudoku-6x6", 0).card, "bundled weights come before a recipe of their name"
 
 
 def test_mistakes_are_named() -> None:

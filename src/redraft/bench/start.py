@@ -23,7 +23,7 @@ from redraft.solve.load import load
 from redraft.tasks import get_task
 from redraft.train.log import METRICS
 
-WEIGHTS = RECIPE = "sudoku-6x6"  # weights that ship, and their recipe
+WEIGHTS = RECIPE = "sudoku-6x6"  # bundled weights, and their recipe
 BACKENDS: tuple[Backend, ...] = ("torch", "numpy")
 LOOK_EVERY = 0.005  # seconds between looks for a run's first step
 LONGEST = 120.0  # seconds until a run that has not made its first step is given up

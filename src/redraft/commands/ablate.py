@@ -47,7 +47,7 @@ class Arguments:
     only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ROW ...")] = ()
     """Runs these rows alone."""
     budget: Annotated[str | None, tyro.conf.arg(metavar="AMOUNT")] = None
-    """What every row may spend: 1000steps, 64000examples or 300s; by default the steps of the base recipe. After
+    """Budget of each row: 1000steps, 64000examples or 300s; by default the steps of the base recipe. After
     seconds, a run is judged as it stands; its learning rate stays at its peak, for nobody knows where it will end."""
     set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE ...")] = ()
     """Changes the base of all rows, for example data.train=FOLDER data.test=FOLDER compile=true."""

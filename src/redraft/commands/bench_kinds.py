@@ -1,4 +1,4 @@
-"""The kinds of benchmark: a table of what each is told, what it runs, and how its result is shown."""
+"""The kinds of benchmark: a table of their options, what they run, and how results are shown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Start(Timed):
     threads: int | None = None
     """Threads of the CPU; by default as many as torch takes."""
     seed: int = 0
-    """Of weights and puzzles."""
+    """Seed of weights and puzzles."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Train(Data):
     device: str = "cpu"
     """Where all sides run: cpu, cuda or auto."""
     dtype: Literal["float32", "bfloat16"] | None = None
-    """Of the activations; by default as in the recipe or the weights."""
+    """Type of the activations; by default as in the recipe or the weights."""
     compile: bool = False
     """Also measures every implementation under torch.compile."""
     reference: Path | None = None
@@ -60,7 +60,7 @@ class Train(Data):
 @dataclass(frozen=True, kw_only=True)
 class Solve(Train):
     weights: str | None = None
-    """Weights that ship, a folder of weights, or a run's folder; else random ones of the recipe."""
+    """Bundled weights, a folder of weights, or a run's folder; by default random ones of the recipe."""
     steps: int = 16
     """Supervision steps a puzzle gets at most."""
     int8: bool = False
@@ -72,7 +72,7 @@ class Solve(Train):
 @dataclass(frozen=True, kw_only=True)
 class Export(Start):
     models: tuple[str, ...] = ("sudoku-6x6", "maze-8x8", "sudoku-9x9")
-    """Weights that ship, or folders of weights; or recipes, for models of their size with random weights."""
+    """Bundled weights or folders of weights; or recipes, for models of their size with random weights."""
     batch_size: int = 16
     """Puzzles worked on at once."""
 
@@ -80,7 +80,7 @@ class Export(Start):
 @dataclass(frozen=True, kw_only=True)
 class All(Solve):
     models: tuple[str, ...] = Export.models
-    """What to export: weights that ship, or folders of weights; or recipes, for random weights of their size."""
+    """Exported models: bundled weights or folders of weights; or recipes, for random weights of their size."""
 
 
 @dataclass(frozen=True, kw_only=True)

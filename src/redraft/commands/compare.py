@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     entrants: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="WEIGHTS …")] = ()
-    """Weights that ship, folders of weights, or runs' folders, each maybe with steps of its own (sudoku-6x6@32); for
+    """Bundled weights, folders of weights, or folders of runs, optionally with their own steps (sudoku-6x6@32); for
     ARC also files of votes that redraft arc eval wrote (.npz)."""
     data: str
     """A file or folder of puzzles with answers, or make:COUNT@SEED for new ones; for ARC its folder or its tasks."""
@@ -32,23 +32,23 @@ class Arguments:
     split: str = "test"
     """Which file of a folder of data."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """At most so many rows (the first ones)."""
+    """Maximum number of rows, taken from the start."""
     steps: int = 16
-    """Supervision steps of every entrant that has none of its own."""
+    """Supervision steps of each contender that does not name its own."""
     at: Literal["last", "halt"] = "last"
     """Which answer the pairs are compared by: that after the last step, or that where each would halt."""
     measure: Literal["solved", "exact"] = "solved"
     """What counts: solved by the rules, where the task has some, or equal to the known answer."""
     attempts: int = 1
-    """Of ARC votes, how many of the best candidates count."""
+    """How many of the best candidates count, for ARC votes."""
     batch_size: int = 256
     """Puzzles run at once."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the activations."""
+    """Type of the activations."""
     save: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """Keeps what each entrant did, so that the same command does not evaluate it again."""
+    """Folder that keeps what each contender did, so that the same command does not evaluate it again."""
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Writes all figures as JSON."""
     markdown: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None

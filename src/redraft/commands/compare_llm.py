@@ -1,4 +1,4 @@
-"""The part of `redraft compare` that asks language models: endpoints, bounds, what is told, what is kept."""
+"""The part of `redraft compare` that asks language models: endpoints, bounds, prompts, and what is kept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONGEST = 86_400  # seconds that a reply may be allowed
 
 @dataclass(frozen=True, kw_only=True)
 class Llm:
-    """Language models as entrants."""
+    """Language models as contenders."""
 
     llm: Annotated[str | None, tyro.conf.arg(metavar="URL")] = None
     """An OpenAI-compatible endpoint, such as http://localhost:11434/v1, that is asked the same puzzles."""
@@ -98,7 +98,7 @@ def ask_models(args: Llm, rows: Rows, examples: Callable[[int], Pairs], save: Pa
 
 
 def bounds(args: Llm) -> Bounds:
-    """What asking a model may cost."""
+    """Bounds on the cost of asking a model."""
     from redraft.compare.llm.ask import Bounds
 
     return Bounds(retries=args.llm_retries, budget=args.llm_budget, parallel=args.llm_parallel)

@@ -25,7 +25,7 @@ A = TypeVar("A")
 DESCRIPTIONS = {
     "list": "Lists the data that is known: where it comes from, its licence and size, and who trains on it.",
     "build": "Builds a folder of stores from a source, for training and test.",
-    "show": "Tells what a folder of stores holds.",
+    "show": "Shows what a folder of stores holds.",
     "import": "Turns a data folder of the published HRM and TRM code into a folder of stores.",
     "export": "Writes a folder of stores as the published HRM and TRM code reads it.",
 }
@@ -63,9 +63,9 @@ class Export:
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
     """Folder to write."""
     views: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Of each ARC task at most so many views, the task as it is first; by default all."""
+    """Maximum number of augmentations of each ARC task, the task as it is first; by default all."""
     seed: int = 0
-    """Of the places on the canvas that pairs of ARC tasks are moved to."""
+    """Seed of the places on the canvas that pairs of ARC tasks are moved to."""
     trust: Trusted = False
 
 
@@ -140,7 +140,7 @@ def _export(args: Export) -> None:
     require_options(args, "seed", least=0)
     stores = {split: store for split, (_, store) in open_stores(args.data).items()}
     if args.views is not None and all(store.views is None for store in stores.values()):
-        raise ConfigError(f"--views: {args.data} holds no views; it is for ARC data as redraft builds them")
+        raise ConfigError(f"--views: {args.data} holds no augmentations; the option is for ARC data that redraft built")
     puzzles = args.data / TEST_PUZZLES
     rows = {split: exported_rows(store, args.views) for split, store in stores.items()}
     with progress("exporting", sum(rows.values())) as tell:

@@ -23,14 +23,14 @@ DESCRIPTION = "Builds a folder with a store to train on and one to test with, fr
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SOURCE")]
-    """A CSV with the columns input and output (maybe group and rating), JSONL or JSON with the same, a folder of such
-    files; or ARC: arc1, arc2, Kaggle's folder or files, or other files of tasks with --kind arc."""
+    """A CSV with the columns input and output (optionally group and rating), JSONL or JSON with the same, a folder of
+    such files; or ARC: arc1, arc2, Kaggle's folder or files, or other files of tasks with --kind arc."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
     """The folder to write; there must be none of that name."""
     kind: Literal["auto", "grids", "arc"] = "auto"
-    """What SOURCE is: arc for arc1, arc2, Kaggle's files and folders in two halves if not given, grids for all else."""
+    """Kind of SOURCE: arc for arc1, arc2, Kaggle's files and folders in two halves if not given, grids for all else."""
     seed: int = 0
-    """Draws the test, and the views of ARC tasks."""
+    """Seed of the split, and of the augmentations of ARC tasks."""
 
     name: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """Grids: what the task is called; like the folder if not given."""
@@ -45,7 +45,7 @@ class Arguments:
     """Grids: the sets of cells that rules hold in: rows, columns, blocks-2x3, around (neighbours), all, or map:LETTERS
     with a letter for each cell. With symbols that change places, the model then treats them alike."""
     checker: Annotated[str | None, tyro.conf.arg(metavar="MODULE:FUNCTION")] = None
-    """Grids: a function (question, answer) of lists of rows, in a file of the current folder, that tells whether an
+    """Grids: a function (question, answer) of lists of rows, in a file of the current folder, that judges whether an
     answer is right."""
     alphabet: Annotated[str | None, tyro.conf.arg(metavar="SYMBOLS")] = None
     """Grids: the symbols there are, together or divided by commas; those found in the pairs if not given."""
@@ -54,14 +54,14 @@ class Arguments:
     shape: Annotated[str | None, tyro.conf.arg(metavar="HxW")] = None
     """Grids: rows and columns that grids written in a single row are folded into, such as 3x3."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Grids: at most so many pairs of SOURCE (the first ones)."""
+    """Grids: maximum number of pairs of SOURCE, taken from the start."""
     allow_contradictions: bool = False
     """Grids: keeps questions that stand there with several different answers."""
 
     concept: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None
     """ARC: more tasks to train on, ConceptARC in the published recipes."""
     views: int = 1000
-    """ARC: views of each task besides itself."""
+    """ARC: augmentations of each task besides itself."""
     canvas: int = 30
     """ARC: rows and columns of the canvas; a smaller one is faster, where all grids are small."""
     allow_leaks: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TASK …")] = ()

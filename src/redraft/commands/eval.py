@@ -16,13 +16,13 @@ from redraft.commands.arguments import Trusted, parse
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     weights: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WEIGHTS")]
-    """Weights that ship (sudoku-6x6), a folder of weights or of an exported model, or a run's folder."""
+    """Bundled weights (sudoku-6x6), a folder of weights or of an exported model, or a run's folder."""
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
     """A file or folder of puzzles with answers, or make:COUNT@SEED for new ones."""
     split: str = "test"
     """Which file of a folder of data."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """At most so many puzzles (the first ones)."""
+    """Maximum number of puzzles, taken from the start."""
     steps: int = 16
     """Supervision steps; more than in training is allowed and often better."""
     batch_size: int = 256
@@ -30,7 +30,7 @@ class Arguments:
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     dtype: Literal["float32", "bfloat16", "int8"] = "float32"
-    """Of the activations; int8, of weights too, needs a CPU."""
+    """Type of the activations; int8, of weights too, needs a CPU."""
     json: bool = False
     """Prints all figures as JSON."""
     plot: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None

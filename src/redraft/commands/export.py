@@ -16,7 +16,7 @@ from redraft.progress import stages
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     weights: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WEIGHTS")]
-    """Weights that ship (sudoku-6x6), a folder of weights, or a run's folder."""
+    """Bundled weights (sudoku-6x6), a folder of weights, or a run's folder."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
     """Folder to write; by default the name of the weights with `-onnx` appended."""
     int8: bool = False
@@ -27,7 +27,7 @@ class Arguments:
     data: Annotated[str | None, tyro.conf.arg(metavar="SOURCE")] = None
     """Where they come from: a file, a folder or make:COUNT@SEED; else a run's own test data, or new puzzles."""
     seed: int = 20261127
-    """Of new puzzles."""
+    """Seed of new puzzles."""
     trust: Trusted = False
 
 

@@ -25,7 +25,7 @@ PICTURES = (".svg", ".png")
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     weights: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WEIGHTS")]
-    """Weights that ship (sudoku-6x6), a folder of weights, or a run's folder."""
+    """Bundled weights (sudoku-6x6), a folder of weights, or a run's folder."""
     puzzle: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="PUZZLE")]
     """A puzzle written out as in redraft solve, a file or folder of puzzles, or make:COUNT@SEED for a new one."""
     number: Annotated[int, tyro.conf.arg(aliases=["-n"], metavar="INT")] = 1
@@ -33,7 +33,7 @@ class Arguments:
     split: str = "test"
     """Which file of a folder of data."""
     answer: Annotated[str | None, tyro.conf.arg(metavar="ANSWER")] = None
-    """The answer, written out; data that has answers tells it anyway."""
+    """The answer, written out; not needed for data that has answers."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("inspect.html")
     """The report: one HTML file, for any browser."""
     steps: int = 16
@@ -55,7 +55,7 @@ class Arguments:
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the activations."""
+    """Type of the activations."""
     trust: Trusted = False
 
 

@@ -10,12 +10,12 @@ from redraft.tasks import ANY_SIZE
 def run(arguments: list[str]) -> int:
     if arguments:
         if arguments[0] in ("-h", "--help"):
-            print("usage: redraft list\n\nLists tasks, recipes and the weights that ship with redraft.")
+            print("usage: redraft list\n\nLists tasks, recipes and bundled weights.")
             return 0
         raise ConfigError(f"unexpected argument {arguments[0]!r}; redraft list takes none")
     _print("tasks, also with their version, as sudoku-9x9-v1", {**dict.fromkeys(list_tasks(), ""), **ANY_SIZE})
     _print("recipes", list_recipes())
-    _print("weights that ship", list_weights())
+    _print("bundled weights", list_weights())
     return 0
 
 

@@ -31,15 +31,15 @@ LOOKED_AT = 2048  # puzzles of a file that are counted before it is decided what
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[TASK] PUZZLE …")] = ()
-    """What to solve: optionally a task (sudoku, maze-10x10, …), then puzzles written out: a Sudoku with blanks as `.`,
+    """Optionally a task (sudoku, maze-10x10, …), then puzzles written out: a Sudoku with blanks as `.`,
     `0` or `_`, a maze of `#`, `.`, `S` and `G`, own grids as in their file."""
     file: Annotated[str | None, tyro.conf.arg(aliases=["-f"], metavar="FILE")] = None
-    """Puzzles from a file (`-` for standard input): a line each, drawn, as CSV, JSON or Parquet, maybe compressed. A
+    """Puzzles from a file (`-` for standard input): one per line, drawn, CSV, JSON or Parquet, optionally compressed. A
     pipe is answered as it comes."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Writes answers as they come to a CSV file (`-` for standard output) instead of the screen."""
     weights: Annotated[str | None, tyro.conf.arg(metavar="WEIGHTS")] = None
-    """Weights that ship, a folder of weights, or a run's folder; by default those that ship for the task."""
+    """Bundled weights, a folder of weights, or a run's folder; by default the bundled weights of the task."""
     watch: bool = False
     """Shows the board step by step as the answer is redrafted."""
     picture: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -53,10 +53,10 @@ class Arguments:
     sure: float = SURE
     """How sure the halting head must be to stop a puzzle; the paper's is 0.5."""
     restart: Annotated[int | None, tyro.conf.arg(metavar="STEPS")] = None
-    """With --halt rules, begins a puzzle again after so many steps; 0: never. By default as the weights' card says."""
+    """With --halt rules, restarts a puzzle after this many steps; 0: never. By default as the model card says."""
     guess: Annotated[bool | None, tyro.conf.arg(metavar="True|False")] = None
-    """Begins it again with a doubtful cell filled by a guess, where the task has cells to fill, rather than from
-    another state. By default as the weights' card says."""
+    """Restarts it with a doubtful cell filled by a guess, where the task has cells to fill, rather than from
+    another state. By default as the model card says."""
     no_halt: bool = False
     """The same as --halt never."""
     batch_size: Annotated[int | Literal["auto"], tyro.conf.arg(metavar="INT|auto")] = "auto"
@@ -64,10 +64,10 @@ class Arguments:
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     dtype: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
-    """Of the activations: auto takes bfloat16 where the weights were trained in it and the machine is faster with it;
+    """Type of the activations: auto takes bfloat16 where weights were trained in it and the machine is faster with it;
     int8, of weights too, needs a CPU."""
     backend: Literal["auto", "torch", "numpy", "onnx"] = "auto"
-    """What computes: PyTorch, NumPy (which starts sooner, and is for few puzzles and small models), ONNX Runtime (what
+    """Runs the model by PyTorch, NumPy (starts sooner; for few puzzles and small models), ONNX Runtime (for what
     redraft export wrote), or what fits."""
     json: bool = False
     """Prints one JSON object a puzzle, drafts included."""
@@ -136,7 +136,7 @@ def _solve(meant: Meant, entries: Entries, first: Sequence[Entry], args: Argumen
     halt: HaltRule = "never" if args.no_halt else args.halt
     habits = opened.habits(halt).but(max_steps=args.max_steps, restart=args.restart, guess=args.guess)
     if args.guess and not (halt == "rules" and habits["restart"]):
-        raise ConfigError("--guess True: a guess begins a puzzle again, which takes --halt rules and --restart STEPS")
+        raise ConfigError("--guess True: a guess restarts a puzzle, which needs --halt rules and --restart STEPS")
     solver = Solver(
         opened.stepper,
         task,

@@ -46,7 +46,7 @@ class Machine:
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     stop_after: Annotated[float | None, tyro.conf.arg(metavar="SECONDS")] = None
-    """Stops after so many seconds with a checkpoint to resume from."""
+    """Stops after this many seconds with a checkpoint to resume from."""
     track: Annotated[str | None, tyro.conf.arg(metavar="TRACKER")] = None
     """Also reports to tensorboard, wandb or trackio."""
     prefetch: Annotated[int | None, tyro.conf.arg(metavar="BATCHES")] = None

@@ -92,7 +92,7 @@ def open_rows(task: Task, source: str, *, split: str, limit: int | None, entrant
 
 def _learnt_from(card: Mapping[str, Any], stages: int = MOST_STAGES) -> tuple[list[tuple[str, int | None]], bool]:
     """Sources of training data with their limits that a card tells of, and whether that is all there was."""
-    training = card.get("training", [card])  # of weights that ship, one run after the other
+    training = card.get("training", [card])  # of bundled weights, one run after the other
     runs = [within(each, "run") for each in (training if isinstance(training, list) else [training])]
     found: list[tuple[str, int | None]] = []
     for run in runs:

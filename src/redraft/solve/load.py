@@ -1,4 +1,4 @@
-"""Opens weights that ship with the package, or a folder of weights, as a solver: without torch where that is faster.
+"""Opens bundled weights, or a folder of weights, as a solver: without torch where that is faster.
 
 `solve.choose` says what computes; this opens it.
 """
@@ -97,7 +97,7 @@ def load(
 
     `device`, `dtype` and `backend` are those of `open_stepper`. A backend that depends on how many puzzles come is
     chosen whenever some are given to be solved: few by NumPy, and many by torch, which is imported only then. Raises
-    WeightsError naming the weights that ship, where there are none of that name, and for weights that know a puzzle by
+    WeightsError naming the bundled weights, where there are none of that name, and for weights that know a puzzle by
     its id (ARC's), which a puzzle given alone has not. Raises TrustError where they name code (`module:NAME`):
     `trust=True` has it imported and run, with all it may do to this machine (docs/trust.md).
     """
@@ -278,7 +278,7 @@ def _open_torch(found: _Found, *, device: str, dtype: str, puzzles: int) -> Open
 
 def _trained_in(card: Mapping[str, Any]) -> str:
     """The dtype of the activations that the weights of a card were trained with; float32 where it does not say."""
-    told: Any = card.get("training", card)  # of weights that ship; a list where several runs made them
+    told: Any = card.get("training", card)  # of bundled weights; a list where several runs made them
     told = told[-1] if isinstance(told, list) and told else told
     for key in ("run", "model", "dtype"):
         told = told.get(key) if isinstance(told, dict) else None

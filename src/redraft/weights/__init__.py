@@ -1,4 +1,4 @@
-"""Small trained weights that ship with the package: a folder each, with weights, configuration and card."""
+"""Bundled weights: a folder each, with weights, configuration and model card."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HERE = Path(__file__).parent
 
 
 def names() -> list[str]:
-    """Names of the weights that ship."""
+    """Names of the bundled weights."""
     return sorted(path.parent.name for path in _HERE.glob("*/model.safetensors"))
 
 

@@ -1,4 +1,4 @@
-"""The NumPy stepper: the same drafts as PyTorch's, on random models of every kind and on the weights that ship."""
+"""The NumPy stepper: the same drafts as PyTorch's, on random models of every kind and on the bundled weights."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""`redraft arc adapt`: embeddings for ARC tasks that were not in training, learnt from their demonstrations alone."""
+"""`redraft arc adapt`: embeddings for ARC tasks that were not in training, trained on their demonstrations alone."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class Adapt(Voting):
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
     """Where all of it is kept; the same command again goes on after an interruption."""
     views: int = 100
-    """Views of each task, besides itself, that are learnt and vote."""
+    """Augmentations of each task, besides itself, that are trained on and vote."""
     visits: int = 4
-    """How often each demonstration under each view is worked on."""
+    """Visits to each demonstration under each augmentation."""
     learn: Literal["embeddings", "all"] = "embeddings"
     """Learns only puzzle embeddings, or also the weights, at the low rate --lr."""
     lr: float = 1e-5
@@ -62,7 +62,7 @@ class Adapt(Voting):
     train_batch_size: int = 64
     """Slots in training."""
     seed: int = 0
-    """Of views, order and exploration."""
+    """Seed of augmentations, order and exploration."""
     allow_leaks: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TASK …")] = ()
     """Tasks whose test pairs may stand among the demonstrations; all for all of them."""
 
@@ -106,7 +106,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _data(args: Adapt, task: Arc) -> Store:
-    """The demonstrations of the new tasks under their views; written on the first call, opened on later ones."""
+    """The demonstrations of the new tasks under augmentations; written by the first call, opened by later ones."""
     folder = args.out / DATA
     beside = Path(args.tasks) / TASKS  # of a folder of ARC data
     source = str(beside) if beside.is_file() else args.tasks

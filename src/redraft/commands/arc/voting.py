@@ -27,7 +27,7 @@ MERGE = "Merges the votes of several processes and scores them."
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What becomes of votes."""
+    """Output of votes."""
 
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """Keeps the votes in a file (.npz). An evaluation goes on with those that an interrupted one left there."""
@@ -51,7 +51,7 @@ class Voting(Result):
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the activations."""
+    """Type of the activations."""
 
     @property
     def policy(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Eval(Voting):
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
     """A folder of ARC data: a store `test` and tasks.json."""
     views: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Votes of each task's first so many views, the first being the task as it is; all if not given."""
+    """Number of augmentations of each task that vote, the first being the task as it is; by default all."""
     shard: Annotated[str, tyro.conf.arg(metavar="I/N")] = "1/1"
     """Share of the work, where N processes or machines divide it; each needs an --output of its own, to be merged."""
 
@@ -78,7 +78,7 @@ class Merge(Result):
     data: Annotated[str, tyro.conf.arg(metavar="DATA")]
     """The folder of ARC data that was voted on."""
     force: bool = False
-    """Also merges votes of different weights, views or steps, each counting once."""
+    """Also merges votes of different weights, augmentations or steps, each counting once."""
 
 
 def run_eval(arguments: list[str]) -> int:
@@ -143,7 +143,7 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def conclude(votes: Votes, tasks: list[ArcTask], args: Result, context: dict[str, Any], *, data: str) -> int:
-    """Keeps, hands in, scores and prints."""
+    """Saves, submits, scores and prints votes."""
     if args.output is not None:
         votes.save(args.output)
     if args.submission is not None:
