@@ -39,6 +39,7 @@ FOUNDATION: dict[str, tuple[str, ...]] = {
     "scopes": ("errors",),
     "memory": (),
     "processor": (),
+    "hub": ("errors",),
     "calling": (),  # and `api`, by its name, once something is called
 }
 # What each other part may import besides itself and the foundation; "" is the package itself, for its version.

@@ -30,6 +30,7 @@ COMMANDS = {
     "list": ("redraft.commands.list", "list tasks, recipes and bundled weights"),
     "import": ("redraft.commands.import_", "convert a published checkpoint"),
     "export": ("redraft.commands.export", "export weights as an ONNX graph, which solves without PyTorch"),
+    "push": ("redraft.commands.push", "upload weights to the Hugging Face Hub"),
     "bench": ("redraft.commands.bench", "measure the speed of training, solving, data, starting and exported models"),
 }
 

@@ -40,6 +40,10 @@ EXAMPLES = {
         "redraft export sudoku-6x6 -o sudoku-onnx",
         "redraft export runs/mine --int8 -o small",
     ),
+    "push": (
+        "redraft push runs/sudoku-6x6 me/sudoku-6x6",
+        "redraft push sudoku-onnx me/sudoku-onnx --private",
+    ),
     "data build": (
         "redraft data build pairs.csv -o mine --symmetries transpose",
         "redraft data build arc1 -o data/arc1 --views 1000",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import redraft.weights
+from redraft import hub
 from redraft.backends.choose import Here, Precision, bfloat16_pays, choose_backend, look_ahead, most_for_numpy
 from redraft.backends.numpy.stepper import NumpyStepper
 from redraft.backends.numpy.weights import read_model
@@ -316,10 +317,13 @@ def open_weights(weights: str | Path, *, dtype: str = "float32", trust: bool = F
 
 
 def find_weights(weights: str | Path) -> Path:
-    """The folder of weights by the name they ship under, from their folder, or from a run's folder (its best).
+    """The folder of weights: bundled ones by name, a folder of weights, a run's folder (its best), or `hf:owner/name`.
 
-    A shipped name comes first; a folder that happens to have it is meant by `./NAME`.
+    A bundled name comes first; a folder that happens to have it is meant by `./NAME`. Weights on the Hugging Face Hub
+    are downloaded once.
     """
+    if isinstance(weights, str) and weights.startswith(hub.PREFIX):
+        return hub.weights_folder(weights)
     shipped = redraft.weights.folder(weights) if isinstance(weights, str) else None
     folder = shipped or Path(weights)
     if not folder.exists():

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft import hub
 from redraft.errors import DataError, PuzzleError
 from redraft.tasks.base import Examples, Grid, Puzzle, Task
 from redraft.tasks.reading.parquet import is_parquet, parquet_records
@@ -113,7 +113,7 @@ def load(task: Task, reading: Reading, path: str, *, split: str = "train", limit
     Puzzles without answers are answered by search. Raises DataError with file and line for anything that is not a
     puzzle with its right answer.
     """
-    file = _download(path[3:], split) if path.startswith("hf:") else Path(path)
+    file = hub.data_file(path, split) if path.startswith(hub.PREFIX) else Path(path)
     file = file_in(file, split)
     found = islice(records_of(file, reading.notation), limit)
     parts = []
@@ -218,21 +218,6 @@ def _answer(
             raise DataError(f"{batch[row].place}: {error.message}") from None
     answers[rows] = found.answers
     ratings[rows] = np.where(np.isnan(ratings[rows]), found.ratings, ratings[rows])
-
-
-def _download(name: str, split: str) -> Path:
-    """`{split}.csv` of a data set on the Hugging Face Hub."""
-    instead = f"give the path of a CSV file or of a folder with {split}.csv instead of hf:{name}"
-    try:
-        hub = import_module("huggingface_hub")
-    except ImportError:
-        needs = "needs the package huggingface_hub (pip install 'redraft[hub]')"
-        raise DataError(f"hf:{name} {needs}; {instead}") from None
-    try:
-        return Path(hub.hf_hub_download(name, f"{split}.csv", repo_type="dataset"))
-    except Exception as error:  # the hub raises its own, httpx's, requests' and the system's errors
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(f"hf:{name}: cannot be downloaded ({first}); {instead}") from None
 
 
 def is_array_of_symbols(value: object) -> bool:
