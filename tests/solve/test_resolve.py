@@ -8,11 +8,12 @@ from shutil import copytree
 import pytest
 
 import redraft.weights
+from redraft.cli import main
 from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
 from redraft.models import TRMConfig, build_model
 from redraft.solve.load import open_weights, task_of
 from redraft.solve.resolve import resolve
-from redraft.tasks import Puzzle
+from redraft.tasks import Puzzle, get_task
 from redraft.tasks.grids.task import Grids, GridSpec
 from redraft.tasks.maze.task import Maze
 from redraft.weights.io import save_weights
@@ -113,3 +114,16 @@ def test_what_makes_no_sense(
 ) -> None:
     with pytest.raises(error, match=message):
         resolve(inputs, None, own if weights else None)
+
+
+@pytest.mark.parametrize("name", ["sudoku-4x4", "sudoku-8x8", "maze-10x10"])
+def test_without_bundled_weights_it_names_a_command_that_trains_some(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    puzzle = get_task(name).format(get_task(name).make(1, 0).questions[0])
+    with pytest.raises(WeightsError) as error:
+        resolve([name, puzzle], None, None)
+    command = re.search(r"redraft (train [^,]*),", str(error.value))
+    assert command is not None
+    monkeypatch.chdir(tmp_path)
+    assert main([*command[1].split(), "--tiny", "--steps", "1"]) == 0

@@ -132,13 +132,27 @@ def _by_size(name: str | None, texts: Sequence[str], file: str | None) -> tuple[
 
 
 def _bundled(task: Task) -> str:
-    shipped = redraft.weights.names()
-    if task.name not in shipped:
+    """The name of the bundled weights of a task; raises WeightsError with the command that trains some."""
+    bundled = redraft.weights.names()
+    if task.name not in bundled:
         raise WeightsError(
-            f"no weights for {task.name} ship with redraft (those that do: {', '.join(shipped) or 'none'}); "
-            "train some with redraft train, and name them by --weights"
+            f"no bundled weights for {task.name} (there are: {', '.join(bundled) or 'none'}); "
+            f"train some: {_training(task)}, then name the run by --weights"
         )
     return task.name
+
+
+def _training(task: Task) -> str:
+    """The command that trains weights for a task: by its own recipe, or that of another size."""
+    shape = f"--model.seq-len {task.seq_len}"
+    match task.name.partition("-")[0]:
+        case _ if task.name == "sudoku-4x4":
+            return "redraft train sudoku-4x4"
+        case "sudoku":
+            return f"redraft train sudoku-6x6 --task {task.name} {shape} --model.vocab-size {task.vocab_size}"
+        case "maze":
+            return f"redraft train maze-8x8 --task {task.name} {shape} --model.grid-width {task.width}"
+    return "redraft train RECIPE"
 
 
 def _given(task: Task, text: str) -> Entry:
