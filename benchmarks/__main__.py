@@ -14,7 +14,7 @@ from benchmarks.effort.show import show_effort
 from benchmarks.scale_show import show_scale
 from redraft.commands.arguments import parse
 from redraft.commands.bench import report
-from redraft.commands.bench_kinds import Kind, Timed
+from redraft.commands.bench_kinds import Kind, TimedOptions
 from redraft.errors import RedraftError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scale(Timed):
+class Scale(TimedOptions):
     recipe: str = "sudoku-extreme-mlp"
     """Whose step is put under the machine's roof."""
     batch_size: int = 8

@@ -24,10 +24,10 @@ if seed := os.environ.get("REDRAFT_TEST_LIBRARY"):
     LIBRARY = library.install(int(seed))
 
 if TYPE_CHECKING:
-    from redraft.export.export import Made
+    from redraft.export.export import ExportReport
 
 Answer = tuple[int, dict[str, str], bytes]
-Exports = Callable[[str], "tuple[Path, Made]"]
+Exports = Callable[[str], "tuple[Path, ExportReport]"]
 
 
 class FakeModel:
@@ -162,7 +162,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
     folder = tmp_path_factory.mktemp("exports")
 
     @functools.cache
-    def exported(name: str) -> "tuple[Path, Made]":
+    def exported(name: str) -> "tuple[Path, ExportReport]":
         return folder / name, export(open_weights(name), folder / name, name=name, count=4, seed=1)
 
     return exported

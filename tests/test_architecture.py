@@ -223,6 +223,17 @@ def test_no_file_is_imported_by_what_it_imports() -> None:
         visit(module, ())
 
 
+def test_a_class_name_means_one_thing() -> None:
+    """Only the arguments of commands share a name, one for each file."""
+    places: dict[str, list[str]] = {}
+    for file in FILES:
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and node.name != "Arguments":
+                places.setdefault(node.name, []).append(module_of(file))
+    shared = {name: modules for name, modules in places.items() if len(modules) > 1}
+    assert not shared
+
+
 def test_every_command_in_the_table_is_there() -> None:
     from redraft.cli import COMMANDS
 

@@ -26,7 +26,7 @@ from redraft.train.checkpoint import STATE, Progress, read_progress
 from redraft.train.config import RunConfig, run_to_dict, with_table
 from redraft.train.folder import BEST, CONFIG, LAST, data_in, find_run, own_run, path_from
 from redraft.train.log import METRICS, Display, MetricsFile, Reporter, open_tracker, require_tracker
-from redraft.train.loop import Evaluate, Outcome, Trainer, open_run
+from redraft.train.loop import Evaluate, Trainer, TrainingOutcome, open_run
 from redraft.train.processes import Processes, processes
 from redraft.trust import remembered_names, trusting
 from redraft.weights.io import Weights, count_parameters
@@ -96,7 +96,7 @@ def conduct(
     *,
     track: str | None = None,
     stop_after: float | None = None,
-) -> Outcome:
+) -> TrainingOutcome:
     """Runs the trainer, and reports to its folder, the console and the tracker, if this process is the first."""
     with ExitStack() as closing:
         reporters: list[Reporter] = []
@@ -128,7 +128,7 @@ def carry_out(
     prefetch: int | None = None,
     quiet: bool = False,
     hint: Hint | None = None,
-) -> Outcome:
+) -> TrainingOutcome:
     """Trains a run, new or resumed, to its last step or until a signal stops it, and prints how it goes.
 
     `hint` gives the last line. Raises RedraftError; what it sets of PyTorch's threads is put back.
@@ -218,7 +218,7 @@ def _announce(trainer: Trainer, test: Store, console: Console, *, resumed: bool)
     )
 
 
-def _conclude(outcome: Outcome, trainer: Trainer, console: Console, hint: Hint | None) -> None:
+def _conclude(outcome: TrainingOutcome, trainer: Trainer, console: Console, hint: Hint | None) -> None:
     progress, folder, config = outcome.progress, outcome.folder, trainer.config
     if not outcome.finished:
         _say(console, f"stopped at step {progress.step} of {config.steps}, saved in {folder / STATE}")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from redraft.ablate.plan import FOREVER, Budget, Plan, Run, chosen, make_plan
+from redraft.ablate.plan import FOREVER, Budget, Plan, PlannedRun, chosen, make_plan
 from redraft.ablate.suite import Row, Suite
 from redraft.errors import ConfigError
 from redraft.models import VariantConfig
@@ -44,8 +44,8 @@ def test_budgets_that_are_none(text: str) -> None:
 
 
 def test_a_key_is_that_of_the_configuration(base: RunConfig, plan: Plan) -> None:
-    run = Run(row="a", seed=0, config=base)
-    assert run.key == Run(row="b", seed=0, config=base).key, "suites share runs"
+    run = PlannedRun(row="a", seed=0, config=base)
+    assert run.key == PlannedRun(row="b", seed=0, config=base).key, "suites share runs"
     assert len({run.key, replace(run, seconds=5.0).key, replace(run, config=replace(base, seed=1)).key}) == 3
 
 
@@ -54,7 +54,7 @@ def test_keys_stay_what_they_were() -> None:
     model = VariantConfig(vocab_size=6, seq_len=16, separate=True)
     data = DataConfig(train="make:16@1", test="make:8@2", augment=True)
     config = RunConfig(recipe="pinned", task="sudoku-4x4", model=model, data=data, steps=5, batch_size=2)
-    assert Run(row="a", seed=0, config=config).key == "bd76411e6428"
+    assert PlannedRun(row="a", seed=0, config=config).key == "bd76411e6428"
     values = chosen(config)
     assert values["data"] == {"train": "make:16@1", "test": "make:8@2"}, "a field at its default does not count"
     assert values["model"] == {"kind": "trm-variant", "vocab_size": 6, "seq_len": 16, "separate": True}

@@ -7,7 +7,7 @@ import torch
 
 from redraft.bench.published import published_arch, to_published
 from redraft.models import TRM, TRMConfig, build_model
-from redraft.weights.published import Shape, convert
+from redraft.weights.published import PublishedShape, convert
 
 MLP = TRMConfig(
     vocab_size=6, seq_len=16, hidden_size=32, n=2, T=2, mixer="mlp", positions="none", puzzle_positions=2,
@@ -28,7 +28,7 @@ def test_state_dict_converts_back(config: TRMConfig) -> None:
     assert all(name.startswith("model.inner.") for name in written)
     assert written["model.inner.q_head.weight"].shape == (2, 32)
     assert not written["model.inner.q_head.weight"][1].any()
-    shape = Shape(T=config.T, n=config.n, num_heads=config.num_heads, puzzle_positions=config.puzzle_positions)
+    shape = PublishedShape(T=config.T, n=config.n, num_heads=config.num_heads, puzzle_positions=config.puzzle_positions)
     back = convert(written, vocab_size=6, seq_len=16, shape=shape)
     assert back.state_dict().keys() == model.state_dict().keys()
     for name, tensor in model.state_dict().items():

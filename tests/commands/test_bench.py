@@ -8,7 +8,7 @@ from helpers.failing import mentions
 
 from redraft.cli import main
 from redraft.commands import bench
-from redraft.commands.bench_kinds import ALIASES, KINDS, All, Data, Solve, part_of
+from redraft.commands.bench_kinds import ALIASES, KINDS, AllOptions, DataOptions, SolveOptions, part_of
 from redraft.errors import ConfigError
 
 
@@ -28,13 +28,13 @@ def test_every_kind_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_all_hands_on_what_was_given() -> None:
-    args = All(repeats=2, batch_size=3, weights="sudoku-6x6")
-    assert part_of(args, KINDS["data"]) == Data(repeats=2)
-    assert part_of(args, KINDS["solve"]) == Solve(repeats=2, batch_size=3, weights="sudoku-6x6")
+    args = AllOptions(repeats=2, batch_size=3, weights="sudoku-6x6")
+    assert part_of(args, KINDS["data"]) == DataOptions(repeats=2)
+    assert part_of(args, KINDS["solve"]) == SolveOptions(repeats=2, batch_size=3, weights="sudoku-6x6")
 
 
 def test_all_has_the_options_of_every_kind() -> None:
-    offered = {field.name for field in fields(All)}
+    offered = {field.name for field in fields(AllOptions)}
     for name, kind in KINDS.items():
         missing = {field.name for field in fields(kind.arguments)} - offered
         assert not missing, f"bench all cannot hand {missing} to {name}"
@@ -48,7 +48,7 @@ def test_all_measures_every_kind() -> None:
         return {}
 
     result = bench.measure(
-        "all", All(threads=2), {name: replace(kind, measure=measure) for name, kind in KINDS.items()}
+        "all", AllOptions(threads=2), {name: replace(kind, measure=measure) for name, kind in KINDS.items()}
     )
     assert seen == [(kind.arguments, 2) for kind in KINDS.values()]
     assert set(KINDS) <= set(result)
@@ -69,8 +69,8 @@ def test_all_leaves_out_what_lacks_a_package_and_checks_options_first(
 
     kinds = {name: replace(kind, measure=measure) for name, kind in KINDS.items()}
     lacking = {**kinds, "export": replace(kinds["export"], needs=("no_such_package",))}
-    assert "export" not in bench.measure("all", All(threads=1), lacking) and seen
+    assert "export" not in bench.measure("all", AllOptions(threads=1), lacking) and seen
     mentions(capsys.readouterr().err, "export", "no_such_package")
     seen.clear()
     with pytest.raises(ConfigError, match="not meant"):
-        bench.measure("all", All(threads=1), {**kinds, "start": replace(kinds["start"], check=check)})
+        bench.measure("all", AllOptions(threads=1), {**kinds, "start": replace(kinds["start"], check=check)})

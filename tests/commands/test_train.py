@@ -15,7 +15,7 @@ from redraft.commands import fastest, train
 from redraft.recipes import RECIPES
 from redraft.train.config import RunConfig
 from redraft.train.fast import Facts
-from redraft.train.trials import Candidate, Stand, Together
+from redraft.train.trials import Setting, Stand, Together
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -103,7 +103,7 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     seen: list[tuple[str, int]] = []
 
     class Fake(Stand):
-        def __call__(self, candidate: Candidate, slots: int) -> Callable[[], float]:
+        def __call__(self, candidate: Setting, slots: int) -> Callable[[], float]:
             seen.append((candidate.dtype, candidate.threads))
             return lambda: slots * candidate.threads * (2 if candidate.dtype == "float32" else 1) / 1000
 

@@ -10,7 +10,7 @@ import pytest
 from helpers.failing import mentions, raises
 
 from redraft.data.arc import build_arc
-from redraft.data.arc_leaks import OWN_LEAKS, TELLING, Leak, Place, leaks, refuse_leaks
+from redraft.data.arc_leaks import OWN_LEAKS, TELLING, Leak, LeakPlace, leaks, refuse_leaks
 from redraft.errors import DataError
 from redraft.tasks.arc.files import ArcTask, Pair, read_halves, read_tasks, to_json
 from redraft.tasks.arc.make import make_tasks
@@ -50,8 +50,8 @@ def test_whole_tasks_and_parts_in_training() -> None:
     part = ArcTask(name="part", train=(TASKS[0].train[0], TASKS[6].test[0]), test=(TASKS[0].test[0],))
     assert leaks(TRAINING, EVALUATION) == []
     first, second = leaks([*TRAINING, whole, part], EVALUATION)
-    assert first == Leak(TASKS[5].name, "again", 1, True, 1, Place("again", "test", 1))
-    assert second == Leak(TASKS[6].name, "part", 1, False, 1, Place("part", "train", 2))
+    assert first == Leak(TASKS[5].name, "again", 1, True, 1, LeakPlace("again", "test", 1))
+    assert second == Leak(TASKS[6].name, "part", 1, False, 1, LeakPlace("part", "train", 2))
     shown = ArcTask(name="shown", train=TASKS[7].train, test=TASKS[0].test)
     assert leaks([shown], EVALUATION) == [], "demonstrations may be trained on"
     question, answer = TASKS[5].test[0]
@@ -63,10 +63,10 @@ def test_whole_tasks_and_parts_in_training() -> None:
 
 
 def test_demonstrations_of_evaluation_tasks_are_trained_on_too() -> None:
-    assert leaks([], [A, B]) == [Leak("a", "b", 1, False, 1, Place("b", "train", 1))]
+    assert leaks([], [A, B]) == [Leak("a", "b", 1, False, 1, LeakPlace("b", "train", 1))]
     assert leaks([], [B, A]) == leaks([], [A, B]), "whatever the order"
     own = task("c", [pair([3, 0]), pair([7, 7, 1])], [pair([5, 5, 0]), pair([7, 7, 1])])
-    assert leaks([], [own]) == [Leak("c", "c", 1, False, 2, Place("c", "train", 2))]
+    assert leaks([], [own]) == [Leak("c", "c", 1, False, 2, LeakPlace("c", "train", 2))]
     mentions(leaks([], [own])[0], "test pair 2", "c", "demonstration 2")
     assert leaks([], [A, task("d", [pair([3, 0])], [pair([7, 7, 1])])]) == [], "test pairs are not trained on"
 
@@ -80,7 +80,7 @@ def test_turned_and_recoloured_pairs_are_known_again() -> None:
         colours = draw(rng, 1)[1][0]
         again = seen_as(test, symmetry, colours)
         [leak] = leaks([task("other", [shown[0], again], [shown[1]])], [evaluated])
-        assert leak == Leak("evaluated", "other", 1, True, 1, Place("other", "train", 2))
+        assert leak == Leak("evaluated", "other", 1, True, 1, LeakPlace("other", "train", 2))
         assert leaks([], [evaluated, task("other", [again], [shown[0]])]) != []
         rule = task("rule", [again, *shown], [test])
         assert leaks([], [rule]) == [], "a task may show its rule by turning its own pairs"
@@ -141,8 +141,8 @@ def test_build_refuses_leaks(tmp_path: Path) -> None:
 def test_what_the_benchmarks_leak() -> None:
     halves = {name: read_halves(name) for name in ("arc1", "arc2")}
     whole, part = leaks(*halves["arc1"])
-    assert whole == Leak("070dd51e", "40853293", 1, True, 1, Place("40853293", "test", 1))
-    assert part == Leak("50a16a69", "caa06a1f", 1, False, 1, Place("caa06a1f", "train", 3))
+    assert whole == Leak("070dd51e", "40853293", 1, True, 1, LeakPlace("40853293", "test", 1))
+    assert part == Leak("50a16a69", "caa06a1f", 1, False, 1, LeakPlace("caa06a1f", "train", 3))
     assert OWN_LEAKS == ("070dd51e", "50a16a69")
     assert leaks(*halves["arc2"]) == []
     assert leaks([], halves["arc1"][1]) == [], "evaluation tasks do not leak into one another"

@@ -21,7 +21,7 @@ from redraft.errors import ConfigError, WeightsError
 from redraft.export import check
 from redraft.export import export as exporting
 from redraft.export.check import Trial
-from redraft.export.export import Made, export
+from redraft.export.export import ExportReport, export
 from redraft.export.graph import ExportError, write_graph
 from redraft.export.quantize import write_int8
 from redraft.models import HRMConfig, Model, TRMConfig, build_model
@@ -54,7 +54,7 @@ def weights_of(model: Model, task: str = "sudoku-4x4") -> Weights:
 
 
 @pytest.fixture(scope="module")
-def shipped(exports: Callable[[str], tuple[Path, Made]]) -> tuple[Path, Made]:
+def shipped(exports: Callable[[str], tuple[Path, ExportReport]]) -> tuple[Path, ExportReport]:
     """The smallest bundled weights, exported."""
     return exports("sudoku-6x6-eq")
 
@@ -101,7 +101,7 @@ def test_a_graph_takes_the_steps_of_its_model(name: str, tmp_path: Path) -> None
     np.testing.assert_allclose(draft.halt_logit, plain.step(theirs)[1].halt_logit, rtol=5e-3, atol=5e-3)
 
 
-def test_puzzles_join_before_and_after_their_first_step(shipped: tuple[Path, Made]) -> None:
+def test_puzzles_join_before_and_after_their_first_step(shipped: tuple[Path, ExportReport]) -> None:
     stepper = open_stepper(shipped[0]).stepper
     task = get_task("sudoku-6x6")
     inputs, ids = task.encode(task.make(3, 5).questions), np.zeros(3, np.int64)
@@ -114,7 +114,7 @@ def test_puzzles_join_before_and_after_their_first_step(shipped: tuple[Path, Mad
     assert draft.tokens.dtype == np.int16
 
 
-def test_weights_are_stored_once_and_nothing_is_told_of_this_machine(shipped: tuple[Path, Made]) -> None:
+def test_weights_are_stored_once_and_nothing_is_told_of_this_machine(shipped: tuple[Path, ExportReport]) -> None:
     content = (shipped[0] / GRAPH).read_bytes()
     assert len(content) == shipped[1].bytes
     model = open_weights("sudoku-6x6-eq").model
@@ -124,7 +124,7 @@ def test_weights_are_stored_once_and_nothing_is_told_of_this_machine(shipped: tu
     onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
 
 
-def test_what_is_written_beside_the_graph(shipped: tuple[Path, Made]) -> None:
+def test_what_is_written_beside_the_graph(shipped: tuple[Path, ExportReport]) -> None:
     folder, made = shipped
     told = json.loads((folder / "config.json").read_text())
     assert told["task"] == "sudoku-6x6" and told["onnx"]["parts"] == 2 and not told["onnx"]["int8"]
@@ -138,7 +138,7 @@ def test_what_is_written_beside_the_graph(shipped: tuple[Path, Made]) -> None:
     assert {file.name for file in folder.iterdir()} == {GRAPH, "config.json"}
 
 
-def test_it_solves_without_torch(shipped: tuple[Path, Made]) -> None:
+def test_it_solves_without_torch(shipped: tuple[Path, ExportReport]) -> None:
     program = (
         "import sys, redraft; a = redraft.load(sys.argv[1]).solve(sys.argv[2]); "
         "assert a.solved, a; assert 'torch' not in sys.modules; print(a.steps)"
@@ -166,7 +166,9 @@ def test_what_is_under_way_is_reported(model: Model, tmp_path: Path) -> None:
     mentions(told[19], "step 1", 16, "4 of 4")
 
 
-def test_eight_bits_are_smaller_and_solve_as_many(exports: Callable[[str], tuple[Path, Made]], tmp_path: Path) -> None:
+def test_eight_bits_are_smaller_and_solve_as_many(
+    exports: Callable[[str], tuple[Path, ExportReport]], tmp_path: Path
+) -> None:
     folder, made = exports("sudoku-6x6")
     model = TorchStepper(open_weights("sudoku-6x6").model)
     exported = open_stepper(folder).stepper.exported
@@ -231,7 +233,7 @@ def test_nothing_is_exported_that_is_not_finite(model: Any, tmp_path: Path) -> N
     assert not (tmp_path / "x").exists()
 
 
-def test_graphs_that_are_not_finite_are_not_opened(shipped: tuple[Path, Made], tmp_path: Path) -> None:
+def test_graphs_that_are_not_finite_are_not_opened(shipped: tuple[Path, ExportReport], tmp_path: Path) -> None:
     graph = onnx.load(shipped[0] / GRAPH)
     weight = next(each for each in graph.graph.initializer if len(each.dims) == 2)
     values = onnx.numpy_helper.to_array(weight).copy()
@@ -270,7 +272,7 @@ def test_what_is_no_graph_is_named(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
-def test_mistakes_with_exported_folders_are_named(shipped: tuple[Path, Made], tmp_path: Path) -> None:
+def test_mistakes_with_exported_folders_are_named(shipped: tuple[Path, ExportReport], tmp_path: Path) -> None:
     folder = shipped[0]
     with raises(WeightsError, "model.onnx", "backend onnx"):
         open_weights(folder)
@@ -310,7 +312,7 @@ def test_mistakes_with_exported_folders_are_named(shipped: tuple[Path, Made], tm
             open_stepper(broken)
 
 
-def test_folders_of_before_open(shipped: tuple[Path, Made], tmp_path: Path) -> None:
+def test_folders_of_before_open(shipped: tuple[Path, ExportReport], tmp_path: Path) -> None:
     """Those without the values that other programs need of halting and tokens."""
     told = json.loads((shipped[0] / "config.json").read_text())
     old = {"parts", "positions", "y", "z", "int8"}
@@ -322,7 +324,7 @@ def test_folders_of_before_open(shipped: tuple[Path, Made], tmp_path: Path) -> N
 
 
 def test_another_graph_is_refused_and_threads_are_read_with_care(
-    shipped: tuple[Path, Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shipped: tuple[Path, ExportReport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = onnx.load(shipped[0] / GRAPH)
     onnx.compose.add_prefix(other, "other_", inplace=True)

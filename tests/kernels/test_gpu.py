@@ -37,7 +37,7 @@ def layers(block: EquivariantBlock, h: Tensor) -> Tensor:
 
 def kernels(block: EquivariantBlock, h: Tensor) -> Tensor:
     pools, maps, _ = heard(h, block.parts)
-    return gpu.block(h, gpu.Weights(*maps, *block.mlp.weights(h.dtype)), pools, eps=EPS)
+    return gpu.block(h, gpu.BlockWeights(*maps, *block.mlp.weights(h.dtype)), pools, eps=EPS)
 
 
 @pytest.mark.parametrize("config", [NINE, SIX], ids=["9x9", "6x6"])

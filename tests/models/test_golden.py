@@ -23,7 +23,7 @@ from redraft.train.halting import BINARY, get_halting
 from redraft.train.losses import step_loss
 from redraft.train.optim import SignSGD
 from redraft.train.slots import Slots
-from redraft.weights.published import Shape, convert, rename
+from redraft.weights.published import PublishedShape, convert, rename
 
 pytestmark = pytest.mark.arithmetic
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -43,7 +43,7 @@ class Golden:
             self.under("state_dict/"),
             vocab_size=self.config["vocab_size"],
             seq_len=self.config["seq_len"],
-            shape=Shape(
+            shape=PublishedShape(
                 T=self.config["H_cycles"],
                 n=self.config["L_cycles"],
                 num_heads=self.config["num_heads"],

@@ -38,3 +38,7 @@ def test_of_equally_large_rectangles_the_named_one_counts(
     grid = canvas.decode(tokens, 4, 5, vocab_size=5, of_equals=of_equals)
     inside = np.argwhere(grid != OUTSIDE)
     assert tuple(inside.max(0) + 1) == size and len(inside) == 4
+
+
+def test_no_grids_at_all() -> None:
+    assert canvas.encode(np.empty((0, 30, 30), np.int8)).shape == (0, 900)

@@ -14,7 +14,7 @@ from redraft.train import compiled
 from redraft.train.config import RunConfig
 from redraft.train.fast import Choice, Facts, fast_choices
 from redraft.train.memory import Need
-from redraft.train.trials import Candidate, Together, Trials
+from redraft.train.trials import Setting, Together, Trials
 
 GIB = 2**30
 LAPTOP = Facts(device="cpu", cores=2, threads=2, bfloat16=False, compiler=True, numba=True, free=8 * GIB)
@@ -43,9 +43,9 @@ def test_a_server_without_an_idle_core_less(tiny: RunConfig) -> None:
 
 
 def of_trials(rates: dict[tuple[DType, int], float], taken: tuple[DType, int], together: float | None = None) -> Trials:
-    found = {Candidate(dtype=dtype, threads=threads): rate for (dtype, threads), rate in rates.items()}
+    found = {Setting(dtype=dtype, threads=threads): rate for (dtype, threads), rate in rates.items()}
     side_by_side = None if together is None else Together(dtype=taken[0], processes=2, rate=together)
-    return Trials(slots=8, rates=found, taken=Candidate(dtype=taken[0], threads=taken[1]), together=side_by_side)
+    return Trials(slots=8, rates=found, taken=Setting(dtype=taken[0], threads=taken[1]), together=side_by_side)
 
 
 RATES: dict[tuple[DType, int], float] = {("float32", 2): 500.0, ("bfloat16", 2): 800.0, ("bfloat16", 1): 450.0}

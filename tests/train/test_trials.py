@@ -14,23 +14,23 @@ from redraft.models.config import DType
 from redraft.train import together
 from redraft.train.config import RunConfig
 from redraft.train.loop import Trainer
-from redraft.train.trials import ENOUGH, Candidate, Stand, Together, Trials, promising, run_trials
+from redraft.train.trials import ENOUGH, Setting, Stand, Together, Trials, promising, run_trials
 
 BOTH: tuple[DType, ...] = ("float32", "bfloat16")
-F2, H2 = Candidate(dtype="float32", threads=2), Candidate(dtype="bfloat16", threads=2)
-F1, H1 = Candidate(dtype="float32", threads=1), Candidate(dtype="bfloat16", threads=1)
+F2, H2 = Setting(dtype="float32", threads=2), Setting(dtype="bfloat16", threads=2)
+F1, H1 = Setting(dtype="float32", threads=1), Setting(dtype="bfloat16", threads=1)
 
 
 class Machine:
     """Takes so many milliseconds a slot and candidate for a step, and notes which steps were asked for."""
 
-    def __init__(self, each: dict[Candidate, float], overhead: float = 0.0, first: float = 0.0) -> None:
+    def __init__(self, each: dict[Setting, float], overhead: float = 0.0, first: float = 0.0) -> None:
         """`first`: seconds that the first step of a candidate takes longer."""
         self.each, self.overhead, self.first = each, overhead, first
-        self.steps: list[tuple[Candidate, int]] = []
-        self.seen: set[Candidate] = set()
+        self.steps: list[tuple[Setting, int]] = []
+        self.seen: set[Setting] = set()
 
-    def __call__(self, candidate: Candidate, slots: int) -> Callable[[], float]:
+    def __call__(self, candidate: Setting, slots: int) -> Callable[[], float]:
         def step() -> float:
             self.steps.append((candidate, slots))
             more = 0.0 if candidate in self.seen else self.first
@@ -50,7 +50,7 @@ class Machine:
         ({F2: 1.0, H2: 0.96, F1: 0.97, H1: 0.98}, F2),  # not worth it
     ],
 )
-def test_the_fastest_is_taken_where_it_is_worth_it(each: dict[Candidate, float], taken: Candidate) -> None:
+def test_the_fastest_is_taken_where_it_is_worth_it(each: dict[Setting, float], taken: Setting) -> None:
     machine = Machine(each)
     trials = run_trials(BOTH, (2, 1), machine, slots=1000)
     assert trials.taken == taken
@@ -69,7 +69,7 @@ def test_what_is_clearly_slower_is_not_tried_further() -> None:
     eight = run_trials(
         ["float32"],
         (8, 4, 2, 1),
-        Machine({Candidate(dtype="float32", threads=n): 8 / n for n in (8, 4, 2, 1)}),
+        Machine({Setting(dtype="float32", threads=n): 8 / n for n in (8, 4, 2, 1)}),
         slots=64,
     )
     assert [each.threads for each in eight.rates] == [8, 4]
@@ -89,8 +89,8 @@ def test_as_many_slots_are_timed_as_take_some_time() -> None:
 
 
 def test_candidates_that_were_given_are_all_there_is() -> None:
-    trials = run_trials(["bfloat16"], [3], Machine({Candidate(dtype="bfloat16", threads=3): 1.0}), slots=8)
-    assert trials.taken == Candidate(dtype="bfloat16", threads=3) and len(trials.rates) == 1
+    trials = run_trials(["bfloat16"], [3], Machine({Setting(dtype="bfloat16", threads=3): 1.0}), slots=8)
+    assert trials.taken == Setting(dtype="bfloat16", threads=3) and len(trials.rates) == 1
 
 
 def test_table() -> None:
@@ -114,7 +114,7 @@ def test_table() -> None:
         ({F2: 100.0}, None),
     ],
 )
-def test_processes_are_tried_where_threads_leave_something(rates: dict[Candidate, float], dtype: str | None) -> None:
+def test_processes_are_tried_where_threads_leave_something(rates: dict[Setting, float], dtype: str | None) -> None:
     taken = max(rates, key=lambda each: rates[each])
     assert promising(Trials(slots=8, rates=rates, taken=taken), 2) == dtype
 

@@ -13,7 +13,7 @@ from redraft.cli import main
 from redraft.errors import WeightsError
 from redraft.models import model_kind
 from redraft.weights.io import load_weights
-from redraft.weights.published import Shape, convert, published_name, rename
+from redraft.weights.published import PublishedShape, convert, published_name, rename
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 NAMES = ["trm_att", "trm_mlp", "trm_att_learned_pos", "hrm"]
@@ -71,13 +71,13 @@ def test_import(name: str, prefix: str, tmp_path: Path, capsys: pytest.CaptureFi
 
     opened = load_weights(tmp_path / "run" / "step_100-redraft")
     config = settings(name)
-    shape = Shape(
+    shape = PublishedShape(
         T=config["H_cycles"],
         n=config["L_cycles"],
         num_heads=config["num_heads"],
         puzzle_positions=config.get("puzzle_emb_len"),
     )
-    assert Shape.beside(file) == shape
+    assert PublishedShape.beside(file) == shape
     want = convert(state_dict(name), vocab_size=6, seq_len=16, shape=shape)
     assert opened.task == "sudoku-4x4" and opened.model.config == want.config
     assert model_kind(want.config) == kind.lower()
@@ -96,7 +96,7 @@ def test_options_win_over_the_file_beside(name: str, tmp_path: Path) -> None:
 
 
 def test_without_a_file_beside(tmp_path: Path) -> None:
-    assert Shape.beside(tmp_path / "step_100") == Shape()
+    assert PublishedShape.beside(tmp_path / "step_100") == PublishedShape()
     model = convert(state_dict("trm_mlp"), vocab_size=6, seq_len=16)
     assert (model.config.T, model.config.n, model.config.puzzle_positions) == (3, 6, 2), "as the tensors and paper say"
     hrm = convert(state_dict("hrm"), vocab_size=6, seq_len=16)
@@ -105,7 +105,9 @@ def test_without_a_file_beside(tmp_path: Path) -> None:
 
 def test_as_many_puzzle_positions_as_the_table_fills() -> None:
     """The published code takes a `puzzle_emb_len` of 0 as: as many as needed."""
-    model = convert(state_dict("trm_att"), vocab_size=6, seq_len=16, shape=Shape(puzzle_positions=0, num_heads=4))
+    model = convert(
+        state_dict("trm_att"), vocab_size=6, seq_len=16, shape=PublishedShape(puzzle_positions=0, num_heads=4)
+    )
     assert model.config.puzzle_positions == 1
 
 
@@ -122,7 +124,7 @@ def test_tensors_that_do_not_fit() -> None:
         tensors = {key.removeprefix("model.inner."): value for key, value in state_dict("trm_att").items()}
         tensors.update({key.replace("__", "."): value for key, value in changes.items()})
         found = {key: value for key, value in tensors.items() if value is not None}
-        convert(found, vocab_size=6, seq_len=16, shape=Shape(num_heads=4, puzzle_positions=2), source="file")
+        convert(found, vocab_size=6, seq_len=16, shape=PublishedShape(num_heads=4, puzzle_positions=2), source="file")
 
     attempt()
     with pytest.raises(WeightsError, match=r"^file: .*tensor.* H_init, lm_head\.weight$"):
@@ -152,7 +154,7 @@ def test_an_hrm_that_does_not_fit() -> None:
     def attempt(changes: dict[str, torch.Tensor | None]) -> None:
         tensors = {key.removeprefix("model.inner."): value for key, value in state_dict("hrm").items()}
         found = {key: value for key, value in (tensors | changes).items() if value is not None}
-        convert(found, vocab_size=6, seq_len=16, shape=Shape(num_heads=4), source="file")
+        convert(found, vocab_size=6, seq_len=16, shape=PublishedShape(num_heads=4), source="file")
 
     attempt({})
     low = [name for name in state_dict("hrm") if "L_level" in name]

@@ -7,10 +7,10 @@ import torch
 
 from redraft.cli import main
 from redraft.errors import WeightsError
-from redraft.weights.published import Shape
+from redraft.weights.published import PublishedShape
 
 YAML = "arch:\n  name: größer\n  H_cycles: 3\n  L_cycles: 6\n  num_heads: 4\n  puzzle_emb_len: 0\nepochs: 50000\n"
-SHAPE = Shape(T=3, n=6, num_heads=4, puzzle_positions=0)
+SHAPE = PublishedShape(T=3, n=6, num_heads=4, puzzle_positions=0)
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,13 @@ SHAPE = Shape(T=3, n=6, num_heads=4, puzzle_positions=0)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_what_is_read(tmp_path: Path, text: str, encoding: str) -> None:
     (tmp_path / "all_config.yaml").write_bytes(text.encode(encoding))
-    assert Shape.beside(tmp_path / "step_1") == SHAPE
+    assert PublishedShape.beside(tmp_path / "step_1") == SHAPE
 
 
 @pytest.mark.parametrize("text", ["arch: {}", "epochs: 3", "arch: {H_cycles: null, L_cycles: ~, num_heads: }"])
 def test_what_says_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "all_config.yaml").write_text(text)
-    assert Shape.beside(tmp_path / "step_1") == Shape()
+    assert PublishedShape.beside(tmp_path / "step_1") == PublishedShape()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_what_says_nothing(tmp_path: Path, text: str) -> None:
 def test_what_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, message: str) -> None:
     (tmp_path / "all_config.yaml").write_bytes(content)
     with pytest.raises(WeightsError, match=r"all_config\.yaml: .*" + message):
-        Shape.beside(tmp_path / "step_1")
+        PublishedShape.beside(tmp_path / "step_1")
     torch.save({"embed_tokens.embedding_weight": torch.zeros(6, 8)}, tmp_path / "step_1")
     assert main(["import", str(tmp_path / "step_1"), "--task", "sudoku-4x4"]) == 2
     err = capsys.readouterr().err

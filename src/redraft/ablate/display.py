@@ -14,7 +14,7 @@ from redraft.ablate.runner import Ending
 from redraft.terminal import Fitting
 
 
-class Display:
+class RunsDisplay:
     """Hears how jobs go and shows it; use it in a `with` block. Every job that ends leaves a line."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Display:
             disable=not console.is_terminal,
         )
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> RunsDisplay:
         self._progress.start()
         return self
 

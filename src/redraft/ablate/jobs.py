@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from redraft.ablate.plan import Plan, Run
+from redraft.ablate.plan import Plan, PlannedRun
 from redraft.ablate.pool import Pool
 from redraft.ablate.transfer import require_movable
 from redraft.data.build import task_of
@@ -72,12 +72,14 @@ def exams(plan: Plan, row: str) -> dict[str, Exam]:
     return {label: Exam(task=test.task or task, source=test.source) for label, test in plan.tests.items()}
 
 
-def is_done(run: Run, plan: Plan, result: dict[str, Any] | None) -> bool:
+def is_done(run: PlannedRun, plan: Plan, result: dict[str, Any] | None) -> bool:
     """Whether a run is trained and judged on all that the plan wants."""
     return result is not None and all(exam.key in result["tests"] for exam in exams(plan, run.row).values())
 
 
-def make_jobs(plan: Plan, pool: Pool, runs: Sequence[Run], *, threads: int, device: str) -> list[tuple[Run, Job]]:
+def make_jobs(
+    plan: Plan, pool: Pool, runs: Sequence[PlannedRun], *, threads: int, device: str
+) -> list[tuple[PlannedRun, Job]]:
     """The runs of these that are not done, with their jobs; all are looked at before the first is begun.
 
     Raises ConfigError where a folder holds another run, or where a model does not fit the grids it is to be judged on.
@@ -109,7 +111,7 @@ def make_jobs(plan: Plan, pool: Pool, runs: Sequence[Run], *, threads: int, devi
     return found
 
 
-def _require_consent(run: Run, pool: Pool) -> None:
+def _require_consent(run: PlannedRun, pool: Pool) -> None:
     """Raises TrustError where the data or the weights that a run begins with name code without consent."""
     task_of(run.config.task, run.config.data.train)
     if run.config.init is not None and not (pool.of(run) / STATE).exists():

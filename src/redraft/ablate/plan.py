@@ -58,7 +58,7 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class PlannedRun:
     """One run of a suite: that of a row and a seed. Runs of equal configuration are one, whichever suite asks."""
 
     row: str
@@ -106,7 +106,7 @@ class Plan:
         scale = "" if self.scale == "small" else f"-{self.scale}"
         return self.suite.name + scale + ("" if self.usual else f"-{self.budget}")
 
-    def runs(self, *, only: Sequence[str] = ()) -> list[Run]:
+    def runs(self, *, only: Sequence[str] = ()) -> list[PlannedRun]:
         """All runs, or those of some rows: every row with the first seed, then every row with the next."""
         unknown = [name for name in only if name not in self.configs]
         if unknown:
@@ -114,9 +114,9 @@ class Plan:
             raise ConfigError(f"suite {self.suite.name}: has no row {unknown[0]!r}; its rows: {known}")
         return [self.run(row, seed) for seed in self.seeds for row in self.configs if not only or row in only]
 
-    def run(self, row: str, seed: int) -> Run:
+    def run(self, row: str, seed: int) -> PlannedRun:
         """The run of a row and a seed."""
-        return Run(row=row, seed=seed, config=replace(self.configs[row], seed=seed), seconds=self.budget.seconds)
+        return PlannedRun(row=row, seed=seed, config=replace(self.configs[row], seed=seed), seconds=self.budget.seconds)
 
 
 def make_plan(
@@ -145,7 +145,7 @@ def make_plan(
         raise ConfigError(f"suite {suite.name}: has no rows at scale {scale!r}")
     names: dict[str, str] = {}
     for name, config in configs.items():
-        other = names.setdefault(Run(row="", seed=0, config=config).key, name)
+        other = names.setdefault(PlannedRun(row="", seed=0, config=config).key, name)
         if other != name:
             raise ConfigError(f"suite {suite.name}: rows {other!r} and {name!r} are the same run")
     return Plan(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from redraft.ablate.plan import Run
+from redraft.ablate.plan import PlannedRun
 from redraft.errors import ConfigError
 from redraft.files import write_text
 from redraft.train.config import RunConfig, run_to_dict, with_table
@@ -39,20 +39,20 @@ class Pool:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / MARK, json.dumps({"format": FORMAT}) + "\n")
 
-    def of(self, run: Run) -> Path:
+    def of(self, run: PlannedRun) -> Path:
         """The folder of a run."""
         return self.folder / "runs" / run.key
 
-    def require_same(self, run: Run) -> None:
+    def require_same(self, run: PlannedRun) -> None:
         """Raises ConfigError where the folder of a run holds another run."""
         if (self.of(run) / CONFIG).exists():
             require_same(self.of(run), run.config)
 
-    def result(self, run: Run) -> dict[str, Any] | None:
+    def result(self, run: PlannedRun) -> dict[str, Any] | None:
         """What a finished run came to; None before that."""
         return read_result(self.of(run))
 
-    def failure(self, run: Run) -> str | None:
+    def failure(self, run: PlannedRun) -> str | None:
         """Why a run failed when it was last tried; None where it did not."""
         file = self.of(run) / FAILED
         return str(read_json(file).get("reason")) if file.exists() else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from redraft.ablate.findings import findings
-from redraft.ablate.plan import Plan, Run
+from redraft.ablate.plan import Plan, PlannedRun
 from redraft.ablate.plot import plot_rows
 from redraft.ablate.pool import Pool
 from redraft.ablate.table import markdown
@@ -76,7 +76,7 @@ def written(folder: Path) -> Sequence[Path]:
 
 
 def _key(config: Any) -> str:
-    return Run(row="", seed=0, config=config).key
+    return PlannedRun(row="", seed=0, config=config).key
 
 
 def _plain(plan: Plan, row: str) -> Any:

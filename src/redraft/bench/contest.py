@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from redraft.bench.flops import Counted
 from redraft.bench.peak import Place, shape_rates, square_rate
-from redraft.bench.sides import Job
+from redraft.bench.sides import Workload
 from redraft.bench.timing import spread
 from redraft.errors import RedraftError
 from redraft.machine import environment
@@ -40,7 +40,7 @@ def last_line(text: str) -> str:
 class Worker:
     """The parent's end of a `bench.worker` process; a context manager."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Workload) -> None:
         self.job = job
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed in __exit__)
         self._process = subprocess.Popen(
@@ -90,7 +90,7 @@ class Entrant:
     """One row of a contest: a worker's job, and what to ask of it. Equal jobs share a worker."""
 
     name: str
-    job: Job
+    job: Workload
     mode: str = ""
 
 
@@ -110,7 +110,7 @@ def contest(
     implementation with the first entrant.
     """
     with ExitStack() as stack:
-        workers: dict[Job, Worker] = {}
+        workers: dict[Workload, Worker] = {}
         for entrant in entrants:
             if entrant.job not in workers:
                 tell(f"starting {entrant.name}")
@@ -141,7 +141,7 @@ def contest(
     }
 
 
-def _warm_up(entrants: Sequence[Entrant], workers: dict[Job, Worker], count: int, tell: Tell) -> list[float]:
+def _warm_up(entrants: Sequence[Entrant], workers: dict[Workload, Worker], count: int, tell: Tell) -> list[float]:
     """So many untimed runs of each entrant; the seconds from asking for its first to having it.
 
     Those for a GPU that are to be compiled are so side by side: a compiler keeps one core busy, for a minute or more.
@@ -164,10 +164,10 @@ def _warm_up(entrants: Sequence[Entrant], workers: dict[Job, Worker], count: int
     return [found[entrant] for entrant in entrants]
 
 
-def _agreement(entrants: Sequence[Entrant], workers: dict[Job, Worker], folder: Path) -> dict[str, Any]:
+def _agreement(entrants: Sequence[Entrant], workers: dict[Workload, Worker], folder: Path) -> dict[str, Any]:
     """How far the logits after one step are from ours, for each other job that is not compiled, by its entrant."""
     ours = entrants[0].job
-    others: dict[Job, str] = {}
+    others: dict[Workload, str] = {}
     for entrant in entrants:
         if entrant.job != ours and not entrant.job.compile:
             others.setdefault(entrant.job, entrant.name)
@@ -175,7 +175,7 @@ def _agreement(entrants: Sequence[Entrant], workers: dict[Job, Worker], folder: 
         return {}
     file = folder / "logits.npy"
 
-    def logits(job: Job) -> NDArray[np.float32]:
+    def logits(job: Workload) -> NDArray[np.float32]:
         workers[job].ask({"do": "logits", "file": str(file)})
         found: NDArray[np.float32] = np.load(file)
         return found

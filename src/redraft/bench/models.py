@@ -17,7 +17,7 @@ from redraft.bench.contest import Entrant, Tell, contest
 from redraft.bench.flops import Counted, counted, inference_flops, training_flops
 from redraft.bench.peak import Place, ideal_seconds
 from redraft.bench.published import THEIR_MULTIPLE, published_arch, published_settings, to_published
-from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, RUN, STORE, WEIGHTS, Job
+from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, RUN, STORE, WEIGHTS, Workload
 from redraft.bench.timing import rate, ratio, spread
 from redraft.data.build import open_source
 from redraft.data.sampler import Sampler
@@ -219,7 +219,7 @@ def _prepare(folder: Path, run: RunConfig, model: Model, store: Store, settings:
 
 
 def _entrants(kind: str, task: str, settings: Settings, folder: Path, *, modes: Sequence[str]) -> list[Entrant]:
-    job = Job(
+    job = Workload(
         side=kind,
         folder=str(folder),
         device=settings.device,

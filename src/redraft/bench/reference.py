@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from redraft.bench.published import THEIR_MULTIPLE
-from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, STORE, Job, share_solved
+from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, STORE, Workload, share_solved
 from redraft.bench.timing import seconds_on_end
 from redraft.data.store import Store
 from redraft.machine import clock_of
@@ -30,7 +30,7 @@ from redraft.weights.format import read_json
 class _Reference:
     """The published model under its loss head, with the job's weights."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Workload) -> None:
         sys.path.insert(0, job.reference)
         folder = Path(job.folder)
         self.job, self.described = job, read_json(folder / ARCH)
@@ -78,7 +78,7 @@ class _Reference:
 class ReferenceTrain(_Reference):
     """Its training step: forward with losses, backward, both optimisers, moving average, metrics."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Workload) -> None:
         super().__init__(job)
         with np.load(Path(job.folder) / f"{BATCHES}.npz") as arrays:
             rows = zip(arrays["inputs"], arrays["labels"], arrays["puzzle_ids"], strict=True)
@@ -130,7 +130,7 @@ class ReferenceTrain(_Reference):
 class ReferenceSolve(_Reference):
     """Its evaluation: every puzzle the same number of steps, batch by batch."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Workload) -> None:
         super().__init__(job)
         self.head.eval()
         self.ready = self._batches()

@@ -33,7 +33,7 @@ RUN, STORE, WEIGHTS, PUBLISHED, ARCH, BATCHES = "run.json", "store", "weights", 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class Workload:
     """What a worker is to set up.
 
     Attributes:
@@ -76,7 +76,7 @@ class Side(Protocol):
 class Train:
     """Our training step: sampling, augmentation, forward, backward, optimisers, moving average, metrics."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Workload) -> None:
         folder, task, device = Path(job.folder), get_task(job.task), torch.device(job.device)
         config = run_from_dict({**read_json(folder / RUN), "compile": job.compile}, where=RUN)
         self.store = Store.open(folder / STORE, task=task.name)
@@ -98,7 +98,7 @@ class Train:
 class Solve:
     """Our solver on all puzzles; `mode` is the halting rule."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Workload) -> None:
         folder = Path(job.folder)
         self.job, self.task = job, get_task(job.task)
         self.store = Store.open(folder / STORE, task=self.task.name)
@@ -131,7 +131,7 @@ class Solve:
         }
 
 
-def _exported(model: Model, job: Job) -> Stepper:
+def _exported(model: Model, job: Workload) -> Stepper:
     with TemporaryDirectory(prefix="redraft-bench-") as name:
         plain, rounded = Path(name) / "float32.onnx", Path(name) / "int8.onnx"
         exported = write_graph(model, plain)
@@ -140,7 +140,7 @@ def _exported(model: Model, job: Job) -> Stepper:
         return OnnxStepper(open_session(rounded if job.int8 else plain, threads=job.threads), exported)
 
 
-def _in_torch(model: Model, job: Job) -> Stepper:
+def _in_torch(model: Model, job: Workload) -> Stepper:
     if job.int8:
         model = quantised(model)
     cast_networks(model)

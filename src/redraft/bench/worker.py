@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from redraft.bench.reference import ReferenceSolve, ReferenceTrain
-from redraft.bench.sides import Job, Side, Solve, Train
+from redraft.bench.sides import Side, Solve, Train, Workload
 from redraft.machine import memory
 
-SIDES: dict[str, Callable[[Job], Side]] = {
+SIDES: dict[str, Callable[[Workload], Side]] = {
     "train": Train,
     "solve": Solve,
     "reference-train": ReferenceTrain,
@@ -32,7 +32,7 @@ def main() -> None:
     """Serves requests until standard input ends."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    job = Job(**json.loads(sys.stdin.readline()))
+    job = Workload(**json.loads(sys.stdin.readline()))
     torch.set_num_threads(job.threads)
     device = torch.device(job.device)
     before = memory(device)["now"]

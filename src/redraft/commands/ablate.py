@@ -20,7 +20,7 @@ from redraft.errors import ConfigError, require_at_least
 
 if TYPE_CHECKING:
     from redraft.ablate.jobs import Job
-    from redraft.ablate.plan import Plan, Run
+    from redraft.ablate.plan import Plan, PlannedRun
     from redraft.ablate.pool import Pool
     from redraft.ablate.suite import Scale, Suite
 
@@ -116,9 +116,11 @@ def _ablate(suite: Suite, args: Arguments) -> int:
     return status
 
 
-def _work(plan: Plan, pool: Pool, todo: list[tuple[Run, Job]], at_once: int, command: str, console: Console) -> int:
+def _work(
+    plan: Plan, pool: Pool, todo: list[tuple[PlannedRun, Job]], at_once: int, command: str, console: Console
+) -> int:
     """Works on the jobs, the table kept up to date; the exit status."""
-    from redraft.ablate.display import Display
+    from redraft.ablate.display import RunsDisplay
     from redraft.ablate.report import write_report
     from redraft.ablate.runner import run_jobs
 
@@ -127,7 +129,7 @@ def _work(plan: Plan, pool: Pool, todo: list[tuple[Run, Job]], at_once: int, com
         run = todo[number][0]
         return f"{found['rows'][run.row]['seeds'][str(run.seed)]['exact']:.1%} exact"
 
-    with Display([str(run) for run, _ in todo], console, over=over) as display:
+    with RunsDisplay([str(run) for run, _ in todo], console, over=over) as display:
         endings = run_jobs([job for _, job in todo], at_once=at_once, listener=display)
     ends = [ending.end for ending in endings]
     if "stopped" in ends:
@@ -136,7 +138,7 @@ def _work(plan: Plan, pool: Pool, todo: list[tuple[Run, Job]], at_once: int, com
     return 1 if "failed" in ends else 0
 
 
-def _share(runs: list[Run], share: str | None) -> list[Run]:
+def _share(runs: list[PlannedRun], share: str | None) -> list[PlannedRun]:
     """Every N-th of the runs, from the I-th on, for a share `I/N`."""
     if share is None:
         return runs

@@ -15,7 +15,7 @@ from redraft import terminal
 from redraft.bench.show import show_machine
 from redraft.commands.arguments import parse
 from redraft.commands.bench_common import Common
-from redraft.commands.bench_kinds import ALIASES, KINDS, All, Kind, part_of
+from redraft.commands.bench_kinds import ALIASES, KINDS, AllOptions, Kind, part_of
 from redraft.errors import ConfigError, require_at_least
 from redraft.files import require_place, write_text
 
@@ -31,7 +31,7 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(f"unknown benchmark {name!r}; known: {', '.join((*KINDS, ALL))}")
     kind = KINDS.get(name)
     args = parse(
-        kind.arguments if kind else All,
+        kind.arguments if kind else AllOptions,
         arguments[1:],
         command=f"bench {arguments[0]}",
         description=f"Measures {kind.what if kind else 'all of it'}.",
@@ -69,7 +69,9 @@ def measure(name: str, args: Common, kinds: Mapping[str, Kind]) -> dict[str, Any
     console = terminal.console(stderr=True)
     with console.status("starting") as status:
         tell: Callable[[str], None] = status.update if console.is_terminal else _plain
-        options = {each: part_of(args, kinds[each]) if isinstance(args, All) else args for each in _kinds(name, kinds)}
+        options = {
+            each: part_of(args, kinds[each]) if isinstance(args, AllOptions) else args for each in _kinds(name, kinds)
+        }
         for each, given in options.items():
             kinds[each].check(given)
         for each, given in options.items():

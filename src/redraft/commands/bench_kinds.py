@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timed(Common):
+class TimedOptions(Common):
     warmup: int = 1
     """Untimed repeats before the timed ones."""
     repeats: int = 5
@@ -27,7 +27,7 @@ class Timed(Common):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Start(Timed):
+class StartOptions(TimedOptions):
     threads: int | None = None
     """Threads of the CPU; by default as many as torch takes."""
     seed: int = 0
@@ -35,13 +35,13 @@ class Start(Timed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Data(Start):
+class DataOptions(StartOptions):
     puzzles: int | None = None
     """Puzzles a repeat; by default one batch to solve, and 50 to make (of 6x6 eight times as many)."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train(Data):
+class TrainOptions(DataOptions):
     recipe: str = "sudoku-extreme-mlp"
     """Whose model and task; puzzles are made, so no data is needed."""
     batch_size: int = 8
@@ -58,7 +58,7 @@ class Train(Data):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Solve(Train):
+class SolveOptions(TrainOptions):
     weights: str | None = None
     """Bundled weights, a folder of weights, or a run's folder; by default random ones of the recipe."""
     steps: int = 16
@@ -70,7 +70,7 @@ class Solve(Train):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export(Start):
+class ExportOptions(StartOptions):
     models: tuple[str, ...] = ("sudoku-6x6", "maze-8x8", "sudoku-9x9")
     """Bundled weights or folders of weights; or recipes, for models of their size with random weights."""
     batch_size: int = 16
@@ -78,8 +78,8 @@ class Export(Start):
 
 
 @dataclass(frozen=True, kw_only=True)
-class All(Solve):
-    models: tuple[str, ...] = Export.models
+class AllOptions(SolveOptions):
+    models: tuple[str, ...] = ExportOptions.models
     """Exported models: bundled weights or folders of weights; or recipes, for random weights of their size."""
 
 
@@ -106,26 +106,26 @@ class Kind:
     check: Callable[[Any], None] = lambda options: None
 
 
-def _train(args: Train, threads: int, tell: Tell) -> dict[str, Any]:
+def _train(args: TrainOptions, threads: int, tell: Tell) -> dict[str, Any]:
     from redraft.bench.models import bench_train
 
     return bench_train(_settings(args, threads), tell)
 
 
-def _solve(args: Solve, threads: int, tell: Tell) -> dict[str, Any]:
+def _solve(args: SolveOptions, threads: int, tell: Tell) -> dict[str, Any]:
     from redraft.bench.models import bench_solve
 
     return bench_solve(_settings(args, threads), tell)
 
 
-def _data(args: Data, threads: int, tell: Tell) -> dict[str, Any]:
+def _data(args: DataOptions, threads: int, tell: Tell) -> dict[str, Any]:
     from redraft.bench.data import bench_data
 
     puzzles = 50 if args.puzzles is None else args.puzzles
     return bench_data(warmup=args.warmup, repeats=args.repeats, seed=args.seed, puzzles=puzzles, tell=tell)
 
 
-def _start(args: Start, threads: int, tell: Tell) -> dict[str, Any]:
+def _start(args: StartOptions, threads: int, tell: Tell) -> dict[str, Any]:
     from redraft.bench.start import bench_start
 
     return bench_start(threads=threads, warmup=args.warmup, repeats=args.repeats, seed=args.seed, tell=tell)
@@ -137,13 +137,13 @@ def _kernels(args: Common, threads: int, tell: Tell) -> dict[str, Any]:
     return {"rows": table()}
 
 
-def _check_export(args: Export) -> None:
+def _check_export(args: ExportOptions) -> None:
     from redraft.bench.export import require_models
 
     require_models(args.models)
 
 
-def _export(args: Export, threads: int, tell: Tell) -> dict[str, Any]:
+def _export(args: ExportOptions, threads: int, tell: Tell) -> dict[str, Any]:
     from redraft.bench.export import bench_export
 
     return bench_export(
@@ -157,7 +157,7 @@ def _export(args: Export, threads: int, tell: Tell) -> dict[str, Any]:
     )
 
 
-def _settings(args: Train, threads: int) -> Settings:
+def _settings(args: TrainOptions, threads: int) -> Settings:
     from redraft.bench.models import Settings
     from redraft.device import choose_device
 
@@ -169,31 +169,31 @@ def _settings(args: Train, threads: int) -> Settings:
 KINDS: dict[str, Kind] = {
     "train": Kind(
         what="training: supervision steps with everything that belongs to them",
-        arguments=Train,
+        arguments=TrainOptions,
         measure=_train,
         show=show.show_train,
     ),
     "solve": Kind(
         what="solving: puzzles a second at equal steps, and with halting where weights are given",
-        arguments=Solve,
+        arguments=SolveOptions,
         measure=_solve,
         show=show.show_solve,
     ),
     "data": Kind(
         what="data: making puzzles, checking them, and sampling batches (also called make)",
-        arguments=Data,
+        arguments=DataOptions,
         measure=_data,
         show=show.show_data,
     ),
     "start": Kind(
         what="starting: the first answer from a cold and a warm process, the first step of a training run",
-        arguments=Start,
+        arguments=StartOptions,
         measure=_start,
         show=show.show_start,
     ),
     "export": Kind(
         what="exported models: how long exporting takes, and how fast graphs solve beside torch",
-        arguments=Export,
+        arguments=ExportOptions,
         measure=_export,
         show=show.show_export,
         needs=PACKAGES,
@@ -209,7 +209,7 @@ KINDS: dict[str, Kind] = {
 ALIASES = {"make": "data"}
 
 
-def part_of(args: All, kind: Kind) -> Any:
+def part_of(args: AllOptions, kind: Kind) -> Any:
     """The options of one kind among those given for all; what was not given is as that kind has it."""
     known = {field.name for field in fields(kind.arguments)}
     values = {field.name: getattr(args, field.name) for field in fields(args) if field.name in known}

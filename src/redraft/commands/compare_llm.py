@@ -50,7 +50,7 @@ class Llm:
     """The environment variable with the key, OPENAI_API_KEY if not given; it is neither shown nor kept."""
 
 
-class Asked(NamedTuple):
+class ModelReplies(NamedTuple):
     """What language models did, what one should know about it, and why some of them stopped."""
 
     outcomes: list[Outcome]
@@ -58,7 +58,7 @@ class Asked(NamedTuple):
     errors: list[str]
 
 
-def ask_models(args: Llm, rows: Rows, examples: Callable[[int], Pairs], save: Path | None) -> Asked:
+def ask_models(args: Llm, rows: Rows, examples: Callable[[int], Pairs], save: Path | None) -> ModelReplies:
     """Asks every model, with `examples` of each row; an endpoint that fails ends its own turn alone."""
     from redraft.compare.contest import make_folder
     from redraft.compare.llm.ask import Cache
@@ -67,7 +67,7 @@ def ask_models(args: Llm, rows: Rows, examples: Callable[[int], Pairs], save: Pa
     folder = save or FOLDER
     make_folder(folder)
     file = folder / REPLIES
-    found = Asked([], [], [])
+    found = ModelReplies([], [], [])
     for endpoint in open_endpoints(args):
         count = min(args.llm_limit, len(rows.store))
         print(

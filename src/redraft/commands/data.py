@@ -32,13 +32,13 @@ DESCRIPTIONS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class List:
+class ListArguments:
     json: bool = False
     """Prints JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Show:
+class ShowArguments:
     data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DATA")]
     """A folder with a store for each split, or one store."""
     json: bool = False
@@ -47,7 +47,7 @@ class Show:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Import:
+class ImportArguments:
     folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
     """A published data folder, with train/dataset.json and arrays beside it."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
@@ -57,7 +57,7 @@ class Import:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export:
+class ExportArguments:
     data: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DATA")]
     """A folder with a store for each split, or one store."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
@@ -69,7 +69,7 @@ class Export:
     trust: Trusted = False
 
 
-def _list(args: List) -> None:
+def _list(args: ListArguments) -> None:
     from redraft import terminal
     from redraft.data.known import KNOWN
 
@@ -108,7 +108,7 @@ def _table(known: Sequence[Known]) -> Table:
     return table
 
 
-def _show(args: Show) -> None:
+def _show(args: ShowArguments) -> None:
     stores = open_stores(args.data)
     facts = {split: describe(store, folder) for split, (folder, store) in stores.items()}
     if args.json:
@@ -120,7 +120,7 @@ def _show(args: Show) -> None:
             print(f"  {name:<10}  {text}")
 
 
-def _import(args: Import) -> None:
+def _import(args: ImportArguments) -> None:
     from redraft.data.published import import_to, open_splits
     from redraft.progress import progress
 
@@ -131,7 +131,7 @@ def _import(args: Import) -> None:
     print(f"wrote {args.output}: {_called(next(iter(stores.values())))}, {held}")
 
 
-def _export(args: Export) -> None:
+def _export(args: ExportArguments) -> None:
     from redraft.data.export import export_published, exported_rows
     from redraft.data.published import TEST_PUZZLES, read_identifiers, read_json
     from redraft.progress import progress
@@ -158,19 +158,19 @@ def _export(args: Export) -> None:
 
 
 def run_list(arguments: list[str]) -> int:
-    return _run("list", List, _list, arguments)
+    return _run("list", ListArguments, _list, arguments)
 
 
 def run_show(arguments: list[str]) -> int:
-    return _run("show", Show, _show, arguments)
+    return _run("show", ShowArguments, _show, arguments)
 
 
 def run_import(arguments: list[str]) -> int:
-    return _run("import", Import, _import, arguments)
+    return _run("import", ImportArguments, _import, arguments)
 
 
 def run_export(arguments: list[str]) -> int:
-    return _run("export", Export, _export, arguments)
+    return _run("export", ExportArguments, _export, arguments)
 
 
 def _run(name: str, kind: type[A], action: Callable[[A], None], arguments: list[str]) -> int:

@@ -20,7 +20,7 @@ from redraft.train.together import time_together
 from redraft.train.trials import Stand, Trials, promising, run_trials
 
 
-class Asked(Protocol):
+class Requested(Protocol):
     """The arguments of `redraft train` that matter here."""
 
     @property
@@ -31,7 +31,7 @@ class Asked(Protocol):
     def prefetch(self) -> int | None: ...
 
 
-A = TypeVar("A", bound=Asked)
+A = TypeVar("A", bound=Requested)
 
 # what is chosen, by the name it is told under, and its value in a run
 CHOSEN: dict[str, Callable[[RunConfig], Any]] = {

@@ -46,7 +46,7 @@ class Arguments:
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="import", description="Opens a published TRM or HRM checkpoint.")
     from redraft.weights.io import count_parameters, save_weights
-    from redraft.weights.published import Shape, convert
+    from redraft.weights.published import PublishedShape, convert
     from redraft.weights.unwrap import read_checkpoint
 
     checkpoint = read_checkpoint(args.checkpoint, args.key)
@@ -56,7 +56,7 @@ def run(arguments: list[str]) -> int:
     else:
         task = get_task(args.task or _task_of(tensors))
         name, seq_len, vocab_size = task.name, task.seq_len, task.vocab_size
-    found = Shape.beside(args.checkpoint)
+    found = PublishedShape.beside(args.checkpoint)
     given = {key: getattr(args, key) for key in ("T", "n", "num_heads", "puzzle_positions")}
     shape = replace(found, **{key: value for key, value in given.items() if value is not None})
     output = args.output or args.checkpoint.with_name(args.checkpoint.stem + "-redraft")

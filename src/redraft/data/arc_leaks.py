@@ -28,7 +28,7 @@ OWN_LEAKS = ("070dd51e", "50a16a69")
 TELLING = 16
 
 
-class Place(NamedTuple):
+class LeakPlace(NamedTuple):
     """Where a pair is trained on: pair `number` (from 1) of the `part` (train or test) of a task, by its name."""
 
     task: str
@@ -47,7 +47,7 @@ class Leak(NamedTuple):
     pairs: int
     whole: bool
     test: int
-    place: Place
+    place: LeakPlace
 
     def __str__(self) -> str:
         part = "demonstration" if self.place.part == "train" else "test pair"
@@ -56,7 +56,7 @@ class Leak(NamedTuple):
         )
 
 
-def trained_on(training: Sequence[ArcTask], evaluation: Sequence[ArcTask]) -> Iterator[tuple[Pair, Place]]:
+def trained_on(training: Sequence[ArcTask], evaluation: Sequence[ArcTask]) -> Iterator[tuple[Pair, LeakPlace]]:
     """What is trained on: all pairs of training tasks and the demonstrations of evaluation tasks that have outputs."""
     parts = (
         *(
@@ -69,7 +69,7 @@ def trained_on(training: Sequence[ArcTask], evaluation: Sequence[ArcTask]) -> It
     for name, part, pairs in parts:
         for number, pair in enumerate(pairs, 1):
             if pair.output is not None:
-                yield pair, Place(name, part, number)
+                yield pair, LeakPlace(name, part, number)
 
 
 def leaks(training: Sequence[ArcTask], evaluation: Sequence[ArcTask]) -> list[Leak]:
@@ -117,18 +117,18 @@ def some(names: Sequence[str]) -> str:
 class _Known:
     """Pairs that are trained on, to be found again as they are, and turned or recoloured."""
 
-    def __init__(self, pairs: Iterator[tuple[Pair, Place]]) -> None:
-        self.same: dict[bytes, list[Place]] = {}
-        self.alike: dict[Outline, list[tuple[Pair, Place]]] = {}
+    def __init__(self, pairs: Iterator[tuple[Pair, LeakPlace]]) -> None:
+        self.same: dict[bytes, list[LeakPlace]] = {}
+        self.alike: dict[Outline, list[tuple[Pair, LeakPlace]]] = {}
         for pair, place in pairs:
             for each in (pair, Pair(pair.input, None)):  # the question alone is for those whose answer is not known
                 self.same.setdefault(_content(each), []).append(place)
                 if _changes(each) >= TELLING:
                     self.alike.setdefault(_outline(each), []).append((each, place))
 
-    def places(self, pair: Pair, task: str) -> dict[str, Place]:
+    def places(self, pair: Pair, task: str) -> dict[str, LeakPlace]:
         """The first place of a pair of an evaluation task in each task that is trained on."""
-        found: dict[str, Place] = {}
+        found: dict[str, LeakPlace] = {}
         for place in self.same.get(_content(pair), ()):
             found.setdefault(place.task, place)
         # a task may show its rule by turning or recolouring its own pairs, which is no leak

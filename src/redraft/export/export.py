@@ -29,7 +29,7 @@ SEED = 20261127  # of puzzles to compare on
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class ExportReport:
     """What came of an export.
 
     Attributes:
@@ -55,7 +55,7 @@ def export(
     count: int | None = None,
     seed: int = SEED,
     tell: Tell = silent,
-) -> Made:
+) -> ExportReport:
     """Exports weights into a folder, once the graph has been held against its model.
 
     Args:
@@ -97,7 +97,7 @@ def export(
             else:
                 rejected = judged
         _write(weights, folder, graph, exported, {"redraft": __version__, "weights": name, **asdict(found)})
-        return Made(int8=exported.int8, agreement=found, rejected=rejected, bytes=graph.stat().st_size)
+        return ExportReport(int8=exported.int8, agreement=found, rejected=rejected, bytes=graph.stat().st_size)
 
 
 def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, told: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from redraft.data.build import open_source
 from redraft.errors import ConfigError, DataWarning, RedraftError
 from redraft.export import require_export
 from redraft.export.check import Tell, Trial, count_for, most_for, silent
-from redraft.export.export import SEED, Made, export
+from redraft.export.export import SEED, ExportReport, export
 from redraft.solve.load import find_weights, open_weights
 from redraft.tasks import get_task
 from redraft.weights.io import Weights
@@ -26,7 +26,7 @@ def export_folder(
     data: str | None = None,
     seed: int = SEED,
     tell: Tell = silent,
-) -> tuple[Path, Made]:
+) -> tuple[Path, ExportReport]:
     """The folder that was written, and what came of it; see `redraft.export`. Raises RedraftError."""
     if seed < 0 or (check is not None and check < 1):
         raise ConfigError(f"expected a check of at least 1 puzzle and a seed of at least 0, got {check} and {seed}")

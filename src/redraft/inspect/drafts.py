@@ -15,7 +15,7 @@ from redraft.tasks.base import IGNORE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draft:
+class ShownDraft:
     """An answer as it stood after a step.
 
     Attributes:
@@ -42,14 +42,14 @@ class Draft:
         return None if self.differs is None else not self.differs.any()
 
 
-def drafts(task: Task, question: Grid, trace: Trace, *, answer: Grid | None = None) -> list[Draft]:
+def drafts(task: Task, question: Grid, trace: Trace, *, answer: Grid | None = None) -> list[ShownDraft]:
     """The drafts of a trace's steps, in order; `answer` (H, W) where it is known."""
-    found: list[Draft] = []
+    found: list[ShownDraft] = []
     before, open_cells = question, asked(task, question)
     for step in trace.steps:
         grid = task.decode(step.y.tokens)
         found.append(
-            Draft(
+            ShownDraft(
                 grid=grid,
                 verdict=task.check(question, grid) if task.judges else None,
                 broken=task.wrong_cells(question, grid),
@@ -68,6 +68,6 @@ def _differs(task: Task, tokens: NDArray[np.integer], answer: Grid) -> NDArray[n
     return ((tokens != labels) & (labels != IGNORE)).reshape(task.height, task.width)
 
 
-def solved_at(found: Sequence[Draft]) -> int | None:
+def solved_at(found: Sequence[ShownDraft]) -> int | None:
     """The number of the first step whose draft is right, from 1; None where none is."""
     return next((number for number, draft in enumerate(found, 1) if draft.right), None)

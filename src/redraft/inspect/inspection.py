@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from redraft.errors import ConfigError
 from redraft.files import require_place, write_bytes
-from redraft.inspect.drafts import Draft, solved_at
+from redraft.inspect.drafts import ShownDraft, solved_at
 from redraft.inspect.influence import Influence
 from redraft.inspect.pca import Projection
 from redraft.inspect.trace import Trace
@@ -54,7 +54,7 @@ class Inspection:
     answer: Grid | None
     place: str
     trace: Trace
-    drafts: Sequence[Draft]
+    drafts: Sequence[ShownDraft]
     influence: Influence | None = None
     landscape: Landscape | None = None
     notes: Sequence[str] = field(default_factory=tuple)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.inspect.drafts import Draft
-from redraft.inspect.trace import Evaluation, Reading, TraceStep
+from redraft.inspect.drafts import ShownDraft
+from redraft.inspect.trace import Evaluation, StateReading, TracedStep
 from redraft.tasks import Task
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def plain(values: NDArray[Any] | float) -> Any:
     return round(float(values), DIGITS) if math.isfinite(values) else None
 
 
-def _step(task: Task, number: int, step: TraceStep, draft: Draft) -> dict[str, Any]:
+def _step(task: Task, number: int, step: TracedStep, draft: ShownDraft) -> dict[str, Any]:
     values: dict[str, Any] = {
         "step": number,
         "y": _reading(task, step.y),
@@ -78,7 +78,7 @@ def _evaluation(task: Task, each: Evaluation) -> dict[str, Any]:
     return {"renews": each.renews, "moved": plain(each.moved), "reading": _reading(task, each.reading)}
 
 
-def _reading(task: Task, reading: Reading | None) -> dict[str, Any] | None:
+def _reading(task: Task, reading: StateReading | None) -> dict[str, Any] | None:
     if reading is None:
         return None
     return {

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from redraft.draw.board import ink_on, letter_of, tokens_of, used
-from redraft.inspect.drafts import Draft
+from redraft.inspect.drafts import ShownDraft
 from redraft.inspect.influence import asked
 from redraft.inspect.numbers import plain
 from redraft.inspect.pca import Projection
-from redraft.inspect.trace import Reading, TraceStep
+from redraft.inspect.trace import StateReading, TracedStep
 from redraft.tasks import Grid, Task
 from redraft.tasks.base import OUTSIDE
 
@@ -119,7 +119,7 @@ def _frames(found: Inspection, shown: NDArray[np.intp], glyphs: Glyphs) -> list[
     return frames
 
 
-def _step(step: TraceStep, draft: Draft, shown: NDArray[np.intp]) -> dict[str, Any]:
+def _step(step: TracedStep, draft: ShownDraft, shown: NDArray[np.intp]) -> dict[str, Any]:
     """What is told of a step besides its readings."""
     wrong = draft.broken if draft.verdict is not None or draft.differs is None else draft.differs
     likely = np.argsort(-step.y.probabilities[shown], axis=1, kind="stable")[:, :CANDIDATES]
@@ -144,7 +144,9 @@ def _step(step: TraceStep, draft: Draft, shown: NDArray[np.intp]) -> dict[str, A
     return values
 
 
-def _read(name: str, task: Task, reading: Reading | None, shown: NDArray[np.intp], glyphs: Glyphs) -> dict[str, str]:
+def _read(
+    name: str, task: Task, reading: StateReading | None, shown: NDArray[np.intp], glyphs: Glyphs
+) -> dict[str, str]:
     """The board of a state, and how probable each cell of it is."""
     if reading is None:
         return {}
@@ -186,7 +188,7 @@ def _influence(found: Inspection, shown: NDArray[np.intp]) -> dict[str, Any] | N
     }
 
 
-def _attention(steps: tuple[TraceStep, ...], shown: NDArray[np.intp]) -> dict[str, Any] | None:
+def _attention(steps: tuple[TracedStep, ...], shown: NDArray[np.intp]) -> dict[str, Any] | None:
     """The maps of each step that has them, each row's greatest share as 255."""
     maps = {i: step.attention for i, step in enumerate(steps, 1) if step.attention is not None}
     if not maps:

@@ -26,7 +26,7 @@ Probability = Literal["stablemax", "softmax"]  # how logits become probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class StateReading:
     """A state as the answer head reads it: `tokens` (L,) int16 and the `probabilities` (L, V) float32 of all."""
 
     tokens: NDArray[np.int16]
@@ -49,12 +49,12 @@ class Evaluation:
     """
 
     renews: Update
-    reading: Reading | None
+    reading: StateReading | None
     moved: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class TraceStep:
+class TracedStep:
     """What one supervision step made of a puzzle.
 
     Attributes:
@@ -68,8 +68,8 @@ class TraceStep:
             for a model without attention, or where maps of that size are not kept.
     """
 
-    y: Reading
-    z: Reading | None
+    y: StateReading
+    z: StateReading | None
     halt_logit: float
     halts: bool
     y_moved: float
@@ -87,7 +87,7 @@ class TraceStep:
 class Trace:
     """A puzzle's way through a model: every step, and how its logits were turned into probabilities."""
 
-    steps: tuple[TraceStep, ...]
+    steps: tuple[TracedStep, ...]
     probability: Probability
 
 
@@ -120,7 +120,7 @@ def trace(
     moved = [relative_change(before, after) for before, after in pairwise(carries)]
     return Trace(
         steps=tuple(
-            TraceStep(
+            TracedStep(
                 y=read(outputs[i].logits, probability),
                 z=_read_state(model, carries[i + 1].z, carries[0].y, probability),
                 halt_logit=float(outputs[i].halt_logit[0]),
@@ -180,9 +180,9 @@ def probabilities(logits: Tensor, kind: Probability) -> Tensor:
     return s / s.sum(-1, keepdim=True)
 
 
-def read(logits: Tensor, kind: Probability) -> Reading:
+def read(logits: Tensor, kind: Probability) -> StateReading:
     """The reading of the first row of logits (B, L, V)."""
-    return Reading(
+    return StateReading(
         tokens=logits[0].argmax(-1).to("cpu", torch.int16).numpy(),
         probabilities=probabilities(logits[0].float(), kind).cpu().numpy(),
     )
@@ -197,7 +197,7 @@ def relative_change(before: Carry, after: Carry) -> tuple[float, float, float]:
     return y, z, together
 
 
-def _read_state(model: Model, state: Tensor, like: Tensor, kind: Probability) -> Reading | None:
+def _read_state(model: Model, state: Tensor, like: Tensor, kind: Probability) -> StateReading | None:
     """A state as the answer head reads it, None where it has another shape than `like`, an answer."""
     if state.shape != like.shape:
         return None

@@ -28,7 +28,7 @@ DTYPES = (torch.bfloat16, torch.float16)
 ROOM = 128 * 1024  # bytes that a program may share, from which on three chunks are on their way at a time; else two
 
 
-class Shape(NamedTuple):
+class BlockShape(NamedTuple):
     """Cells of a grid in boxes of so many rows and columns."""
 
     height: int
@@ -49,7 +49,7 @@ class Shape(NamedTuple):
 
 
 @cache
-def boxed(pools: tuple[Axes, ...]) -> Shape | None:
+def boxed(pools: tuple[Axes, ...]) -> BlockShape | None:
     """The grid in boxes, of pools over its rows, columns and boxes, in that order, and the symbols of a cell: what the
     kernels are for. None of others."""
     if len(pools) != 4:
@@ -57,11 +57,11 @@ def boxed(pools: tuple[Axes, ...]) -> Shape | None:
     boxes = pools[2].grid
     if len(boxes) != 4:
         return None
-    shape = Shape(boxes[0] * boxes[1], boxes[2] * boxes[3], boxes[1], boxes[3])
+    shape = BlockShape(boxes[0] * boxes[1], boxes[2] * boxes[3], boxes[1], boxes[3])
     return shape if pools == shape.pools else None
 
 
-class Weights(NamedTuple):
+class BlockWeights(NamedTuple):
     """Of a block, in the dtype of its state: of each pool (D, 2D), of gate and up (2 inner, D), of down (D, inner)."""
 
     rows: Tensor
@@ -105,7 +105,7 @@ def applies(h: Tensor, pools: tuple[Axes, ...], inner: int) -> bool:
     return torch.cuda.get_device_capability(h.device) >= (8, 0)
 
 
-def block(h: Tensor, weights: Weights, pools: tuple[Axes, ...], *, eps: float) -> Tensor:
+def block(h: Tensor, weights: BlockWeights, pools: tuple[Axes, ...], *, eps: float) -> Tensor:
     """The block on a state h (B, L, S, D)."""
     h, shape = h.contiguous(), boxed(pools)
     assert shape is not None
@@ -117,9 +117,9 @@ def block(h: Tensor, weights: Weights, pools: tuple[Axes, ...], *, eps: float) -
 
 class _Block(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, h: Tensor, shape: Shape, eps: float, *weights: Tensor) -> Tensor:
+    def forward(ctx: Any, h: Tensor, shape: BlockShape, eps: float, *weights: Tensor) -> Tensor:
         pooled = _pool(h, shape)
-        result, mixed, scales = _forward(h, pooled, Weights(*weights), shape, eps, keep=True)
+        result, mixed, scales = _forward(h, pooled, BlockWeights(*weights), shape, eps, keep=True)
         ctx.save_for_backward(h, mixed, result, scales, *weights, *pooled)
         ctx.shape = shape
         return result
@@ -127,7 +127,7 @@ class _Block(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         h, mixed, result, scales, *rest = ctx.saved_tensors
-        weights, pooled = Weights(*rest[: len(Weights._fields)]), Pooled(*rest[len(Weights._fields) :])
+        weights, pooled = BlockWeights(*rest[: len(BlockWeights._fields)]), Pooled(*rest[len(BlockWeights._fields) :])
         with torch.cuda.device_of(h):
             d_heard, d_gate_up, d_down = _gate_backward(grad.contiguous(), mixed, result, scales, weights)
             d_said = _sums(d_heard, ctx.shape)  # of what each scope said, the same to all in it
@@ -138,7 +138,7 @@ class _Block(torch.autograd.Function):
 
 
 def _forward(
-    h: Tensor, pooled: Pooled, weights: Weights, shape: Shape, eps: float, *, keep: bool
+    h: Tensor, pooled: Pooled, weights: BlockWeights, shape: BlockShape, eps: float, *, keep: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Result, mixed and the scales of both norms (2, tokens); the last two are empty unless they are to be kept."""
     from redraft.kernels.gpu_triton import mix_and_gate
@@ -157,7 +157,7 @@ def _forward(
 
 
 def _gate_backward(
-    grad: Tensor, mixed: Tensor, result: Tensor, scales: Tensor, weights: Weights
+    grad: Tensor, mixed: Tensor, result: Tensor, scales: Tensor, weights: BlockWeights
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of the sum of h and what it heard, and of the weights of gate and up, and of down."""
     from redraft.kernels.gpu_triton import mix_and_gate_backward
@@ -181,15 +181,15 @@ def _stages(device: torch.device) -> int:
     return 3 if room >= ROOM else 2
 
 
-def _pool(h: Tensor, shape: Shape) -> Pooled:
+def _pool(h: Tensor, shape: BlockShape) -> Pooled:
     return Pooled(*_reduced(h, shape, sums=False))
 
 
-def _sums(d: Tensor, shape: Shape) -> list[Tensor]:
+def _sums(d: Tensor, shape: BlockShape) -> list[Tensor]:
     return _reduced(d, shape, sums=True)
 
 
-def _reduced(h: Tensor, shape: Shape, *, sums: bool) -> list[Tensor]:
+def _reduced(h: Tensor, shape: BlockShape, *, sums: bool) -> list[Tensor]:
     """Means and maxima over each scope, or the sums alone."""
     from redraft.kernels.gpu_triton import pool_cells, pool_symbols
 
@@ -208,7 +208,7 @@ def _reduced(h: Tensor, shape: Shape, *, sums: bool) -> list[Tensor]:
     return found
 
 
-def _pool_backward(h: Tensor, d_h: Tensor, pooled: Pooled, d_pooled: Pooled, shape: Shape) -> None:
+def _pool_backward(h: Tensor, d_h: Tensor, pooled: Pooled, d_pooled: Pooled, shape: BlockShape) -> None:
     """Adds to d_h what comes through the pools."""
     from redraft.kernels.gpu_triton import pool_cells_backward, pool_symbols_backward
 

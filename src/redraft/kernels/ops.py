@@ -77,7 +77,7 @@ _TRITON = Implementation(
     applies=lambda h, pools, maps, others, *swiglu, **_: (
         h.is_cuda and not others and _floats(*maps, *swiglu) and gpu.applies(h, pools, swiglu[1].shape[1])
     ),
-    run=lambda h, pools, maps, _, *swiglu, eps, **__: gpu.block(h, gpu.Weights(*maps, *swiglu), pools, eps=eps),
+    run=lambda h, pools, maps, _, *swiglu, eps, **__: gpu.block(h, gpu.BlockWeights(*maps, *swiglu), pools, eps=eps),
 )
 
 

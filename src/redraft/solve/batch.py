@@ -9,7 +9,7 @@ from redraft.errors import ConfigError
 BatchSize = int | Literal["auto"]
 
 
-class Batch:
+class Batching:
     """The number of puzzles to work on at once.
 
     `auto` begins with FIRST and doubles as long as a larger batch does at least WORTH times as many puzzle steps a

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from redraft.backends.protocol import Draft, State, Stepper
 from redraft.errors import ConfigError, PuzzleError, require_at_least
 from redraft.solve.answer import Answer, TraceStep
-from redraft.solve.batch import Batch, BatchSize
+from redraft.solve.batch import Batching, BatchSize
 from redraft.solve.guesses import Guess, guesses
 from redraft.solve.supply import Ready, Supply
 from redraft.tasks import Grid, Puzzle, Task
@@ -75,7 +75,7 @@ class Solver:
             raise ConfigError(f"sure: expected a probability between 0 and 1, got {sure}")
         if restart < 0:
             raise ConfigError(f"restart: expected a number of steps, or 0 for never, got {restart}")
-        Batch(batch_size)  # raises at once where it is no size
+        Batching(batch_size)  # raises at once where it is no size
         if halt not in get_args(HaltRule):
             raise ConfigError(f"halt: expected one of {', '.join(get_args(HaltRule))}, got {halt!r}")
         if halt == "rules" and not task.judges:
@@ -128,7 +128,7 @@ class Solver:
         """
         supply = questions if isinstance(questions, Supply) else Ready(questions)
         taken = 0
-        batch = Batch(self.batch_size)
+        batch = Batching(self.batch_size)
         slots: list[_Slot] = []
         again: list[_Slot] = []
         state = None

@@ -6,6 +6,7 @@ symbol s as s + FIRST, and the end marker 1 in the row below a grid and in the c
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -25,7 +26,7 @@ def encode(grids: NDArray[np.int8]) -> Tokens:
     end[..., 1:, :] |= inside[..., :-1, :]
     end[..., :, 1:] |= inside[..., :, :-1]
     tokens[end & ~inside] = END
-    return tokens.reshape(*grids.shape[:-2], -1)
+    return tokens.reshape(*grids.shape[:-2], math.prod(grids.shape[-2:]))
 
 
 def labels_of(tokens: Tokens) -> Tokens:

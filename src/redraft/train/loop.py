@@ -51,7 +51,7 @@ class TrainingError(RedraftError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class TrainingOutcome:
     """How a run ended: `finished`, or stopped early and resumable, `interrupted` if a signal asked for it."""
 
     finished: bool
@@ -130,7 +130,7 @@ class Trainer:
             else:
                 begin_run(folder, config, task.spec)
 
-    def run(self, evaluate: Evaluate, reporters: list[Reporter], *, stop_after: float | None = None) -> Outcome:
+    def run(self, evaluate: Evaluate, reporters: list[Reporter], *, stop_after: float | None = None) -> TrainingOutcome:
         """Trains to the last step, or until interrupted or `stop_after` seconds; leaves a checkpoint in each case.
 
         Only the first of several processes evaluates and reports; each must be given the same arguments. Raises
@@ -141,12 +141,12 @@ class Trainer:
             raise self._reader_gone
         return outcome
 
-    def _run(self, evaluate: Evaluate, reporters: list[Reporter], stop_after: float | None) -> Outcome:
+    def _run(self, evaluate: Evaluate, reporters: list[Reporter], stop_after: float | None) -> TrainingOutcome:
         config, progress = self.config, self.progress
         started, before = time.monotonic(), progress.seconds
 
-        def outcome(*, finished: bool, interrupted: bool = False) -> Outcome:
-            return Outcome(finished=finished, interrupted=interrupted, progress=progress, folder=self.folder)
+        def outcome(*, finished: bool, interrupted: bool = False) -> TrainingOutcome:
+            return TrainingOutcome(finished=finished, interrupted=interrupted, progress=progress, folder=self.folder)
 
         with stop_on_signal(self._give_up_evaluation) as signalled, self.feed.flowing():
 

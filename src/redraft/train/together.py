@@ -17,7 +17,7 @@ import torch
 from redraft.models.config import DType
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
 from redraft.train.processes import processes
-from redraft.train.trials import Candidate, Stand, Together
+from redraft.train.trials import Setting, Stand, Together
 
 STEPS = 6  # timed ones
 PATIENCE = 60.0  # seconds
@@ -62,7 +62,7 @@ def _work(job: dict[str, Any]) -> float | None:
     device = torch.device("cpu")
     config = run_from_dict(job["run"], where="job")
     with processes(device) as group, Stand(config, device, processes=group) as stand:
-        step = stand(Candidate(dtype=job["dtype"], threads=1), job["slots"])
+        step = stand(Setting(dtype=job["dtype"], threads=1), job["slots"])
         times = [step() for _ in range(2 + STEPS)]
         group.wait()
         return min(times[2:]) if group.first else None

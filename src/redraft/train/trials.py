@@ -28,7 +28,7 @@ LEAST, MOST, SECONDS = 2, 8, 0.5  # timed steps of a candidate, and when they ar
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class Setting:
     """A way of computing a step: the dtype of the activations, and threads that share its slots."""
 
     dtype: DType
@@ -56,8 +56,8 @@ class Trials:
     """
 
     slots: int
-    rates: dict[Candidate, float]
-    taken: Candidate
+    rates: dict[Setting, float]
+    taken: Setting
     together: Together | None = None
 
     def best(self, dtype: DType) -> float | None:
@@ -75,7 +75,7 @@ class Trials:
         for count in threads:
             cells = []
             for dtype in dtypes:
-                candidate = Candidate(dtype=dtype, threads=count)
+                candidate = Setting(dtype=dtype, threads=count)
                 rate = self.rates.get(candidate)
                 said = "slower" if rate is None else figure_words(rate)
                 cells.append(f"{said + '*' * (candidate == self.taken):>10}")
@@ -84,7 +84,7 @@ class Trials:
 
 
 Step = Callable[[], float]  # takes a step, and tells how many seconds it took
-Prepare = Callable[[Candidate, int], Step]  # of so many slots
+Prepare = Callable[[Setting, int], Step]  # of so many slots
 
 
 def run_trials(dtypes: Sequence[DType], threads: Sequence[int], prepare: Prepare, *, slots: int) -> Trials:
@@ -93,15 +93,15 @@ def run_trials(dtypes: Sequence[DType], threads: Sequence[int], prepare: Prepare
     The first of each are what would be taken without a trial; others are where they are worth it. Of large models
     fewer slots are timed, and what is clearly slower is not tried further.
     """
-    usual = Candidate(dtype=dtypes[0], threads=threads[0])
+    usual = Setting(dtype=dtypes[0], threads=threads[0])
     size = _size(usual, prepare, slots)
-    rates: dict[Candidate, float] = {}
+    rates: dict[Setting, float] = {}
     for count in threads:
         for dtype in dtypes:
             best = max(rates.values(), default=0.0)
             if any(each.dtype == dtype and rate * GIVE_UP < best for each, rate in rates.items()):
                 continue
-            candidate = Candidate(dtype=dtype, threads=count)
+            candidate = Setting(dtype=dtype, threads=count)
             rates[candidate] = size / _seconds(prepare(candidate, size), size / best if best else None)
     taken = usual
     for candidate, rate in rates.items():
@@ -118,7 +118,7 @@ def promising(trials: Trials, processes: int) -> DType | None:
     return dtype if worth else None
 
 
-def _size(candidate: Candidate, prepare: Prepare, most: int) -> int:
+def _size(candidate: Setting, prepare: Prepare, most: int) -> int:
     """As many slots, of at most so many, as a step takes some time for."""
     slots = min(most, 2 * candidate.threads)
     while True:
@@ -168,7 +168,7 @@ class Stand:
         torch.set_num_threads(self._threads)
         self._learners.clear()
 
-    def __call__(self, candidate: Candidate, slots: int) -> Step:
+    def __call__(self, candidate: Setting, slots: int) -> Step:
         torch.set_num_threads(candidate.threads)
         learner = self._learner(candidate.dtype)
         learner.start_threads()

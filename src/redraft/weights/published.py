@@ -50,7 +50,7 @@ PUBLISHED = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class PublishedShape:
     """What a state dict does not say about its model; None where the file tells or the paper's value holds."""
 
     T: int | None = None
@@ -59,7 +59,7 @@ class Shape:
     puzzle_positions: int | None = None
 
     @classmethod
-    def beside(cls, checkpoint: Path) -> Shape:
+    def beside(cls, checkpoint: Path) -> PublishedShape:
         """Read from the `all_config.yaml` that the published trainer writes beside its checkpoints, if there.
 
         Raises WeightsError where that cannot be read, or has something else in the place of these numbers.
@@ -109,7 +109,12 @@ def _theirs(names: Mapping[str, str], name: str) -> str:
 
 
 def convert(
-    published: Mapping[str, Tensor], *, vocab_size: int, seq_len: int, shape: Shape | None = None, source: str = ""
+    published: Mapping[str, Tensor],
+    *,
+    vocab_size: int,
+    seq_len: int,
+    shape: PublishedShape | None = None,
+    source: str = "",
 ) -> TRM | HRM:
     """A TRM, or an HRM where there is an H_level, with the weights of a published state dict.
 
@@ -135,7 +140,9 @@ def convert(
     for head in ("halt_head.weight", "halt_head.bias"):
         if head in tensors and not hierarchical:
             tensors[head] = tensors[head][:1]
-    config = infer_config(tensors, vocab_size=vocab_size, seq_len=seq_len, shape=shape or Shape(), prefix=prefix)
+    config = infer_config(
+        tensors, vocab_size=vocab_size, seq_len=seq_len, shape=shape or PublishedShape(), prefix=prefix
+    )
     model = build_model(config)
     assert isinstance(model, TRM | HRM)
     _require(model.state_dict(), tensors, prefix)
@@ -151,7 +158,7 @@ def _require(names: Iterable[str], tensors: Mapping[str, Tensor], prefix: str) -
 
 
 def infer_config(
-    tensors: Mapping[str, Tensor], *, vocab_size: int, seq_len: int, shape: Shape, prefix: str = ""
+    tensors: Mapping[str, Tensor], *, vocab_size: int, seq_len: int, shape: PublishedShape, prefix: str = ""
 ) -> TRMConfig | HRMConfig:
     """The configuration that the tensors' shapes imply; the paper's value where only the author could know."""
     needed = ("embed.tokens", "net.blocks.0.mlp.gate_up.weight", "net.blocks.0.mlp.down.weight")

@@ -12,7 +12,7 @@ from helpers.failing import mentions, raises
 from redraft.errors import DataError, PuzzleError
 from redraft.tasks import Puzzle
 from redraft.tasks.base import OUTSIDE
-from redraft.tasks.grids.files import Pair, files_of, pairs
+from redraft.tasks.grids.files import GridPair, files_of, pairs
 from redraft.tasks.grids.survey import Survey, encode, place_of, sorted_symbols
 from redraft.tasks.grids.task import Grids, GridSpec
 
@@ -29,7 +29,7 @@ def write(tmp_path: Path) -> Write:
     return written
 
 
-def plain(pair: Pair) -> Plain:
+def plain(pair: GridPair) -> Plain:
     """Rows of question and answer as text, and the group."""
     return ["".join(row) for row in pair.question], ["".join(row) for row in pair.answer], pair.group
 

@@ -32,7 +32,7 @@ from redraft.tasks.arc.files import read_tasks
 from redraft.tasks.arc.task import Arc
 from redraft.train.config import RunConfig
 from redraft.train.folder import CONFIG, own_run
-from redraft.train.loop import Outcome, open_run
+from redraft.train.loop import TrainingOutcome, open_run
 from redraft.train.processes import Processes
 from redraft.trust import require_consent
 from redraft.weights.io import Weights, count_parameters
@@ -122,7 +122,7 @@ def _data(args: Adapt, task: Arc) -> Store:
 
 def _learn(
     args: Adapt, weights: Weights, task: Arc, data: Store, device: torch.device, console: Console
-) -> tuple[Outcome, Model]:
+) -> tuple[TrainingOutcome, Model]:
     """Trains to the end or until interrupted; the model with what was learnt."""
     folder = args.out / RUN
     resume = (folder / CONFIG).exists()

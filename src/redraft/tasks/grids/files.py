@@ -24,7 +24,7 @@ _LONGEST = 40  # lines of a nested list that are waited for
 Shape = tuple[int, int]
 
 
-class Pair(NamedTuple):
+class GridPair(NamedTuple):
     """A question and its answer, the name of the group it belongs to, and its rating (NaN where unknown)."""
 
     place: str
@@ -47,7 +47,7 @@ def files_of(source: Path) -> list[Path]:
     return files
 
 
-def pairs(source: Path, *, limit: int | None = None, shape: Shape | None = None) -> Iterator[Pair]:
+def pairs(source: Path, *, limit: int | None = None, shape: Shape | None = None) -> Iterator[GridPair]:
     """The first `limit` pairs of a file or folder; raises DataError with file and line for what is not a pair.
 
     With a `shape`, grids in a single row of as many cells are folded into its rows and columns.
@@ -66,7 +66,7 @@ def _of_file(file: Path) -> Iterator[Record]:
         raise DataError(f"{file}: {nothing}; {EXPECTED}")
 
 
-def _pair(record: Record, shape: Shape | None) -> Pair:
+def _pair(record: Record, shape: Shape | None) -> GridPair:
     rows = []
     for what, value in (("input", record.question), ("output", record.answer)):
         if value is None:
@@ -80,7 +80,7 @@ def _pair(record: Record, shape: Shape | None) -> Pair:
     except PuzzleError as error:
         raise DataError(str(error)) from None
     group = None if record.group is None else str(record.group).strip()
-    return Pair(record.place, rows[0], rows[1], group, rating)
+    return GridPair(record.place, rows[0], rows[1], group, rating)
 
 
 def folded(rows: Rows, shape: Shape | None) -> Rows:
