@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from redraft.models import TRMConfig, build_model
-from redraft.train.ema import MovingAverage
 from redraft.train.losses import log_stablemax
-from redraft.train.optim import AdamAtan2, FlatParameters, SignSGD, learning_rate
+from redraft.train.optim import AdamAtan2, FlatParameters, MovingAverage, SignSGD, learning_rate
 from redraft.train.slots import exploration
 
 pytestmark = pytest.mark.arithmetic

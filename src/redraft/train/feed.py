@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import NamedTuple
+from types import TracebackType
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from redraft.data.prefetch import Prefetch
 from redraft.data.sampler import Sampler
+from redraft.errors import require_at_least
 from redraft.train.config import RunConfig
 from redraft.train.slots import exploration
 
+T = TypeVar("T")
 AHEAD = 2  # batches sampled in advance where a thread does that
 
 
@@ -73,6 +76,44 @@ class Feed:
             return fed
         with torch.cuda.device(self.device):  # what a thread pins would else belong to the first GPU
             return Fed(*(tensor.pin_memory() for tensor in fed))
+
+
+class Prefetch(Generic[T]):
+    """`make(step)` for one step after another; within a `with` block a thread makes those of coming steps.
+
+    As `make` is a pure function of the step, it does not show which thread made what. An error of `make` is raised to
+    who asks for that step, and the thread has ended when the block is left, however that happens.
+    """
+
+    def __init__(self, make: Callable[[int], T], *, ahead: int) -> None:
+        """`ahead`: how many steps the thread may be ahead; 0 does without a thread."""
+        require_at_least(0, {"prefetch": ahead})
+        self.make, self.ahead = make, ahead
+        self._pool: ThreadPoolExecutor | None = None
+        self._coming: dict[int, Future[T]] = {}
+
+    def __enter__(self) -> Prefetch[T]:
+        if self.ahead:
+            self._pool = ThreadPoolExecutor(1, "prefetch")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pool, self._pool = self._pool, None
+        self._coming.clear()
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)  # waits for what is being made, no longer than one step takes
+
+    def get(self, step: int) -> T:
+        """`make(step)`."""
+        if self._pool is None:
+            return self.make(step)
+        wanted = range(step, step + self.ahead + 1)
+        self._coming = {
+            each: self._coming.get(each) or self._pool.submit(self.make, each) for each in wanted
+        }  # what is no longer wanted, after a jump, is made in vain
+        return self._coming.pop(step).result()
 
 
 def core_to_spare(device: str, cores: int, threads: int) -> bool:

@@ -14,9 +14,8 @@ from redraft.models.execution import cast_once, recompute_networks
 from redraft.train.checkpoint import optimiser_state, restore_optimiser
 from redraft.train.compiled import forward_of
 from redraft.train.config import RunConfig
-from redraft.train.ema import MovingAverage
 from redraft.train.losses import StepLoss
-from redraft.train.optim import AdamAtan2, FlatParameters, SignSGD, learning_rate
+from redraft.train.optim import AdamAtan2, FlatParameters, MovingAverage, SignSGD, learning_rate
 from redraft.train.processes import Processes, sum_rows
 from redraft.train.slots import Slots
 from redraft.weights.io import Weights, require_fit

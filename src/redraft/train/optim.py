@@ -1,7 +1,8 @@
-"""Optimisers: AdamAtan2, sign-SGD for sparse rows, one flat buffer of parameters, and the learning-rate schedule."""
+"""Optimisers: AdamAtan2, sign-SGD for sparse rows, one flat buffer of parameters and its average, the learning rate."""
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+from redraft.models.base import Model
 
 
 class AdamAtan2(Optimizer):
@@ -113,3 +116,24 @@ def learning_rate(step: int, *, peak: float, warmup: int, total: int, min_ratio:
         return peak * (step + 1) / warmup
     progress = (step - warmup) / max(1, total - warmup)
     return peak * (min_ratio + (1 - min_ratio) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+
+
+class MovingAverage:
+    """A copy of the model whose dense weights follow `average = decay * average + (1 - decay) * weights`.
+
+    Sparse tables are shared with the live model, not averaged: a row changes only when its puzzle is seen.
+    """
+
+    def __init__(self, model: Model, live: FlatParameters, *, decay: float) -> None:
+        self.decay, self.live = decay, live
+        tables = {id(p): p for p in model.sparse_parameters().values()}
+        self.model: Model = copy.deepcopy(model, memo=dict(tables))
+        self.average = FlatParameters(self.model.dense_parameters())
+        self.model.requires_grad_(False)
+        for table in tables.values():
+            table.requires_grad_(True)
+        self.model.eval()
+
+    @torch.no_grad()
+    def update(self) -> None:
+        self.average.values.lerp_(self.live.values, 1 - self.decay)

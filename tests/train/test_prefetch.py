@@ -5,8 +5,8 @@ import threading
 import pytest
 from helpers.failing import raises
 
-from redraft.data.prefetch import Prefetch
 from redraft.errors import ConfigError
+from redraft.train.feed import Prefetch
 
 
 def prefetchers() -> list[threading.Thread]:
