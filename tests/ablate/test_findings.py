@@ -2,17 +2,19 @@
 
 import re
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
 
 from redraft.ablate.findings import findings, mean_and_spread
 from redraft.ablate.plan import Plan
 from redraft.ablate.plot import plot_rows
 from redraft.ablate.pool import Pool, note_failure, write_result
-from redraft.ablate.table import markdown
+from redraft.ablate.table import markdown, show
 
 
 def report(exact: float) -> dict[str, Any]:
@@ -88,6 +90,17 @@ def test_markdown(found: dict[str, Any]) -> None:
     assert "- no EMA: the weights as they are" in text and re.search(
         "(?m)^- no EMA, seed 0: .*loss was not finite", text
     )
+
+
+def test_a_table_for_a_terminal(found: dict[str, Any]) -> None:
+    """It fits 100 columns, and has the rows, what they scored, notes and failures."""
+    console = Console(file=StringIO(), width=100)
+    show(found, console)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert max(map(len, lines)) <= 100
+    text = "\n".join(lines)
+    assert "62.5 ± 17.7 (2)" in text and "1,234" in text and "MiB" not in text
+    assert "no EMA: the weights as they are" in text and "no EMA, seed 0: failed: " in text
 
 
 def test_before_anything_is_finished(plan: Plan, pool: Pool) -> None:

@@ -1,9 +1,14 @@
-"""What a suite found, as a table in Markdown."""
+"""The results of a suite as a table, in Markdown or for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from redraft.terminal import print_table
 
 LEGEND = (
     "Exact: share of puzzles answered without a fault, mean ± standard deviation over the seeds (their number in "
@@ -32,13 +37,32 @@ def markdown(found: dict[str, Any]) -> str:
         "",
         _line(["", *columns, "published %"]),
         _line(["---", *["---:"] * (len(columns) + 1)]),
-        *[_row(name, row, list(columns.values())) for name, row in rows.items()],
+        *[_line(_cells(name, row, list(columns.values()))) for name, row in rows.items()],
         "",
         *([*notes, ""] if notes else []),
         *([*failures, ""] if failures else []),
         LEGEND,
     ]
     return "\n".join(lines) + "\n"
+
+
+IN_BRIEF = ("exact %", "difference", "halted %", "halt step", "parameters", "s")  # fits 100 columns
+
+
+def show(found: dict[str, Any], console: Console) -> None:
+    """Prints the columns that matter most, notes, and the rows that failed; `markdown` has them all."""
+    columns = {name: cell for name, cell in _columns(list(found["tests"])).items() if name in IN_BRIEF}
+    table = Table("", *columns, "published %", title=found["title"], box=None, pad_edge=False, header_style="bold")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, row in found["rows"].items():
+        table.add_row(*_cells(name, row, list(columns.values())))
+    print_table(table, console)
+    lines = [found["what"]]
+    for name, row in found["rows"].items():
+        lines += [f"{name}: {row['note']}"] if row["note"] else []
+        lines += [f"{name}, seed {seed}: failed: {why}" for seed, why in row["failed"].items()]
+    console.print("\n".join(lines), highlight=False, markup=False)
 
 
 def _header(found: dict[str, Any]) -> list[str]:
@@ -79,12 +103,12 @@ def _further(label: str) -> Cell:
     return lambda row: percent(row["tests"][label]["exact"])
 
 
-def _row(name: str, row: dict[str, Any], columns: Sequence[Cell]) -> str:
+def _cells(name: str, row: dict[str, Any], columns: Sequence[Cell]) -> list[str]:
     if row["seeds"]:
         cells = [column(row) for column in columns]
     else:
         cells = ["failed" if row["failed"] else "—", *[""] * (len(columns) - 1)]
-    return _line([name, *cells, "" if row["reported"] is None else f"{row['reported']:g}"])
+    return [name, *cells, "" if row["reported"] is None else f"{row['reported']:g}"]
 
 
 def percent(value: dict[str, Any], *, sign: str = "") -> str:

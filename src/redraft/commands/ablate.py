@@ -88,7 +88,7 @@ def _ablate(suite: Suite, args: Arguments) -> int:
     from redraft.ablate.plan import Budget, make_plan
     from redraft.ablate.pool import Pool
     from redraft.ablate.report import earlier_seeds, write_report, written
-    from redraft.ablate.table import markdown
+    from redraft.ablate.table import markdown, show
 
     cores = os.cpu_count() or 1
     threads = max(1, cores // max(1, args.jobs)) if args.threads is None else args.threads
@@ -110,7 +110,11 @@ def _ablate(suite: Suite, args: Arguments) -> int:
     )
     status = 0 if args.table else _work(plan, pool, todo, args.jobs, command, console)
     found = write_report(plan, pool, command=command)
-    print(markdown(found), end="")
+    screen = terminal.console()
+    if screen.is_terminal:
+        show(found, screen)
+    else:
+        print(markdown(found), end="")
     for file in written(pool.folder / plan.name):
         console.print(str(file), highlight=False, soft_wrap=True)
     return status
