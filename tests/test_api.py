@@ -176,6 +176,7 @@ def test_mistakes(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_report_and_a_comparison_in_a_notebook(tmp_path: Path) -> None:
     report = redraft.evaluate("sudoku-6x6", "make:20@7", steps=4, quiet=True)
     assert repr(report).startswith("Report(sudoku-6x6 on make:20@7: ") and "After each supervision step" in str(report)

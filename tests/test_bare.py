@@ -11,6 +11,8 @@ import pytest
 
 from redraft.tasks import get_task
 
+pytestmark = pytest.mark.slow  # all of them together
+
 ROOT = Path(__file__).parents[1]
 RUN = "import sys; sys.path[:0] = sys.argv.pop(1).split('|'); from redraft.cli import main; sys.exit(main())"
 

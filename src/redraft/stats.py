@@ -1,4 +1,4 @@
-"""Statistics of two entrants on the same rows: bootstrap interval, McNemar's test, Holm's correction. NumPy only."""
+"""Statistics of two contenders on the same rows: bootstrap interval, McNemar's test, Holm's correction. NumPy only."""
 
 from __future__ import annotations
 

@@ -239,7 +239,7 @@ def test_weights_of_other_puzzles(run: Run, data: Path, tmp_path: Path) -> None:
     save_weights(few, build_model(replace(CONFIG, num_puzzles=10)), task="arc", card={})
     refused(run("arc", "eval", few, data), few, 10, data, len(VIEWS) + 1, f"redraft arc adapt {few} {data}")
     others = write_weights(tmp_path / "others", views="0" * 16)
-    refused(run("arc", "eval", others, data), others, "views", "redraft arc adapt")
+    refused(run("arc", "eval", others, data), others, "augmentations", "redraft arc adapt")
     plain = tmp_path / "plain"
     save_weights(plain, build_model(replace(CONFIG, puzzle_positions=0, num_puzzles=1)), task="arc", card={})
     assert run("arc", "eval", plain, data, "--views", 1, "--steps", 1)[0] == 0, "without embeddings they fit all"
@@ -252,7 +252,9 @@ def test_data_that_does_not_fit_its_tasks(run: Run, arc_weights: Path, tmp_path:
     bare = write_data(tmp_path / "bare")
     os.remove(bare / "tasks.json")
     refused(run("arc", "eval", arc_weights, bare), bare / "tasks.json")
-    refused(run("arc", "eval", arc_weights, write_data(tmp_path / "plain", views=None)), tmp_path / "plain", "views")
+    refused(
+        run("arc", "eval", arc_weights, write_data(tmp_path / "plain", views=None)), tmp_path / "plain", "augmentations"
+    )
     maze = write_data(tmp_path / "maze", task="maze-30x30")
     refused(run("arc", "eval", arc_weights, maze), maze, "maze-30x30", "arc")
 

@@ -29,6 +29,8 @@ from redraft.train.config import run_to_dict
 from redraft.train.loop import open_run
 from redraft.weights.io import load_weights
 
+pytestmark = pytest.mark.slow  # all of them together
+
 Run = Callable[..., tuple[int, str, str]]
 Values = dict[str, Any]
 

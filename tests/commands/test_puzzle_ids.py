@@ -59,7 +59,7 @@ def test_data_of_other_ids_is_refused(run: Run, name: str) -> None:
         return run(*(data if word == "DATA" else word for word in COMMANDS[name]))
 
     assert on("a")[0] == 0
-    refused(on("b"), "weights", "views", "b")
+    refused(on("b"), "weights", "augmentations", "b")
     if name == "eval":
         refused(on("tasks.json"), "tasks.json", "redraft data build")
 

@@ -346,7 +346,7 @@ def refusals(store: Store) -> dict[str, tuple[dict[str, Store], dict[str, Any], 
             ("train", "row 2", "puzzle id"),
         ),
         "few names": ({"train": store}, {"identifiers": []}, ("names", 1, 0)),
-        "no views": ({"train": store}, {"views": 0}, ("view", 1, 0)),
+        "no views": ({"train": store}, {"views": 0}, ("augmentation", 1, 0)),
     }  # fmt: skip
 
 
@@ -483,7 +483,7 @@ def test_rows_under_other_ids_than_their_tasks(tmp_path: Path) -> None:
 
 def test_views_that_contradict_each_other(tmp_path: Path) -> None:
     others = replace(VIEWS, tasks=("one", "three"))
-    with raises(DataError, "views"):
+    with raises(DataError, "augmentations"):
         export_published({**ARC, "test": replace(ARC["test"], views=others)}, tmp_path / "out")
     with raises(DataError, "names"):
         export_published(ARC, tmp_path / "out", identifiers=["<blank>"] * 6)

@@ -23,7 +23,7 @@ from redraft.train.learner import begin_from
 from redraft.train.loop import Trainer
 from redraft.weights.io import load_weights, save_weights
 
-pytestmark = pytest.mark.arithmetic
+pytestmark = [pytest.mark.arithmetic, pytest.mark.slow]
 
 TINY = EquilibriumConfig(
     vocab_size=6, seq_len=9, hidden_size=32, num_heads=4, width_multiple=16, mixer="mlp", positions="none",

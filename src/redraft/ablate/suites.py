@@ -63,7 +63,7 @@ def augmentation() -> Suite:
         )
     return Suite(
         name="augmentation",
-        title="How many puzzles, and under how many views",
+        title="Number of puzzles, with and without augmentation",
         what="What random symmetries of the task are worth, with many training puzzles and with few.",
         base=SUDOKU,
         rows=rows,
@@ -161,7 +161,7 @@ def shift_clues() -> Suite:
     return Suite(
         name="shift-clues",
         title="Trained on easy puzzles, tested on hard ones",
-        what="Sudoku with more clues than a minimal puzzle has: what is learnt from easy ones, judged on each kind.",
+        what="Sudoku with more clues than a minimal puzzle has: training on easy ones, evaluated on each kind.",
         base=SUDOKU,
         rows={
             "minimal": Row(full=few),

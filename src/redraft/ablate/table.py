@@ -69,7 +69,7 @@ def _header(found: dict[str, Any]) -> list[str]:
     base, rows, budget = found["base"], found["rows"], found["budget"]
     wanted, finished = len(rows) * len(found["seeds"]), sum(len(row["seeds"]) for row in rows.values())
     return [
-        f"- base: `{base['recipe']}` on {base['task']}, learnt from `{base['data']['train']}`, "
+        f"- base: `{base['recipe']}` on {base['task']}, trained on `{base['data']['train']}`, "
         f"judged on `{base['data']['test']}` after {base['eval_steps']} supervision steps",
         *[f"- {label}: judged on `{key}`" for label, key in found["tests"].items()],
         f"- budget of every row: {budget['amount']:,} {budget['unit']}; seeds {', '.join(map(str, found['seeds']))}; "

@@ -63,7 +63,7 @@ def collect(
     Raises ConfigError for values out of range, DataError where the store has no views or `votes` are of other work.
     """
     if store.views is None:
-        raise DataError(f"{store.source or 'this store'}: has no views of tasks; expected an ARC data set")
+        raise DataError(f"{store.source or 'this store'}: has no augmentations of tasks; expected an ARC data set")
     require_at_least(1, {"steps": steps, "batch_size": batch_size})
     if at not in get_args(At):
         raise ConfigError(f"at: expected one of {', '.join(get_args(At))}, got {at!r}")

@@ -32,7 +32,7 @@ def open_data(source: str) -> tuple[Store, list[ArcTask]]:
         raise DataError(f"{source}: no store of test inputs; expected a folder of ARC data")
     store = Store.open(folder)
     if store.views is None:
-        raise DataError(f"{folder}: has no views of tasks; expected ARC data")
+        raise DataError(f"{folder}: has no augmentations of tasks; expected ARC data")
     file = next((place / TASKS for place in (folder, folder.parent) if (place / TASKS).is_file()), None)
     if file is None:
         raise DataError(f"{folder.parent / TASKS}: no such file; expected the tasks of the data")

@@ -1,4 +1,4 @@
-"""What every kind of benchmark is told."""
+"""Options that all benchmarks have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several entrants did on the same rows: kept in files, counted, and compared in pairs."""
+"""Outcomes of several contenders on the same rows: kept in files, counted, and compared in pairs."""
 
 from __future__ import annotations
 

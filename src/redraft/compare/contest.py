@@ -105,7 +105,7 @@ def require_contenders(names: Sequence[str], *, others: Sequence[str] = ()) -> N
         raise ConfigError(f"{twice} is named twice; add steps to compare weights with themselves, as in {twice}@32")
     if len(everyone) < 2 and not others:
         one = f"only {everyone[0]}" if everyone else "none"
-        raise ConfigError(f"expected two entrants or more to compare, got {one}; redraft eval measures one alone")
+        raise ConfigError(f"expected at least two contenders to compare, got {one}; redraft eval measures one alone")
 
 
 def contest(
@@ -162,7 +162,7 @@ def contest(
 
 
 def _open(name: str, terms: Terms) -> tuple[Weights, int]:
-    """The weights that an entrant names, and its steps."""
+    """The weights that a contender names, and its steps."""
     plain, at, steps = name.rpartition("@")
     if not at or not steps.isdecimal() or os.path.exists(name):
         return open_weights(name, dtype=terms.dtype), terms.steps
@@ -186,7 +186,7 @@ def _task(terms: Terms, entrants: Mapping[str, Weights]) -> Task:
         if tasks[other].spec != tasks[first].spec:
             names = tasks[first].name, tasks[other].name
             differ = "differently described" if names[0] == names[1] else names[1]
-            raise WeightsError(f"{first} is for {names[0]}, {other} for {differ}; expected entrants of one task")
+            raise WeightsError(f"{first} is for {names[0]}, {other} for {differ}; expected contenders of one task")
     return tasks[first]
 
 

@@ -1,4 +1,4 @@
-"""The rows of a comparison: those of the data that have answers and that no entrant learnt from."""
+"""The rows of a comparison: those of the data that have answers and that no contender was trained on."""
 
 from __future__ import annotations
 
@@ -72,21 +72,21 @@ def open_rows(task: Task, source: str, *, split: str, limit: int | None, entrant
     for name, weights in entrants.items():
         sources, complete = _learnt_from(weights.card)
         if not complete:
-            notes.append(f"{name}: not all it learnt from is known; rows of it may be among these")
+            notes.append(f"{name}: not all of its training data is known; rows of it may be among these")
         for each in sources:
             seen.setdefault(each, []).append(name)
     for (learnt, most), names in seen.items():
         try:
             others = open_source(task, learnt, split="train", limit=most)
         except RedraftError as error:
-            notes.append(f"{', '.join(names)}: cannot look at what it learnt from ({error}); rows may be among these")
+            notes.append(f"{', '.join(names)}: its training data cannot be read ({error}); rows may be among these")
             continue
         before = len(store)
         store = without(store, others)
         if before - len(store):
-            notes.append(f"{before - len(store):,} rows left out, which {', '.join(names)} learnt from ({learnt})")
+            notes.append(f"{before - len(store):,} rows left out, which {', '.join(names)} trained on ({learnt})")
     if not len(store):
-        raise ConfigError(f"{source}: every one of {whole:,} rows was learnt from by an entrant; name other data")
+        raise ConfigError(f"{source}: every one of {whole:,} rows was trained on by a contender; name other data")
     return Rows(task=task, store=store, source=source, notes=tuple(notes))
 
 

@@ -18,7 +18,7 @@ MARKED = "Reported, not measured here"
 READINGS = {"last": "after the last step", "halt": "where it halts"}
 _NONE = "—"
 _Table = tuple[str, list[str], list[list[str]]]  # title, header, rows
-_WORDS = ("", "entrant", "pair", "model")  # columns that are no numbers
+_WORDS = ("", "contender", "pair", "model")  # columns that are no numbers
 
 
 def show(figures: dict[str, Any], console: Console) -> None:
@@ -67,7 +67,7 @@ def _measured(figures: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of what was measured; exact answers have a column where they are not all that is solved."""
     entrants = figures["entrants"]
     exact = any(each["solved"] != each["exact"] for each in entrants)
-    header = ["", "entrant", "rows", "last step", "95 %", *(["exact"] if exact else []), "at halt", "steps"]
+    header = ["", "contender", "rows", "last step", "95 %", *(["exact"] if exact else []), "at halt", "steps"]
     rows = []
     for number, each in enumerate(entrants, 1):
         last, halt, steps = each["solved"]["last"], each["solved"]["halt"], each["mean_steps"]
@@ -78,7 +78,7 @@ def _measured(figures: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def _pairs(figures: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the pairs, by the numbers of the entrants."""
+    """Header and rows of the pairs, by the numbers of the contenders."""
     pairs = figures["pairs"]
     numbers = {each["name"]: number for number, each in enumerate(figures["entrants"], 1)}
     tests = {"p": "McNemar p", "mid_p": "mid-p", **({"holm": "p, Holm"} if len(pairs) > 1 else {})}
@@ -137,7 +137,7 @@ def plot_shares(figures: dict[str, Any], file: Path) -> None:
 
 
 def _has(entrant: dict[str, Any], at: str) -> bool:
-    """Whether an entrant has a reading; one that answers once, without steps, has the last alone."""
+    """Whether a contender has a reading; one that answers once, without steps, has the last alone."""
     return at == "last" or entrant["mean_steps"] is not None
 
 

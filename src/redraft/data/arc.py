@@ -116,7 +116,7 @@ def arc_stores(
 def _store(groups: Sequence[tuple[str, tuple[Pair, ...]]], views: Views, source: str, side: int) -> Store:
     first = dict(zip(views.tasks, (views.starts[:-1] + 1).tolist(), strict=True))
     if strange := [name for name, _ in groups if name not in first]:
-        raise DataError(f"{some(strange)}: {len(strange)} tasks have no views; make the views of all tasks")
+        raise DataError(f"{some(strange)}: {len(strange)} tasks have no augmentations; make those of all tasks")
     sizes = [len(pairs) for _, pairs in groups]
     numbers = np.repeat(np.arange(len(groups), dtype=np.int32), sizes)
     task = Arc(side)

@@ -101,7 +101,7 @@ def export_published(
     cells, tokens = _shape(stores)
     names = _names(stores, identifiers)
     if views is not None and views < 1:
-        raise DataError(f"expected at least 1 view of each task, got {views}")
+        raise DataError(f"expected at least 1 augmentation of each task, got {views}")
     if test_puzzles is None and all(store.views is not None for store in stores.values()) and "test" in stores:
         test_puzzles = _test_puzzles(stores)
     with new_folder(folder) as partial:
@@ -177,7 +177,7 @@ def _names(stores: Mapping[str, Store], identifiers: Sequence[str] | None) -> li
             continue
         own = store.views.identifiers()
         if identifiers is not None and list(identifiers) != own:
-            raise DataError("the stores' views differ from one another, or from the names given for puzzle ids")
+            raise DataError("the stores' augmentations differ from one another, or from the names given for puzzle ids")
         identifiers = own
     most = max(store.num_puzzle_ids for store in stores.values())
     if identifiers is None:

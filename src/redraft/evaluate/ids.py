@@ -1,4 +1,4 @@
-"""Whether the puzzle ids of data are rows of a table of embeddings: each must mean the puzzle it was learnt on."""
+"""Whether the puzzle ids of data are rows of a table of embeddings: each must mean the puzzle it was trained on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def require_ids(table: PuzzleTable, store: Store, *, name: str, data: str, remed
     Raises WeightsError where they are not: more ids than rows, other puzzles, another order, or no ids at all.
     `remedy` is what to do about it, by default for trained weights.
     """
-    learn = f"learn those of {data} with: redraft arc adapt {name} {data}" if store.views is not None else ""
+    learn = f"train those of {data} with: redraft arc adapt {name} {data}" if store.views is not None else ""
     end = f"; {learn if remedy is None else remedy}".removesuffix("; ")
     ids = store.identifiers
     if not table.rows:
@@ -44,7 +44,7 @@ def require_ids(table: PuzzleTable, store: Store, *, name: str, data: str, remed
         ]
     if table.ids != ids.fingerprint:
         raise WeightsError(
-            f"{name}: its puzzle embeddings are of other views than {data} has, or in another order{end}"
+            f"{name}: its puzzle embeddings are of other augmentations than {data} has, or in another order{end}"
         )
     return []
 

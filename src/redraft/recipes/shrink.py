@@ -1,4 +1,4 @@
-"""A recipe shrunk to seconds: every part of it works, nothing is learnt."""
+"""A recipe shrunk to seconds: every part of it works, but too short to learn anything."""
 
 from __future__ import annotations
 

@@ -328,7 +328,7 @@ def find_weights(weights: str | Path) -> Path:
     folder = shipped or Path(weights)
     if not folder.exists():
         raise WeightsError(
-            f"{weights}: no such folder, and no weights of that name ship with redraft "
+            f"{weights}: no such folder, and no bundled weights of that name "
             f"(those that do: {', '.join(redraft.weights.names()) or 'none'})"
         )
     if folder.name in ("model.safetensors", GRAPH):

@@ -18,6 +18,8 @@ from redraft.tasks.sudoku.cells import SIGNS
 from redraft.tasks.sudoku.task import Sudoku
 from redraft.tasks.sudoku.text import SudokuText
 
+pytestmark = pytest.mark.slow  # all of them together
+
 SIZES = (8, 10, 12, 14, 15, 16)
 
 

@@ -1,4 +1,4 @@
-"""A language model as an entrant of a comparison: asked about rows of a store, its replies read and checked."""
+"""A language model as a contender of a comparison: asked about rows of a store, its replies read and checked."""
 
 from __future__ import annotations
 
