@@ -15,7 +15,7 @@ _CELLS = 1 << 22  # counts drawn at a time: 32 MB
 
 @dataclass(frozen=True, kw_only=True)
 class Paired:
-    """The first entrant against the second, over the rows that both answered.
+    """The first contender against the second, over the rows that both answered.
 
     Attributes:
         rows: how many those are.
@@ -46,11 +46,11 @@ def all_pairs(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[tuple[int, int], Paired]:
-    """Every entrant against each after it, by their places; pairs that share no answered row are left out.
+    """Every contender against each after it, by their places; pairs that share no answered row are left out.
 
     Args:
-        right: for each entrant, which rows (N,) it solved.
-        answered: for each entrant, which rows (N,) it was asked and gave an answer to.
+        right: for each contender, which rows (N,) it solved.
+        answered: for each contender, which rows (N,) it was asked and gave an answer to.
         groups: (N,) equal for rows that stand or fall together; None where each stands alone.
     """
     compared: dict[tuple[int, int], NDArray[np.bool_]] = {}
@@ -117,7 +117,7 @@ def bootstrap(
 def mcnemar(wins: int, losses: int) -> tuple[float, float]:
     """Exact two-sided p-value of McNemar's test (1947), and its mid-p (Fagerland, Lydersen and Laake 2013).
 
-    If neither entrant were better, each row that only one of them solved would be either's with probability 1/2. p is
+    If neither contender were better, each row that only one of them solved would be either's with probability 1/2. p is
     the probability of a count as uneven as this or more so. It is never too small, and somewhat too large; mid-p
     counts the outcome found by half, and comes closer on average.
     """

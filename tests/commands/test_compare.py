@@ -32,7 +32,7 @@ def knows(prompt: str) -> str:
 
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
-    """Weights whose card says what they learnt from."""
+    """Weights whose card says what they were trained on."""
     config = TRMConfig(
         vocab_size=6, seq_len=16, hidden_size=16, width_multiple=8, n=1, T=1, mixer="mlp", positions="none",
         puzzle_positions=0,

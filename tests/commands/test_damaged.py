@@ -99,7 +99,7 @@ def test_own_grids(run: Run, weights: Path) -> None:
     try_all(run, weights / "config.json", "solve --weights weights --backend numpy --max-steps 1 abab/abab/abab/abab")
 
 
-def test_what_an_entrant_learnt_from(run: Run, weights: Path, here: Path) -> None:
+def test_what_a_contender_was_trained_on(run: Run, weights: Path, here: Path) -> None:
     """Also a card that says the weights began with themselves."""
     values = json.loads((weights / "config.json").read_text())
     learnt = {"init": "weights", "data": {"train": "make:4@1", "train_limit": 3}}

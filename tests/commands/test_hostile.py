@@ -205,7 +205,7 @@ def test_a_run_whose_data_is_a_strangers(run: Run, here: Path) -> None:
 
 
 def test_a_card_that_names_other_weights(run: Run, here: Path) -> None:
-    """What an entrant learnt from is looked at, but not run."""
+    """What a contender was trained on is looked at, but not run."""
     make("weights", here, {"task": "evil:task"})
     card = {"run": {"init": "FILE", "data": {"train": "make:8@1"}}}
     hostile(here / "weights", "config.json", {"card": card})

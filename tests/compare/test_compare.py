@@ -1,4 +1,4 @@
-"""Outcomes of entrants: how they are counted, kept, told in words and drawn."""
+"""Outcomes of contenders: how they are counted, kept, told in words and drawn."""
 
 import json
 import re

@@ -6,6 +6,7 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
+from helpers.sudokus import EASY as NINE
 
 import redraft.weights
 from redraft.cli import main
@@ -19,7 +20,6 @@ from redraft.tasks.maze.task import Maze
 from redraft.weights.io import save_weights
 
 SIX = "6.......14..........4.1.1....2..3.5."
-NINE = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
 MAZE = Maze(8, 8).format(Maze(8, 8).make(1, 0).questions[0])
 DRAWN = "\n".join(MAZE[i : i + 8] for i in range(0, 64, 8))
 OWN = Grids(GridSpec(name="mine", alphabet=("R", "G", "B"), height=3, width=3))

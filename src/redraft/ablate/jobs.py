@@ -1,4 +1,4 @@
-"""Jobs: what a worker is told of a run, and the jobs that a plan still has to do."""
+"""Jobs: the instructions of a worker for a run, and the jobs that a plan still has to do."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Stepper(Protocol):
         ...
 
     def step(self, state: State, recursions: int | None = None) -> tuple[State, Draft]:
-        """One supervision step of every puzzle, or only so many of its recursions."""
+        """One supervision step of every puzzle, or only `recursions` of it."""
         ...
 
     def logits(self, state: State) -> NDArray[np.float32]:

@@ -86,7 +86,7 @@ class Worker:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entrant:
+class Contender:
     """One row of a contest: a worker's job, and what to ask of it. Equal jobs share a worker."""
 
     name: str
@@ -95,7 +95,7 @@ class Entrant:
 
 
 def contest(
-    entrants: Sequence[Entrant],
+    contenders: Sequence[Contender],
     *,
     config: Counted,
     place: Place,
@@ -104,73 +104,73 @@ def contest(
     tell: Tell,
     folder: Path,
 ) -> dict[str, Any]:
-    """Times of all entrants, one repeat each in turn, with a large matrix product timed in every round.
+    """Times of all contenders, one repeat each in turn, with a large matrix product timed in every round.
 
-    Returns `runs` (an entrant each: raw `rounds`, `first_seconds`, memory), `peak`, and `agreement` of every other
-    implementation with the first entrant.
+    Returns `runs` (a contender each: raw `rounds`, `first_seconds`, memory), `peak`, and `agreement` of every other
+    implementation with the first contender.
     """
     with ExitStack() as stack:
         workers: dict[Workload, Worker] = {}
-        for entrant in entrants:
-            if entrant.job not in workers:
-                tell(f"starting {entrant.name}")
-                workers[entrant.job] = stack.enter_context(Worker(entrant.job))
+        for contender in contenders:
+            if contender.job not in workers:
+                tell(f"starting {contender.name}")
+                workers[contender.job] = stack.enter_context(Worker(contender.job))
         for worker in workers.values():
             worker.answer()
-        agreement = _agreement(entrants, workers, folder)
-        first = _warm_up(entrants, workers, max(1, warmup), tell)
-        rounds: list[list[dict[str, Any]]] = [[] for _ in entrants]
+        agreement = _agreement(contenders, workers, folder)
+        first = _warm_up(contenders, workers, max(1, warmup), tell)
+        rounds: list[list[dict[str, Any]]] = [[] for _ in contenders]
         squares = []
         for number in range(repeats):
             squares.append(square_rate(place=place))
-            for row, entrant in zip(rounds, entrants, strict=True):
-                tell(f"round {number + 1} of {repeats}: {entrant.name}")
-                row.append(workers[entrant.job].ask({"do": "run", "mode": entrant.mode}))
+            for row, contender in zip(rounds, contenders, strict=True):
+                tell(f"round {number + 1} of {repeats}: {contender.name}")
+                row.append(workers[contender.job].ask({"do": "run", "mode": contender.mode}))
         memory = {job: worker.ask({"do": "memory"}) for job, worker in workers.items()}
     tell("matrix products of the step")
     return {
         "runs": [
             {"name": e.name, "first_seconds": s, "rounds": row, "memory": memory[e.job]}
-            for e, s, row in zip(entrants, first, rounds, strict=True)
+            for e, s, row in zip(contenders, first, rounds, strict=True)
         ],
         "agreement": agreement,
         "peak": {
             "square": {"side": place.side, "rounds": squares, **spread(squares)},
-            "shapes": shape_rates(config, entrants[0].job.batch_size, place=place),
+            "shapes": shape_rates(config, contenders[0].job.batch_size, place=place),
         },
     }
 
 
-def _warm_up(entrants: Sequence[Entrant], workers: dict[Workload, Worker], count: int, tell: Tell) -> list[float]:
-    """So many untimed runs of each entrant; the seconds from asking for its first to having it.
+def _warm_up(contenders: Sequence[Contender], workers: dict[Workload, Worker], count: int, tell: Tell) -> list[float]:
+    """So many untimed runs of each contender; the seconds from asking for its first to having it.
 
     Those for a GPU that are to be compiled are so side by side: a compiler keeps one core busy, for a minute or more.
     """
 
-    def warm(entrant: Entrant) -> float:
-        tell(f"warming up {entrant.name}")
+    def warm(contender: Contender) -> float:
+        tell(f"warming up {contender.name}")
         started = perf_counter()
-        workers[entrant.job].ask({"do": "run", "mode": entrant.mode})
+        workers[contender.job].ask({"do": "run", "mode": contender.mode})
         seconds = perf_counter() - started
         for _ in range(count - 1):
-            workers[entrant.job].ask({"do": "run", "mode": entrant.mode})
+            workers[contender.job].ask({"do": "run", "mode": contender.mode})
         return seconds
 
-    together = [e for e in entrants if e.job.compile and e.job.device != "cpu"]
-    found = {entrant: warm(entrant) for entrant in entrants if entrant not in together}
+    together = [e for e in contenders if e.job.compile and e.job.device != "cpu"]
+    found = {contender: warm(contender) for contender in contenders if contender not in together}
     if together:
         with ThreadPoolExecutor(len(together)) as pool:
             found |= zip(together, pool.map(warm, together), strict=True)
-    return [found[entrant] for entrant in entrants]
+    return [found[contender] for contender in contenders]
 
 
-def _agreement(entrants: Sequence[Entrant], workers: dict[Workload, Worker], folder: Path) -> dict[str, Any]:
-    """How far the logits after one step are from ours, for each other job that is not compiled, by its entrant."""
-    ours = entrants[0].job
+def _agreement(contenders: Sequence[Contender], workers: dict[Workload, Worker], folder: Path) -> dict[str, Any]:
+    """How far the logits after one step are from ours, for each other job that is not compiled, by its contender."""
+    ours = contenders[0].job
     others: dict[Workload, str] = {}
-    for entrant in entrants:
-        if entrant.job != ours and not entrant.job.compile:
-            others.setdefault(entrant.job, entrant.name)
+    for contender in contenders:
+        if contender.job != ours and not contender.job.compile:
+            others.setdefault(contender.job, contender.name)
     if not others:
         return {}
     file = folder / "logits.npy"

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from redraft.bench.contest import Entrant, Tell, contest
+from redraft.bench.contest import Contender, Tell, contest
 from redraft.bench.flops import Counted, counted, inference_flops, training_flops
 from redraft.bench.peak import Place, ideal_seconds
 from redraft.bench.published import THEIR_MULTIPLE, published_arch, published_settings, to_published
@@ -80,10 +80,10 @@ class Settings:
         """The model as it is to be measured: in the dtype that was asked for, if one was."""
         return config if self.dtype is None else replace(config, dtype=self.dtype)
 
-    def contest(self, entrants: Sequence[Entrant], shape: Counted, *, tell: Tell, folder: Path) -> dict[str, Any]:
+    def contest(self, contenders: Sequence[Contender], shape: Counted, *, tell: Tell, folder: Path) -> dict[str, Any]:
         """Their contest, held against the products of a model of this shape, timed where they run."""
         return contest(
-            entrants,
+            contenders,
             config=shape,
             place=Place(device=self.device, dtype=DTYPES[shape.dtype]),
             warmup=self.warmup,
@@ -117,8 +117,8 @@ def bench_train(settings: Settings, tell: Tell) -> dict[str, Any]:
         tell("making puzzles")
         store = open_source(get_task(run.task), f"make:{max(TRAIN_PUZZLES, settings.batch_size)}@{settings.seed}")
         _prepare(folder, run, build_model(run.model, seed=run.seed), store, settings, max_steps=run.max_steps)
-        entrants = _entrants("train", run.task, settings, folder, modes=("",))
-        found = settings.contest(entrants, shape, tell=tell, folder=folder)
+        contenders = _entrants("train", run.task, settings, folder, modes=("",))
+        found = settings.contest(contenders, shape, tell=tell, folder=folder)
     looks_ahead = get_halting(run.halting).looks_ahead
     flops = training_flops(shape, looks_ahead=looks_ahead)
     ideal = ideal_seconds(shape, found["peak"]["shapes"], training=True, looks_ahead=looks_ahead)
@@ -150,8 +150,8 @@ def bench_solve(settings: Settings, tell: Tell) -> dict[str, Any]:
         # Another seed than a recipe's test data, which may have chosen the weights.
         store = open_source(get_task(run.task), f"make:{count}@{settings.seed + 1000}")
         _prepare(folder, run, model, store, settings, max_steps=settings.steps)
-        entrants = _entrants("solve", run.task, settings, folder, modes=modes)
-        found = settings.contest(entrants, shape, tell=tell, folder=folder)
+        contenders = _entrants("solve", run.task, settings, folder, modes=modes)
+        found = settings.contest(contenders, shape, tell=tell, folder=folder)
     step = inference_flops(shape)
     each = ideal_seconds(shape, found["peak"]["shapes"], training=False) * settings.steps
     figures = {
@@ -218,7 +218,7 @@ def _prepare(folder: Path, run: RunConfig, model: Model, store: Store, settings:
     )
 
 
-def _entrants(kind: str, task: str, settings: Settings, folder: Path, *, modes: Sequence[str]) -> list[Entrant]:
+def _entrants(kind: str, task: str, settings: Settings, folder: Path, *, modes: Sequence[str]) -> list[Contender]:
     job = Workload(
         side=kind,
         folder=str(folder),
@@ -229,20 +229,20 @@ def _entrants(kind: str, task: str, settings: Settings, folder: Path, *, modes: 
         steps=settings.steps,
     )
     label = "redraft, halt={}" if len(modes) > 1 else "redraft"
-    entrants = [Entrant(name=label.format(mode), job=job, mode=mode) for mode in modes]
+    contenders = [Contender(name=label.format(mode), job=job, mode=mode) for mode in modes]
     if settings.reference is not None:
         theirs = replace(job, side=f"reference-{kind}", reference=str(settings.reference.resolve()))
-        entrants.insert(1, Entrant(name="reference", job=theirs))
-    twins = [e for e in entrants if e.mode in ("", "never")]
+        contenders.insert(1, Contender(name="reference", job=theirs))
+    twins = [e for e in contenders if e.mode in ("", "never")]
     if settings.int8:
-        entrants.append(Entrant(name="redraft, int8", job=replace(job, int8=True), mode=modes[0]))
+        contenders.append(Contender(name="redraft, int8", job=replace(job, int8=True), mode=modes[0]))
     if settings.onnx:
         graph = replace(job, graph=True)
-        entrants.append(Entrant(name="redraft, onnx", job=graph, mode=modes[0]))
-        entrants.append(Entrant(name="redraft, onnx, int8", job=replace(graph, int8=True), mode=modes[0]))
+        contenders.append(Contender(name="redraft, onnx", job=graph, mode=modes[0]))
+        contenders.append(Contender(name="redraft, onnx, int8", job=replace(graph, int8=True), mode=modes[0]))
     if settings.compile:
-        entrants += [replace(e, name=f"{e.name}, compiled", job=replace(e.job, compile=True)) for e in twins]
-    return entrants
+        contenders += [replace(e, name=f"{e.name}, compiled", job=replace(e.job, compile=True)) for e in twins]
+    return contenders
 
 
 def _changed_in_reference(shape: Counted, settings: Settings) -> dict[str, Any]:

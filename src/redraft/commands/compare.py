@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    entrants: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="WEIGHTS …")] = ()
+    contenders: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="WEIGHTS …")] = ()
     """Bundled weights, folders of weights, or folders of runs, optionally with their own steps (sudoku-6x6@32); for
     ARC also files of votes that redraft arc eval wrote (.npz)."""
     data: str
@@ -63,7 +63,7 @@ class Arguments:
 
 def run(arguments: list[str]) -> int:
     description = "Compares weights, and language models if you like, on the same unseen rows."
-    args = parse(Arguments, arguments, command="compare", description=description, gather="entrants")
+    args = parse(Arguments, arguments, command="compare", description=description, gather="contenders")
     from redraft.compare.contest import Terms, contest
     from redraft.files import write_text
 
@@ -81,7 +81,7 @@ def run(arguments: list[str]) -> int:
 
         return ask
 
-    found = contest(args.entrants, terms, others=None if args.asked.llm is None else others)
+    found = contest(args.contenders, terms, others=None if args.asked.llm is None else others)
     if args.json is not None:
         write_text(args.json, json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
     if args.markdown is not None:
@@ -102,7 +102,7 @@ def _require_sense(args: Arguments) -> None:
 
     require_options(args, "steps", "batch_size", "attempts")
     open_endpoints(args.asked)
-    require_contenders(args.entrants, others=args.asked.llm_model)
+    require_contenders(args.contenders, others=args.asked.llm_model)
     for file in filter(None, (args.json, args.markdown, args.plot)):
         require_place(file)
     if args.plot is not None:

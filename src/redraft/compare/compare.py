@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 At = Literal["last", "halt"]
 Measure = Literal["solved", "exact"]
 READINGS: tuple[At, ...] = ("last", "halt")  # columns of an outcome's arrays
-FEW = 10  # rows that only one of two entrants solved: with fewer, a bootstrap interval is too narrow
+FEW = 10  # rows that only one of two contenders solved: with fewer, a bootstrap interval is too narrow
 FORMAT = 1
 _ARRAYS: dict[str, tuple[type, int]] = {  # dtype and number of axes
     "answered": (np.bool_, 1),
@@ -39,7 +39,7 @@ _ARRAYS: dict[str, tuple[type, int]] = {  # dtype and number of axes
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What an entrant did on N rows.
+    """What a contender did on N rows.
 
     Attributes:
         name: what it is called in tables.

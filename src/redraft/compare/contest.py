@@ -127,7 +127,7 @@ def contest(
     opened = {name: _open(name, terms) for name in names if name not in votes}
     weights = {name: each for name, (each, _) in opened.items()}
     task = _task(terms, weights)
-    rows = open_rows(task, terms.data, split=terms.split, limit=terms.limit, entrants=weights)
+    rows = open_rows(task, terms.data, split=terms.split, limit=terms.limit, contenders=weights)
     ask = None if others is None else others(rows)
     outcomes: list[Outcome] = []
     notes = list(rows.notes)
@@ -171,9 +171,9 @@ def _open(name: str, terms: Terms) -> tuple[Weights, int]:
     return open_weights(plain, dtype=terms.dtype), int(steps)
 
 
-def _task(terms: Terms, entrants: Mapping[str, Weights]) -> Task:
+def _task(terms: Terms, contenders: Mapping[str, Weights]) -> Task:
     """The task that all are of; raises RedraftError naming two that differ."""
-    tasks = {name: get_task(weights.task) for name, weights in entrants.items()}
+    tasks = {name: get_task(weights.task) for name, weights in contenders.items()}
     if terms.task is not None:
         tasks = {"the task asked for": get_task(terms.task), **tasks}
     folder = store_folder(terms.data, terms.split) or store_folder(terms.data, "train")

@@ -29,7 +29,7 @@ MOST_STAGES = 20  # weights that began with others, which began with others: a c
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """What all entrants are asked.
+    """What all contenders are asked.
 
     Attributes:
         task: what they are puzzles of.
@@ -57,8 +57,8 @@ class Rows:
         return examples_of(self.task, None if folder is None else Store.open(folder, task=self.task.spec))
 
 
-def open_rows(task: Task, source: str, *, split: str, limit: int | None, entrants: Mapping[str, Weights]) -> Rows:
-    """The rows of a source that have answers and that none of the entrants learnt from, at most `limit`.
+def open_rows(task: Task, source: str, *, split: str, limit: int | None, contenders: Mapping[str, Weights]) -> Rows:
+    """The rows of a source that have answers and that none of the contenders was trained on, at most `limit`.
 
     Raises RedraftError where none is left.
     """
@@ -69,8 +69,8 @@ def open_rows(task: Task, source: str, *, split: str, limit: int | None, entrant
         raise DataError(f"{source}: no puzzle has an answer to compare with")
     whole, notes = len(store), []
     seen: dict[tuple[str, int | None], list[str]] = {}
-    for name, weights in entrants.items():
-        sources, complete = _learnt_from(weights.card)
+    for name, weights in contenders.items():
+        sources, complete = _trained_on(weights.card)
         if not complete:
             notes.append(f"{name}: not all of its training data is known; rows of it may be among these")
         for each in sources:
@@ -90,7 +90,7 @@ def open_rows(task: Task, source: str, *, split: str, limit: int | None, entrant
     return Rows(task=task, store=store, source=source, notes=tuple(notes))
 
 
-def _learnt_from(card: Mapping[str, Any], stages: int = MOST_STAGES) -> tuple[list[tuple[str, int | None]], bool]:
+def _trained_on(card: Mapping[str, Any], stages: int = MOST_STAGES) -> tuple[list[tuple[str, int | None]], bool]:
     """Sources of training data with their limits that a card tells of, and whether that is all there was."""
     training = card.get("training", [card])  # of bundled weights, one run after the other
     runs = [within(each, "run") for each in (training if isinstance(training, list) else [training])]
@@ -103,7 +103,7 @@ def _learnt_from(card: Mapping[str, Any], stages: int = MOST_STAGES) -> tuple[li
     begun = within(runs[0], "init") if runs else None
     if begun is not None:
         try:
-            before, known = _learnt_from(open_weights(str(begun)).card, stages - 1) if stages else ([], False)
+            before, known = _trained_on(open_weights(str(begun)).card, stages - 1) if stages else ([], False)
         except RedraftError:
             before, known = [], False
         found, complete = [*before, *found], complete and known

@@ -65,11 +65,11 @@ def _parts(figures: dict[str, Any]) -> Iterator[_Table | str]:
 
 def _measured(figures: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of what was measured; exact answers have a column where they are not all that is solved."""
-    entrants = figures["entrants"]
-    exact = any(each["solved"] != each["exact"] for each in entrants)
+    contenders = figures["entrants"]
+    exact = any(each["solved"] != each["exact"] for each in contenders)
     header = ["", "contender", "rows", "last step", "95 %", *(["exact"] if exact else []), "at halt", "steps"]
     rows = []
-    for number, each in enumerate(entrants, 1):
+    for number, each in enumerate(contenders, 1):
         last, halt, steps = each["solved"]["last"], each["solved"]["halt"], each["mean_steps"]
         row = [str(number), f"{each['name']}\n{each['kind']}", f"{each['rows']:,}", _percent(last["share"])]
         row += [_span(last["interval"]), *([_percent(each["exact"]["last"]["share"])] if exact else [])]
@@ -103,42 +103,42 @@ def _reported(reported: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[
 
 
 def plot_shares(figures: dict[str, Any], file: Path) -> None:
-    """Draws each entrant's share with its 95 % interval, after the last step and where it halts.
+    """Draws each contender's share with its 95 % interval, after the last step and where it halts.
 
     Needs the extra `plot` (matplotlib).
     """
     require_picture(file)
     from matplotlib.ticker import PercentFormatter
 
-    entrants = [each for each in figures["entrants"] if each["rows"]]
-    with drawing(file, (7, 1.6 + 0.5 * len(entrants))) as figure:
+    contenders = [each for each in figures["entrants"] if each["rows"]]
+    with drawing(file, (7, 1.6 + 0.5 * len(contenders))) as figure:
         axes = figure.add_subplot()
         readings = (
             ("last", "#0969da", "o", -0.1),
             ("halt", "#bf8700", "s", 0.1),
         )
         for at, colour, mark, shift in readings:
-            drawn = [(i, each[figures["measure"]][at]) for i, each in enumerate(entrants) if _has(each, at)]
+            drawn = [(i, each[figures["measure"]][at]) for i, each in enumerate(contenders) if _has(each, at)]
             if drawn:
                 shares = [found["share"] for _, found in drawn]
                 ends = [[abs(found["interval"][end] - found["share"]) for _, found in drawn] for end in (0, 1)]
                 places = [i + shift for i, _ in drawn]
                 axes.errorbar(shares, places, xerr=ends, fmt=mark, color=colour, capsize=4, label=READINGS[at])
-        names = [f"{each['name']} ({each['rows']:,})" for each in entrants]
-        axes.set_yticks(range(len(entrants)), [_plain(name) for name in names])
+        names = [f"{each['name']} ({each['rows']:,})" for each in contenders]
+        axes.set_yticks(range(len(contenders)), [_plain(name) for name in names])
         axes.set(title=_plain(f"{figures['task']}: {figures['data']}"), xlim=(-0.02, 1.02))
-        axes.set_ylim(max(1, len(entrants)) - 0.5, -0.5)
+        axes.set_ylim(max(1, len(contenders)) - 0.5, -0.5)
         axes.set_xlabel("solved by the rules" if figures["measure"] == "solved" and figures["judged"] else "exact")
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
         axes.grid(axis="x", alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-        if entrants:
+        if contenders:
             figure.legend(loc="outside lower center", ncols=len(READINGS), frameon=False)
 
 
-def _has(entrant: dict[str, Any], at: str) -> bool:
+def _has(contender: dict[str, Any], at: str) -> bool:
     """Whether a contender has a reading; one that answers once, without steps, has the last alone."""
-    return at == "last" or entrant["mean_steps"] is not None
+    return at == "last" or contender["mean_steps"] is not None
 
 
 def _plain(text: str) -> str:

@@ -90,8 +90,8 @@ class NetworkConfig(ModelConfig):
                 f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * self.num_heads}, "
                 f"got {self.hidden_size}"
             )
-        if self.mixer == "conv" and (self.grid_width is None or self.grid_width < 1 or self.seq_len % self.grid_width):
-            raise ConfigError(f"model.grid_width: expected a divisor of {self.seq_len} cells, got {self.grid_width}")
+        if self.mixer == "conv":
+            _require_rows(self.seq_len, self.grid_width)
         if self.mixer == "conv" and self.puzzle_positions:
             raise ConfigError("model.puzzle_positions: the conv mixer has none, for they are not part of the grid")
         if not 0 <= self.puzzle_dim <= max(1, self.puzzle_positions) * self.hidden_size and self.puzzle_positions:
@@ -248,8 +248,7 @@ class EquivariantConfig(ModelConfig):
         self.require(vocab_size=1, seq_len=1, hidden_size=1, num_layers=1, n=1, T=1, num_heads=1, width_multiple=1)
         self.require(first_symbol=0, symbols=0)
         self.require_layers(self.num_layers)
-        if self.grid_width < 1 or self.seq_len % self.grid_width:
-            raise ConfigError(f"model.grid_width: expected a divisor of {self.seq_len} cells, got {self.grid_width}")
+        _require_rows(self.seq_len, self.grid_width)
         if self.first_symbol + self.symbols > self.vocab_size:
             raise ConfigError(
                 f"model.symbols: {self.symbols} from token {self.first_symbol} on, "
@@ -277,3 +276,9 @@ class EquivariantConfig(ModelConfig):
     @property
     def effective_depth(self) -> int:
         return self.T * (self.n + 1) * self.num_layers
+
+
+def _require_rows(seq_len: int, grid_width: int | None) -> None:
+    """Raises ConfigError where the cells do not fill rows of this width."""
+    if grid_width is None or grid_width < 1 or seq_len % grid_width:
+        raise ConfigError(f"model.grid_width: expected a divisor of {seq_len} cells, got {grid_width}")

@@ -99,7 +99,7 @@ def compile_networks(model: Model) -> None:
 
 
 def compile_options(model: nn.Module) -> dict[str, Any]:
-    """What `torch.compile` is told. A model that takes maxima in its networks (`takes_maxima` of any of its modules)
+    """Options of `torch.compile`. A model that takes maxima in its networks (`takes_maxima` of any of its modules)
     needs casts to round as they do in eager execution: the gradient of a maximum goes to the elements that are equal to
     it, and one computed again without its rounding is equal to none."""
     return {"emulate_precision_casts": True} if any(hasattr(m, "takes_maxima") for m in model.modules()) else {}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers.failing import mentions, raises
 from helpers.places import DATA
+from helpers.sudokus import DONE, DRAWN, EASY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,23 +18,6 @@ from redraft.tasks import Puzzle
 from redraft.tasks.sudoku.task import Sudoku
 
 SHARED = DATA / "sudoku-extreme"
-EASY = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
-DONE = "534678912672195348198342567859761423426853791713924856961537284287419635345286179"
-DRAWN = """
-+-------+-------+-------+
-| 5 3 . | . 7 . | . . . |
-| 6 . . | 1 9 5 | . . . |
-| . 9 8 | . . . | . 6 . |
-+-------+-------+-------+
-| 8 . . | . 6 . | . . 3 |
-| 4 . . | 8 . 3 | . . 1 |
-| 7 . . | . 2 . | . . 6 |
-+-------+-------+-------+
-| . 6 . | . . . | 2 8 . |
-| . . . | 4 1 9 | . . 5 |
-| . . . | . 8 . | . 7 9 |
-+-------+-------+-------+
-"""
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import sys
 
 import numpy as np
 import pytest
+from helpers.sudokus import EASY
 
 from redraft.tasks.sudoku import search
 
-EASY = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
 HARD = "8..........36......7..9.2...5...7.......457.....1...3...1....68..85...1..9....4.."
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.failing import mentions, raises
+from helpers.sudokus import DONE, EASY
 
 from redraft.draw.text import board_lines
 from redraft.errors import PuzzleError
@@ -14,8 +15,6 @@ from redraft.tasks.reading.records import Record, records
 from redraft.tasks.sudoku.task import Sudoku
 from redraft.tasks.sudoku.text import SudokuText
 
-EASY = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
-DONE = "534678912672195348198342567859761423426853791713924856961537284287419635345286179"
 ROWS = [EASY[i : i + 9] for i in range(0, 81, 9)]
 ANSWERS = [DONE[i : i + 9] for i in range(0, 81, 9)]
 ZEROS = EASY.replace(".", "0")

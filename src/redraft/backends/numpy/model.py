@@ -98,7 +98,7 @@ class NumpyModel:
         raise NotImplementedError
 
     def step(self, x: Floats, y: Floats, z: Floats, *, recursions: int | None = None) -> Output:
-        """One supervision step on the question x, as in `core.recursion`, or only so many of its recursions."""
+        """One supervision step on the question x, as in `core.recursion`, or only `recursions` of it."""
         for _ in range(recursions or self.config.T):
             context = x + y
             for _ in range(self.config.n):

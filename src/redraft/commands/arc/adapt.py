@@ -127,7 +127,7 @@ def _learn(
     folder = args.out / RUN
     resume = (folder / CONFIG).exists()
     config = open_run(folder) if resume else _recipe(args, weights, data)
-    test = data.rows(slice(JUDGED))  # how well they were learnt is told at the end
+    test = data.rows(slice(JUDGED))  # evaluated at the end, to report how well they were trained on
     trainer = assemble(config, folder, task=task, data=data, test=test, device=device, resume=resume, initial=weights)
     outcome = conduct(trainer, evaluator(task, test, config), console)
     return outcome, trainer.learner.average.model

@@ -1,4 +1,4 @@
-"""A language model as an entrant: which rows it is asked, and how its replies are judged."""
+"""A language model as a contender: which rows it is asked, and how its replies are judged."""
 
 from pathlib import Path
 from typing import Any
