@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import perf_counter
 from typing import Any, Literal, get_args
 
@@ -16,6 +17,7 @@ from redraft.errors import ConfigError, PuzzleError, require_at_least
 from redraft.solve.answer import Answer, TraceStep
 from redraft.solve.batch import Batching, BatchSize
 from redraft.solve.guesses import Guess, guesses
+from redraft.solve.job import Job
 from redraft.solve.supply import Ready, Supply
 from redraft.tasks import Grid, Puzzle, Task
 
@@ -31,7 +33,10 @@ class _Slot:
     """A puzzle in the batch; `number` is its place in the input."""
 
     number: int
+    job: Job
     question: Grid
+    most: int  # recursions it gets
+    traced: bool
     given: NDArray[np.bool_]  # cells (H, W) that the question fills in, where others are to be filled
     recursions: int = 0  # spent in all
     given_up: int = 0  # tries
@@ -120,11 +125,11 @@ class Solver:
         except PuzzleError as error:
             raise PuzzleError(error.message, f"puzzle {number}") from None
 
-    def stream(self, questions: Iterable[Grid] | Supply[Grid]) -> Iterator[tuple[int, Answer]]:
+    def stream(self, questions: Iterable[Grid | Job] | Supply[Grid | Job]) -> Iterator[tuple[int, Answer]]:
         """Answers as they come, each with the number of its question, from 0.
 
-        Questions (H, W) are read only as slots free up; of a supply that waits for more to arrive, those that are
-        there are worked on meanwhile.
+        Questions (H, W), or jobs, are read only as slots free up; of a supply that waits for more to arrive, those that
+        are there are worked on meanwhile. A job that is cancelled has no answer.
         """
         supply = questions if isinstance(questions, Supply) else Ready(questions)
         taken = 0
@@ -133,6 +138,7 @@ class Solver:
         again: list[_Slot] = []
         state = None
         while True:
+            slots, again, state = self._without_cancelled(slots, again, state)
             room = max(0, batch.size - len(slots) - len(again))
             new = supply.take(room, wait=not slots and not again)
             fresh = again + [self._slot(taken + i, question) for i, question in enumerate(new)]
@@ -147,7 +153,7 @@ class Solver:
             state, draft = self.stepper.step(state, 1) if self.recursions > 1 else self.stepper.step(state)
             batch.took(len(slots), perf_counter() - started_at)
             grids = self.task.decode(draft.tokens)
-            done, failed = self._advance(slots, grids, draft)
+            done, failed = self._advance(slots, grids, draft, state)
             for row in np.flatnonzero(done):
                 yield slots[row].number, self._answer(slots[row], grids[row], draft.halt_logit[row])
             again = [slots[row] for row in np.flatnonzero(failed)]
@@ -158,12 +164,24 @@ class Solver:
                 slots = [slots[row] for row in keep]
                 state = self.stepper.select(state, keep) if len(keep) else None
 
-    def _slot(self, number: int, question: Grid) -> _Slot:
-        token = self.task.open_token
+    def _slot(self, number: int, asked: Grid | Job) -> _Slot:
+        job = asked if isinstance(asked, Job) else Job(question=asked)
+        question, token = job.question, self.task.open_token
         given = np.zeros(question.shape, bool)
         if token is not None:
             given = (self.task.encode(question) != token).reshape(question.shape)
-        return _Slot(number=number, question=question, given=given)
+        most = self.recursions * (self.max_steps if job.max_steps is None else job.max_steps)
+        traced = self.trace if job.trace is None else job.trace
+        return _Slot(number=number, job=job, question=question, most=most, traced=traced, given=given)
+
+    def _without_cancelled(
+        self, slots: list[_Slot], again: list[_Slot], state: State
+    ) -> tuple[list[_Slot], list[_Slot], State]:
+        """Slots, those to be restarted, and the state of the slots, without jobs that nobody waits for any more."""
+        keep = np.array([row for row, slot in enumerate(slots) if not slot.job.is_cancelled], np.int64)
+        if len(keep) < len(slots):
+            slots, state = [slots[row] for row in keep], self.stepper.select(state, keep) if len(keep) else None
+        return slots, [slot for slot in again if not slot.job.is_cancelled], state
 
     def _with_givens(self, slots: Sequence[_Slot], grids: NDArray[np.int8]) -> NDArray[np.int8]:
         """Drafts (B, H, W) with the givens as the question has them, where it has such: they are known, after all."""
@@ -193,13 +211,13 @@ class Solver:
             slots[row].guesses = guesses(inputs, logits, open_token=self.task.open_token)
 
     def _advance(
-        self, slots: list[_Slot], grids: NDArray[np.int8], draft: Draft
+        self, slots: list[_Slot], grids: NDArray[np.int8], draft: Draft, state: State
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Counts the step, or part of one, in every slot; returns which are done, and which must restart, (B,)."""
         for slot in slots:
             slot.recursions += 1
         spent = np.array([slot.recursions for slot in slots])
-        done = spent >= self.max_steps * self.recursions
+        done = spent >= np.array([slot.most for slot in slots])
         if self.halt == "head":
             done |= draft.margin > self.enough
         elif self.halt == "rules":
@@ -208,12 +226,22 @@ class Solver:
         failed = ~done & (spent % (self.restart * self.recursions) == 0) if self.restart else np.zeros_like(done)
         for row in np.flatnonzero(failed):
             slots[row].given_up += 1
-        if self.trace:
-            for row in np.flatnonzero(done | (spent % self.recursions == 0)):
-                probability = _sigmoid(draft.halt_logit[row])
-                attempt = slots[row].given_up + (not failed[row])  # one that fails has just been given up
-                slots[row].trace.append(TraceStep(grid=grids[row], halt_probability=probability, attempt=attempt))
+        for row in np.flatnonzero(done | (spent % self.recursions == 0)):
+            slot = slots[row]
+            if not slot.traced and slot.job.on_draft is None:
+                continue
+            probability = _sigmoid(draft.halt_logit[row])
+            attempt = slot.given_up + (not failed[row])  # one that fails has just been given up
+            step = TraceStep(grid=grids[row], halt_probability=probability, attempt=attempt)
+            if slot.traced:
+                slot.trace.append(step)
+            if slot.job.on_draft is not None:
+                slot.job.on_draft(step, partial(self._logits, state, int(row)))
         return done, failed
+
+    def _logits(self, state: State, row: int) -> NDArray[np.float32]:
+        """The logits (L, V) of one draft."""
+        return self.stepper.logits(self.stepper.select(state, np.array([row], np.int64)))[0]
 
     def _answer(self, slot: _Slot, draft: Grid, logit: float) -> Answer:
         """The answer that the last draft is, its givens put right where that makes it one."""

@@ -10,15 +10,16 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 PATIENCE = 0.5  # seconds between looks at whether anybody still wants the answers
 
 
-class Supply(ABC, Generic[T]):
+class Supply(ABC, Generic[T_co]):
     """Items to be taken a few at a time."""
 
     @abstractmethod
-    def take(self, room: int, *, wait: bool) -> list[T]:
+    def take(self, room: int, *, wait: bool) -> list[T_co]:
         """At most `room` items that are there, in order; with `wait`, at least one, and none only at the end."""
 
 
