@@ -22,7 +22,7 @@ def bundled() -> Iterator[Service]:
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
     """A client of a server with all bundled weights."""
-    with serving(open_all([], limits := Limits(body=200_000)), limits) as found:
+    with serving(open_all([], limits := Limits(body=200_000)), limits, level="error") as found:
         yield found
 
 

@@ -115,7 +115,7 @@ def test_what_takes_too_long_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         solve(service, puzzle=QUESTIONS[0])
     assert refused.value.status == 504
-    results = solve(service, puzzles=QUESTIONS[:2] + ["1"], task="sudoku-4x4")
+    results = solve(service, puzzles=[*QUESTIONS[:2], "1"], task="sudoku-4x4")
     assert [result.status for result in results] == ["error"] * 3
     assert "0.05 seconds" in (results[0].message or "") and "0.05 seconds" not in (results[2].message or "")
     stepper.open()

@@ -6,10 +6,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -18,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from redraft.serve import openapi
-from redraft.serve.guard import FACTS, Access, ClientGoneError, Figures, Guard, LogLevel, error_response
+from redraft.serve.guard import FACTS, FAULT, Access, ClientGoneError, Figures, Guard, LogLevel, error_response
 from redraft.serve.limits import Refused
 from redraft.serve.page import PageFile, page_response
 from redraft.serve.service import Service, Work
@@ -29,6 +31,7 @@ from redraft.tasks import Task
 T = TypeVar("T")
 K = TypeVar("K", bound=BaseModel)
 
+LINGER = 1.0  # seconds that the rest of a body which is not wanted is read
 THREADS = 4  # that read puzzles, look whether they are sound, and make new ones
 
 
@@ -72,14 +75,12 @@ class Api:
                 await send({"type": "http.response.body", "body": body, "more_body": True})
 
             async with self._while_there(request, work):
-                try:
+                with suppress(TimeoutError):  # `work.response` has the words for it
                     async with asyncio.timeout(self.limits.seconds):
                         steps = 0
                         while (step := await events.get()) is not None:
                             steps += 1
                             await put("draft", _draft_event(task, step, steps))
-                except TimeoutError:
-                    pass  # `work.response` has the words for it
                 try:
                     response = work.response()
                     self._count(request, response.results)
@@ -139,6 +140,7 @@ class Api:
         most = self.limits.body
         too_large = Refused(f"the body is larger than {most:,} bytes", status=413)
         length = request.headers.get("content-length", "0")
+        request.scope[FACTS]["unread"] = True
         if not length.isdecimal() or int(length[:20]) > most:
             raise too_large
         body = bytearray()
@@ -152,6 +154,7 @@ class Api:
             raise Refused(f"the body did not arrive in {self.limits.seconds:g} seconds", status=408) from None
         except ClientDisconnect:
             raise ClientGoneError from None
+        request.scope[FACTS]["unread"] = False
         try:
             return kind.model_validate_json(bytes(body))
         except ValidationError as error:
@@ -183,7 +186,9 @@ class Api:
     async def _wait(self, work: Work) -> None:
         """Waits until all is answered, or the time is up."""
         if futures := [asyncio.wrap_future(future) for future in work.futures]:
-            _, late = await asyncio.wait(futures, timeout=self.limits.seconds)
+            done, late = await asyncio.wait(futures, timeout=self.limits.seconds)
+            for future in done:
+                future.cancelled() or future.exception()  # looked at here; `work.response` raises it
             for future in late:
                 future.cancel()
 
@@ -236,7 +241,7 @@ def create_app(service: Service, access: Access, page: Mapping[str, PageFile], *
         pages.append(Route("/", _placed("page", page_response(page["index.html"])), methods=["GET"]))
     app = Starlette(
         routes=[*Api(service, figures).routes(), *pages],
-        exception_handlers={Refused: _refused, HTTPException: _http_error},
+        exception_handlers={Refused: _refused, HTTPException: _http_error, Exception: _fault},
     )
     app.router.redirect_slashes = False
     needs_none = {endpoint.path for endpoint in openapi.ENDPOINTS if endpoint.open} | {f"/{path}" for path in page}
@@ -269,8 +274,8 @@ def _tell(loop: asyncio.AbstractEventLoop, events: asyncio.Queue[T], event: T) -
 
 
 def _invalid(error: ValidationError, kind: type[BaseModel]) -> Refused:
-    """The first thing that is wrong with a body, and where."""
-    first = error.errors(include_url=False, include_context=False)[0]
+    """What is wrong with a body, and where: of several things the one that lies deepest, as that was nearly right."""
+    first = max(error.errors(include_url=False, include_context=False, include_input=False), key=_depth)
     if first["type"] == "json_invalid":
         return Refused(first["msg"], status=400)
     where = [str(part) for part in first["loc"] if isinstance(part, int) or part in kind.model_fields]
@@ -280,9 +285,33 @@ def _invalid(error: ValidationError, kind: type[BaseModel]) -> Refused:
     return Refused(first["msg"].removeprefix("Value error, "), where=".".join(where))
 
 
+def _depth(error: ErrorDetails) -> int:
+    return len(error["loc"])
+
+
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return error_response(error)
+    response = error_response(error)
+    return _Raw(partial(_linger, response)) if request.scope[FACTS].get("unread") else response
+
+
+async def _linger(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Sends a response to a request that is not read to its end, and throws away more of it for a moment.
+
+    A client that is still sending would otherwise find the connection reset, and not see the response.
+    """
+    response.headers["Connection"] = "close"
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": response.body, "more_body": True})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER):
+            while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+                pass
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    return error_response(FAULT)  # the guard writes what it was to the log
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -29,6 +29,7 @@ PREFLIGHT = {
     "Access-Control-Allow-Headers": "authorization, content-type",
     "Access-Control-Max-Age": "600",
 }
+FAULT = Refused("a fault of the server", status=500)
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -94,8 +95,6 @@ def error_response(error: Refused) -> Response:
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if error.status in (408, 413):  # there may be more of the body to come, which nobody reads
-        headers["Connection"] = "close"
     return JSONResponse(ErrorResponse(error=detail).plain(), error.status, headers)
 
 
@@ -134,7 +133,7 @@ class Guard:
         except Exception:
             traceback.print_exc(file=sys.stderr)
             if not status:
-                await error_response(Refused("a fault of the server", status=500))(scope, receive, noted)
+                await error_response(FAULT)(scope, receive, noted)
             status = 500
         finally:
             self.figures.active -= 1
