@@ -81,10 +81,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("tasks", "data", "core", "kernels", "models", "weights", "backends", "solve", "export", "train", "recipes"),
         *("device", "machine", "stats", "plotting", ""),
     ),
+    "serve": ("tasks", "weights", "backends", "solve", "api", ""),
     "commands": (
         *("tasks", "draw", "data", "core", "models", "weights", "backends", "solve", "evaluate", "arc", "inspect"),
         *("compare", "train", "recipes", "ablate", "export", "bench", "device", "machine", "stats", "plotting"),
-        *("kernels.ops", "api", "run", "progress", ""),
+        *("kernels.ops", "api", "run", "progress", "serve", ""),
     ),
     "api": ("tasks", "weights", "train", "recipes", "run", "evaluate", "compare", "inspect", "export", "progress"),
     "cli": ("",),  # commands only by the names in its table
@@ -125,6 +126,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "models": ("numpy", "tyro", "rich"),
     **dict.fromkeys(("models.config", "weights.format", "train.config", "recipes"), ("torch", "tyro", "rich")),
     "solve": ("tyro", "rich"),
+    "serve": ("torch", "tyro", "rich"),
     "export": ("tyro", "rich"),
     "compare.llm": ("torch", "tyro"),
     "train": ("tyro",),

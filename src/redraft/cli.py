@@ -15,7 +15,6 @@ from redraft.trust import asked_for, trusting
 # name: (module with a function `run(arguments) -> exit status`, what it does)
 COMMANDS = {
     "solve": ("redraft.commands.solve", "solve puzzles with trained weights, and show how the answer was redrafted"),
-    "serve": ("redraft.commands.serve", "serve a page that solves in the browser, and an HTTP API"),
     "train": ("redraft.commands.train", "train a model by a recipe, or on your own data; resume a run"),
     "eval": ("redraft.commands.eval", "evaluate weights on puzzles they were not trained on"),
     "plot": ("redraft.commands.plot", "plot loss and accuracy of training runs by step"),
@@ -26,6 +25,7 @@ COMMANDS = {
         "look inside a model: drafts, states, influence; one HTML file",
     ),
     "arc": ("redraft.commands.arc", "vote on ARC tasks under many augmentations, score, write a submission"),
+    "serve": ("redraft.commands.serve", "serve a page that solves in the browser, and an HTTP API"),
     "make": ("redraft.commands.make", "make new puzzles"),
     "data": ("redraft.commands.data", "list, build, show, import and export data"),
     "list": ("redraft.commands.list", "list tasks, recipes and bundled weights"),

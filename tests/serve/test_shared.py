@@ -9,14 +9,14 @@ from helpers.serving import ANSWERS, MADE, TASK, WAIT, Gated
 from redraft.serve.limits import Refused
 from redraft.serve.shared import SharedSolver
 from redraft.solve.answer import Answer
-from redraft.solve.job import Job
+from redraft.solve.job import SolveJob
 from redraft.solve.load import load
 from redraft.solve.solver import Solver
 from redraft.tasks import get_task
 
 
-def jobs(*numbers: int) -> list[Job]:
-    return [Job(question=MADE.questions[number]) for number in numbers]
+def jobs(*numbers: int) -> list[SolveJob]:
+    return [SolveJob(question=MADE.questions[number]) for number in numbers]
 
 
 def shared(stepper: Gated, *, batch_size: int = 4, queue: int = 100) -> SharedSolver:
@@ -60,7 +60,7 @@ def test_answers_are_those_of_solve_many(tmp_path: Path) -> None:
     alone = load("sudoku-6x6", trace=True).solve_many(questions)
     pool = SharedSolver(load("sudoku-6x6", batch_size=7), queue=100)
     parts = [questions[:1], questions[1:4], questions[4:20], questions[20:]]
-    futures = [pool.submit([Job(question=each, trace=True) for each in part]) for part in parts]
+    futures = [pool.submit([SolveJob(question=each, trace=True) for each in part]) for part in parts]
     together = [future.result(WAIT) for part in futures for future in part]
     assert [answer.to_dict()["status"] for answer in together] == [answer.to_dict()["status"] for answer in alone]
     assert [(a.text, a.steps, a.tries) for a in together] == [(a.text, a.steps, a.tries) for a in alone]

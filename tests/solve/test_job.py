@@ -7,14 +7,14 @@ import pytest
 from solve.test_solver import MADE, NEEDED, TASK, Scripted
 
 from redraft.solve.answer import Answer, TraceStep
-from redraft.solve.job import Job, Listener
+from redraft.solve.job import SolveJob, Listener
 from redraft.solve.load import load
 from redraft.solve.solver import Solver
 from redraft.tasks import get_task
 
 
-def jobs(**options: object) -> list[Job]:
-    return [Job(question=question, **options) for question in MADE.questions[: len(NEEDED)]]  # type: ignore[arg-type]
+def jobs(**options: object) -> list[SolveJob]:
+    return [SolveJob(question=question, **options) for question in MADE.questions[: len(NEEDED)]]  # type: ignore[arg-type]
 
 
 def facts(answer: Answer) -> tuple[object, ...]:
@@ -26,14 +26,15 @@ def test_jobs_are_answered_as_bare_questions_are(name: str) -> None:
     questions = get_task(name).make(12, 3).questions
     solver = load(name, batch_size=5)
     bare = [facts(answer) for answer in solver.solve_many(questions)]
-    mixed = [Job(question=each) if number % 2 else each for number, each in enumerate(questions)]
+    mixed = [SolveJob(question=each) if number % 2 else each for number, each in enumerate(questions)]
     answers = dict(solver.stream(mixed))
     assert [facts(answers[number]) for number in range(12)] == bare
 
 
 def test_a_job_has_its_own_limit_of_steps() -> None:
     mixed = [
-        Job(question=question, max_steps=most) for question, most in zip(MADE.questions, (9, 9, 1, 4), strict=False)
+        SolveJob(question=question, max_steps=most)
+        for question, most in zip(MADE.questions, (9, 9, 1, 4), strict=False)
     ]
     answers = dict(Solver(Scripted(NEEDED), TASK, max_steps=2).stream(mixed))
     assert [(answers[number].steps, answers[number].solved) for number in range(4)] == [
@@ -46,9 +47,9 @@ def test_a_job_says_whether_drafts_are_kept() -> None:
         solver = Solver(Scripted(NEEDED), TASK, trace=solver_keeps)
         first, second, third, *_ = jobs()
         asked = [
-            Job(question=first.question, trace=True),
-            Job(question=second.question, trace=False),
-            Job(question=third.question),
+            SolveJob(question=first.question, trace=True),
+            SolveJob(question=second.question, trace=False),
+            SolveJob(question=third.question),
         ]
         answers = dict(solver.stream(asked))
         assert [len(answers[number].trace) for number in range(3)] == [3, 0, 2 if solver_keeps else 0]
@@ -70,7 +71,9 @@ def test_a_listener_is_called_with_every_draft_of_its_puzzle_and_reads_its_logit
 
         return listen
 
-    asked = [Job(question=job.question, on_draft=listener(number), trace=False) for number, job in enumerate(jobs())]
+    asked = [
+        SolveJob(question=job.question, on_draft=listener(number), trace=False) for number, job in enumerate(jobs())
+    ]
     answers = dict(Solver(Readable(NEEDED), TASK, batch_size=3).stream(asked))
     assert heard == [[(number, done + 1) for done in range(needed)] for number, needed in enumerate(NEEDED)]
     for number, answer in answers.items():
@@ -84,7 +87,7 @@ def test_a_cancelled_job_frees_its_slot_at_the_next_step_and_has_no_answer() -> 
         asked[0] += 1
         return asked[0] == 2  # after two steps
 
-    questions = [Job(question=MADE.questions[0], cancelled=gone), *MADE.questions[1:4]]
+    questions = [SolveJob(question=MADE.questions[0], cancelled=gone), *MADE.questions[1:4]]
     answers = dict(Solver(stepper, TASK, batch_size=2).stream(questions))
     assert sorted(answers) == [1, 2, 3] and answers[1].steps == 9
     assert asked[0] == 2  # and never again
@@ -93,7 +96,7 @@ def test_a_cancelled_job_frees_its_slot_at_the_next_step_and_has_no_answer() -> 
 
 def test_a_job_cancelled_while_it_waits_to_be_restarted_leaves_too() -> None:
     left: list[bool] = [False, True]
-    questions = [Job(question=MADE.questions[0], cancelled=lambda: left.pop(0))]
+    questions = [SolveJob(question=MADE.questions[0], cancelled=lambda: left.pop(0))]
     stepper = Scripted([9])
     assert list(Solver(stepper, TASK, restart=2).stream(questions)) == []
     assert stepper.widths == [1, 1]

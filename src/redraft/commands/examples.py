@@ -28,6 +28,10 @@ EXAMPLES = {
         "redraft inspect sudoku-6x6 make:1@4",
         "redraft inspect maze-8x8 make:1@8 --animation drafts.gif",
     ),
+    "serve": (
+        "redraft serve",
+        "redraft serve --weights sudoku-onnx --host 0.0.0.0 --port 80 --no-open",
+    ),
     "make": (
         "redraft make sudoku 1",
         "redraft make maze-8x8 500 --seed 3 -o mazes.csv",

@@ -35,7 +35,7 @@ from redraft.serve.types import (
     SolveResult,
 )
 from redraft.solve.answer import Answer, TraceStep
-from redraft.solve.job import Job, Listener
+from redraft.solve.job import SolveJob, Listener
 from redraft.tasks import Grid, Task
 
 FRESH = 1_000_000  # drawn seeds lie below
@@ -117,7 +117,7 @@ class Service:
         if not several and isinstance(error := entries[0], PuzzleError):
             raise Refused(error.message, where="puzzle")
         jobs = [
-            Job(question=entry, max_steps=steps, trace=request.trace)
+            SolveJob(question=entry, max_steps=steps, trace=request.trace)
             for entry in entries
             if not isinstance(entry, PuzzleError)
         ]
@@ -130,7 +130,7 @@ class Service:
         steps = self._steps(request.max_steps)
         served = chosen(self.models, request, [request.puzzle])
         question = _sound(served.task, request.puzzle)
-        futures = served.shared.submit([Job(question=question, max_steps=steps, on_draft=on_draft)])
+        futures = served.shared.submit([SolveJob(question=question, max_steps=steps, on_draft=on_draft)])
         return Work(served=served, entries=[*futures], several=False, seconds=self.limits.seconds)
 
     def _steps(self, asked: int | None) -> int | None:

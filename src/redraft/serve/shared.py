@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from redraft.serve.limits import Refused
 from redraft.solve.answer import Answer
-from redraft.solve.job import Job
+from redraft.solve.job import SolveJob
 from redraft.solve.solver import Solver
 from redraft.solve.supply import Supply
 
-Waiting = tuple[Job, "Future[Answer]"]
+Waiting = tuple[SolveJob, "Future[Answer]"]
 
 
 class SharedSolver:
@@ -46,7 +46,7 @@ class SharedSolver:
         """Puzzles in the batch."""
         return len(self._jobs.running)
 
-    def submit(self, jobs: Sequence[Job]) -> list[Future[Answer]]:
+    def submit(self, jobs: Sequence[SolveJob]) -> list[Future[Answer]]:
         """Futures of the answers to all the jobs of a request; raises Refused where they are too many to wait."""
         return self._jobs.put(jobs, self.most)
 
@@ -67,7 +67,7 @@ class SharedSolver:
                 self._jobs.fail(error)
 
 
-class _Jobs(Supply[Job]):
+class _Jobs(Supply[SolveJob]):
     """The jobs of all requests; `running` are the futures of those in the batch, by their number in the stream."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class _Jobs(Supply[Job]):
         self._requests: deque[deque[Waiting]] = deque()
         self._changed = threading.Condition()
 
-    def put(self, jobs: Sequence[Job], most: int) -> list[Future[Answer]]:
+    def put(self, jobs: Sequence[SolveJob], most: int) -> list[Future[Answer]]:
         with self._changed:
             if self._closed:
                 raise Refused("the server is shutting down", status=503)
@@ -93,7 +93,7 @@ class _Jobs(Supply[Job]):
             self._changed.notify()
             return [future for _, future in request]
 
-    def take(self, room: int, *, wait: bool) -> list[Job]:
+    def take(self, room: int, *, wait: bool) -> list[SolveJob]:
         """As `Supply.take`; the stream ends once this is closed and empty."""
         with self._changed:
             while True:
@@ -106,9 +106,9 @@ class _Jobs(Supply[Job]):
                     self.ended = True
                     return []
 
-    def _next(self, room: int) -> list[Job]:
+    def _next(self, room: int) -> list[SolveJob]:
         """One job of each request in turn, without those that were cancelled while they waited."""
-        found: list[Job] = []
+        found: list[SolveJob] = []
         while self.waiting and len(found) < room:
             request = self._requests.popleft()
             job, future = request.popleft()

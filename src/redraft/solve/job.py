@@ -16,7 +16,7 @@ Listener = Callable[[TraceStep, Callable[[], NDArray[np.float32]]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class SolveJob:
     """What `Solver.stream` takes in place of a bare question.
 
     Attributes:

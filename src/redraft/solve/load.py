@@ -24,7 +24,7 @@ from redraft.config import to_dict
 from redraft.errors import ConfigError, WeightsError
 from redraft.solve.answer import Answer
 from redraft.solve.batch import BatchSize
-from redraft.solve.job import Job
+from redraft.solve.job import SolveJob
 from redraft.solve.puzzle_table import PuzzleTable
 from redraft.solve.solver import SURE, HaltRule, Solver
 from redraft.solve.supply import Supply
@@ -142,7 +142,7 @@ class _GrowingSolver(Solver):
         self._few, self._for_many = few, for_many
         self._many: Solver | None = None
 
-    def stream(self, questions: Iterable[Grid | Job] | Supply[Grid | Job]) -> Iterator[tuple[int, Answer]]:
+    def stream(self, questions: Iterable[Grid | SolveJob] | Supply[Grid | SolveJob]) -> Iterator[tuple[int, Answer]]:
         are_few = True
         if not isinstance(questions, Supply):
             questions, are_few = look_ahead(questions, self._few)

@@ -17,7 +17,7 @@ from redraft.errors import ConfigError, PuzzleError, require_at_least
 from redraft.solve.answer import Answer, TraceStep
 from redraft.solve.batch import Batching, BatchSize
 from redraft.solve.guesses import Guess, guesses
-from redraft.solve.job import Job
+from redraft.solve.job import SolveJob
 from redraft.solve.supply import Ready, Supply
 from redraft.tasks import Grid, Puzzle, Task
 
@@ -33,7 +33,7 @@ class _Slot:
     """A puzzle in the batch; `number` is its place in the input."""
 
     number: int
-    job: Job
+    job: SolveJob
     question: Grid
     most: int  # recursions it gets
     traced: bool
@@ -125,7 +125,7 @@ class Solver:
         except PuzzleError as error:
             raise PuzzleError(error.message, f"puzzle {number}") from None
 
-    def stream(self, questions: Iterable[Grid | Job] | Supply[Grid | Job]) -> Iterator[tuple[int, Answer]]:
+    def stream(self, questions: Iterable[Grid | SolveJob] | Supply[Grid | SolveJob]) -> Iterator[tuple[int, Answer]]:
         """Answers as they come, each with the number of its question, from 0.
 
         Questions (H, W), or jobs, are read only as slots free up; of a supply that waits for more to arrive, those that
@@ -164,8 +164,8 @@ class Solver:
                 slots = [slots[row] for row in keep]
                 state = self.stepper.select(state, keep) if len(keep) else None
 
-    def _slot(self, number: int, asked: Grid | Job) -> _Slot:
-        job = asked if isinstance(asked, Job) else Job(question=asked)
+    def _slot(self, number: int, asked: Grid | SolveJob) -> _Slot:
+        job = asked if isinstance(asked, SolveJob) else SolveJob(question=asked)
         question, token = job.question, self.task.open_token
         given = np.zeros(question.shape, bool)
         if token is not None:
