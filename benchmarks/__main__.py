@@ -1,4 +1,4 @@
-"""Studies run from a checkout: `python -m benchmarks scale|effort [options]`; the options of each by `--help`."""
+"""Studies run from a checkout: `python -m benchmarks scale|effort|serve [options]`; the options of each by `--help`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import tyro
 from benchmarks.effort.main import Effort, measure_effort
 from benchmarks.effort.show import show_effort
 from benchmarks.scale_show import show_scale
+from benchmarks.serve import Serve, measure_serve, show_serve
 from redraft.commands.arguments import parse
 from redraft.commands.bench import report
 from redraft.commands.bench_kinds import Kind, TimedOptions
@@ -65,6 +66,12 @@ STUDIES = {
         arguments=Effort,
         measure=measure_effort,
         show=show_effort,
+    ),
+    "serve": Kind(
+        what="requests a second and waiting times of `redraft serve` with many clients, in one batch and one at a time",
+        arguments=Serve,
+        measure=measure_serve,
+        show=show_serve,
     ),
 }
 

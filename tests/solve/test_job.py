@@ -7,7 +7,7 @@ import pytest
 from solve.test_solver import MADE, NEEDED, TASK, Scripted
 
 from redraft.solve.answer import Answer, TraceStep
-from redraft.solve.job import SolveJob, Listener
+from redraft.solve.job import Listener, SolveJob
 from redraft.solve.load import load
 from redraft.solve.solver import Solver
 from redraft.tasks import get_task

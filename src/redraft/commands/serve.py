@@ -7,7 +7,7 @@ import sys
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -49,6 +49,8 @@ class Arguments:
     """Logs all requests, those that fail (warning), or only faults of the server (error)."""
     backend: Literal["auto", "torch", "numpy", "onnx"] = "auto"
     """What runs the models, as in redraft solve."""
+    batch_size: Annotated[int | Literal["auto"], tyro.conf.arg(metavar="INT|auto")] = "auto"
+    """Puzzles worked on at once, of all clients together; auto finds out how many are worth it."""
     trust: Trusted = False
 
 
@@ -59,14 +61,15 @@ def run(arguments: list[str]) -> int:
     token = args.token if args.token is not None else os.environ.get(TOKEN)
     if token is not None and not (token.isascii() and token.isprintable() and token.strip()):
         raise ConfigError(f"--token, {TOKEN}: expected printable ASCII, at least one character")
+    opening: dict[str, Any] = {"backend": args.backend, "batch_size": args.batch_size, "trust": args.trust}
     if args.static is not None:
-        models = open_all(args.weights, args.limits, backend=args.backend, trust=args.trust) if args.weights else []
+        models = open_all(args.weights, args.limits, **opening) if args.weights else []
         write_page(args.static, page_files(models))
         print(f"wrote the page to {args.static}", file=sys.stderr)
         return 0
     bound = listen(args.host, args.port)
     try:
-        service = Service(open_all(args.weights, args.limits, backend=args.backend, trust=args.trust), args.limits)
+        service = Service(open_all(args.weights, args.limits, **opening), args.limits)
     except BaseException:
         bound.close()
         raise

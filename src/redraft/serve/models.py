@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import redraft.weights
 from redraft.errors import ConfigError, PuzzleError, RedraftError
@@ -22,8 +22,6 @@ from redraft.tasks.families import FAMILIES, of_texts
 USUAL = {"sudoku": "sudoku-9x9", "maze": "maze-8x8"}
 _SIZED = re.compile(rf"({'|'.join(FAMILIES)})-\d{{1,2}}x\d{{1,2}}(-v\d{{1,3}})?")
 
-Backend = Literal["auto", "torch", "numpy", "onnx"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
@@ -36,10 +34,10 @@ class Served:
     steps: int
 
     @classmethod
-    def open(cls, weights: str, limits: Limits, *, backend: Backend, trust: bool) -> Served:
-        """Opens weights; raises RedraftError where they cannot be opened, or know a puzzle by its id alone."""
+    def open(cls, weights: str, limits: Limits, **options: Any) -> Served:
+        """Opens weights with the options of `load`; raises RedraftError where they cannot be opened."""
         folder = find_weights(weights)
-        solver = load(weights, backend=backend, trace=False, trust=trust)
+        solver = load(weights, trace=False, **options)
         solver.max_steps = min(solver.max_steps, limits.steps)
         name = weights if weights in redraft.weights.names() else Path(weights).resolve().name
         shared = SharedSolver(solver, queue=limits.queue)
@@ -62,11 +60,14 @@ class Served:
         )
 
 
-def open_all(weights: Sequence[str], limits: Limits, *, backend: Backend = "auto", trust: bool = False) -> list[Served]:
-    """Opens weights, by default all that are bundled; raises RedraftError, also where two have the same name."""
+def open_all(weights: Sequence[str], limits: Limits, **options: Any) -> list[Served]:
+    """Opens weights, by default all that are bundled, with the options of `load`.
+
+    Raises RedraftError where they cannot be opened, or two have the same name.
+    """
     opened: list[Served] = []
     for each in weights or redraft.weights.names():
-        served = Served.open(each, limits, backend=backend, trust=trust)
+        served = Served.open(each, limits, **options)
         if any(other.name == served.name for other in opened):
             raise ConfigError(f"--weights {each}: {served.name} is served already; rename the folder")
         opened.append(served)

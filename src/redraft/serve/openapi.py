@@ -32,7 +32,7 @@ _GET = (401, 421, 429, 503)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Operation:
+class ApiPath:
     """A path of the API; `name` is that of the function in `app.py` that answers it."""
 
     path: str
@@ -53,38 +53,38 @@ _STREAM = (
     "`done` ({}), or `error` (ErrorResponse)."
 )
 ENDPOINTS = (
-    Operation(
+    ApiPath(
         path="/v1/solve",
         name="solve",
         summary="Solves one puzzle or several.",
         request=types.SolveRequest,
         response=types.SolveResponse,
     ),
-    Operation(path="/v1/solve/stream", name="stream", summary=_STREAM, request=types.OneRequest, media=EVENTS),
-    Operation(
+    ApiPath(path="/v1/solve/stream", name="stream", summary=_STREAM, request=types.OneRequest, media=EVENTS),
+    ApiPath(
         path="/v1/check",
         name="check",
         summary="Judges an answer by the rules alone.",
         request=types.CheckRequest,
         response=types.CheckResponse,
     ),
-    Operation(
+    ApiPath(
         path="/v1/make",
         name="make",
         summary="Makes new puzzles with their answers.",
         request=types.MakeRequest,
         response=types.MakeResponse,
     ),
-    Operation(
+    ApiPath(
         path="/v1/hint",
         name="hint",
         summary="Fills in the one open cell that the model is most certain of.",
         request=types.OneRequest,
         response=types.HintResponse,
     ),
-    Operation(path="/v1/models", name="models", summary="Weights that are served.", response=types.ModelsResponse),
-    Operation(path="/healthz", name="health", summary="Whether the server is up.", media=TEXT, open=True),
-    Operation(path="/metrics", name="metrics", summary="Figures for Prometheus.", media=TEXT),
+    ApiPath(path="/v1/models", name="models", summary="Weights that are served.", response=types.ModelsResponse),
+    ApiPath(path="/healthz", name="health", summary="Whether the server is up.", media=TEXT, open=True),
+    ApiPath(path="/metrics", name="metrics", summary="Figures for Prometheus.", media=TEXT),
 )
 
 
@@ -108,7 +108,7 @@ def document() -> dict[str, Any]:
     }
 
 
-def _operation(endpoint: Operation) -> dict[str, Any]:
+def _operation(endpoint: ApiPath) -> dict[str, Any]:
     good = {} if endpoint.response is None else _schema(endpoint.response)
     statuses = _GET if endpoint.request is None else tuple(ERRORS)
     operation: dict[str, Any] = {

@@ -90,10 +90,12 @@ class Server(uvicorn.Server):
 def listen(host: str, port: int) -> socket.socket:
     """A socket bound to an address; port 0 is any free one. Raises ConfigError where that cannot be."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
         raise ConfigError(f"--host {host}: {error}") from error
-    found = socket.socket(family, socket.SOCK_STREAM)
+    family, kind, protocol, _, address = places[0]
+    # asyncio sends answers at once (TCP_NODELAY) only where the protocol is named: else they wait for 40 ms
+    found = socket.socket(family, kind, protocol)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind(address)

@@ -35,7 +35,7 @@ from redraft.serve.types import (
     SolveResult,
 )
 from redraft.solve.answer import Answer, TraceStep
-from redraft.solve.job import SolveJob, Listener
+from redraft.solve.job import Listener, SolveJob
 from redraft.tasks import Grid, Task
 
 FRESH = 1_000_000  # drawn seeds lie below
