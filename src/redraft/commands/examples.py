@@ -29,7 +29,7 @@ EXAMPLES = {
         "redraft inspect maze-8x8 make:1@8 --animation drafts.gif",
     ),
     "serve": (
-        "redraft serve",
+        "redraft serve --port 8080",
         "redraft serve --weights sudoku-onnx --host 0.0.0.0 --port 80 --no-open",
     ),
     "make": (
