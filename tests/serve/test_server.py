@@ -80,6 +80,21 @@ def test_a_head_that_does_not_arrive_closes_the_connection(client: Client, monke
     assert client.get("/healthz").status == 200
 
 
+def test_a_response_that_is_not_read_closes_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PatientProtocol, "patience", 0.05)
+    built = tmp_path / "page"
+    built.mkdir()
+    (built / "index.html").write_bytes(b"x" * 30_000_000)  # more than the system buffers
+    with serving([], Limits(), built=built) as client:
+        with socket.create_connection(("127.0.0.1", client.port), timeout=WAIT) as slow:
+            slow.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            while not client.server.server_state.connections:
+                pass
+            while client.server.server_state.connections:
+                pass
+        assert len(client.get("/").body) == 30_000_000  # one that is read
+
+
 def test_a_body_that_does_not_arrive_is_given_up(tmp_path: Path) -> None:
     limits = Limits(seconds=0.05)
     with serving([served(Gated(), limits, tmp_path)], limits) as client:

@@ -256,3 +256,13 @@ def test_the_first_weights_of_a_task_are_taken_where_none_has_its_name(tmp_path:
     assert service.solve(SolveRequest(puzzle=QUESTIONS[0])).weights == "gated"
     assert service.solve(SolveRequest(puzzle=QUESTIONS[0], weights="other")).weights == "other"
     service.close()
+
+
+def test_a_search_without_end_is_ended_and_the_next_request_is_served() -> None:
+    service = Service([], Limits(making=1.0))
+    with pytest.raises(Refused) as refused:
+        for _ in range(2):  # the first may have the time that starting takes
+            service.make(MakeRequest(task="maze-40x40", least=1599))
+    assert refused.value.status in (422, 504)
+    assert service.make(MakeRequest(task="sudoku-4x4", seed=1)).puzzles
+    service.close()

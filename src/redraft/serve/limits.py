@@ -19,6 +19,8 @@ class Limits:
     """Supervision steps per puzzle."""
     seconds: float = 60.0
     """Seconds that a request is worked on; its body must arrive in as many."""
+    making: float = 10.0
+    """Seconds that making puzzles may take."""
     queue: int = 4_000
     """Puzzles that wait for each set of weights."""
     requests: int = 256
@@ -28,7 +30,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         require_at_least(1, {field.name: getattr(self, field.name) for field in fields(self) if field.type == "int"})
-        require_at_least(0.01, {"seconds": self.seconds})
+        require_at_least(0.01, {"seconds": self.seconds, "making": self.making})
 
 
 class Refused(RedraftError):

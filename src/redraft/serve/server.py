@@ -22,9 +22,10 @@ HEAD = 32_768  # bytes of a request's head
 
 
 class PatientProtocol(H11Protocol):
-    """HTTP/1.1 that closes a connection on which the head of a request does not arrive in time."""
+    """HTTP/1.1 that closes a connection on which no head of a request arrives in time, or no response is read."""
 
     patience: float = PATIENCE
+    _unsent = 0
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -46,8 +47,15 @@ class PatientProtocol(H11Protocol):
         self._timer = self.loop.call_later(self.patience, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
-        if (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
+        if self.transport.is_closing() or (self.cycle is not None and not self.cycle.response_complete):
+            return
+        before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
+        if not self._unsent:
             self.transport.close()
+        elif before and self._unsent >= before:
+            self.transport.abort()  # nothing of a response was read for a while
+        else:
+            self._arm()
 
 
 class Server(uvicorn.Server):

@@ -9,14 +9,15 @@ import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.api import make_examples
-from redraft.errors import PuzzleError, RedraftError
+from redraft.errors import PuzzleError
 from redraft.serve.limits import Limits, Refused
+from redraft.serve.maker import Maker
 from redraft.serve.models import Served, any_task, chosen, grid_of
 from redraft.serve.models import answer_of as read_answer
 from redraft.serve.types import (
@@ -37,8 +38,10 @@ from redraft.serve.types import (
 from redraft.solve.answer import Answer, TraceStep
 from redraft.solve.job import Listener, SolveJob
 from redraft.tasks import Grid, Task
+from redraft.tasks.sudoku.task import Sudoku
 
 FRESH = 1_000_000  # drawn seeds lie below
+SMALL = 100  # cells
 Hinted = tuple[NDArray[np.integer], NDArray[np.float64]]  # (L,): the best symbol's token of each cell, its probability
 
 
@@ -84,11 +87,13 @@ class Service:
 
     def __init__(self, models: Sequence[Served], limits: Limits) -> None:
         self.models, self.limits = models, limits
+        self._maker = Maker(limits.making)
 
     def close(self) -> None:
         """Answers what waits, and ends."""
         for each in self.models:
             each.shared.close()
+        self._maker.close()
 
     def list_models(self) -> ModelsResponse:
         limits = {name: float(value) for name, value in vars(self.limits).items()}
@@ -113,7 +118,7 @@ class Service:
             )
         steps = self._steps(request.max_steps)
         served = chosen(self.models, request, boards)
-        entries: list[Grid | PuzzleError] = [_read(served.task, board) for board in boards]
+        entries = self._read_all(served.task, boards)
         if not several and isinstance(error := entries[0], PuzzleError):
             raise Refused(error.message, where="puzzle")
         jobs = [
@@ -124,6 +129,16 @@ class Service:
         futures = iter(served.shared.submit(jobs) if jobs else [])
         placed = [entry if isinstance(entry, PuzzleError) else next(futures) for entry in entries]
         return Work(served=served, entries=placed, several=several, seconds=self.limits.seconds)
+
+    def _read_all(self, task: Task, boards: Sequence[Board]) -> list[Grid | PuzzleError]:
+        """Sound puzzles, or what is wrong with each; raises Refused where finding out takes too long."""
+        deadline = monotonic() + self.limits.seconds
+        entries: list[Grid | PuzzleError] = []
+        for board in boards:
+            if monotonic() > deadline:
+                raise Refused(f"not read within {self.limits.seconds:g} seconds", where="puzzles", status=504)
+            entries.append(_read(task, board))
+        return entries
 
     def watch(self, request: OneRequest, on_draft: Listener) -> Work:
         """Puts one puzzle in line, and has a listener called with each of its drafts."""
@@ -195,7 +210,9 @@ class Service:
             task = chosen(self.models, request, [request.puzzle]).task
         if not task.judges:
             raise Refused(f"{task.name} has no rules to check an answer by", where="task")
-        question = _sound(task, request.puzzle)
+        # whether a large Sudoku has one solution may take hours to find out, and a judgement does without
+        large = isinstance(task, Sudoku) and task.seq_len > SMALL
+        question = (_readable if large else _sound)(task, request.puzzle)
         try:
             answer = read_answer(task, request.answer)
         except PuzzleError as error:
@@ -212,10 +229,8 @@ class Service:
             most = self.limits.cells // task.seq_len
             raise Refused(f"expected at most {most} of {task.name}, got {request.count}", where="count", status=413)
         seed = secrets.randbelow(FRESH) if request.seed is None else request.seed
-        try:
-            made = make_examples(task, request.count, seed, clues=request.clues, least=request.least)
-        except RedraftError as error:
-            raise Refused(str(error)) from error
+        options = {"clues": request.clues, "least": request.least}
+        made = self._maker.make(task.spec, request.count, seed, **options)
         puzzles = [
             MadePuzzle(
                 question=task.format(question), answer=task.format(answer), rating=rating if rating >= 0 else None
@@ -235,6 +250,13 @@ def _read(task: Task, board: Board) -> Grid | PuzzleError:
 def _sound(task: Task, board: Board) -> Grid:
     try:
         return grid_of(task, board)
+    except PuzzleError as error:
+        raise Refused(error.message, where="puzzle") from error
+
+
+def _readable(task: Task, board: Board) -> Grid:
+    try:
+        return read_answer(task, board)
     except PuzzleError as error:
         raise Refused(error.message, where="puzzle") from error
 
