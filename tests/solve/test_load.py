@@ -23,7 +23,8 @@ from redraft.config import to_dict
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.kernels import amx, int8
 from redraft.models import DirectConfig, Model, TRMConfig, build_model
-from redraft.solve.load import Habits, Opened, load, open_stepper, open_weights, task_of
+from redraft.solve.load import load, open_stepper, open_weights, task_of
+from redraft.solve.opened import Habits, Opened
 from redraft.solve.supply import Ready
 from redraft.tasks import get_task
 from redraft.weights.io import save_weights

@@ -10,14 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from redraft.backends.protocol import Draft
-from redraft.backends.starts import starting_vectors
+from redraft.backends.protocol import Draft, starting_vectors
 from redraft.core.carry import Carry
 from redraft.kernels.threads import RowThreads, even_slices
 from redraft.models import Model, StepOutput
 
 # Numbers of a state that a CPU works on at once. More of them leave its caches between one operation and the next, and
-# memory for what lies between is asked for anew each time (docs/log.md).
+# memory for intermediate results is allocated anew each time (docs/log.md).
 AT_ONCE = 2**20
 
 
@@ -53,13 +52,13 @@ class TorchStepper:
         slices = self.threads.slices(len(state.tokens))
         some = {} if recursions in (None, self.recursions) else {"recursions": recursions}
         output = StepOutput.cat(self.threads.map(lambda rows: self._step(state, rows, some), slices))
-        going_on = output.continue_logit
+        go_on = output.continue_logit
         draft = Draft(
             output.logits.argmax(-1).to("cpu", torch.int16).numpy(),
             output.halt_logit.float().cpu().numpy(),
-            None if going_on is None else going_on.float().cpu().numpy(),
+            None if go_on is None else go_on.float().cpu().numpy(),
         )
-        return TorchState(state.tokens, state.puzzle_ids, output.carry), draft
+        return state._replace(carry=output.carry), draft
 
     @torch.inference_mode()
     def logits(self, state: TorchState) -> NDArray[np.float32]:
@@ -82,10 +81,8 @@ class TorchStepper:
 
     @torch.inference_mode()
     def join(self, first: TorchState, second: TorchState) -> TorchState:
-        carry = Carry.cat((first.carry, second.carry))
-        return TorchState(
-            torch.cat((first.tokens, second.tokens)), torch.cat((first.puzzle_ids, second.puzzle_ids)), carry
-        )
+        tokens, ids = (torch.cat(pair) for pair in zip(first[:2], second[:2], strict=True))
+        return TorchState(tokens, ids, Carry.cat((first.carry, second.carry)))
 
 
 def _everywhere(vectors: NDArray[np.float32], state: Tensor) -> Tensor:
