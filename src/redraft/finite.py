@@ -1,4 +1,4 @@
-"""Weights are finite numbers: one check for every way that they come in."""
+"""The check that weights are finite numbers, for every format."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def look_ahead(items: Iterable[T], most: int) -> tuple[Iterable[T], bool]:
 
 
 def bfloat16_pays(model: Mapping[str, Any], *, puzzles: int, threads: int, able: Bfloat16 | None) -> bool:
-    """Whether a CPU solves faster in bfloat16: it has instructions for it, and the matmuls are large enough.
+    """True if a CPU solves faster in bfloat16: it has instructions for it, and the matmuls are large enough.
 
     `threads` share the puzzles that are worked on at once, which are at most `puzzles`.
     """
@@ -146,7 +146,7 @@ def bfloat16_pays(model: Mapping[str, Any], *, puzzles: int, threads: int, able:
 
 
 def _sees_gpu(torch: Path) -> bool:
-    """Whether the torch in this folder is built for a GPU, and the machine seems to have one."""
+    """True if the torch in this folder is built for a GPU, and the machine seems to have one."""
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):

@@ -30,7 +30,7 @@ class Draft(NamedTuple):
 
     @property
     def halts(self) -> NDArray[np.bool_]:
-        """Whether the model would stop here (B,)."""
+        """True if the model would stop here (B,)."""
         found: NDArray[np.bool_] = self.margin > 0
         return found
 

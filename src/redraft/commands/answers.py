@@ -7,9 +7,9 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 from rich.console import Console, Group, RenderableType
@@ -38,15 +38,15 @@ Show = Callable[[Entry, Answer | PuzzleError], None]
 
 
 class Printer:
-    """Shows results and counts them.
+    """Shows results, draws them into `picture` if there is to be one, and counts them.
 
     Attributes:
         count, right, errors: results so far, and of these the solved ones and those that cannot be solved.
     """
 
-    def __init__(self, show: Show, *, report: Callable[[int], None]) -> None:
+    def __init__(self, show: Show, *, picture: Path | None, report: Callable[[int], None]) -> None:
         self.count = self.right = self.errors = 0
-        self._show, self._report = show, report
+        self._show, self._picture, self._report = show, picture, report
 
     def add(self, entry: Entry, result: Answer | PuzzleError) -> None:
         self.count += 1
@@ -56,6 +56,8 @@ class Printer:
                 print(f"redraft solve: {result}", file=sys.stderr)
         else:
             self.right += result.done
+            if self._picture is not None:
+                result.save(self._picture)
         self._show(entry, result)
         self._report(self.count)
 
@@ -65,7 +67,7 @@ def shown(task: Task, args: Arguments, *, count: Callable[[], int], max_steps: i
     """Within it, the function that shows a result as the arguments say; `count`: puzzles known to come."""
     if args.output is not None:
         with _to_csv(None if str(args.output) == STDIN else args.output) as show:
-            yield _with_picture(args.picture, show)
+            yield show
         return
     console = terminal.console()
 
@@ -85,20 +87,7 @@ def shown(task: Task, args: Arguments, *, count: Callable[[], int], max_steps: i
         else:
             print(line(entry, result), flush=True)
 
-    yield _with_picture(args.picture, as_json if args.json else as_drafts if args.watch else as_text)
-
-
-def _with_picture(file: Path | None, show: Show) -> Show:
-    """The same, which also draws the picture, if there is to be one."""
-    if file is None:
-        return show
-
-    def drawn(entry: Entry, result: Answer | PuzzleError) -> None:
-        if not isinstance(result, PuzzleError):
-            result.save(file)
-        show(entry, result)
-
-    return drawn
+    yield as_json if args.json else as_drafts if args.watch else as_text
 
 
 @contextmanager
@@ -107,23 +96,21 @@ def _to_csv(file: Path | None) -> Iterator[Show]:
 
     The file is opened for the first row, so that an older one stays where there is none.
     """
-    opened: list[Any] = []
+    stream: TextIO = sys.stdout
+    writer: csv.DictWriter[str] | None = None
+    with ExitStack() as opened:
 
-    def write(entry: Entry, result: Answer | PuzzleError) -> None:
-        first = not opened
-        if first:
-            opened.append(sys.stdout if file is None else file.open("w", encoding="utf-8", newline=""))
-        writer = csv.DictWriter(opened[0], COLUMNS, extrasaction="ignore", lineterminator="\n", restval="")
-        if first:
-            writer.writeheader()
-        writer.writerow(plain(entry, result))
-        opened[0].flush()
+        def write(entry: Entry, result: Answer | PuzzleError) -> None:
+            nonlocal stream, writer
+            if writer is None:
+                if file is not None:
+                    stream = opened.enter_context(file.open("w", encoding="utf-8", newline=""))
+                writer = csv.DictWriter(stream, COLUMNS, extrasaction="ignore", lineterminator="\n", restval="")
+                writer.writeheader()
+            writer.writerow(plain(entry, result))
+            stream.flush()
 
-    try:
         yield write
-    finally:
-        if opened and file is not None:
-            opened[0].close()
 
 
 def plain(entry: Entry, result: Answer | PuzzleError) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def run(arguments: list[str]) -> int:
 
 
 def on_terminal() -> bool:
-    """Whether a person is looking, rather than a program reading."""
+    """True if a person reads the output, rather than a program."""
     return sys.stdout.isatty()
 
 

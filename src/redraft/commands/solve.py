@@ -123,7 +123,7 @@ def _require_drawable(task: Task, entries: Sequence[Entry], args: Arguments) -> 
 
 
 def _is_live(file: str) -> bool:
-    """Whether a file (`-`: standard input) is a pipe, a terminal or the like, whose lines may be long in coming."""
+    """True if a file (`-`: standard input) is a pipe, a terminal or the like, whose lines may be long in coming."""
     with suppress(OSError, ValueError, AttributeError):
         mode = os.fstat(sys.stdin.fileno()).st_mode if file == STDIN else os.stat(file).st_mode
         return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
@@ -175,7 +175,7 @@ def _solve(meant: Meant, supply: Supply[Entry], counted: int | None, args: Argum
         shown(task, args, count=lambda: total or entries.count, max_steps=solver.max_steps) as show,
         progress("solving", total, shown=with_bar) as report,
     ):
-        printer = Printer(show, report=report)
+        printer = Printer(show, picture=args.picture, report=report)
         entries = Entries(supply, printer.add)
         try:
             for question, answer in solver.stream(entries):

@@ -60,7 +60,7 @@ class Answer:
 
     @property
     def done(self) -> bool:
-        """Whether it is right; for a task without rules, whether the model takes it to be."""
+        """True if it is right, or, for a task without rules, if the model takes it to be."""
         return self.solved if self.task.judges else self.halt_probability > 0.5
 
     @property

@@ -230,7 +230,7 @@ def _quantised(model: Model) -> Model:
 
 
 def is_exported(folder: Path) -> bool:
-    """Whether the folder holds a graph, and no weights."""
+    """True if the folder holds a graph and no weights."""
     return (folder / GRAPH).is_file() and not (folder / "model.safetensors").exists()
 
 

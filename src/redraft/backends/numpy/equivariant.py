@@ -16,7 +16,7 @@ from redraft.scopes import scope_axes
 
 
 def runs(config: EquivariantConfig) -> bool:
-    """Whether NumPy can run a model of this configuration."""
+    """True if NumPy can run a model of this configuration."""
     return config.mixer == "scopes" and config.symbols > 0 and len(_grids(config)) == len(config.scopes)
 
 
