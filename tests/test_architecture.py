@@ -28,7 +28,6 @@ FOUNDATION: dict[str, tuple[str, ...]] = {
     "config": ("errors",),
     "contents": ("errors",),
     "files": ("errors",),
-    "finite": ("errors",),
     "formats": (),
     "locks": (),
     "streams": ("errors",),

@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.backends.protocol import Draft, Floats, begin_tries
+from redraft.arrays import require_finite
+from redraft.backends.protocol import Draft, Floats, Ints, begin_tries
 from redraft.config import from_dict
 from redraft.errors import ConfigError, WeightsError
-from redraft.finite import require_finite
 from redraft.formats import HEAD, ONNX, describe_format, what_else
 
 GRAPH = "model.onnx"
@@ -90,9 +90,7 @@ class OnnxStepper:
         self.inputs = [each.name for each in session.get_inputs()]
         self.outputs = [each.name for each in session.get_outputs()]
 
-    def start(
-        self, inputs: NDArray[np.integer], puzzle_ids: NDArray[np.integer], tries: NDArray[np.integer] | None = None
-    ) -> OnnxState:
+    def start(self, inputs: Ints, puzzle_ids: Ints, tries: Ints | None = None) -> OnnxState:
         shape = (len(inputs), *self.exported.positions, len(self.exported.y))
         own = (np.broadcast_to(np.array(each, np.float32), shape) for each in (self.exported.y, self.exported.z))
         y, z = map(np.ascontiguousarray, begin_tries(tries, *own))
@@ -111,7 +109,7 @@ class OnnxStepper:
     def logits(self, state: OnnxState) -> Floats:
         return state.logits
 
-    def select(self, state: OnnxState, rows: NDArray[np.integer]) -> OnnxState:
+    def select(self, state: OnnxState, rows: Ints) -> OnnxState:
         tokens, ids, y, z, logits = state
         return OnnxState(tokens[rows], ids[rows], y[rows], z[rows], logits[rows] if len(logits) else logits)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.integer]
 State = Any  # of one stepper, opaque to others
 
 _TRIES = 4  # key that keeps the random streams of restarts apart from others
@@ -45,9 +46,7 @@ class Stepper(Protocol):
     @property
     def recursions(self) -> int: ...
 
-    def start(
-        self, inputs: NDArray[np.integer], puzzle_ids: NDArray[np.integer], tries: NDArray[np.integer] | None = None
-    ) -> State:
+    def start(self, inputs: Ints, puzzle_ids: Ints, tries: Ints | None = None) -> State:
         """The state of puzzles, inputs (B, L) and puzzle_ids (B,), before their first step.
 
         `tries` (B,) counts restarts, None for none. Try 0 starts as the model does, others with `starting_vectors`.
@@ -62,7 +61,7 @@ class Stepper(Protocol):
         """The logits (B, L, V) that the last draft was read from."""
         ...
 
-    def select(self, state: State, rows: NDArray[np.integer]) -> State:
+    def select(self, state: State, rows: Ints) -> State:
         """The state of some puzzles alone."""
         ...
 
@@ -71,7 +70,7 @@ class Stepper(Protocol):
         ...
 
 
-def starting_vectors(tries: NDArray[np.integer], width: int) -> Floats:
+def starting_vectors(tries: Ints, width: int) -> Floats:
     """The first y and z of each of these tries (B,): standard normal vectors (2, B, width).
 
     They differ from try to try, and not between puzzles or machines. The model's own start, that of try 0, is such a
@@ -84,7 +83,7 @@ def starting_vectors(tries: NDArray[np.integer], width: int) -> Floats:
     return np.stack([drawn[number] for number in np.asarray(tries).tolist()], axis=1)
 
 
-def begin_tries(tries: NDArray[np.integer] | None, y: Floats, z: Floats) -> tuple[Floats, Floats]:
+def begin_tries(tries: Ints | None, y: Floats, z: Floats) -> tuple[Floats, Floats]:
     """First states y and z (B, ..., D): those given where a puzzle has its try 0, `starting_vectors` elsewhere."""
     if tries is None or not tries.any():
         return y, z

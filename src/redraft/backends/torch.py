@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from redraft.backends.protocol import Draft, starting_vectors
+from redraft.backends.protocol import Draft, Floats, Ints, starting_vectors
 from redraft.core.carry import Carry
 from redraft.kernels.threads import RowThreads, even_slices
 from redraft.models import Model, StepOutput
@@ -37,9 +36,7 @@ class TorchStepper:
         self.recursions = model.recursions
         self.threads = RowThreads(self.device, least_rows=1)
 
-    def start(
-        self, inputs: NDArray[np.integer], puzzle_ids: NDArray[np.integer], tries: NDArray[np.integer] | None = None
-    ) -> TorchState:
+    def start(self, inputs: Ints, puzzle_ids: Ints, tries: Ints | None = None) -> TorchState:
         tokens = torch.from_numpy(np.ascontiguousarray(inputs)).to(self.device, torch.int64)
         ids = torch.from_numpy(np.ascontiguousarray(puzzle_ids)).to(self.device, torch.int64)
         carry = self.model.initial_carry(len(tokens))
@@ -61,8 +58,8 @@ class TorchStepper:
         return state._replace(carry=output.carry), draft
 
     @torch.inference_mode()
-    def logits(self, state: TorchState) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = self.model.read(state.carry.y).cpu().numpy()
+    def logits(self, state: TorchState) -> Floats:
+        found: Floats = self.model.read(state.carry.y).cpu().numpy()
         return found
 
     @torch.inference_mode()
@@ -75,7 +72,7 @@ class TorchStepper:
         )
 
     @torch.inference_mode()
-    def select(self, state: TorchState, rows: NDArray[np.integer]) -> TorchState:
+    def select(self, state: TorchState, rows: Ints) -> TorchState:
         index = torch.from_numpy(rows).to(self.device)
         return TorchState(state.tokens[index], state.puzzle_ids[index], state.carry.rows(index))
 
@@ -85,7 +82,7 @@ class TorchStepper:
         return TorchState(tokens, ids, Carry.cat((first.carry, second.carry)))
 
 
-def _everywhere(vectors: NDArray[np.float32], state: Tensor) -> Tensor:
+def _everywhere(vectors: Floats, state: Tensor) -> Tensor:
     """Vectors (B, D) at every position of states (B, ..., D)."""
     rows = torch.from_numpy(vectors).to(state)
     return rows.view(len(rows), *[1] * (state.ndim - 2), -1).expand(state.shape)

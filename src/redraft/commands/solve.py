@@ -24,7 +24,7 @@ from redraft.progress import progress
 from redraft.solve.answer import NOT_JUDGED
 from redraft.solve.resolve import Meant, resolve
 from redraft.solve.solver import SURE, HaltRule
-from redraft.solve.supply import Arriving, Entries, Entry, Ready, Supply
+from redraft.solve.supply import Arriving, Entries, Entry, Supply
 from redraft.tasks import Task
 from redraft.tasks.reading.source import STDIN, name_of
 
@@ -48,7 +48,7 @@ class Arguments:
     picture: Annotated[Path | None, option("FILE")] = None
     """Draw the one puzzle given, and the drafts of its answer, into a .svg or .png file."""
     weights: Annotated[str | None, option("WEIGHTS", default="bundled weights of the task")] = None
-    """Bundled weights, a folder of weights, or a run's folder."""
+    """Bundled weights, a folder of weights, a run's folder, or hf:owner/name."""
     max_steps: Annotated[int | None, option("INT", default="from the model card, or 16")] = None
     """Most supervision steps per puzzle; more may solve harder ones."""
     halt: Literal["rules", "head", "never"] = "rules"
@@ -86,7 +86,7 @@ def run(arguments: list[str]) -> int:
     if not first:
         raise ConfigError(f"{name_of(args.file or '')}: no puzzles")
     _require_drawable(meant.task, first, args)
-    return _solve(meant, Ready(chain(first, meant.entries)), len(first), args)
+    return _solve(meant, Supply(chain(first, meant.entries)), len(first), args)
 
 
 def _require_sense(args: Arguments) -> None:

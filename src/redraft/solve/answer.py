@@ -102,7 +102,7 @@ class Answer:
 
             content = png_strip(self.task, self.question, *self._drafts())
         elif file.suffix.lower() == ".svg":
-            content = self._svg().encode()
+            content = self._repr_html_().encode()
         else:
             raise ConfigError(f"{file}: expected a name that ends in .svg or .png")
         write_bytes(file, content)
@@ -119,9 +119,6 @@ class Answer:
                 captions.append(f"step {number}, {step.halt_probability:.0%} sure")
         return grids, captions
 
-    def _svg(self) -> str:
-        return svg_strip(self.task, self.question, *self._drafts())
-
     def __repr__(self) -> str:
         status = str(self.to_dict()["status"])
         steps = f"{self.steps} step{'s' if self.steps != 1 else ''}"
@@ -131,4 +128,4 @@ class Answer:
         return "\n".join(board_lines(self.task, self.grid))
 
     def _repr_html_(self) -> str:
-        return self._svg()
+        return svg_strip(self.task, self.question, *self._drafts())

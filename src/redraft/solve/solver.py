@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from redraft.backends.protocol import Draft, Floats, State, Stepper
 from redraft.errors import ConfigError, PuzzleError, require_at_least
 from redraft.solve.answer import Answer, TraceStep
-from redraft.solve.supply import Ready, Supply
+from redraft.solve.supply import Supply
 from redraft.tasks import Grid, Puzzle, Task
 
 HaltRule = Literal["rules", "head", "never"]
@@ -70,6 +70,7 @@ class _Slot:
 
     number: int
     question: Grid
+    inputs: NDArray[np.integer]  # the question as tokens (L,)
     given: NDArray[np.bool_]  # cells (H, W) that the question fills in, where others are to be filled
     recursions: int = 0  # spent in all tries
     given_up: int = 0  # tries
@@ -163,7 +164,7 @@ class Solver:
         Questions (H, W) are read only as slots free up. While a supply waits for more, those that have arrived are
         worked on.
         """
-        supply = questions if isinstance(questions, Supply) else Ready(questions)
+        supply = questions if isinstance(questions, Supply) else Supply(questions)
         taken = 0
         batch = Batching(self.batch_size)
         slots: list[_Slot] = []
@@ -196,11 +197,9 @@ class Solver:
                 state = self.stepper.select(state, keep) if len(keep) else None
 
     def _slot(self, number: int, question: Grid) -> _Slot:
-        token = self.task.open_token
-        given = np.zeros(question.shape, bool)
-        if token is not None:
-            given = (self.task.encode(question) != token).reshape(question.shape)
-        return _Slot(number=number, question=question, given=given)
+        inputs, token = self.task.encode(question), self.task.open_token
+        given = np.zeros(question.shape, bool) if token is None else (inputs != token).reshape(question.shape)
+        return _Slot(number=number, question=question, inputs=inputs, given=given)
 
     def _with_givens(self, slots: Sequence[_Slot], grids: NDArray[np.int8]) -> NDArray[np.int8]:
         """Drafts (B, H, W) with the givens of the question, where it has any, in their place."""
@@ -211,7 +210,7 @@ class Solver:
 
     def _start(self, slots: list[_Slot]) -> State:
         """The state of puzzles that are started or restarted."""
-        inputs = self.task.encode(np.stack([slot.question for slot in slots]))
+        inputs = np.stack([slot.inputs for slot in slots])
         tries = np.array([slot.given_up for slot in slots])
         for row, slot in enumerate(slots):
             if slot.guesses:
@@ -226,8 +225,7 @@ class Solver:
             return
         assert self.task.open_token is not None
         for row, logits in zip(rows, self.stepper.logits(self.stepper.select(state, rows)), strict=True):
-            inputs = self.task.encode(slots[row].question)
-            slots[row].guesses = guesses(inputs, logits, open_token=self.task.open_token)
+            slots[row].guesses = guesses(slots[row].inputs, logits, open_token=self.task.open_token)
 
     def _advance(
         self, slots: list[_Slot], grids: NDArray[np.int8], draft: Draft

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Generic, TypeVar
@@ -19,21 +18,14 @@ Entry = Puzzle | PuzzleError  # of the input: a puzzle, or the reason why there 
 PATIENCE = 0.5  # seconds between calls of `wanted`
 
 
-class Supply(ABC, Generic[T]):
-    """Items to be taken a few at a time."""
-
-    @abstractmethod
-    def take(self, room: int, *, wait: bool) -> list[T]:
-        """At most `room` items that are there, in order; with `wait`, at least one, and none only at the end."""
-
-
-class Ready(Supply[T]):
-    """Items that are there, or made when they are taken."""
+class Supply(Generic[T]):
+    """Items to be taken a few at a time; of this class, items that are there, or made when they are taken."""
 
     def __init__(self, items: Iterable[T]) -> None:
         self._items = iter(items)
 
     def take(self, room: int, *, wait: bool) -> list[T]:
+        """At most `room` items that are there, in order; with `wait`, at least one, and none only at the end."""
         return list(islice(self._items, room))
 
 

@@ -6,10 +6,9 @@ Cells mix by scopes that tile the grid (rows, columns, boxes); only torch runs o
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from redraft.backends.numpy.model import Layer, NumpyModel, Tensors, gated_channels, gated_weights, normed
-from redraft.backends.protocol import Floats
+from redraft.backends.protocol import Floats, Ints
 from redraft.errors import WeightsError
 from redraft.models.config import EquivariantConfig
 from redraft.scopes import scope_axes
@@ -60,7 +59,7 @@ class NumpyEquivariant(NumpyModel):
         features = 1 if config.halting == "margin" else 2 * width
         self.halt_head = given.take("halt_head.weight", 1, features), given.take("halt_head.bias", 1)
 
-    def embed(self, tokens: NDArray[np.integer], puzzle_ids: NDArray[np.integer]) -> Floats:
+    def embed(self, tokens: Ints, puzzle_ids: Ints) -> Floats:
         return self._embed[self._roles[tokens]]
 
     def read(self, y: Floats) -> Floats:

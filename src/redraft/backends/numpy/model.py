@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.backends.protocol import Floats
+from redraft.backends.protocol import Floats, Ints
 from redraft.errors import WeightsError
 from redraft.models.config import TRMConfig
 
@@ -94,7 +94,7 @@ class NumpyModel:
         y, z = (np.broadcast_to(start, (batch, *self.positions, len(start))) for start in self._starts)
         return y, z
 
-    def embed(self, tokens: NDArray[np.integer], puzzle_ids: NDArray[np.integer]) -> Floats:
+    def embed(self, tokens: Ints, puzzle_ids: Ints) -> Floats:
         """The question x (B, ..., D) of tokens (B, L) and puzzle ids (B,)."""
         raise NotImplementedError
 
@@ -139,7 +139,7 @@ class NumpyTRM(NumpyModel):
         self._answer_head = given.take("answer_head.weight", config.vocab_size, width)
         self.halt_head = given.take("halt_head.weight", 1, width), given.take("halt_head.bias", 1)
 
-    def embed(self, tokens: NDArray[np.integer], puzzle_ids: NDArray[np.integer]) -> Floats:
+    def embed(self, tokens: Ints, puzzle_ids: Ints) -> Floats:
         config, width = self.config, self.config.hidden_size
         x = np.zeros((len(tokens), config.sequence, width), np.float32)
         x[:, config.puzzle_positions :] = self._tokens[tokens]

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from redraft.arrays import require_finite
 from redraft.backends.numpy.equivariant import NumpyEquivariant
 from redraft.backends.numpy.model import NumpyModel, NumpyTRM
-from redraft.backends.protocol import Draft, Floats, begin_tries
+from redraft.backends.protocol import Draft, Floats, Ints, begin_tries
 from redraft.errors import WeightsError
-from redraft.finite import require_finite
 from redraft.models import model_config
 from redraft.weights.format import Arrays, Description, read_arrays, unpack_tables
 
@@ -72,9 +71,7 @@ class NumpyStepper:
         self.recursions: int = model.config.T
         self.rows = max(1, POSITIONS // int(np.prod(model.positions)))
 
-    def start(
-        self, inputs: NDArray[np.integer], puzzle_ids: NDArray[np.integer], tries: NDArray[np.integer] | None = None
-    ) -> NumpyState:
+    def start(self, inputs: Ints, puzzle_ids: Ints, tries: Ints | None = None) -> NumpyState:
         states = begin_tries(tries, *self.model.initial_carry(len(inputs)))
         return NumpyState(self.model.embed(inputs, puzzle_ids), *states)
 
@@ -91,7 +88,7 @@ class NumpyStepper:
     def logits(self, state: NumpyState) -> Floats:
         return self.model.read(state.y)
 
-    def select(self, state: NumpyState, rows: NDArray[np.integer]) -> NumpyState:
+    def select(self, state: NumpyState, rows: Ints) -> NumpyState:
         return NumpyState(*(each[rows] for each in state))
 
     def join(self, first: NumpyState, second: NumpyState) -> NumpyState:
