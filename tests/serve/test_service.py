@@ -49,7 +49,7 @@ def test_results_are_what_solve_json_prints(bundled: Service) -> None:
     [result] = solve(bundled, puzzle=SIX, trace=True)
     printed = redraft.load("sudoku-6x6").solve(SIX).to_dict()
     assert set(printed) <= set(SolveResult.model_fields)
-    assert all(set(item) <= {"draft", "halt_probability"} for item in printed["trace"])
+    assert all(set(item) <= {"draft", "halt_probability", "attempt"} for item in printed["trace"])
     assert result.plain() == printed
 
 

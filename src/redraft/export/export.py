@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from redraft import __version__
+from redraft.arrays import require_finite
 from redraft.backends.onnx import GRAPH, Exported, OnnxStepper, open_session
 from redraft.backends.torch import TorchStepper
 from redraft.config import to_dict
@@ -18,7 +19,6 @@ from redraft.export.check import Agreement, Tell, Trial, count_for, most_for, si
 from redraft.export.graph import ExportError, write_graph
 from redraft.export.quantize import write_int8
 from redraft.files import replacing, write_text
-from redraft.finite import require_finite
 from redraft.models import model_kind
 from redraft.tasks import get_task
 from redraft.trust import remember

@@ -19,7 +19,7 @@ from redraft.inspect.inspect import inspect
 from redraft.inspect.inspection import Inspection
 from redraft.progress import progress, silent
 from redraft.solve.load import open_weights
-from redraft.solve.puzzle_table import PuzzleTable
+from redraft.solve.opened import PuzzleTable
 from redraft.solve.resolve import entries_of
 from redraft.tasks import Puzzle, Task, get_task
 

@@ -105,6 +105,7 @@ class TraceItem(Replied):
 
     draft: str
     halt_probability: float
+    attempt: Place = Field(description="The try it belongs to, 1 for the first; a restart begins the next.")
 
 
 class SolveResult(Replied):
@@ -206,13 +207,10 @@ class ModelsResponse(Replied):
     limits: dict[str, float]
 
 
-class DraftEvent(Replied):
+class DraftEvent(TraceItem):
     """A draft, as an event of a stream."""
 
-    step: int = Field(description="Supervision steps spent.")
-    attempt: int = Field(description="The try it belongs to, 1 for the first; a restart begins the next.")
-    draft: str
-    halt_probability: float
+    step: Place = Field(description="Supervision steps spent.")
 
 
 class ErrorDetail(Replied):
