@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 
+from benchmarks.flops import Product, counted, inference_flops, network_products, training_flops
+from benchmarks.peak import SIDE, Place, ideal_seconds, shape_rates, square_rate
 from benchmarks.traffic import ADDITION, WORD, Memory, step_bytes, step_passes
 from redraft.backends.torch import TorchStepper
-from redraft.bench.contest import Tell
-from redraft.bench.flops import Product, counted, inference_flops, network_products, training_flops
-from redraft.bench.peak import SIDE, Place, ideal_seconds, shape_rates, square_rate
+from redraft.bench.contest import Log
 from redraft.bench.timing import seconds_of, spread
 from redraft.errors import ConfigError
 from redraft.models import build_model
@@ -95,7 +95,7 @@ def named_axes(names: Sequence[str]) -> dict[str, Axis]:
 
 
 def bench_scale(
-    axes: Mapping[str, Axis], *, recipe: str, batch_size: int, warmup: int, repeats: int, tell: Tell
+    axes: Mapping[str, Axis], *, recipe: str, batch_size: int, warmup: int, repeats: int, report: Log
 ) -> dict[str, Any]:
     """Measured and predicted seconds along the axes, and where the recipe's step lies under the machine's roof."""
     if repeats < 1 or batch_size < 1:
@@ -109,10 +109,10 @@ def bench_scale(
     for name, axis in axes.items():
         points = []
         for value in axis.values:
-            tell(f"{axis.label} {value}")
+            report(f"{axis.label} {value}")
             points.append({"value": value, **_point(axis.case(value), axis.modes, rates, memory, warmup, repeats)})
         found[name] = {"label": axis.label, "case": axis.case(axis.values[0]).describe(), "points": points}
-    tell(f"roofline of {recipe}")
+    report(f"roofline of {recipe}")
     return {
         "threads": torch.get_num_threads(),
         "peak": {"side": SIDE, "gflops": square_rate(place=PROCESSOR)},

@@ -13,7 +13,7 @@ from time import process_time
 import torch
 from torch import Tensor
 
-from redraft.bench.flops import backpropagated, evaluations
+from benchmarks.flops import backpropagated, evaluations
 from redraft.bench.timing import seconds_of
 from redraft.core.layers import swiglu_width
 from redraft.errors import ConfigError
@@ -120,7 +120,7 @@ def _backward(config: RecursiveConfig, batch: int) -> list[Pass]:
 def _halves(config: RecursiveConfig, batch: int) -> list[tuple[str, int]]:
     """The gated halves of a block, each with the elements between its two linear maps."""
     if config.mixer == "conv":
-        raise ConfigError("bench scale: counts what attention and MLP mixers move, not convolutions")
+        raise ConfigError("counts what attention and MLP mixers move, not convolutions")
     channels = batch * config.sequence * _width(config.hidden_size, config)
     if config.mixer == "attention":
         return [("mlp", channels)]

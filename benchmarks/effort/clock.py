@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.effort.record import Runs, Start, looping, one_recursion
 from benchmarks.effort.starts import Donors
 from redraft.backends.torch import TorchState, TorchStepper
-from redraft.bench.contest import Tell
+from redraft.bench.contest import Log
 from redraft.bench.timing import rate, ratio
 from redraft.core.carry import Carry
 from redraft.models import Model
@@ -22,7 +22,7 @@ ROUNDS = 5
 TIMED = {1: 32, 64: 256}  # puzzles of a round, by batch size
 
 
-def clock(runs: Runs, donors: Donors, *, steps: int, tell: Tell) -> list[dict[str, Any]]:
+def clock(runs: Runs, donors: Donors, *, steps: int, report: Log) -> list[dict[str, Any]]:
     """Puzzles per second of processor time by the solver as it is, asking after every step, and by other ways.
 
     The ways take turns; `ratio` is how many times as fast as the first each of them is.
@@ -42,14 +42,14 @@ def clock(runs: Runs, donors: Donors, *, steps: int, tell: Tell) -> list[dict[st
         row
         for halt in halts
         for batch_size, count in TIMED.items()
-        for row in _turns(runs, ways, halt, batch_size, count, tell)
+        for row in _turns(runs, ways, halt, batch_size, count, report)
     ]
 
 
 def _turns(
-    runs: Runs, ways: dict[str, tuple[TorchStepper, int]], halt: HaltRule, batch_size: int, count: int, tell: Tell
+    runs: Runs, ways: dict[str, tuple[TorchStepper, int]], halt: HaltRule, batch_size: int, count: int, report: Log
 ) -> list[dict[str, Any]]:
-    tell(f"timing the solver, halt={halt}, batch {batch_size}")
+    report(f"timing the solver, halt={halt}, batch {batch_size}")
     questions = list(runs.questions[-count:])  # donors are among the first
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     solved: dict[str, float] = {}

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from redraft.bench.contest import Tell
-from redraft.bench.flops import counted, training_flops
+from benchmarks.flops import counted, training_flops
+from redraft.bench.contest import Log
 from redraft.bench.timing import rate, seconds_of, spread
 from redraft.data.arc import arc_stores
 from redraft.data.build import from_examples
@@ -31,7 +31,7 @@ GPU_NAME, GPU_PEAK, GPU_SHARE = "H200", 989e12, 0.5
 Timed = Callable[[Callable[[int], Any]], list[float]]  # seconds of each repeat of a call with the repeat's number
 
 
-def bench_data(*, warmup: int, repeats: int, seed: int, puzzles: int, tell: Tell) -> dict[str, Any]:
+def bench_data(*, warmup: int, repeats: int, seed: int, puzzles: int, report: Log) -> dict[str, Any]:
     """Minimal Sudokus, hard mazes and ARC views a second, time of a uniqueness check, rows a second of the sampler.
 
     `puzzles` 9x9 Sudokus a repeat (at least 1), eight times as many of 6x6, a fifth of mazes, as many ARC tasks.
@@ -42,12 +42,12 @@ def bench_data(*, warmup: int, repeats: int, seed: int, puzzles: int, tell: Tell
         numbers = iter(range(max(1, warmup) + repeats))  # a first call at least: it may compile the search
         return seconds_of(lambda: call(next(numbers)), warmup=max(1, warmup), repeats=repeats)
 
-    tell("making Sudokus and mazes")
+    report("making Sudokus and mazes")
     rows = [_sudokus(9, puzzles, seed, timed), _sudokus(6, 8 * puzzles, seed, timed)]
     rows.append(_mazes(max(1, puzzles // MAZES), seed, timed))
-    tell("checking that Sudokus have one solution")
+    report("checking that Sudokus have one solution")
     rows += [_uniqueness(puzzles, seed, timed, compiled=compiled) for compiled in (False, True)]
-    tell("drawing views of ARC tasks")
+    report("drawing views of ARC tasks")
     rows.append(_views(puzzles, seed, timed))
     sampled: dict[str, Callable[[], Store]] = {
         "sudoku-extreme-mlp": lambda: _made("sudoku-9x9", max(puzzles, 16), seed),
@@ -55,7 +55,7 @@ def bench_data(*, warmup: int, repeats: int, seed: int, puzzles: int, tell: Tell
         "arc1": lambda: _arc(puzzles, seed),
     }
     for recipe, store in sampled.items():
-        tell(f"sampling batches of {recipe}")
+        report(f"sampling batches of {recipe}")
         rows.append(_sampling(recipe, store(), seed, timed))
     return {"rows": rows, "gpu": {"name": GPU_NAME, "tflops": GPU_PEAK / 1e12, "share": GPU_SHARE}}
 

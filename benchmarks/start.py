@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.published.contest import WorkerError, last_line
 from redraft.backends.choose import Backend
-from redraft.bench.contest import Tell, WorkerError, last_line
+from redraft.bench.contest import Log
 from redraft.bench.timing import spread
 from redraft.errors import require_at_least
 from redraft.machine import environment
@@ -30,14 +31,14 @@ LONGEST = 120.0  # seconds until a run that has not made its first step is given
 WARM_PUZZLES = 20  # a repeat of the warm process, each solved by itself
 
 
-def bench_start(*, threads: int, warmup: int, repeats: int, seed: int, tell: Tell) -> dict[str, Any]:
+def bench_start(*, threads: int, warmup: int, repeats: int, seed: int, report: Log) -> dict[str, Any]:
     """Seconds of whole processes from their start, and milliseconds of a puzzle in a process that is warm."""
     require_at_least(1, {"--repeats": repeats})
     task = get_task(WEIGHTS)
     puzzle = task.format(task.make(1, seed + 1000).questions[0])
 
     def process(name: str, *arguments: str) -> dict[str, Any]:
-        tell(name)
+        report(name)
         seconds = [_seconds(arguments, threads) for _ in range(warmup + repeats)]
         return _row(name, "s", seconds[warmup:])
 
@@ -49,9 +50,9 @@ def bench_start(*, threads: int, warmup: int, repeats: int, seed: int, tell: Tel
     ]
     questions = task.make(WARM_PUZZLES, seed + 1000).questions
     for backend in BACKENDS:
-        tell(f"puzzles in a warm process, {backend}")
+        report(f"puzzles in a warm process, {backend}")
         rows.append(_warm(backend, questions, warmup=warmup, repeats=repeats))
-    tell(f"redraft train {RECIPE}")
+    report(f"redraft train {RECIPE}")
     seconds = [_first_step(threads) for _ in range(warmup + repeats)]
     rows.append(_row(f"redraft train {RECIPE}, to the end of its first step", "s", seconds[warmup:]))
     return {"rows": rows}

@@ -37,7 +37,7 @@ def counted(model: ModelConfig) -> Counted:
     if type(model) not in KINDS or (isinstance(model, EquivariantConfig) and model.mixer != "scopes"):
         kind = type(model).__name__.removesuffix("Config")
         raise ConfigError(
-            f"bench: counts the operations of a TRM, an HRM or an equivariant model that mixes by scopes, not of {kind}"
+            f"counts the operations of a TRM, an HRM or an equivariant model that mixes by scopes, not of {kind}"
         )
     assert isinstance(model, Counted)
     return model

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from redraft.bench.flops import Counted, Product, backpropagated, evaluations, network_products
+from benchmarks.flops import Counted, Product, backpropagated, evaluations, network_products
 from redraft.bench.timing import seconds_of
 from redraft.kernels import matmul
 from redraft.machine import clock_of
