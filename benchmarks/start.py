@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.published.contest import WorkerError, last_line
+from benchmarks.published.contest import WorkerError, environment, last_line
 from redraft.backends.choose import Backend
 from redraft.bench.contest import Log
 from redraft.bench.timing import spread
 from redraft.errors import require_at_least
-from redraft.machine import environment
 from redraft.solve.load import load
 from redraft.tasks import get_task
 from redraft.train.log import METRICS

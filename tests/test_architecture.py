@@ -15,7 +15,6 @@ CROWDED = {
     ".": "foundations, each of which everything may import",
     "ablate": "a suite, its plan, its processes, and five ways to show what came out",
     "commands": "a file per command",
-    "kernels": "one file per way to compute, and the kernels of each in a language of their own",
     "models": "a file per model, their configurations, the contract, how it is executed, and its check",
     "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, --fast",
 }
@@ -36,8 +35,7 @@ FOUNDATION: dict[str, tuple[str, ...]] = {
     "naming": ("errors",),
     "trust": ("contents", "errors", "files", "naming"),
     "scopes": ("errors",),
-    "memory": (),
-    "processor": (),
+    "hardware": (),
     "hub": ("errors",),
     "calling": (),  # and `api`, by its name, once something is called
 }

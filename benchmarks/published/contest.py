@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import benchmarks
+import redraft
 from benchmarks.flops import Counted
 from benchmarks.peak import Place, shape_rates, square_rate
 from redraft.bench.contest import Contender, Log, agreement, take_turns, warm_up
 from redraft.bench.sides import Execution
 from redraft.bench.timing import spread
 from redraft.errors import RedraftError
-from redraft.machine import environment
 
 # Files of a job's folder.
 RUN, STORE, WEIGHTS, PUBLISHED, ARCH, BATCHES = "run.json", "store", "weights", "published.pt", "arch.json", "batches"
@@ -57,6 +57,13 @@ class WorkerError(RedraftError):
     """A worker process ended before its time."""
 
 
+def environment(threads: int) -> dict[str, str]:
+    """Variables for a Python process that imports this very redraft and these benchmarks, and uses `threads`."""
+    roots = [str(Path(str(package.__file__)).parents[1]) for package in (redraft, benchmarks)]
+    paths = [*roots, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads)}
+
+
 def last_line(text: str) -> str:
     """The last line of a process's standard error."""
     lines = text.strip().splitlines()
@@ -69,14 +76,13 @@ class Worker:
     def __init__(self, job: Workload) -> None:
         self.job = job
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed in __exit__)
-        variables, root = environment(job.threads), Path(benchmarks.__file__).parents[1]
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "benchmarks.published.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env={**variables, "PYTHONPATH": os.pathsep.join((str(root), variables["PYTHONPATH"]))},
+            env=environment(job.threads),
         )
 
     def __enter__(self) -> Worker:

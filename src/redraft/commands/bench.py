@@ -96,8 +96,8 @@ def run(arguments: list[str]) -> int:
     name = arguments[0] if arguments else ""
     compared = any(each.partition("=")[0] == "--reference" for each in arguments)
     if name in MOVED or (name in WHAT and compared):
-        what = f"bench {name} --reference" if compared else f"bench {name}"
-        raise ConfigError(f"{what}: is python -m benchmarks {MOVED.get(name, name)} now, in a checkout of redraft")
+        what = f"{name} --reference" if compared else name
+        raise ConfigError(f"{what}: run python -m benchmarks {MOVED.get(name, name)} in a checkout of redraft")
     return GROUP.run(arguments)
 
 

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from redraft.hardware import allowed_by_onednn, bfloat16_among, flags
+from redraft.hardware import made_by_amd as _made_by_amd
 from redraft.kernels import Implementation, operation
-from redraft.processor import allowed_by_onednn, bfloat16_among, flags
-from redraft.processor import made_by_amd as _made_by_amd
 
 _multiply: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)  # oneDNN's
 # What transforms functions (`torch.func`) just now. Without it none is seen, and one in use is an error of torch's.
