@@ -179,7 +179,7 @@ def _scale(args: Scale, threads: int, report: Log) -> dict[str, Any]:
 
 SPEED: dict[str, Kind] = {  # all of `all`
     "train": Kind(
-        what="training, beside its matrix products alone and the published code",
+        what="training, beside its matmuls alone and the published code",
         arguments=ComparedTrain,
         measure=_train,
         show=show.show_models,

@@ -1,4 +1,4 @@
-"""The benchmark of exported models: how long exporting takes, how large graphs are, and how fast they solve."""
+"""The benchmark of exported models: time to export, size of graphs, and speed of solving."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LOADS = 5  # of a session, of which the median counts
 def bench_export(
     models: Sequence[str], *, batch_size: int, threads: int, warmup: int, repeats: int, seed: int, report: Log
 ) -> dict[str, Any]:
-    """Of each model: seconds to export it, bytes, ms to open it, and puzzle steps a second beside torch in float32.
+    """Per model: seconds to export it, bytes, ms to open it, and puzzle steps per second beside torch in float32.
 
     `models` are weights, or recipes, whose weights are random. The sides take turns in one process.
     """
@@ -56,7 +56,7 @@ def bench_export(
 
 
 def require_models(models: Sequence[str]) -> None:
-    """Raises RedraftError where a package is missing, or one of the models is none."""
+    """Raises RedraftError where a package or one of the models is missing."""
     require_export()
     for name in models:
         if name not in RECIPES:
@@ -110,13 +110,13 @@ def _measure(
 
 
 def _step_of(stepper: Stepper, trial: Trial) -> Callable[[], Any]:
-    """A supervision step of all puzzles, again and again from the same state."""
+    """A call that takes a supervision step of all puzzles from the same state."""
     state = stepper.start(trial.inputs, np.zeros(len(trial.inputs), np.int64))
     return lambda: stepper.step(state)
 
 
 def _of_graph(file: Path | None, threads: int) -> dict[str, Any]:
-    """Its size, and how long it takes to open."""
+    """Size of a graph, and milliseconds to open it."""
     if file is None:
         return {}
     loads = []

@@ -36,7 +36,7 @@ def bench_effort(
         tries: restarts from random vectors.
         seed: of those vectors.
         report: called with a line on what is under way.
-        progress: hears how many puzzles the one long pass has done, from which most policies are told.
+        progress: called with the number of puzzles done in the one long pass, from which most policies follow.
 
     Raises ConfigError where there is no puzzle, and for a model whose steps are not equal recursions.
     """

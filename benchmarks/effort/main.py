@@ -28,11 +28,11 @@ class Effort(Common):
     tries: int = 8
     """Restarts of puzzles that stay unsolved."""
     seed: int = 0
-    """Of the random states they restart from."""
+    """Seed of the random states they restart from."""
     threads: int | None = None
     """Threads of the CPU; by default as many as torch takes."""
     plot: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Draws what is left unsolved against evaluations into a .png or .svg file."""
+    """Draws the share unsolved against evaluations into a .png or .svg file."""
 
 
 def measure_effort(args: Effort, threads: int, report: Log) -> dict[str, Any]:

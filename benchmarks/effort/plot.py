@@ -10,7 +10,7 @@ from redraft.plotting import drawing, require_picture
 
 # Policies that are drawn: what they are called there, colour, line, marker.
 LINES: dict[str, tuple[str, str, str, str]] = {
-    "fixed": ("so many steps for all", "#8c959f", "--", ""),
+    "fixed": ("the same steps for all", "#8c959f", "--", ""),
     "head": ("halting head", "#bf8700", "-", "."),
     "head-fine": ("halting head, every recursion", "#bf8700", ":", "."),
     "rules": ("rules", "#0969da", "-", "."),

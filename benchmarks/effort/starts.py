@@ -125,7 +125,7 @@ class Donors:
 
     @property
     def enough(self) -> bool:
-        """Whether there is another one for each, as no puzzle begins from its own end."""
+        """Whether there is another donor for each puzzle, because none starts from its own final state."""
         return len(self.rows) > 1
 
     def other(self, rows: NDArray[np.integer]) -> Carry:

@@ -12,7 +12,7 @@ import numpy as np
 from redraft.bench.sides import Side
 from redraft.bench.timing import rate, ratio, spread
 
-Log = Callable[[str], None]  # is called with a line for the user on what is under way
+Log = Callable[[str], None]  # called with a line on the current work, for the user
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ def warm_up(contender: Contender, count: int, report: Log) -> float:
 def take_turns(
     contenders: Sequence[Contender], repeats: int, report: Log, *, before_round: Callable[[], None] = lambda: None
 ) -> list[list[dict[str, Any]]]:
-    """What `Side.run` returned, per contender and repeat; each round runs every contender once."""
+    """Results of `Side.run`, per contender and repeat; each round runs every contender once."""
     rounds: list[list[dict[str, Any]]] = [[] for _ in contenders]
     for number in range(repeats):
         before_round()

@@ -31,7 +31,7 @@ WHAT = {
     "kernels": "kernels: which implementation of an operation runs when, and which this machine has (nothing is timed)",
 }
 GROUP = Group("bench", {name: (f"redraft.commands.bench:{name}", what) for name, what in WHAT.items()})
-# What is measured from a checkout of the repository alone, as is `--reference`: the name that it has there.
+# Kinds that need a checkout of the repository, as does `--reference`, with their names there.
 MOVED = {"data": "data", "make": "data", "start": "start", "export": "export", "all": "all"}
 
 
@@ -86,7 +86,7 @@ class SolveOptions(TrainOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
-    """What measures, given the number of threads, and returns plain values for JSON; and what prints these values."""
+    """`measure` takes the number of threads and a log and returns plain values for JSON, which `show` prints."""
 
     measure: Callable[[int, Log], dict[str, Any]]
     show: Callable[[dict[str, Any], Console], None]
@@ -129,7 +129,7 @@ def kernels_benchmark() -> Benchmark:
 
 
 def publish(name: str, args: Common, parts: Mapping[str, Benchmark], *, threads: int | None = None) -> int:
-    """Measures all parts and prints or writes the results with the machine they are of, as `args` says.
+    """Measures all parts, and prints or writes the results and the machine as `args` says.
 
     `threads`: of torch; by default those of `args`, if it has any, else as many as torch takes.
     """
