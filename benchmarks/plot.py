@@ -53,9 +53,8 @@ def _roofline(figure: Any, found: dict[str, Any]) -> None:
     axes.set(xscale="log", yscale="log", xlim=(least, most), ylim=(0.1, 2 * peak))
     axes.set(xlabel="floating-point operations a byte", ylabel="GFLOP/s, one thread")
     axes.set_title(f"{roofline['recipe']}, batch {roofline['case']['batch']}", fontsize=11)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.grid()
+    axes.legend(fontsize=8, loc="lower right")
 
 
 _SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8, "color": GREY}
@@ -76,8 +75,7 @@ def _growth(figure: Any, found: dict[str, Any]) -> None:
         panel.set(xscale="log", yscale="log", xlabel=axis["label"])
         panel.set_xticks(values, [str(value) for value in values], fontsize=8)
         panel.minorticks_off()
-        panel.grid(alpha=0.25)
-        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid()
     for row in range(rows):
         panels[3 * row].set_ylabel("ms")
     from matplotlib.lines import Line2D
@@ -88,7 +86,6 @@ def _growth(figure: Any, found: dict[str, Any]) -> None:
         title="points: measured, lines: predicted",
         loc="outside lower right",
         ncols=2,
-        frameon=False,
         fontsize=8,
         title_fontsize=8,
     )

@@ -60,6 +60,5 @@ def plot_effort(found: dict[str, Any], file: Path) -> None:
             FuncFormatter(lambda value, _: f"{value:g}" if f"{value:g}"[0] in "2468" else "")
         )
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        axes.grid()
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))

@@ -37,6 +37,12 @@ def bfloat16_among(able: Mapping[str, Any], *, amd: bool, allowed: str = "") -> 
     return "avx512_bf16" if amd and vectors and able.get("avx512_bf16") else None
 
 
+def cpu_name() -> str:
+    """The processor's name."""
+    names = [line.partition(":")[2].strip() for line in _cpuinfo().splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
 @cache
 def made_by_amd() -> bool:
     """Whether AMD made this machine's processor."""

@@ -15,6 +15,7 @@ import torch
 
 import redraft
 from redraft.device import describe_device
+from redraft.hardware import cpu_name
 
 
 def context(threads: int, device: torch.device | None = None) -> dict[str, Any]:
@@ -35,16 +36,6 @@ def context(threads: int, device: torch.device | None = None) -> dict[str, Any]:
         "redraft": redraft.__version__,
         "commit": commit(Path(redraft.__file__).parent),
     }
-
-
-def cpu_name() -> str:
-    """The processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def clock_of(device: torch.device) -> Callable[[], float]:

@@ -11,6 +11,8 @@ from typing import Any
 from redraft.errors import ConfigError
 from redraft.files import replacing, require_place
 
+STYLE = {"axes.spines.top": False, "axes.spines.right": False, "grid.alpha": 0.25, "legend.frameon": False}
+
 
 def plot_steps(figures: dict[str, Any], file: Path, *, title: str) -> None:
     """Draws exact, rule-checked and cell accuracy after each step; needs the extra `plot` (matplotlib)."""
@@ -33,9 +35,8 @@ def plot_steps(figures: dict[str, Any], file: Path, *, title: str) -> None:
         axes.set(title=title, xlabel="supervision steps", xlim=(1, max(2, steps[-1])), ylim=(0, 1.02))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False)
+        axes.grid()
+        axes.legend()
 
 
 def plot_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], file: Path) -> None:
@@ -57,25 +58,26 @@ def plot_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], file: Path) -> 
         accuracies.set(title="exact in evaluation", xlabel="steps", ylim=(0, 1.02))
         accuracies.yaxis.set_major_formatter(PercentFormatter(1.0))
         for axes in (losses, accuracies):
-            axes.grid(alpha=0.25)
-            axes.spines[["top", "right"]].set_visible(False)
-        losses.legend(frameon=False)
+            axes.grid()
+        losses.legend()
 
 
 @contextmanager
 def drawing(file: Path, size: tuple[float, float], **saving: Any) -> Iterator[Any]:
-    """An empty matplotlib figure of `size` in inches; the end of the block saves it to a .png or .svg file.
+    """An empty matplotlib figure of `size` in inches, in our STYLE; the end of the block saves it as .png or .svg.
 
     `saving` goes to `savefig`. Needs the extra `plot`.
     """
+    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    yield figure
-    with replacing(file) as partial:
-        figure.savefig(partial, dpi=150, format=file.suffix[1:], **saving)
+    with rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+        with replacing(file) as partial:
+            figure.savefig(partial, dpi=150, format=file.suffix[1:], **saving)
 
 
 def require_picture(file: Path) -> None:

@@ -123,39 +123,15 @@ def _(x):
     return quick
 
 
-def _gate_in_lanes(gates, ups, into, like):
-    """Gates sixteen at a time from the start, where `lanes` is faster; returns their number."""
+def _in_lanes(like):
+    """Whether `lanes` is faster for this storage dtype."""
 
 
-def _gate_gradient_in_lanes(gates, ups, inner, d_gates, d_ups, like):
-    """As `_gate_in_lanes`, for the gradient."""
-
-
-@overload(_gate_in_lanes)
-def _(gates, ups, into, like):
-    if not (isinstance(like, types.Integer) and lanes.ABLE):
-        return lambda gates, ups, into, like: 0
-
-    def quick(gates, ups, into, like):
-        count = len(into) // lanes.LANES * lanes.LANES
-        lanes.gate_halves(gates.ctypes.data, ups.ctypes.data, into.ctypes.data, count)
-        return count
-
-    return quick
-
-
-@overload(_gate_gradient_in_lanes)
-def _(gates, ups, inner, d_gates, d_ups, like):
-    if not (isinstance(like, types.Integer) and lanes.ABLE):
-        return lambda gates, ups, inner, d_gates, d_ups, like: 0
-
-    def quick(gates, ups, inner, d_gates, d_ups, like):
-        count = len(inner) // lanes.LANES * lanes.LANES
-        into = d_gates.ctypes.data, d_ups.ctypes.data
-        lanes.gate_halves_gradient(gates.ctypes.data, ups.ctypes.data, inner.ctypes.data, into[0], into[1], count)
-        return count
-
-    return quick
+@overload(_in_lanes, inline="always")
+def _(like):
+    if isinstance(like, types.Integer) and lanes.ABLE:
+        return lambda like: True
+    return lambda like: False
 
 
 @elementwise
@@ -164,8 +140,11 @@ def gate(both, hidden, size, run, like):
     both, hidden = array(both, 2 * size, like), array(hidden, size, like)
     for start in range(0, size, run):
         gates, ups = both[2 * start : 2 * start + run], both[2 * start + run : 2 * (start + run)]
-        into = hidden[start : start + run]
-        for i in range(_gate_in_lanes(gates, ups, into, like), run):
+        into, first = hidden[start : start + run], 0
+        if _in_lanes(like):
+            first = run // lanes.LANES * lanes.LANES
+            lanes.gate_halves(gates.ctypes.data, ups.ctypes.data, into.ctypes.data, first)
+        for i in range(first, run):
             g = load(gates[i])
             into[i] = store(g * _sigmoid(g) * load(ups[i]), like)
 
@@ -177,8 +156,12 @@ def gate_gradient(both, hidden, d_both, size, run, like):
     for start in range(0, size, run):
         gates, ups = both[2 * start : 2 * start + run], both[2 * start + run : 2 * (start + run)]
         d_gates, d_ups = d_both[2 * start : 2 * start + run], d_both[2 * start + run : 2 * (start + run)]
-        inner = hidden[start : start + run]
-        for i in range(_gate_gradient_in_lanes(gates, ups, inner, d_gates, d_ups, like), run):
+        inner, first = hidden[start : start + run], 0
+        if _in_lanes(like):
+            first = run // lanes.LANES * lanes.LANES
+            halves = gates.ctypes.data, ups.ctypes.data, inner.ctypes.data, d_gates.ctypes.data, d_ups.ctypes.data
+            lanes.gate_halves_gradient(*halves, first)
+        for i in range(first, run):
             g, u, d = load(gates[i]), load(ups[i]), load(inner[i])
             s = _sigmoid(g)
             inner[i] = store(g * s * u, like)
