@@ -11,7 +11,7 @@ from typing import Any
 from redraft.errors import ConfigError
 from redraft.files import replacing, require_place
 
-STYLE = {"axes.spines.top": False, "axes.spines.right": False, "grid.alpha": 0.25, "legend.frameon": False}
+STYLE: Any = {"axes.spines.top": False, "axes.spines.right": False, "grid.alpha": 0.25, "legend.frameon": False}
 
 
 def plot_steps(figures: dict[str, Any], file: Path, *, title: str) -> None:
