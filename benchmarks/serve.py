@@ -150,9 +150,8 @@ def _require_own(task: Task, question: str, result: dict[str, Any]) -> bool:
 
 def show_serve(found: dict[str, Any], console: Console) -> None:
     """Prints the table."""
-    table = Table(
-        "batch", "clients", "requests/s", "p50 ms", "p99 ms", "solved", title=f"redraft serve, {found['weights']}"
-    )
+    columns = ("batch", "clients", "requests/s", "p50 ms", "p99 ms", "server CPU ms", "solved")
+    table = Table(*columns, title=f"redraft serve, {found['weights']}")
     for row in found["rows"]:
         milliseconds = (f"{row[key]:,.1f}" for key in ("p50_ms", "p99_ms", "server_cpu_ms_per_request"))
         figures = (f"{row['requests_per_second']:,.0f}", *milliseconds)
