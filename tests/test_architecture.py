@@ -13,7 +13,6 @@ BUDGET = 33_200  # lines of Python in the wheel
 MOST_FILES = 12  # of a folder, its __init__.py not counted; with more it says why
 CROWDED = {
     ".": "foundations, each of which everything may import",
-    "ablate": "a suite, its plan, its processes, and five ways to show what came out",
     "bench": "each benchmark, and what they share",
     "commands": "a file per command",
     "kernels": "one file per way to compute, and the kernels of each in a language of their own",

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from redraft.ablate.findings import findings, mean_and_spread
 from redraft.ablate.plan import Plan
-from redraft.ablate.plot import plot_rows
 from redraft.ablate.pool import Pool, note_failure, write_result
+from redraft.ablate.report import plot_rows
 from redraft.ablate.table import markdown, show
 
 

@@ -97,7 +97,7 @@ def test_stopped_and_gone_on_with(job: Job, monkeypatch: pytest.MonkeyPatch, tmp
 def test_the_meter_goes_on_from_the_checkpoint(tmp_path: Path) -> None:
     lines = [{"step": step, "kind": "train", "seconds": 10 * step, "cpu_seconds": step} for step in (2, 4, 6)]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    meter = Meter(tmp_path, resumed_at=5, tell=lambda message: None, total={})
+    meter = Meter(tmp_path, resumed_at=5, send=lambda message: None, total={})
     assert meter.cost["seconds"] == 40 and meter.cost["cpu_seconds"] == 4
     meter.tick(6)
     assert 40 < meter.cost["seconds"] < 41

@@ -1,4 +1,4 @@
-"""What a suite comes to: the runs of its rows and seeds under one budget, each with a key of its own."""
+"""The plan of a suite: the runs of its rows and seeds under one budget, each with a key of its own."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from redraft.models import model_kind
 from redraft.recipes.change import Change, apply
 from redraft.train.config import RunConfig
 
-FOREVER = 10**9  # steps of a run that seconds end
+FOREVER = 10**9  # steps of a run that ends after seconds
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What every row may spend: optimiser steps, examples (slots worked on: steps x batch size), or seconds."""
+    """The budget of every row: optimiser steps, examples (slots worked on: steps x batch size), or seconds."""
 
     amount: int
     unit: Literal["steps", "examples", "seconds"]
@@ -41,14 +41,14 @@ class Budget:
 
     @property
     def seconds(self) -> float | None:
-        """When the clock ends a run; None where steps do."""
+        """The seconds after which a run ends; None where it ends after steps."""
         return float(self.amount) if self.unit == "seconds" else None
 
     def limit(self, config: RunConfig) -> RunConfig:
         """The run under this budget, evaluated at its end.
 
-        Where seconds end it nobody knows the number of steps beforehand, so that the learning rate stays at its peak
-        after the warm-up instead of falling along a cosine; the moving average does the settling.
+        The number of steps that fit into seconds is unknown beforehand, so the learning rate then stays at its peak
+        after the warm-up instead of following a cosine; the moving average does the settling.
         """
         if self.unit == "seconds":
             optim = replace(config.optim, min_ratio=1.0)
@@ -59,7 +59,7 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """One run of a suite: that of a row and a seed. Runs of equal configuration are one, whichever suite asks."""
+    """The run of a row and a seed. Runs of equal configuration are one, in all suites."""
 
     row: str
     seed: int
@@ -68,13 +68,7 @@ class PlannedRun:
 
     @property
     def key(self) -> str:
-        """12 hexadecimal digits of what decides its weights.
-
-        Values that are a field's default do not count, so that a field which is added later, with a default that
-        changes nothing, leaves the keys of finished runs as they are.
-        """
-        values = {**chosen(self.config), **({} if self.seconds is None else {"seconds": self.seconds})}
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+        return key_of(self.config, self.seconds)
 
     def __str__(self) -> str:
         return f"{self.row}, seed {self.seed}"
@@ -145,7 +139,7 @@ def make_plan(
         raise ConfigError(f"suite {suite.name}: has no rows at scale {scale!r}")
     names: dict[str, str] = {}
     for name, config in configs.items():
-        other = names.setdefault(PlannedRun(row="", seed=0, config=config).key, name)
+        other = names.setdefault(key_of(config), name)
         if other != name:
             raise ConfigError(f"suite {suite.name}: rows {other!r} and {name!r} are the same run")
     return Plan(
@@ -155,13 +149,23 @@ def make_plan(
         usual=budget == usual,
         base=budget.limit(base),
         configs=configs,
-        tests=suite.tests_at(scale),
+        tests=dict(suite.tests.get(scale, {})),
         seeds=seeds,
     )
 
 
+def key_of(config: RunConfig, seconds: float | None = None) -> str:
+    """12 hexadecimal digits of everything that decides a run's weights.
+
+    Values that are a field's default do not count, so that a field which is added later, with a default that changes
+    nothing, leaves the keys of finished runs as they are.
+    """
+    values = {**chosen(config), **({} if seconds is None else {"seconds": seconds})}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
 def chosen(config: Any) -> dict[str, Any]:
-    """The values of a configuration that are not their field's default; a model's kind with them."""
+    """The values of a configuration that are not their field's default, and the kind of a model."""
     values: dict[str, Any] = {}
     for field in fields(config):
         value = getattr(config, field.name)

@@ -1,4 +1,4 @@
-"""The folder of a suite's results: table, figures and picture, made from whatever runs are finished."""
+"""The folder of a suite's results: figures, table and plot, made from the runs that are finished."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from redraft.ablate.findings import findings
-from redraft.ablate.plan import Plan, PlannedRun
-from redraft.ablate.plot import plot_rows
+from redraft.ablate.plan import Plan, key_of
 from redraft.ablate.pool import Pool
 from redraft.ablate.table import markdown
 from redraft.errors import ConfigError
 from redraft.files import write_text
 from redraft.locks import locked
+from redraft.plotting import drawing
 from redraft.train.config import run_from_dict, run_to_dict
 from redraft.train.folder import LOCK
 from redraft.trust import names_in, require_consent
 from redraft.weights.format import read_json
 
 RESULTS, TABLE, PLOTS = "results.json", "table.md", ("plot.svg", "plot.png")
+BAR, FIRST, DOT, REPORTED = "#a8c7e8", "#0969da", "#24292f", "#bf8700"
+TESTS = ("#8250df", "#1a7f37", "#cf222e", "#bc4c00")
 
 
 def earlier_seeds(plan: Plan, pool: Pool) -> tuple[int, ...]:
@@ -38,29 +40,27 @@ def earlier_seeds(plan: Plan, pool: Pool) -> tuple[int, ...]:
         seeds, base = tuple(found["seeds"]), run_from_dict(found["base"], where="base")
         rows = {name: row["change"] for name, row in found["rows"].items()}
         if not all(type(seed) is int for seed in seeds):
-            raise TypeError("seeds that are no whole numbers")
+            raise TypeError("seeds that are not whole numbers")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"{folder / RESULTS}: damaged ({error!r}); move {folder} away") from error
-    other = next((name for name in rows if name not in plan.configs), None)
-    if _key(base) != _key(plan.base):
-        what = "of another base"
-    elif other is not None:
-        what = f"with a row {other!r} that the suite has not"
-    else:
-        other = next((name for name, change in rows.items() if change != _plain(plan, name)), None)
-        what = f"with another change in row {other!r}"
-        if other is None:
-            return seeds
-    raise ConfigError(
-        f"{folder}: holds results of another suite, {what}; name another --out, or move that folder away "
-        "(finished runs are kept beside it)"
-    )
+    other = [] if key_of(base) == key_of(plan.base) else ["of another base"]
+    for name, change in rows.items():
+        if name not in plan.configs:
+            other.append(f"with a row {name!r} that the suite lacks")
+        elif change != json.loads(json.dumps(plan.suite.rows[name].at(plan.scale))):
+            other.append(f"with another change in row {name!r}")
+    if other:
+        raise ConfigError(
+            f"{folder}: holds results of another suite, {other[0]}; name another --out, or move that folder away "
+            "(finished runs are kept beside it)"
+        )
+    return seeds
 
 
 def write_report(plan: Plan, pool: Pool, *, command: str, picture: bool = True) -> dict[str, Any]:
-    """Makes the table anew, and the picture where matplotlib is there; what the suite has found so far."""
+    """Writes the figures and the table, and the plot where matplotlib is installed; returns the findings so far."""
     folder = pool.folder / plan.name
-    with locked(folder / LOCK, wait=True):  # several hosts may come to it at once
+    with locked(folder / LOCK, wait=True):  # several hosts may write it at once
         found = findings(plan, pool, command=command)
         write_text(folder / RESULTS, json.dumps(found, indent=1) + "\n")
         write_text(folder / TABLE, markdown(found))
@@ -71,14 +71,48 @@ def write_report(plan: Plan, pool: Pool, *, command: str, picture: bool = True) 
 
 
 def written(folder: Path) -> Sequence[Path]:
-    """The files of a report that are there."""
+    """The files of a report that exist."""
     return [folder / name for name in (TABLE, RESULTS, *PLOTS) if (folder / name).exists()]
 
 
-def _key(config: Any) -> str:
-    return PlannedRun(row="", seed=0, config=config).key
+def plot_rows(found: dict[str, Any], file: Path) -> None:
+    """Draws `findings` into a .png or .svg file; needs matplotlib.
+
+    A bar is the mean over seeds with its standard deviation, dots are seeds, a hollow mark is the published figure
+    and coloured ones are the means on further tests.
+    """
+    rows, budget = found["rows"], found["budget"]
+    places = {name: len(rows) - 1 - i for i, name in enumerate(rows)}
+    finished = {name: row for name, row in rows.items() if row["seeds"]}
+    first = next(iter(rows))
+    with drawing(file, (8, 1.6 + 0.38 * len(rows))) as figure:
+        axes = figure.add_subplot()
+
+        def scatter(points: Sequence[tuple[float, str]], size: float, label: str, **style: Any) -> None:
+            axes.scatter([x for x, _ in points], [places[n] for _, n in points], s=size, label=label, **style)
+
+        for name, row in finished.items():
+            mean, spread = 100 * row["exact"]["mean"], row["exact"]["std"]
+            axes.barh(places[name], mean, 0.62, color=FIRST if name == first else BAR, zorder=1)
+            if spread is not None:
+                axes.errorbar(mean, places[name], xerr=100 * spread, color=DOT, capsize=3, zorder=3)
+        seeds = [(100 * seed["exact"], name) for name, row in finished.items() for seed in row["seeds"].values()]
+        scatter(seeds, 12, "seeds", color=DOT, zorder=4)
+        for label, colour in zip(found["tests"], TESTS, strict=False):
+            means = [(100 * row["tests"][label]["exact"]["mean"], name) for name, row in finished.items()]
+            scatter(means, 42, label, color=colour, marker="v", zorder=5)
+        if reported := [(row["reported"], name) for name, row in rows.items() if row["reported"] is not None]:
+            style: dict[str, Any] = {"facecolors": "none", "edgecolors": REPORTED, "linewidths": 1.6, "marker": "D"}
+            scatter(reported, 46, "published, full scale", zorder=4, **style)
+        labels = [name if name in finished else f"{name} ({_missing(row)})" for name, row in rows.items()]
+        axes.set_yticks(list(places.values()), labels)
+        axes.set(xlim=(0, 102), ylim=(-0.6, len(rows) - 0.4), xlabel="exact %")
+        subtitle = f"{found['base']['recipe']}, {budget['amount']:,} {budget['unit']}"
+        axes.set_title(f"{found['title']}\n{subtitle}", fontsize=11)
+        axes.grid(axis="x", alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.legend(loc="outside lower right", ncols=6, frameon=False, fontsize=8)
 
 
-def _plain(plan: Plan, row: str) -> Any:
-    """A row's change as JSON has it."""
-    return json.loads(json.dumps(plan.suite.rows[row].at(plan.scale)))
+def _missing(row: dict[str, Any]) -> str:
+    return "failed" if row["failed"] else "not run yet"

@@ -1,4 +1,4 @@
-"""A suite of ablations as data: rows, each a change to a base run, and the run that a row is."""
+"""A suite of ablations as data: rows, each a change to a base run, and the run of each row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redraft.train.config import RunConfig
 Scale = Literal["small", "full"]
 Base = str | RunConfig  # a recipe's name, or the run itself
 
-EQUAL = ("seed", "steps", "eval_every")  # what the suite sets, equally for all rows
+EQUAL = ("seed", "steps", "eval_every")  # set by the suite, equally for all rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Row:
         small, full: further changes at that scale alone.
         scales: where the row belongs.
         reported: exact accuracy in % that was published for it, at full scale.
-        note: what a reader of the table should know.
+        note: for readers of the table.
     """
 
     change: Change = field(default_factory=dict)
@@ -38,13 +38,13 @@ class Row:
     note: str = ""
 
     def at(self, scale: Scale) -> dict[str, Any]:
-        """All that this row changes at a scale."""
+        """All changes of this row at a scale."""
         return {**self.change, **(self.small if scale == "small" else self.full)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Test:
-    """Puzzles that a trained model is also judged on: a source of data, of another task than its own where named."""
+    """Puzzles to judge a trained model on as well: a source of data, of another task than its own where named."""
 
     source: str
     task: str | None = None
@@ -52,15 +52,15 @@ class Test:
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:
-    """A question asked of many runs.
+    """A question, and the runs that answer it.
 
     Attributes:
         name: as in `redraft ablate NAME`, and of the folder with its results.
         title: over the table; `what`: the question, in a sentence.
-        base: what every row changes, for each scale there is.
-        rows: by name; differences are told against the first.
-        tests: further puzzles to judge every row on, by label, for each scale.
-        seeds: unless others are asked for.
+        base: the run that every row changes, by scale.
+        rows: by name; differences are to the first.
+        tests: further puzzles to judge every row on, by scale and label.
+        seeds: the default.
     """
 
     name: str
@@ -82,13 +82,9 @@ class Suite:
         """The rows that belong to a scale."""
         return {name: row for name, row in self.rows.items() if scale in row.scales}
 
-    def tests_at(self, scale: Scale) -> dict[str, Test]:
-        """What every row is also judged on at a scale."""
-        return dict(self.tests.get(scale, {}))
-
 
 def row_config(suite: Suite, name: str, base: RunConfig, scale: Scale) -> RunConfig:
-    """The run of a row; raises ConfigError naming suite, row and key where it cannot be."""
+    """The run of a row; raises ConfigError naming suite, row and key of a wrong change."""
     change, where = suite.rows[name].at(scale), f"suite {suite.name}, row {name!r}"
     for key in EQUAL:
         if key in change:
