@@ -1,10 +1,10 @@
-"""An inspection from names: opens weights, finds the puzzle that is meant, and looks."""
+"""An inspection from names: opens the weights, finds the puzzle, and inspects it."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -23,19 +23,7 @@ from redraft.solve.puzzle_table import PuzzleTable
 from redraft.solve.resolve import entries_of
 from redraft.tasks import Puzzle, Task, get_task
 
-FILES = (".csv", ".txt", ".json", ".jsonl")  # what ends so is meant as a file
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Asked:
-    """What the caller means by a puzzle; see `look`."""
-
-    name: str
-    puzzle: str
-    number: int
-    split: str
-    answer: str | None
-    puzzles: str | None
+FILES = (".csv", ".txt", ".json", ".jsonl")  # endings that mean a file
 
 
 def look(
@@ -56,90 +44,90 @@ def look(
     """The inspection of weights at work on a puzzle; see `redraft.inspect`. Raises RedraftError."""
     require_at_least(1, {"steps": steps, "number": number})
     opened = open_weights(weights, dtype=dtype)
-    task = get_task(opened.task)
-    table = PuzzleTable.of(to_dict(opened.model.config), opened.card)
-    asked = _Asked(name=str(weights), puzzle=puzzle, number=number, split=split, answer=answer, puzzles=puzzles)
-    found, puzzle_id = _puzzle(task, asked, table)
+    sources = _Sources(
+        task=get_task(opened.task),
+        name=str(weights),
+        table=PuzzleTable.of(to_dict(opened.model.config), opened.card),
+        split=split,
+    )
+    found, puzzle_id = sources.puzzle(puzzle, number, answer)
+    others: Store | Literal["auto", "none"] = "auto"
+    if puzzles is not None:
+        others = "none" if puzzles == "none" else sources.store(puzzles)
     opened.model.to(choose_device(device))
     return inspect(
         opened,
-        task,
+        sources.task,
         found,
-        name=asked.name,
+        name=sources.name,
         puzzle_id=puzzle_id,
         steps=steps,
         recursions=recursions,
         influence=influence,
-        others=_others(task, asked, table),
+        others=others,
         progress=silent if quiet else progress,
     )
 
 
-def _puzzle(task: Task, asked: _Asked, table: PuzzleTable) -> tuple[Puzzle, int]:
-    """The puzzle that is meant, its answer where it is known, and its puzzle id, a row of the weights' table.
+@dataclass(frozen=True, kw_only=True)
+class _Sources:
+    """Opens puzzles for the weights called `name`, which have rows in `table` for puzzle ids; raises RedraftError."""
 
-    Raises RedraftError.
-    """
-    text, puzzle_id = asked.puzzle, 0
-    if text.startswith("make:") or os.path.isdir(text):
-        found, puzzle_id = _of_source(task, asked, table)
-    elif os.path.isfile(text) or text.lower().endswith(FILES):
-        found = _of_file(task, Path(text), asked.number)
-    else:
-        if asked.number != 1:
-            raise ConfigError(f"number {asked.number}: the puzzle is written out, and the only one")
+    task: Task
+    name: str
+    table: PuzzleTable
+    split: str
+
+    def puzzle(self, text: str, number: int, answer: str | None) -> tuple[Puzzle, int]:
+        """The puzzle that a text means, its answer where known, and its puzzle id, a row of the weights' table."""
+        puzzle_id = 0
+        if text.startswith("make:") or os.path.isdir(text):
+            found, puzzle_id = self._of_source(text, number)
+        elif os.path.isfile(text) or text.lower().endswith(FILES):
+            found = self._of_file(text, number)
+        elif number != 1:
+            raise ConfigError(f"number {number}: the puzzle is written out, and the only one")
+        else:
+            try:
+                found = Puzzle(question=self.task.parse(text), place="as given")
+            except PuzzleError as error:
+                raise PuzzleError(error.message, error.place or repr(text)) from error
         try:
-            found = Puzzle(question=task.parse(text), place="as given")
+            self.task.validate(found.question)
         except PuzzleError as error:
-            raise PuzzleError(error.message, error.place or repr(text)) from error
-    try:
-        task.validate(found.question)
-    except PuzzleError as error:
-        raise PuzzleError(error.message, found.place or repr(text)) from error
-    if asked.answer is not None:
-        try:
-            found = Puzzle(question=found.question, answer=task.parse(asked.answer), place=found.place)
-        except PuzzleError as error:
-            raise PuzzleError(error.message, f"answer {asked.answer!r}") from error
-    return found, puzzle_id
+            raise PuzzleError(error.message, found.place or repr(text)) from error
+        if answer is not None:
+            try:
+                found = replace(found, answer=self.task.parse(answer))
+            except PuzzleError as error:
+                raise PuzzleError(error.message, f"answer {answer!r}") from error
+        return found, puzzle_id
 
+    def store(self, source: str) -> Store:
+        """The puzzles of a source, whose ids are rows of the weights' table."""
+        store = open_source(self.task, source, split=self.split)
+        for remark in require_ids(self.table, store, name=self.name, data=source):
+            warnings.warn(remark, DataWarning, stacklevel=2)
+        return store
 
-def _of_source(task: Task, asked: _Asked, table: PuzzleTable) -> tuple[Puzzle, int]:
-    """A puzzle that is made, or of a folder of data, and its puzzle id."""
-    store = _store(task, asked.puzzle, asked, table)
-    row = _row(len(store), asked.puzzle, asked.number)
-    labels = store.labels[row]
-    known = bool((labels >= 0).any())
-    answer = task.decode(labels.clip(0)) if known else None  # what does not count is as padding
-    place = f"puzzle {asked.number} of {store.source or asked.puzzle}"
-    return Puzzle(question=task.decode(store.inputs[row]), answer=answer, place=place), int(store.puzzle_ids[row])
+    def _of_source(self, source: str, number: int) -> tuple[Puzzle, int]:
+        """A puzzle that is made, or of a folder of data, and its puzzle id."""
+        store = self.store(source)
+        row = _row(len(store), source, number)
+        labels = store.labels[row]
+        answer = self.task.decode(labels.clip(0)) if (labels >= 0).any() else None  # ignored cells become padding
+        place = f"puzzle {number} of {store.source or source}"
+        puzzle = Puzzle(question=self.task.decode(store.inputs[row]), answer=answer, place=place)
+        return puzzle, int(store.puzzle_ids[row])
 
-
-def _of_file(task: Task, file: Path, number: int) -> Puzzle:
-    entries = list(islice(entries_of(task, str(file)), number))
-    if len(entries) < number:
-        entries = list(entries_of(task, str(file)))
-    if not entries:
-        raise ConfigError(f"{file}: no puzzles")
-    entry = entries[_row(len(entries), str(file), number)]
-    if isinstance(entry, PuzzleError):
-        raise entry
-    return entry
-
-
-def _others(task: Task, asked: _Asked, table: PuzzleTable) -> Store | Literal["auto", "none"]:
-    """The puzzles whose ways are shown."""
-    if asked.puzzles is None:
-        return "auto"
-    return "none" if asked.puzzles == "none" else _store(task, asked.puzzles, asked, table)
-
-
-def _store(task: Task, source: str, asked: _Asked, table: PuzzleTable) -> Store:
-    """The puzzles of a source, whose ids are rows of the weights' table; raises RedraftError."""
-    store = open_source(task, source, split=asked.split)
-    for remark in require_ids(table, store, name=asked.name, data=source):
-        warnings.warn(remark, DataWarning, stacklevel=2)
-    return store
+    def _of_file(self, file: str, number: int) -> Puzzle:
+        entries = list(islice(entries_of(self.task, file), number))
+        if not entries:
+            raise ConfigError(f"{file}: no puzzles")
+        entry = entries[_row(len(entries), file, number)]
+        if isinstance(entry, PuzzleError):
+            raise entry
+        return entry
 
 
 def _row(count: int, source: str, number: int) -> int:
