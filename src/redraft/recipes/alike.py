@@ -1,4 +1,4 @@
-"""The model for a task whose symbols are alike: digits that may be renamed, rules that hold in rows, columns, boxes."""
+"""The model for tasks with interchangeable symbols: digits that may be renamed, rules in rows, columns and boxes."""
 
 from __future__ import annotations
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from redraft.recipes.change import shrunk
 from redraft.recipes.maze import maze_8x8
-from redraft.recipes.shrink import shrunk
 from redraft.recipes.sudoku import sudoku_6x6
 from redraft.train.config import DataConfig, RunConfig
 
-# what makes a run short: few puzzles, of which it sees each about once, and one evaluation at its end
+# a short run: few puzzles, each seen about once, and one evaluation at its end
 _SHORT: dict[str, Any] = {
     "data": DataConfig(train="make:8000@1", test="make:500@2"),
     "steps": 800,

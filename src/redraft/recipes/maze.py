@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from redraft.models.config import TRMConfig
-from redraft.recipes.shrink import shrunk
+from redraft.recipes.change import shrunk
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
 HARD = "hf:sapientinc/maze-30x30-hard-1k"
 
 
 def maze_8x8(*, tiny: bool = False) -> RunConfig:
-    """Mazes of 8x8 cells whose shortest path covers at least 8: fifteen minutes on two cores; these weights ship.
+    """Mazes of 8x8 cells whose shortest path covers at least 8: fifteen minutes on two cores; the bundled weights come from it.
 
     Commands: `redraft train maze-8x8`, then `redraft train maze-8x8 --init runs/maze-8x8/last --max-steps 16
     --exploration 0.5 --optim.lr 3e-4 --optim.warmup 20 --steps 500`. Hardware, time and result: see
     results/maze-8x8.json. Cells mix with their neighbours (`conv`). A maze gets 4 supervision steps at first rather
-    than 16, so that four times as many are seen; the second run teaches later steps to keep what is right
+    than 16, so that four times as many are seen; the second run trains later steps to keep what is right
     (docs/log.md).
     """
     run = RunConfig(

@@ -1,4 +1,4 @@
-"""Own data: one dial, `size`, sets everything else from the grids and from how many there are."""
+"""The recipe for own data: `size` and the number and kind of grids decide everything else."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Size = Literal["nano", "tiny", "paper"]
 MIXED_BY_MLP = 150  # cells of a grid up to which the MLP mixer learns best; its weights grow with their square
 CELLS_A_BATCH = 16_384  # of the small sizes, so that a batch of large grids fits into a laptop's memory
 FEWER_ALIKE = 4  # a model that treats symbols alike learns in far fewer steps, which each take longer
-FEW, MANY = 500, 50_000  # examples: fewer are learnt by heart sooner, more take longer to see once
+FEW, MANY = 500, 50_000  # examples: fewer are memorised sooner, more take longer to see once
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Scale:
-    """What a size means; with fewer supervision steps a puzzle (`max_steps`), more puzzles are seen."""
+    """The values of a size; with fewer supervision steps per puzzle (`max_steps`), more puzzles are seen."""
 
     hidden_size: int
     expansion: float
@@ -60,7 +60,7 @@ _SCALES: dict[Size, _Scale] = {
 
 
 def recipe_for(task: Task, store: Store, *, folder: Path | str, size: Size = "tiny") -> RunConfig:
-    """The run that learns a task from `store`, the training examples in `folder` beside those to test with.
+    """The run that trains on `store`, the training examples in `folder` beside the test examples.
 
     Command: `redraft train FOLDER --size tiny`. `nano` is minutes on a laptop for small grids, `tiny` better and
     slower, `paper` what the paper trained, for a GPU. Grids of one size of up to 150 cells are mixed by an MLP, others
@@ -73,31 +73,35 @@ def recipe_for(task: Task, store: Store, *, folder: Path | str, size: Size = "ti
         raise ConfigError(f"size: expected one of {', '.join(get_args(Size))}, got {size!r}")
     scale, cells = _SCALES[size], task.seq_len
     varies = bool((store.labels[:1000] < 0).any())  # labels beyond a grid that is smaller than the canvas
-    known = store.num_puzzle_ids > 1  # puzzles that the model is told apart by an embedding, as in ARC
+    known = store.num_puzzle_ids > 1  # puzzles with an embedding each, as in ARC
     alike = suits(task) and not varies and not known
-    steps = _steps(scale.steps, len(store)) // (FEWER_ALIKE if alike else 1)
-    most = scale.batch_size if size == "paper" else min(scale.batch_size, max(8, CELLS_A_BATCH // cells))
+    steps = scale.steps // 2 if len(store) < FEW else scale.steps if len(store) < MANY else 2 * scale.steps
+    steps //= FEWER_ALIKE if alike else 1
+    if size == "paper":
+        batch_size = min(scale.batch_size, len(store))
+    else:  # a power of two
+        batch_size = max(1, min(scale.batch_size, max(8, CELLS_A_BATCH // cells), len(store)))
+        batch_size = 1 << (batch_size.bit_length() - 1)
+    if alike:
+        model: ModelConfig = equivariant(task, hidden_size=scale.field, T=scale.T, n=scale.n_mlp)
+    else:
+        model = _distinct(task, store, scale, varies=varies, size=size)
     return RunConfig(
         recipe=f"own-{size}",
         task=task.name,
-        model=_alike(task, scale) if alike else _told_apart(task, store, scale, varies=varies, size=size),
+        model=model,
         data=DataConfig(train=str(folder), test=str(folder), test_limit=500),
         optim=replace(scale.optim, puzzle_lr=1e-2, puzzle_weight_decay=0.1) if known else scale.optim,
         steps=steps,
         max_steps=scale.max_steps,
-        batch_size=_power_of_two(min(most, len(store))) if size != "paper" else min(most, len(store)),
+        batch_size=batch_size,
         eval_every=max(1, steps // 8),
         checkpoint_every=250,
     )
 
 
-def _alike(task: Task, scale: _Scale) -> ModelConfig:
-    """The model of a task whose symbols are alike."""
-    return equivariant(task, hidden_size=scale.field, T=scale.T, n=scale.n_mlp)
-
-
-def _told_apart(task: Task, store: Store, scale: _Scale, *, varies: bool, size: Size) -> ModelConfig:
-    """The model of a task whose symbols each have a sense of their own."""
+def _distinct(task: Task, store: Store, scale: _Scale, *, varies: bool, size: Size) -> ModelConfig:
+    """The model of a task whose symbols are not interchangeable."""
     by_mlp = task.seq_len <= MIXED_BY_MLP and not varies
     return TRMConfig(
         vocab_size=task.vocab_size,
@@ -114,13 +118,3 @@ def _told_apart(task: Task, store: Store, scale: _Scale, *, varies: bool, size: 
         num_puzzles=store.num_puzzle_ids,
         puzzle_dim=scale.hidden_size,
     )
-
-
-def _steps(steps: int, examples: int) -> int:
-    """Steps for a store of so many examples."""
-    return steps // 2 if examples < FEW else steps if examples < MANY else 2 * steps
-
-
-def _power_of_two(number: int) -> int:
-    """The largest power of two that is not larger."""
-    return 1 << (max(1, number).bit_length() - 1)

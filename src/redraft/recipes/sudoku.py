@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from redraft.models.config import TRMConfig
 from redraft.recipes.alike import equivariant
-from redraft.recipes.shrink import shrunk
+from redraft.recipes.change import shrunk
 from redraft.tasks import get_task
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
@@ -33,7 +33,7 @@ def sudoku_4x4(*, tiny: bool = False) -> RunConfig:
 
 
 def sudoku_6x6(*, tiny: bool = False) -> RunConfig:
-    """6x6 Sudoku, minimal puzzles: ten minutes on two cores; these weights ship.
+    """6x6 Sudoku, minimal puzzles: ten minutes on two cores; the bundled weights come from it.
 
     Command: `redraft train sudoku-6x6`. Hardware, time and result: see results/sudoku-6x6.json.
     """
@@ -84,12 +84,12 @@ def sudoku_extreme_att(*, tiny: bool = False) -> RunConfig:
 
 
 def sudoku_6x6_eq(*, tiny: bool = False) -> RunConfig:
-    """6x6 Sudoku by a model that treats all digits alike, and cells by the scopes they are in; these weights ship.
+    """6x6 Sudoku by a model that treats all digits alike, and cells by the scopes they are in; the bundled weights come from it.
 
     Commands: `redraft train sudoku-6x6-eq`, then `redraft train sudoku-6x6-eq --init runs/sudoku-6x6-eq/last
     --max-steps 16 --exploration 0.5 --optim.warmup 20 --optim.lr 1e-3 --steps 300 --seed 1`. Hardware, time and result:
     see results/sudoku-6x6-eq.json. As with the small mazes, a puzzle gets 4 supervision steps at first, and the second
-    run teaches later steps to keep what is right.
+    run trains later steps to keep what is right.
     """
     run = RunConfig(
         recipe="sudoku-6x6-eq",
@@ -110,10 +110,10 @@ def sudoku_extreme_eq(*, tiny: bool = False) -> RunConfig:
     """Sudoku-Extreme, 20,000 puzzles, all digits alike and cells mixed by the scopes they are in.
 
     Command: `redraft train sudoku-extreme-eq`, with the flags of sudoku-extreme-mlp but without `--compile`: on a GPU
-    and in bfloat16 its blocks are kernels of our own (39 ms a step on an H100). What ships, `sudoku-9x9`, comes of two
+    and in bfloat16 its blocks are kernels of our own (39 ms per step on an H100). The bundled `sudoku-9x9` comes from two
     shorter runs of this kind, 5.4 minutes in all: 5,000 steps on 1,000 puzzles, then 3,500 on 19,000
-    (results/sudoku-9x9.json). Augmentation shows this model nothing new, for every symmetry is built in, and of 1,000
-    puzzles it learns by heart what they are: 52 % of unseen ones at its best (results/sudoku-extreme-eq-1k.json).
+    (results/sudoku-9x9.json). Augmentation shows this model nothing new, because every symmetry is built in, and it
+    memorises 1,000 puzzles: 52 % of unseen ones at its best (results/sudoku-extreme-eq-1k.json).
     From scratch, with these values and all 20,000 rows, it has not been run.
     """
     run = RunConfig(
