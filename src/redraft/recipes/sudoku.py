@@ -33,7 +33,7 @@ def sudoku_4x4(*, tiny: bool = False) -> RunConfig:
 
 
 def sudoku_6x6(*, tiny: bool = False) -> RunConfig:
-    """6x6 Sudoku, minimal puzzles: ten minutes on two cores; the bundled weights come from it.
+    """6x6 Sudoku, minimal puzzles: ten minutes on two cores; these weights are bundled.
 
     Command: `redraft train sudoku-6x6`. Hardware, time and result: see results/sudoku-6x6.json.
     """
@@ -84,7 +84,7 @@ def sudoku_extreme_att(*, tiny: bool = False) -> RunConfig:
 
 
 def sudoku_6x6_eq(*, tiny: bool = False) -> RunConfig:
-    """6x6 Sudoku by a model that treats all digits alike, and cells by the scopes they are in; the bundled weights come from it.
+    """6x6 Sudoku by a model that treats all digits alike, and cells by the scopes they are in; these weights are bundled.
 
     Commands: `redraft train sudoku-6x6-eq`, then `redraft train sudoku-6x6-eq --init runs/sudoku-6x6-eq/last
     --max-steps 16 --exploration 0.5 --optim.warmup 20 --optim.lr 1e-3 --steps 300 --seed 1`. Hardware, time and result:
@@ -110,8 +110,8 @@ def sudoku_extreme_eq(*, tiny: bool = False) -> RunConfig:
     """Sudoku-Extreme, 20,000 puzzles, all digits alike and cells mixed by the scopes they are in.
 
     Command: `redraft train sudoku-extreme-eq`, with the flags of sudoku-extreme-mlp but without `--compile`: on a GPU
-    and in bfloat16 its blocks are kernels of our own (39 ms per step on an H100). The bundled `sudoku-9x9` comes from two
-    shorter runs of this kind, 5.4 minutes in all: 5,000 steps on 1,000 puzzles, then 3,500 on 19,000
+    and in bfloat16 its blocks are kernels of our own (39 ms per step on an H100). The bundled `sudoku-9x9` comes from
+    two shorter runs of this kind, 5.4 minutes in all: 5,000 steps on 1,000 puzzles, then 3,500 on 19,000
     (results/sudoku-9x9.json). Augmentation shows this model nothing new, because every symmetry is built in, and it
     memorises 1,000 puzzles: 52 % of unseen ones at its best (results/sudoku-extreme-eq-1k.json).
     From scratch, with these values and all 20,000 rows, it has not been run.
