@@ -12,7 +12,7 @@ HARD = "hf:sapientinc/maze-30x30-hard-1k"
 
 
 def maze_8x8(*, tiny: bool = False) -> RunConfig:
-    """Mazes of 8x8 cells whose shortest path covers at least 8: fifteen minutes on two cores; these weights are bundled.
+    """Mazes of 8x8 cells whose shortest path covers at least 8: fifteen minutes on two cores (bundled).
 
     Commands: `redraft train maze-8x8`, then `redraft train maze-8x8 --init runs/maze-8x8/last --max-steps 16
     --exploration 0.5 --optim.lr 3e-4 --optim.warmup 20 --steps 500`. Hardware, time and result: see

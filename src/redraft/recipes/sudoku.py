@@ -33,7 +33,7 @@ def sudoku_4x4(*, tiny: bool = False) -> RunConfig:
 
 
 def sudoku_6x6(*, tiny: bool = False) -> RunConfig:
-    """6x6 Sudoku, minimal puzzles: ten minutes on two cores; these weights are bundled.
+    """6x6 Sudoku, minimal puzzles: ten minutes on two cores (bundled).
 
     Command: `redraft train sudoku-6x6`. Hardware, time and result: see results/sudoku-6x6.json.
     """
@@ -84,7 +84,7 @@ def sudoku_extreme_att(*, tiny: bool = False) -> RunConfig:
 
 
 def sudoku_6x6_eq(*, tiny: bool = False) -> RunConfig:
-    """6x6 Sudoku by a model that treats all digits alike, and cells by the scopes they are in; these weights are bundled.
+    """6x6 Sudoku by a model that treats all digits alike, and cells by the scopes they are in (bundled).
 
     Commands: `redraft train sudoku-6x6-eq`, then `redraft train sudoku-6x6-eq --init runs/sudoku-6x6-eq/last
     --max-steps 16 --exploration 0.5 --optim.warmup 20 --optim.lr 1e-3 --steps 300 --seed 1`. Hardware, time and result:
