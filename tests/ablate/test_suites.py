@@ -2,7 +2,7 @@
 
 import pytest
 
-from redraft.ablate.jobs import exams, require_movable
+from redraft.ablate.jobs import judged_on, require_movable
 from redraft.ablate.plan import make_plan
 from redraft.ablate.suite import Scale, Suite
 from redraft.ablate.suites import SUITES, get_suite
@@ -24,8 +24,8 @@ def test_rows_can_be_run(name: str, scale: Scale) -> None:
         get_halting(config.halting)
         if scale == "small":
             build_model(config.model)
-            for exam in exams(plan, row).values():
-                require_movable(config.model, get_task(exam.task))
+            for test in judged_on(plan, row).values():
+                require_movable(config.model, get_task(str(test.task)))
 
 
 @pytest.mark.parametrize("name", SUITES)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from redraft.ablate.jobs import TEST, exams, is_done
+from redraft.ablate.jobs import TEST, is_done, judged_on
 from redraft.ablate.plan import Plan
-from redraft.ablate.pool import RESULT, Pool
+from redraft.ablate.pool import RESULT, Pool, read_result
 from redraft.errors import ConfigError
 from redraft.evaluate.judge import in_brief
 from redraft.train.config import run_to_dict
@@ -36,7 +36,7 @@ def findings(plan: Plan, pool: Pool, *, command: str) -> dict[str, Any]:
         "budget": asdict(plan.budget),
         "command": command,
         "base": run_to_dict(plan.base),
-        "tests": {label: exam.key for label, exam in exams(plan, next(iter(plan.configs))).items()},
+        "tests": {label: test.key for label, test in judged_on(plan, next(iter(plan.configs))).items()},
         "seeds": list(plan.seeds),
         "machines": sorted({seed["machine"] for seed in seeds}),
         "versions": sorted({seed["version"] for seed in seeds}),
@@ -49,7 +49,7 @@ def _row(plan: Plan, pool: Pool, name: str) -> dict[str, Any]:
     seeds, failed = {}, {}
     for seed in plan.seeds:
         run = plan.run(name, seed)
-        result = pool.result(run)
+        result = read_result(pool.of(run))
         if result is not None and is_done(run, plan, result):
             try:
                 seeds[str(seed)] = {"run": f"runs/{run.key}", **_figures(plan, name, result)}
@@ -76,7 +76,7 @@ def _figures(plan: Plan, row: str, result: dict[str, Any]) -> dict[str, Any]:
         **_numbers({name: result[name] for name in (*COSTS, *SIZES)}),
         **_marks(figures),
         "by_step": [_numbers({name: at[name] for name in ("exact", "solved", "cells")}) for at in figures["by_step"]],
-        "tests": {label: _marks(result["tests"][exam.key]["figures"]) for label, exam in exams(plan, row).items()},
+        "tests": {label: _marks(result["tests"][test.key]["figures"]) for label, test in judged_on(plan, row).items()},
         "machine": f"{machine['cpu']}, {machine['cores']} cores; {result['device']}",
         "version": f"redraft {context['redraft']}, torch {context['torch']}"
         + (f", commit {commit[:12]}{'+' * commit.endswith('+')}" if commit else ""),

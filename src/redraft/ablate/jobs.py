@@ -1,4 +1,4 @@
-"""Jobs, the instructions of a worker for a run; which of a plan are left, and whether models fit their exams."""
+"""Jobs, the instructions of a worker for a run; which of a plan are left, and models on grids of another size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from statistics import fmean
 from typing import Any
 
 from redraft.ablate.plan import Plan, PlannedRun
-from redraft.ablate.pool import Pool
+from redraft.ablate.pool import Pool, read_result, require_same
+from redraft.ablate.suite import Test
 from redraft.data.build import task_of
 from redraft.errors import ConfigError, RedraftError
 from redraft.models import Model, ModelConfig, build_model
@@ -25,25 +26,12 @@ TEST = "test"  # in a result: the run's own test data
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exam:
-    """Puzzles to judge a trained model on, besides its own test data."""
-
-    task: str
-    source: str
-
-    @property
-    def key(self) -> str:
-        """Its name in a result."""
-        return f"{self.task} {self.source}"
-
-
-@dataclass(frozen=True, kw_only=True)
 class Job:
-    """A run to train and judge: its folder, budget, exams and device."""
+    """A run to train and judge: its folder, budget, device, and tests besides its own test data."""
 
     folder: Path
     config: RunConfig
-    exams: tuple[Exam, ...] = ()
+    tests: tuple[Test, ...] = ()
     seconds: float | None = None
     threads: int = 1
     device: str = "auto"
@@ -59,19 +47,19 @@ class Job:
         values = json.loads(text)
         values["folder"] = Path(values["folder"])
         values["config"] = run_from_dict(values["config"], where="job")
-        values["exams"] = tuple(Exam(**exam) for exam in values["exams"])
+        values["tests"] = tuple(Test(**test) for test in values["tests"])
         return Job(**values)
 
 
-def exams(plan: Plan, row: str) -> dict[str, Exam]:
-    """The exams of a row besides its own test data, by label."""
+def judged_on(plan: Plan, row: str) -> dict[str, Test]:
+    """The tests of a row besides its own test data, by label, each with its task."""
     task = plan.configs[row].task
-    return {label: Exam(task=test.task or task, source=test.source) for label, test in plan.tests.items()}
+    return {label: replace(test, task=test.task or task) for label, test in plan.tests.items()}
 
 
 def is_done(run: PlannedRun, plan: Plan, result: dict[str, Any] | None) -> bool:
     """Whether a run is trained and judged on everything in the plan."""
-    return result is not None and all(exam.key in result["tests"] for exam in exams(plan, run.row).values())
+    return result is not None and all(test.key in result["tests"] for test in judged_on(plan, run.row).values())
 
 
 def make_jobs(
@@ -79,25 +67,25 @@ def make_jobs(
 ) -> list[tuple[PlannedRun, Job]]:
     """The runs of these that are not done, with their jobs; all are checked before the first starts.
 
-    Raises ConfigError where a folder holds another run, or where a model does not fit the grids of an exam; TrustError
+    Raises ConfigError where a folder holds another run, or where a model does not fit the grids of a test; TrustError
     where the data or the weights that a run starts from name code without consent.
     """
     found, consent = [], given()
     for run in runs:
-        pool.require_same(run)
-        sitting = tuple(exams(plan, run.row).values())
-        for exam in sitting:
+        require_same(pool.of(run), run.config)
+        tests = tuple(judged_on(plan, run.row).values())
+        for test in tests:
             try:
-                require_movable(run.config.model, get_task(exam.task))
+                require_movable(run.config.model, get_task(str(test.task)))
             except RedraftError as error:
                 raise type(error)(f"suite {plan.suite.name}, row {run.row!r}: {error}") from error
-        if is_done(run, plan, pool.result(run)):
+        if is_done(run, plan, read_result(pool.of(run))):
             continue
         task_of(run.config.task, run.config.data.train)
         if run.config.init is not None and not (pool.of(run) / STATE).exists():
             load.task_of(run.config.init)
         trust = consent if consent is True else sorted(consent | names_in(run_to_dict(run.config)))
-        options: dict[str, Any] = {"exams": sitting, "threads": threads, "device": device, "trust": trust}
+        options: dict[str, Any] = {"tests": tests, "threads": threads, "device": device, "trust": trust}
         found.append((run, Job(folder=pool.of(run), config=run.config, seconds=run.seconds, **options)))
     return found
 
@@ -112,7 +100,8 @@ def estimate(plan: Plan, pool: Pool, runs: Sequence[PlannedRun]) -> float | None
         return plan.budget.seconds * len(runs)
     took: dict[str, list[float]] = {}
     for run in plan.runs():
-        if (result := pool.result(run)) is not None and isinstance(seconds := result.get("seconds"), int | float):
+        seconds = (read_result(pool.of(run)) or {}).get("seconds")
+        if isinstance(seconds, int | float):
             took.setdefault(run.row, []).append(seconds)
     if not took:
         return None

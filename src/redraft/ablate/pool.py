@@ -43,14 +43,6 @@ class Pool:
         """The folder of a run."""
         return self.folder / "runs" / run.key
 
-    def require_same(self, run: PlannedRun) -> None:
-        """Raises ConfigError where the folder of a run holds another run."""
-        require_same(self.of(run), run.config)
-
-    def result(self, run: PlannedRun) -> dict[str, Any] | None:
-        """The result of a finished run; None before that."""
-        return read_result(self.of(run))
-
     def failure(self, run: PlannedRun) -> str | None:
         """Why a run failed when it was last tried; None where it did not."""
         file = self.of(run) / FAILED

@@ -22,6 +22,7 @@ from redraft.trust import names_in, require_consent
 from redraft.weights.format import read_json
 
 RESULTS, TABLE, PLOTS = "results.json", "table.md", ("plot.svg", "plot.png")
+FILES = (TABLE, RESULTS, *PLOTS)
 BAR, FIRST, DOT, REPORTED = "#a8c7e8", "#0969da", "#24292f", "#bf8700"
 TESTS = ("#8250df", "#1a7f37", "#cf222e", "#bc4c00")
 
@@ -68,11 +69,6 @@ def write_report(plan: Plan, pool: Pool, *, command: str, picture: bool = True) 
             for name in PLOTS:
                 plot_rows(found, folder / name)
     return found
-
-
-def written(folder: Path) -> Sequence[Path]:
-    """The files of a report that exist."""
-    return [folder / name for name in (TABLE, RESULTS, *PLOTS) if (folder / name).exists()]
 
 
 def plot_rows(found: dict[str, Any], file: Path) -> None:

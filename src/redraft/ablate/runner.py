@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Literal
 
 from rich.console import Console
@@ -35,7 +34,7 @@ class Ending:
     seconds: float = 0.0
 
 
-class RunsDisplay:
+class RunsDisplay(Fitting):
     """Shows how jobs go, in a `with` block: a bar per running job on a terminal, plain lines elsewhere.
 
     Calls come from several threads, one at a time. Every job that ends leaves a line.
@@ -45,40 +44,31 @@ class RunsDisplay:
         self, names: Sequence[str], console: Console, *, figures: Callable[[int], str] = lambda number: ""
     ) -> None:
         """`names` of the jobs; `figures` is called with the number of each that is done, for its line."""
-        self.names, self.console, self._figures, self._ended = names, console, figures, 0
+        self._names, self._figures, self._ended = names, figures, 0
         self._bars: dict[int, TaskID] = {}
         bar, what, elapsed = BarColumn(bar_width=24), TextColumn("{task.fields[what]}"), TimeElapsedColumn()
         columns = (TextColumn("{task.description}"), bar, what, elapsed, TimeRemainingColumn())
-        self._progress = Fitting(*columns, spare=(elapsed, bar, what), to=console, disable=not console.is_terminal)
-
-    def __enter__(self) -> RunsDisplay:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
+        super().__init__(*columns, spare=(elapsed, bar, what), to=console, disable=not console.is_terminal)
 
     def began(self, number: int, job: Job) -> None:
         """A job starts, or resumes from its checkpoint."""
-        self._bars[number] = self._progress.add_task(self.names[number], total=None, what="reading data")
+        self._bars[number] = self.add_task(self._names[number], total=None, what="reading data")
         if not self.console.is_terminal:
-            self._print(f"starting {self.names[number]}  ({job.folder})")
+            self._print(f"starting {self._names[number]}  ({job.folder})")
 
     def progressed(self, number: int, message: dict[str, Any]) -> None:
         """A running job has sent a message, see `worker`."""
         bar = self._bars[number]
         if "judging" in message:
-            self._progress.update(bar, total=None, what=f"judging on {message['judging']}")
+            self.update(bar, total=None, what=f"judging on {message['judging']}")
             return
         total = message["total"]
         done = message["step"] if "steps" in total else message["seconds"]
-        self._progress.update(bar, completed=done, total=next(iter(total.values())), what=f"step {message['step']:,}")
+        self.update(bar, completed=done, total=next(iter(total.values())), what=f"step {message['step']:,}")
 
     def ended(self, number: int, ending: Ending, left: float | None) -> None:
         """A job has ended; the others will take about `left` seconds, None if unknown."""
-        self._progress.remove_task(self._bars.pop(number))
+        self.remove_task(self._bars.pop(number))
         self._ended += 1
         if ending.end == "done":
             how = self._figures(number)
@@ -86,9 +76,9 @@ class RunsDisplay:
             how = f"failed: {ending.reason}"
         else:
             how = {"stopped": "stopped, with a checkpoint", "busy": "is being run elsewhere"}[ending.end]
-        others = len(self.names) - self._ended
+        others = len(self._names) - self._ended
         rest = "" if left is None or ending.end == "stopped" else f"; about {clock(left)} for the remaining {others}"
-        self._print(f"[{self._ended}/{len(self.names)}] {self.names[number]}: {how} in {clock(ending.seconds)}{rest}")
+        self._print(f"[{self._ended}/{len(self._names)}] {self._names[number]}: {how} in {clock(ending.seconds)}{rest}")
 
     def _print(self, line: str) -> None:
         self.console.print(line, highlight=False, soft_wrap=True, markup=False)

@@ -49,6 +49,11 @@ class Test:
     source: str
     task: str | None = None
 
+    @property
+    def key(self) -> str:
+        """Its name in a result."""
+        return f"{self.task} {self.source}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:

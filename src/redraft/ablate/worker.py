@@ -92,17 +92,17 @@ def work(job: Job, send: Send = lambda message: None) -> bool | None:
                 return False
             result, model = trained
             write_result(job.folder, result)
-        for exam in job.exams:
-            if exam.key in result["tests"]:
+        for test in job.tests:
+            if test.key in result["tests"]:
                 continue
             if model is None:
                 model = load_weights(job.folder / LAST, dtype=config.model.dtype).model.to(device)
-            send({"judging": exam.key})
-            other = get_task(exam.task)
-            test = unseen(other, exam.source, trained_on=data)
+            send({"judging": test.key})
+            other = get_task(str(test.task))
+            rows = unseen(other, test.source, trained_on=data)
             options = {"steps": config.eval_steps, "batch_size": config.batch_size}
-            figures = judge(moved(model, other), other, test, **options)
-            result["tests"][exam.key] = {"task": exam.task, "data": exam.source, "figures": figures}
+            figures = judge(moved(model, other), other, rows, **options)
+            result["tests"][test.key] = {"task": test.task, "data": test.source, "figures": figures}
             write_result(job.folder, result)
         return True
 

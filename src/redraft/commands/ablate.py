@@ -87,7 +87,7 @@ def _ablate(suite: Suite, args: Arguments) -> int:
     from redraft.ablate.jobs import make_jobs
     from redraft.ablate.plan import Budget, make_plan
     from redraft.ablate.pool import Pool
-    from redraft.ablate.report import earlier_seeds, write_report, written
+    from redraft.ablate.report import FILES, earlier_seeds, write_report
     from redraft.ablate.table import markdown, show
 
     cores = os.cpu_count() or 1
@@ -116,8 +116,9 @@ def _ablate(suite: Suite, args: Arguments) -> int:
         show(found, screen)
     else:
         print(markdown(found), end="")
-    for file in written(pool.folder / plan.name):
-        _print(console, str(file))
+    for file in (pool.folder / plan.name / name for name in FILES):
+        if file.exists():
+            _print(console, str(file))
     return status
 
 

@@ -62,19 +62,8 @@ def run(arguments: list[str]) -> int:
     _require_sense(args)
     from redraft.inspect.look import look
 
-    found = look(
-        args.weights,
-        args.puzzle,
-        number=args.number,
-        split=args.split,
-        answer=args.answer,
-        steps=args.steps,
-        recursions=args.recursions,
-        influence=args.influence,
-        puzzles=args.puzzles,
-        device=args.device,
-        dtype=args.dtype,
-    )
+    names = ("number", "split", "answer", "steps", "recursions", "influence", "puzzles", "device", "dtype")
+    found = look(args.weights, args.puzzle, **{name: getattr(args, name) for name in names})
     wanted = {"report": args.output, "numbers": args.json, "animation": args.animation, "picture": args.picture}
     written = [(what, found.save(file)) for what, file in wanted.items() if file is not None]
     _show(found, terminal.console())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +31,7 @@ def attention_probabilities(layer: Attention, x: Tensor, rotary: tuple[Tensor, T
 
 
 class AttentionMaps:
-    """Within it, `end_step` after each step appends the maps of its last evaluation to `kept`.
+    """Until it is closed, `end_step` after each step appends the maps of its last evaluation to `kept`.
 
     Maps are (layers, heads, L, L) float32, or None.
     """
@@ -46,14 +45,9 @@ class AttentionMaps:
         self.kept_steps = range(first, steps)
         self.inputs: dict[int, tuple[Any, ...]] = {}  # of each layer's last call
         self.kept: list[NDArray[np.float32] | None] = []
-
-    def __enter__(self) -> Self:
         self.hooks = [layer.register_forward_pre_hook(self._record) for layer in self.layers]
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         for hook in self.hooks:
             hook.remove()
 

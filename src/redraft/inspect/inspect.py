@@ -43,7 +43,7 @@ def inspect(
     others: Store | Literal["auto", "none"] = "auto",
     progress: Bar = silent,
 ) -> Inspection:
-    """Inspects a sound puzzle over `steps` supervision steps.
+    """Inspects a valid puzzle over `steps` supervision steps.
 
     Args:
         name: of the weights.

@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from redraft.config import to_dict
 from redraft.data.build import open_source
@@ -34,14 +34,16 @@ def look(
     split: str = "test",
     answer: str | None = None,
     steps: int = 16,
-    recursions: bool = False,
-    influence: Literal["auto", "always", "never"] = "auto",
     puzzles: str | None = None,
     device: str = "auto",
     dtype: Literal["float32", "bfloat16"] = "float32",
     quiet: bool = False,
+    **options: Any,
 ) -> Inspection:
-    """The inspection of weights at work on a puzzle; see `redraft.inspect`. Raises RedraftError."""
+    """The inspection of weights at work on a puzzle; see `redraft.inspect`. Raises RedraftError.
+
+    `options`: `recursions` and `influence`.
+    """
     require_at_least(1, {"steps": steps, "number": number})
     opened = open_weights(weights, dtype=dtype)
     sources = _Sources(
@@ -62,10 +64,9 @@ def look(
         name=sources.name,
         puzzle_id=puzzle_id,
         steps=steps,
-        recursions=recursions,
-        influence=influence,
         others=others,
         progress=silent if quiet else progress,
+        **options,
     )
 
 

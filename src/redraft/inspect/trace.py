@@ -7,7 +7,7 @@ shape. With `recursions` the same is done after every evaluation of the model's 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -110,7 +110,7 @@ def trace(
     carry = model.initial_carry(1)
     carries = [carry]
     networks = model.networks() if recursions else ()
-    with _recorded(networks) as recorded, AttentionMaps(model, steps, wanted=attention) as maps:
+    with _recorded(networks) as recorded, closing(AttentionMaps(model, steps, wanted=attention)) as maps:
         for output in walk(model, tokens[None], np.array([puzzle_id]), steps + 1):
             outputs.append(output)
             carries.append(output.carry)
