@@ -229,7 +229,7 @@ def inspect(
     >>> found.save("report.html").stat().st_size > 1000, len(found.drafts)
     (True, 16)
     """
-    from redraft.inspect.look import look
+    from redraft.inspect.inspect import look
     from redraft.trust import trusting
 
     options: dict[str, Any] = {"number": number, "split": split, "answer": answer, "steps": steps, "puzzles": puzzles}

@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from redraft.ablate.jobs import estimate, moved, require_movable
-from redraft.ablate.plan import Budget, Plan, make_plan
 from redraft.ablate.pool import Pool, write_result
-from redraft.ablate.suite import Suite
+from redraft.ablate.suite import Budget, Plan, Suite, make_plan
 from redraft.errors import ConfigError
 from redraft.models import build_model
 from redraft.recipes import get_recipe

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from redraft.ablate.plan import Plan
 from redraft.ablate.pool import MARK, Pool, note_failure, read_result, require_same, write_result
+from redraft.ablate.suite import Plan
 from redraft.errors import ConfigError, RedraftError
 from redraft.train.config import run_to_dict
 

@@ -3,8 +3,7 @@
 import pytest
 
 from redraft.ablate.jobs import judged_on, require_movable
-from redraft.ablate.plan import make_plan
-from redraft.ablate.suite import Scale, Suite
+from redraft.ablate.suite import Scale, Suite, make_plan
 from redraft.ablate.suites import SUITES, get_suite
 from redraft.errors import RedraftError
 from redraft.models import build_model

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from redraft.ablate.jobs import Job
-from redraft.ablate.plan import FOREVER
 from redraft.ablate.pool import read_result
+from redraft.ablate.suite import FOREVER
 from redraft.ablate.suite import Test as FurtherTest
 from redraft.ablate.worker import Meter, work
 from redraft.errors import ConfigError

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from redraft.ablate.jobs import TEST, is_done, judged_on
-from redraft.ablate.plan import Plan
 from redraft.ablate.pool import RESULT, Pool, read_result
+from redraft.ablate.suite import Plan
 from redraft.errors import ConfigError
 from redraft.evaluate.judge import in_brief
 from redraft.train.config import run_to_dict

@@ -9,9 +9,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from redraft.ablate.plan import Plan, PlannedRun
 from redraft.ablate.pool import Pool, read_result, require_same
-from redraft.ablate.suite import Test
+from redraft.ablate.suite import Plan, PlannedRun, Test
 from redraft.data.build import task_of
 from redraft.errors import ConfigError, RedraftError
 from redraft.models import Model, ModelConfig, build_model

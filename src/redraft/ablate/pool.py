@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from redraft.ablate.plan import PlannedRun
+from redraft.ablate.suite import PlannedRun
 from redraft.errors import ConfigError
 from redraft.files import write_text
 from redraft.train.config import RunConfig, run_to_dict, with_table

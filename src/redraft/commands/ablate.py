@@ -20,9 +20,8 @@ from redraft.errors import ConfigError, require_at_least
 
 if TYPE_CHECKING:
     from redraft.ablate.jobs import Job
-    from redraft.ablate.plan import Plan, PlannedRun
     from redraft.ablate.pool import Pool
-    from redraft.ablate.suite import Scale, Suite
+    from redraft.ablate.suite import Plan, PlannedRun, Scale, Suite
 
 DESCRIPTION = """Runs a suite of ablations: rows, each a change to a base recipe, times seeds.
 
@@ -85,10 +84,9 @@ def run(arguments: list[str]) -> int:
 
 def _ablate(suite: Suite, args: Arguments) -> int:
     from redraft.ablate.jobs import make_jobs
-    from redraft.ablate.plan import Budget, make_plan
     from redraft.ablate.pool import Pool
-    from redraft.ablate.report import FILES, earlier_seeds, write_report
-    from redraft.ablate.table import markdown, show
+    from redraft.ablate.report import FILES, earlier_seeds, markdown, show, write_report
+    from redraft.ablate.suite import Budget, make_plan
 
     cores = os.cpu_count() or 1
     threads = max(1, cores // max(1, args.jobs)) if args.threads is None else args.threads

@@ -60,7 +60,7 @@ class Arguments:
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="inspect", description="Looks inside a model at work on one puzzle.")
     _require_sense(args)
-    from redraft.inspect.look import look
+    from redraft.inspect.inspect import look
 
     names = ("number", "split", "answer", "steps", "recursions", "influence", "puzzles", "device", "dtype")
     found = look(args.weights, args.puzzle, **{name: getattr(args, name) for name in names})

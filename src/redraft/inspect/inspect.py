@@ -1,17 +1,24 @@
-"""Inspects one puzzle in one model; expensive parts are shortened or left out unless requested."""
+"""Inspects one puzzle in one model, given or by name; expensive parts are shortened or left out unless requested."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+import os
+import warnings
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from redraft.config import to_dict
 from redraft.contents import within
 from redraft.data.build import open_source
 from redraft.data.store import Store
-from redraft.errors import RedraftError, WeightsError
+from redraft.device import choose_device
+from redraft.errors import ConfigError, DataWarning, PuzzleError, RedraftError, WeightsError, require_at_least
+from redraft.evaluate.ids import require_ids
 from redraft.inspect.drafts import drafts
 from redraft.inspect.influence import Influence, blank_of, givens, occlusion
 from redraft.inspect.inspection import Inspection, Landscape
@@ -19,15 +26,130 @@ from redraft.inspect.pca import projection, trajectories
 from redraft.inspect.trace import Probability, Trace, trace
 from redraft.models import Model, model_kind
 from redraft.models.cost import work
-from redraft.progress import Bar, silent
-from redraft.tasks import Grid, Puzzle, Task
+from redraft.progress import Bar, progress, silent
+from redraft.solve.load import open_weights
+from redraft.solve.puzzle_table import PuzzleTable
+from redraft.solve.resolve import entries_of
+from redraft.tasks import Grid, Puzzle, Task, get_task
 from redraft.tasks.base import IGNORE, Tokens
 from redraft.weights.io import Weights, count_parameters
 
 MUCH = 4e11  # multiplications that each expensive part may take by default: about five seconds of one core
 ON_GPU = 100  # times as many
 MANY = 4 << 20  # numbers of an influence by default: a report of some megabytes
+FILES = (".csv", ".txt", ".json", ".jsonl")  # endings that mean a file
 MOST_OTHERS, FEWEST_OTHERS = 100, 8  # puzzles made for trajectories; the fewest may take twice as long
+
+
+def look(
+    weights: str | Path,
+    puzzle: str,
+    *,
+    number: int = 1,
+    split: str = "test",
+    answer: str | None = None,
+    steps: int = 16,
+    puzzles: str | None = None,
+    device: str = "auto",
+    dtype: Literal["float32", "bfloat16"] = "float32",
+    quiet: bool = False,
+    **options: Any,
+) -> Inspection:
+    """The inspection of weights at work on a puzzle; see `redraft.inspect`. Raises RedraftError.
+
+    `options`: `recursions` and `influence`.
+    """
+    require_at_least(1, {"steps": steps, "number": number})
+    opened = open_weights(weights, dtype=dtype)
+    sources = _Sources(
+        task=get_task(opened.task),
+        name=str(weights),
+        table=PuzzleTable.of(to_dict(opened.model.config), opened.card),
+        split=split,
+    )
+    found, puzzle_id = sources.puzzle(puzzle, number, answer)
+    others: Store | Literal["auto", "none"] = "auto"
+    if puzzles is not None:
+        others = "none" if puzzles == "none" else sources.store(puzzles)
+    opened.model.to(choose_device(device))
+    return inspect(
+        opened,
+        sources.task,
+        found,
+        name=sources.name,
+        puzzle_id=puzzle_id,
+        steps=steps,
+        others=others,
+        bar=silent if quiet else progress,
+        **options,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sources:
+    """Opens puzzles for the weights called `name`, which have rows in `table` for puzzle ids; raises RedraftError."""
+
+    task: Task
+    name: str
+    table: PuzzleTable
+    split: str
+
+    def puzzle(self, text: str, number: int, answer: str | None) -> tuple[Puzzle, int]:
+        """The puzzle that a text means, its answer where known, and its puzzle id, a row of the weights' table."""
+        puzzle_id = 0
+        if text.startswith("make:") or os.path.isdir(text):
+            found, puzzle_id = self._of_source(text, number)
+        elif os.path.isfile(text) or text.lower().endswith(FILES):
+            found = self._of_file(text, number)
+        elif number != 1:
+            raise ConfigError(f"number {number}: the puzzle is written out, and the only one")
+        else:
+            try:
+                found = Puzzle(question=self.task.parse(text), place="as given")
+            except PuzzleError as error:
+                raise PuzzleError(error.message, error.place or repr(text)) from error
+        try:
+            self.task.validate(found.question)
+        except PuzzleError as error:
+            raise PuzzleError(error.message, found.place or repr(text)) from error
+        if answer is not None:
+            try:
+                found = replace(found, answer=self.task.parse(answer))
+            except PuzzleError as error:
+                raise PuzzleError(error.message, f"answer {answer!r}") from error
+        return found, puzzle_id
+
+    def store(self, source: str) -> Store:
+        """The puzzles of a source, whose ids are rows of the weights' table."""
+        store = open_source(self.task, source, split=self.split)
+        for remark in require_ids(self.table, store, name=self.name, data=source):
+            warnings.warn(remark, DataWarning, stacklevel=2)
+        return store
+
+    def _of_source(self, source: str, number: int) -> tuple[Puzzle, int]:
+        """A puzzle that is made, or of a folder of data, and its puzzle id."""
+        store = self.store(source)
+        row = _row(len(store), source, number)
+        labels = store.labels[row]
+        answer = self.task.decode(labels.clip(0)) if (labels >= 0).any() else None  # ignored cells become padding
+        place = f"puzzle {number} of {store.source or source}"
+        puzzle = Puzzle(question=self.task.decode(store.inputs[row]), answer=answer, place=place)
+        return puzzle, int(store.puzzle_ids[row])
+
+    def _of_file(self, file: str, number: int) -> Puzzle:
+        entries = list(islice(entries_of(self.task, file), number))
+        if not entries:
+            raise ConfigError(f"{file}: no puzzles")
+        entry = entries[_row(len(entries), file, number)]
+        if isinstance(entry, PuzzleError):
+            raise entry
+        return entry
+
+
+def _row(count: int, source: str, number: int) -> int:
+    if number > count:
+        raise ConfigError(f"number {number}: {source} holds {count} puzzle{'s' if count != 1 else ''}")
+    return number - 1
 
 
 def inspect(
@@ -41,7 +163,7 @@ def inspect(
     recursions: bool = False,
     influence: Literal["auto", "always", "never"] = "auto",
     others: Store | Literal["auto", "none"] = "auto",
-    progress: Bar = silent,
+    bar: Bar = silent,
 ) -> Inspection:
     """Inspects a valid puzzle over `steps` supervision steps.
 
@@ -50,12 +172,12 @@ def inspect(
         recursions: keeps every evaluation of the networks.
         influence: blanks each given in turn; `auto` notes what it leaves out.
         others: puzzles whose trajectories are followed; `auto` makes new ones, and notes what it leaves out.
-        progress: opens a bar for a job and its number of puzzles.
+        bar: opens a progress bar for a job and its number of puzzles.
     """
     probability: Probability = "softmax" if training_run(weights.card).get("loss") == "softmax" else "stablemax"
     tokens = task.encode(puzzle.question)
     options: dict[str, Any] = {"puzzle_id": puzzle_id, "steps": steps, "probability": probability}
-    look = _Look(model=weights.model, task=task, tokens=tokens, progress=progress, **options)
+    look = _Look(model=weights.model, task=task, tokens=tokens, bar=bar, **options)
     traced = trace(weights.model, tokens, recursions=recursions, attention=True, **options)
     _require_finite(traced, name)
     store = look.made() if others == "auto" else None if others == "none" else others
@@ -84,7 +206,7 @@ class _Look:
     puzzle_id: int
     steps: int
     probability: Probability
-    progress: Bar
+    bar: Bar
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -105,7 +227,7 @@ class _Look:
             if steps < self.steps:
                 kept = f"was followed for {steps} of {self.steps} steps, because they take long"
                 self.notes.append(f"{named} {kept} (--influence always follows all)")
-        with self.progress("blanking givens", len(cells)) as done:
+        with self.bar("blanking givens", len(cells)) as done:
             return occlusion(
                 self.model,
                 self.tokens,
@@ -137,7 +259,7 @@ class _Look:
 
     def landscape(self, store: Store) -> Landscape | None:
         """The trajectories of the puzzles in the store and of this one; None where states are not finite."""
-        with self.progress("following other puzzles", len(store)) as done:
+        with self.bar("following other puzzles", len(store)) as done:
             found = trajectories(self.model, store.inputs, store.puzzle_ids, steps=self.steps, progress=done)
         if not np.isfinite(found.y).all():
             self.notes.append(f"trajectories of {store.source} are left out, because some states are not finite")

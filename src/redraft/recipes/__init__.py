@@ -14,7 +14,7 @@ from redraft.train.config import RunConfig
 
 __all__ = ["RECIPES", "get_recipe", "recipe_of", "shrunk"]
 
-RECIPES: dict[str, Callable[..., RunConfig]] = {
+RECIPES: dict[str, Callable[[], RunConfig]] = {
     "sudoku-4x4": sudoku.sudoku_4x4,
     "sudoku-6x6": sudoku.sudoku_6x6,
     "sudoku-6x6-eq": sudoku.sudoku_6x6_eq,
@@ -39,7 +39,8 @@ def get_recipe(name: str, *, tiny: bool = False) -> RunConfig:
         expected = "a function that takes `tiny` and returns a RunConfig"
         run: RunConfig = made(name, RunConfig, what="a recipe", expected=expected, tiny=tiny)
         return run
-    return known(RECIPES, name, what="recipe")(tiny=tiny)
+    recipe = known(RECIPES, name, what="recipe")()
+    return shrunk(recipe) if tiny else recipe
 
 
 def recipe_of(name: str, *, size: Size | None = None, tiny: bool = False) -> RunConfig:

@@ -8,11 +8,6 @@ from redraft.models.config import EquivariantConfig
 from redraft.tasks import Task
 
 
-def suits(task: Task) -> bool:
-    """Whether a task declares both symbols that are interchangeable and the scopes its rules hold in."""
-    return bool(task.interchangeable) and bool(task.scopes)
-
-
 def equivariant(task: Task, **shape: Any) -> EquivariantConfig:
     """A symbol-equivariant model for a task, over the scopes and symbols that the task declares."""
     symbols = task.interchangeable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from redraft.errors import ConfigError
 from redraft.models import ModelConfig
 from redraft.models.config import TRMConfig
-from redraft.recipes.alike import equivariant, suits
+from redraft.recipes.alike import equivariant
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
 if TYPE_CHECKING:
@@ -24,37 +24,33 @@ FEWER_ALIKE = 4  # a model that treats symbols alike learns in far fewer steps, 
 FEW, MANY = 500, 50_000  # examples: fewer are memorised sooner, more take longer to see once
 
 
+_SMALL = OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.995)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Scale:
     """The values of a size; with fewer supervision steps per puzzle (`max_steps`), more puzzles are seen."""
 
     hidden_size: int
-    expansion: float
-    width_multiple: int
-    T: int
-    n_mlp: int
-    n_attention: int
-    heads: int
     field: int  # width of a symbol's state in a model that treats symbols alike
     steps: int
-    max_steps: int
-    batch_size: int
-    optim: OptimConfig
+    expansion: float = 2.0
+    width_multiple: int = 32
+    T: int = 2
+    n_mlp: int = 3
+    n_attention: int = 3
+    heads: int = 4
+    max_steps: int = 4
+    batch_size: int = 64
+    optim: OptimConfig = _SMALL
 
 
-_SMALL = OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.995)
 _SCALES: dict[Size, _Scale] = {
-    "nano": _Scale(
-        hidden_size=64, expansion=2.0, width_multiple=32, T=2, n_mlp=3, n_attention=3, heads=4, field=32,
-        steps=4000, max_steps=4, batch_size=64, optim=_SMALL,
-    ),
-    "tiny": _Scale(
-        hidden_size=128, expansion=2.0, width_multiple=32, T=2, n_mlp=3, n_attention=3, heads=4, field=64,
-        steps=6000, max_steps=4, batch_size=64, optim=_SMALL,
-    ),
+    "nano": _Scale(hidden_size=64, field=32, steps=4000),
+    "tiny": _Scale(hidden_size=128, field=64, steps=6000),
     "paper": _Scale(
-        hidden_size=512, expansion=4.0, width_multiple=256, T=3, n_mlp=6, n_attention=4, heads=8, field=128,
-        steps=50_000, max_steps=16, batch_size=768, optim=OptimConfig(),
+        hidden_size=512, field=128, steps=50_000, expansion=4.0, width_multiple=256, T=3, n_mlp=6, n_attention=4,
+        heads=8, max_steps=16, batch_size=768, optim=OptimConfig(),
     ),
 }  # fmt: skip
 
@@ -74,7 +70,7 @@ def recipe_for(task: Task, store: Store, *, folder: Path | str, size: Size = "ti
     scale, cells = _SCALES[size], task.seq_len
     varies = bool((store.labels[:1000] < 0).any())  # labels beyond a grid that is smaller than the canvas
     known = store.num_puzzle_ids > 1  # puzzles with an embedding each, as in ARC
-    alike = suits(task) and not varies and not known
+    alike = bool(task.interchangeable and task.scopes) and not varies and not known
     steps = scale.steps // 2 if len(store) < FEW else scale.steps if len(store) < MANY else 2 * scale.steps
     steps //= FEWER_ALIKE if alike else 1
     if size == "paper":
