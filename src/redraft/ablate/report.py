@@ -117,9 +117,8 @@ def plot_rows(found: dict[str, Any], file: Path) -> None:
         axes.set(xlim=(0, 102), ylim=(-0.6, len(rows) - 0.4), xlabel="exact %")
         subtitle = f"{found['base']['recipe']}, {budget['amount']:,} {budget['unit']}"
         axes.set_title(f"{found['title']}\n{subtitle}", fontsize=11)
-        axes.grid(axis="x", alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-        figure.legend(loc="outside lower right", ncols=6, frameon=False, fontsize=8)
+        axes.grid(axis="x")
+        figure.legend(loc="outside lower right", ncols=6, fontsize=8)
 
 
 def _missing(row: dict[str, Any]) -> str:
