@@ -19,7 +19,7 @@ from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.report import report
 from redraft.files import write_text
 from redraft.machine import context
-from redraft.solve.load import Habits
+from redraft.solve.opened import Habits
 from redraft.tasks import get_task
 from redraft.weights.io import count_parameters, load_weights, save_weights
 

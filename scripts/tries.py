@@ -18,7 +18,8 @@ from redraft.data.build import open_source
 from redraft.evaluate.report import wilson
 from redraft.files import write_text
 from redraft.machine import context
-from redraft.solve.load import Habits, open_stepper
+from redraft.solve.load import open_stepper
+from redraft.solve.opened import Habits
 
 WAYS = (
     Habits(max_steps=16),

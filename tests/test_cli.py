@@ -10,6 +10,7 @@ import pytest
 
 import redraft
 from redraft import cli
+from redraft.commands import group
 from redraft.errors import RedraftError
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
@@ -129,7 +130,7 @@ def test_errors_become_statuses(
             raise error
 
     monkeypatch.setitem(cli.COMMANDS, "fails", ("somewhere", ""))
-    monkeypatch.setattr(cli, "import_module", lambda name: Module)
+    monkeypatch.setattr(group, "import_module", lambda name: Module)
     assert cli.main(["fails"]) == status
     err = capsys.readouterr().err
     assert err == told or (told is None and err.startswith("redraft fails: ") and err.count("\n") == 1)
@@ -141,7 +142,7 @@ def test_faults_of_ours_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
         def run(arguments: list[str]) -> int:
             raise ZeroDivisionError
 
-    monkeypatch.setattr(cli, "import_module", lambda name: Module)
+    monkeypatch.setattr(group, "import_module", lambda name: Module)
     with pytest.raises(ZeroDivisionError):
         cli.main(["make"])
 

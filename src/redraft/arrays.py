@@ -1,9 +1,10 @@
-"""Arrays as files hold them: never pickles, and whatever else stands there is an error that names the file."""
+"""Arrays as files hold them: never pickles; anything else is an error that names the file; weights must be finite."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -11,7 +12,7 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.errors import RedraftError
+from redraft.errors import RedraftError, WeightsError
 
 MOST = 4 << 30  # bytes that the arrays of one .npz file may unpack to
 
@@ -49,3 +50,23 @@ def unpack(content: bytes, names: Collection[str]) -> dict[str, NDArray[Any]]:
         if not isinstance(array, np.ndarray):  # a file of another kind, of which numpy gives the bytes
             raise ValueError(f"{name} is no array")
     return found
+
+
+def require_finite(tensors: Mapping[str, Any], where: str) -> None:
+    """Raises WeightsError naming the tensors, PyTorch's or NumPy's, that hold NaN or an infinite number.
+
+    A minimum and a maximum are enough: NaN goes through both. `where` begins the message.
+    """
+    bad = [name for name, tensor in tensors.items() if not _finite(tensor)]
+    if bad:
+        named = f"tensor{'s' if len(bad) > 1 else ''} {', '.join(bad[:5])}{', …' if len(bad) > 5 else ''}"
+        raise WeightsError(
+            f"{where}: NaN or infinite numbers in {named}: the training diverged, or the file is damaged; "
+            "use weights from before"
+        )
+
+
+def _finite(tensor: Any) -> bool:
+    if not math.prod(tensor.shape):
+        return True
+    return math.isfinite(float(tensor.min())) and math.isfinite(float(tensor.max()))

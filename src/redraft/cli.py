@@ -5,26 +5,23 @@ from __future__ import annotations
 import sys
 import warnings
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 from redraft import __version__, streams
+from redraft.commands.group import Group
 from redraft.errors import DataWarning, RedraftError
 from redraft.trust import asked_for, trusting
 
-# name: (module with a function `run(arguments) -> exit status`, what it does)
+# name: (module with a function `run(arguments) -> exit status`, its help)
 COMMANDS = {
-    "solve": ("redraft.commands.solve", "solve puzzles with trained weights, and show how the answer was redrafted"),
+    "solve": ("redraft.commands.solve", "solve puzzles with trained weights, and show the drafts"),
     "train": ("redraft.commands.train", "train a model by a recipe, or on your own data; resume a run"),
     "eval": ("redraft.commands.eval", "evaluate weights on puzzles they were not trained on"),
     "plot": ("redraft.commands.plot", "plot loss and accuracy of training runs by step"),
     "ablate": ("redraft.commands.ablate", "run a suite of ablations, and report the effect of each change"),
     "compare": ("redraft.commands.compare", "compare weights, and language models, on the same unseen rows"),
-    "inspect": (
-        "redraft.commands.inspect",
-        "look inside a model: drafts, states, influence; one HTML file",
-    ),
-    "arc": ("redraft.commands.arc", "vote on ARC tasks under many augmentations, score, write a submission"),
+    "inspect": ("redraft.commands.inspect", "look inside a model: drafts, states, influence; one HTML file"),
+    "arc": ("redraft.commands.arc", "vote on ARC tasks under augmentations, score, write a submission"),
     "make": ("redraft.commands.make", "make new puzzles"),
     "data": ("redraft.commands.data", "list, build, show, import and export data"),
     "list": ("redraft.commands.list", "list tasks, recipes and bundled weights"),
@@ -34,8 +31,8 @@ COMMANDS = {
     "bench": ("redraft.commands.bench", "measure the speed of training and solving, and list kernels"),
 }
 
-# What not every command needs, by the names of its modules: how it is called, and the extra that installs it, empty for
-# what redraft always needs.
+# Packages that a command may lack, by module: the name of the package, and the extra that installs it, empty for those
+# that redraft always needs.
 PACKAGES = {
     "torch": ("PyTorch", "train"),
     "numba": ("Numba", "train"),
@@ -51,27 +48,13 @@ PACKAGES = {
     **{name: (name, "") for name in ("numpy", "safetensors", "threadpoolctl", "tyro", "rich")},
 }
 
-
-def usage() -> str:
-    """The text of `redraft --help`."""
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {what}" for name, (_, what) in COMMANDS.items()]
-    return "\n".join(
-        [
-            "usage: redraft COMMAND [options]",
-            "",
-            "Tiny recursive models that draft an answer, then redraft it until it is right.",
-            "",
-            "commands:",
-            *lines,
-            "",
-            "examples:",
-            '  redraft solve sudoku "6.......14..........4.1.1....2..3.5." --watch',
-            "  redraft train sudoku-4x4",
-            "",
-            "redraft COMMAND --help lists the options of a command; redraft --version prints the version.",
-        ]
-    )
+MAIN = Group(
+    "redraft",
+    COMMANDS,
+    description="Tiny recursive models that draft an answer, then redraft it until it is right.\n"
+    "redraft --version prints the version.",
+    examples=('redraft solve sudoku "6.......14..........4.1.1....2..3.5." --watch', "redraft train sudoku-4x4"),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -90,23 +73,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     """The exit status of a command; raises BrokenPipeError."""
-    name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    name = arguments[0] if arguments else ""
     called = f"redraft {name}" if name in COMMANDS else "redraft"
     try:
-        if name in ("", "-h", "--help", "help"):
-            print(usage(), file=sys.stdout if arguments else sys.stderr)
-            status = 0 if arguments else 2
-        elif name in ("-V", "--version"):
+        if name in ("-V", "--version"):
             print(f"redraft {__version__}")
             status = 0
-        elif name not in COMMANDS:
-            raise RedraftError(f"unknown command {name!r}; known: {', '.join(COMMANDS)}")
         else:
-            with warnings.catch_warnings(), trusting(asked_for(rest)):
-                warnings.showwarning = partial(_show_warning, name, warnings.showwarning)
+            with warnings.catch_warnings(), trusting(asked_for(arguments[1:])):
+                warnings.showwarning = partial(_show_warning, called, warnings.showwarning)
                 warnings.simplefilter("always", DataWarning)
-                status = int(import_module(COMMANDS[name][0]).run(rest))
-        sys.stdout.flush()  # here, where a reader who has gone away is expected
+                status = MAIN.run(arguments)
+        sys.stdout.flush()  # here, where a reader that has gone away is expected
         return status
     except RedraftError as error:
         print(f"{called}: {error}", file=sys.stderr)
@@ -118,23 +96,23 @@ def _run(arguments: list[str]) -> int:
         install = f"pip install 'redraft[{extra}]'" if extra else f"pip install {package}"
         print(f"{called}: needs {package}, which is not installed: {install}", file=sys.stderr)
         return 2
-    except SystemExit as error:  # the parser of arguments has printed help (0) or what is wrong with them (2)
+    except SystemExit as error:  # the parser of arguments has printed help (0) or a mistake in them (2)
         return error.code if isinstance(error.code, int) else 0
     except KeyboardInterrupt:
         print(f"{called}: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         raise
-    except OSError as error:  # a full disk, a folder that may not be written to: no fault of redraft's
+    except OSError as error:  # a full disk or a folder that may not be written to is no fault of redraft's
         where = f"{error.filename}: " if error.filename is not None else ""
         print(f"{called}: {where}{error.strerror or error}", file=sys.stderr)
         return 2
 
 
-def _show_warning(name: str, usual: Any, message: Warning | str, category: type[Warning], *where: Any) -> None:
-    """Prints a DataWarning as the command's own words; any other as usual."""
+def _show_warning(called: str, usual: Any, message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """Prints a DataWarning as a message of the command; any other as usual."""
     if issubclass(category, DataWarning):
-        print(f"redraft {name}: warning: {message}", file=sys.stderr)
+        print(f"{called}: warning: {message}", file=sys.stderr)
     else:
         usual(message, category, *where)
 

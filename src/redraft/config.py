@@ -41,7 +41,7 @@ def from_dict(kind: type[T], values: Any, *, where: str = "config") -> T:
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin = typing.get_origin(hint)
     if dataclasses.is_dataclass(hint):
-        if isinstance(value, typing.cast(type, hint)):  # made already, by who knows of which subclass it is
+        if isinstance(value, typing.cast(type, hint)):  # made already, maybe of a subclass
             return value
         return from_dict(typing.cast(type, hint), value, where=where)
     if origin is Literal:
@@ -82,7 +82,7 @@ def _finite(value: float) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A value that may be of any size and depth, in a line."""
+    """A value of any size and depth, on one line."""
     return reprlib.repr(value)
 
 

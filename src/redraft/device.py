@@ -28,8 +28,8 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def own_device(device: torch.device) -> torch.device:
-    """The device of this process: under torchrun every process of a machine has a GPU of its own."""
-    if str(device) != "cuda" or "LOCAL_RANK" not in os.environ:  # cuda:1 was chosen by hand
+    """The device of this process: under torchrun each process of a machine has its own GPU."""
+    if str(device) != "cuda" or "LOCAL_RANK" not in os.environ:  # cuda:1 is a choice already
         return device
     own = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     torch.cuda.set_device(own)
@@ -37,21 +37,21 @@ def own_device(device: torch.device) -> torch.device:
 
 
 def describe_device(device: torch.device) -> str:
-    """The device in words, for a card."""
+    """The device in words, for a model card."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{device.type}, {torch.get_num_threads()} threads"
 
 
 def fast_bfloat16(device: torch.device) -> bool:
-    """Whether it has instructions for bfloat16, so that large enough products may be faster than in float32."""
+    """True if it has instructions for bfloat16, so that large enough matmuls may be faster than in float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)  # before that it is emulated
     return device.type == "cpu" and any(_abilities().get(name, False) for name in ("amx_tile", "avx512_bf16"))
 
 
 def bfloat16_instructions() -> Bfloat16 | None:
-    """What of this CPU multiplies bfloat16 faster than float32; None where nothing does."""
+    """The instructions of this CPU that multiply bfloat16 faster than float32, None if there are none."""
     return bfloat16_among(_abilities(), amd=made_by_amd(), allowed=allowed_by_onednn())
 
 

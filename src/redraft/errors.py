@@ -1,19 +1,19 @@
-"""Errors a user can cause and mend: the command prints their message and exits with status 2, without a traceback."""
+"""Errors that a user can cause and fix: a command prints the message and exits with status 2, without a traceback."""
 
 from collections.abc import Mapping
 
 
 class RedraftError(Exception):
-    """Base of every error whose cause is the input, a file or an option rather than a fault in redraft.
+    """Base of every error caused by the input, a file or an option, not by a fault in redraft.
 
-    The message says what was wrong, where, and what would be right.
+    The message states what was wrong, where, and what would be right.
     """
 
 
 class PuzzleError(RedraftError):
     """A puzzle that cannot be read or cannot be solved.
 
-    `place` names where it came from (`puzzles.txt, line 18`), or is empty for a puzzle given directly.
+    `place` is where it came from (`puzzles.txt, line 18`), empty for a puzzle given directly.
     """
 
     def __init__(self, message: str, place: str = "") -> None:
@@ -34,11 +34,11 @@ class WeightsError(RedraftError):
 
 
 class TrustError(RedraftError):
-    """A file that would have code run which nobody has consented to."""
+    """A file that names code to run without the user's consent."""
 
 
 class DataWarning(UserWarning):
-    """Input that was read, but may not have been meant as it was: the command prints it and goes on."""
+    """Input that was read, but may be a mistake; a command prints the warning and continues."""
 
 
 def require_at_least(least: float, values: Mapping[str, float | None]) -> None:

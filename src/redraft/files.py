@@ -1,4 +1,4 @@
-"""Files written whole or not at all, what killed processes leave of them, and a look at the place before the work."""
+"""Files written whole or not at all, and the removal of parts that killed processes leave."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def write_bytes(file: Path, content: bytes) -> None:
 
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """A file to write instead of `file`, whose place it takes at the end of the `with` block, if that ends well.
+    """A file to write instead of `file`, which it replaces at the end of the `with` block, if that raises nothing.
 
-    Its name is its own: of several processes that write the same file, the last one's is kept, whole. A pipe or a
-    device is written to as it is. Raises RedraftError where it cannot be written.
+    Its name is unique: of several processes that write the same file, the last one's is kept, whole. A pipe or a
+    device is written to directly. Raises RedraftError where it cannot be written.
     """
     special = file.exists() and not file.is_file() and not file.is_dir()
     partial = file if special else partial_of(file)
@@ -54,7 +54,7 @@ def replacing(file: Path) -> Iterator[Path]:
 
 
 def partial_of(path: Path) -> Path:
-    """A name beside `path` that nobody else uses, for what is to become it."""
+    """A unique name beside `path`, for a file or folder that is to become it."""
     _sweep_once(path.parent)
     # part of the name, for a whole one may have no more than 255 bytes
     return path.with_name(f"{path.name[:50]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
@@ -66,7 +66,7 @@ def _sweep_once(folder: Path) -> None:
 
 
 def sweep(folder: Path, *names: re.Pattern[str], older_than: float) -> None:
-    """Deletes what killed processes left half-written: entries of such names, untouched for so many seconds."""
+    """Deletes entries of these names that have not changed for `older_than` seconds: killed processes left them."""
     with suppress(OSError):  # no such folder, or one that may not be read or written
         for entry in list(os.scandir(folder)):
             if any(name.fullmatch(entry.name) for name in names) and time.time() - entry.stat().st_mtime >= older_than:
@@ -77,7 +77,7 @@ def sweep(folder: Path, *names: re.Pattern[str], older_than: float) -> None:
 
 
 def require_place(file: Path) -> None:
-    """Raises RedraftError where no file of that name can be: no folder for it, or a folder in its place."""
+    """Raises RedraftError where a file cannot be written: there is no folder for it, or a folder in its place."""
     if file.is_dir():
         raise RedraftError(f"{file}: is a folder; expected the name of a file to write")
     if not file.parent.is_dir():

@@ -1,4 +1,4 @@
-"""A lock that one process has at a time, and that ends with it, however it ends."""
+"""A lock that one process has at a time, and that ends with the process, however it ends."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _BYTE = 1 << 30  # of a lock file: where Windows locks it, which keeps others fr
 
 @contextmanager
 def locked(file: Path, *, wait: bool = False) -> Iterator[bool]:
-    """Within it no other process has the lock of that file; yields whether it could be had, sooner or later.
+    """Holds the lock of a file; yields True, or False if another process holds it and `wait` is not set.
 
-    The file lies there meanwhile and names its process (`holder`); left behind by one that was killed, it locks
-    nothing. Where files cannot be locked, as on some network drives, a warning on standard error has to do.
+    The file exists meanwhile and names its process (`holder`); one left by a killed process locks nothing. Where files
+    cannot be locked, as on some network drives, a warning goes to standard error instead.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     handle = None
@@ -34,7 +34,7 @@ def locked(file: Path, *, wait: bool = False) -> Iterator[bool]:
     finally:
         if handle is not None:
             with suppress(OSError):
-                file.unlink()  # before it is let go: afterwards it may be another's
+                file.unlink()  # before the lock is released: afterwards the file may be another process's
             os.close(handle)
             if sys.platform == "win32":  # which deletes no file that is open
                 with suppress(OSError):
@@ -42,7 +42,7 @@ def locked(file: Path, *, wait: bool = False) -> Iterator[bool]:
 
 
 def holder(file: Path) -> str:
-    """The process that has the lock, as `process 123 on HOST`; `another process` where the file does not name it."""
+    """The process that holds the lock, as `process 123 on HOST`, or `another process` if the file does not name it."""
     with suppress(OSError, ValueError):
         process, host = file.read_text(encoding="utf-8").split()
         return f"process {int(process)}" + ("" if host == socket.gethostname() else f" on {host}")
@@ -50,7 +50,7 @@ def holder(file: Path) -> str:
 
 
 def _acquire(file: Path, wait: bool) -> int:
-    """The descriptor of the locked file; raises BlockingIOError where another process has it, OSError elsewhere."""
+    """The descriptor of the locked file; raises BlockingIOError if another process holds it, OSError if it fails."""
     while True:
         handle = os.open(file, os.O_CREAT | os.O_RDWR, 0o644)
         try:
@@ -67,7 +67,7 @@ def _acquire(file: Path, wait: bool) -> int:
 
 
 def _is_still(file: Path, handle: int) -> bool:
-    """Whether the file is the one that was opened: who had the lock before has deleted it."""
+    """True if the file is the one that was opened, which its former holder may have deleted."""
     try:
         return os.path.samestat(os.fstat(handle), os.stat(file))
     except FileNotFoundError:

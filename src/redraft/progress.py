@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, with speed and time left; nothing elsewhere, where output may be read by programs."""
+"""A progress bar with speed and time left on a terminal, and nothing elsewhere, where programs may read the output."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from rich.text import Text
 
 from redraft.terminal import Fitting, console, live
 
-Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]  # opened with what is done, and how often
+Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]  # made from a label and a total
 
 
-def silent(what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+def silent(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
     """A `Bar` that shows nothing."""
     return nullcontext(lambda done: None)
 
@@ -36,11 +36,11 @@ class _Speed(ProgressColumn):
 
 
 @contextmanager
-def progress(what: str, total: int | None, *, shown: bool = True) -> Iterator[Callable[[int], None]]:
-    """Within it, call what is given with the number of puzzles done; the bar goes to standard error and vanishes."""
+def progress(label: str, total: int | None, *, shown: bool = True) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error that vanishes at the end; yields a function to call with the number of puzzles done."""
     to = console(stderr=True)
     line, count, speed = BarColumn(bar_width=24), MofNCompleteColumn(), _Speed()
-    columns = (TextColumn(what), line, count, speed, TimeRemainingColumn())
+    columns = (TextColumn(label), line, count, speed, TimeRemainingColumn())
     with Fitting(*columns, spare=(speed, line, count), to=to, disable=not (shown and live(to))) as bar:
         row = bar.add_task("", total=total)
         yield lambda done: bar.update(row, completed=done)
@@ -48,20 +48,20 @@ def progress(what: str, total: int | None, *, shown: bool = True) -> Iterator[Ca
 
 @contextmanager
 def stages(command: str) -> Iterator[Callable[[str], None]]:
-    """Within it, call what is given with what begins, of work that has no number of things to do.
+    """For work without a known total: yields a function to call with the name of each stage as it begins.
 
-    It goes to standard error with the seconds since the start: on a terminal in one line; elsewhere in a line each, at
-    most one a second where the words before the colon are the same.
+    Stages go to standard error with the seconds since the start: on a terminal in one line that changes; elsewhere in
+    a line each, at most one a second where the words before the colon are the same.
     """
     to, started = console(stderr=True), monotonic()
     last, printed = "", started
 
-    def line(what: str) -> None:
+    def line(stage: str) -> None:
         nonlocal last, printed
-        kind, now = what.partition(":")[0], monotonic()
+        kind, now = stage.partition(":")[0], monotonic()
         if kind != last or now - printed >= 1:
             last, printed = kind, now
-            print(f"redraft {command}: {now - started:5.1f} s  {what}", file=sys.stderr, flush=True)
+            print(f"redraft {command}: {now - started:5.1f} s  {stage}", file=sys.stderr, flush=True)
 
     if not live(to):
         yield line
@@ -69,4 +69,4 @@ def stages(command: str) -> Iterator[Callable[[str], None]]:
     columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=to, transient=True) as shown:
         row = shown.add_task("")
-        yield lambda what: shown.update(row, description=what, refresh=True)
+        yield lambda stage: shown.update(row, description=stage, refresh=True)

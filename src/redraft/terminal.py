@@ -1,4 +1,4 @@
-"""Consoles, tables and progress of which nothing is cut, however narrow a terminal is, or where there is none."""
+"""Consoles, tables and progress displays that cut nothing, on a terminal of any width or without one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 WIDE = 100_000  # columns where there is no terminal
-LEAST = 20  # columns; a narrower terminal wraps lines by itself
+LEAST = 20  # columns; a narrower terminal wraps lines itself
 USUAL = 80
 COMPACT = (0, 1, 0, 0)  # padding of a table without rules
 
@@ -40,12 +40,12 @@ def console(*, stderr: bool = False, quiet: bool = False) -> Console:
 
 
 def live(to: Console) -> bool:
-    """Whether a display there may change in place: on a terminal, and in a notebook that has ipywidgets."""
+    """True if a display there may change in place: on a terminal, and in a notebook that has ipywidgets."""
     return to.is_terminal or (to.is_jupyter and find_spec("ipywidgets") is not None)
 
 
 def text_of(show: Callable[[Console], None]) -> str:
-    """What a function prints to a console, as plain text."""
+    """The output of a function that prints to a console, as plain text."""
     recorder = _recorder()
     show(recorder)
     return recorder.export_text()
@@ -68,18 +68,18 @@ def figure_words(value: float) -> str:
 
 
 def print_table(table: Table, to: Console) -> None:
-    """Prints a table below its title: as it is, without rules where that is too wide, or else one line per cell.
+    """Prints a table below its title: as it is; without rules where that is too wide; or else one line per cell.
 
     Cells wrap at spaces, except in columns with `no_wrap`.
     """
     if table.title is not None:
         to.print(table.title, style="italic", highlight=False, markup=False, soft_wrap=True)
         table.title = None
-    if _fit(table, to):
-        to.print(table)
-        return
-    table.box, table.padding, table.pad_edge, table.collapse_padding = None, COMPACT, False, True
-    if _fit(table, to):
+    fits = _fit(table, to)
+    if not fits:
+        table.box, table.padding, table.pad_edge, table.collapse_padding = None, COMPACT, False, True
+        fits = _fit(table, to)
+    if fits:
         to.print(table)
         return
     for line in _stacked(table, to):
@@ -87,7 +87,7 @@ def print_table(table: Table, to: Console) -> None:
 
 
 def _fit(table: Table, to: Console) -> bool:
-    """Sets the widths of columns so that no word is broken; False where there is no room for that."""
+    """Sets the widths of columns so that no word is broken; False if there is no room for that."""
     ranges = [_range(column, to) for column in table.columns]
     wide = to.options.update(max_width=WIDE)
     around = Measurement.get(to, wide, table).maximum - sum(most for _, most in ranges)
@@ -103,7 +103,7 @@ def _fit(table: Table, to: Console) -> bool:
 
 
 def _range(column: Column, to: Console) -> tuple[int, int]:
-    """The least and the greatest useful width of a column: its longest word and its longest line."""
+    """The least and the greatest useful width of a column: those of its longest word and its longest line."""
     wide = to.options.update(max_width=WIDE)
     sizes = [Measurement.get(to, wide, cell) for cell in (column.header, *column.cells)]
     most = max(size.maximum for size in sizes)
@@ -111,7 +111,7 @@ def _range(column: Column, to: Console) -> tuple[int, int]:
 
 
 def _stacked(table: Table, to: Console) -> Iterator[Text]:
-    """Each row as its first cell that is not empty, and below it a line per other cell."""
+    """Each row as its first cell that is not empty, then a line for each other one."""
     names = [_line(column.header, to) for column in table.columns]
     width = max(len(name) for name in names)
     for cells in zip(*(column.cells for column in table.columns), strict=True):
@@ -126,12 +126,11 @@ def _line(cell: RenderableType, to: Console) -> str:
 
 
 class Fitting(Progress):
-    """A progress display that leaves out columns, the least important first, where they do not all fit."""
+    """A progress display that leaves out columns of `spare`, in their order, where not all fit."""
 
     def __init__(
         self, *columns: ProgressColumn, spare: Sequence[ProgressColumn], to: Console, disable: bool = False
     ) -> None:
-        """`spare`: the columns that may be left out, in this order."""
         self._all, self._spare, self._to = columns, tuple(spare), to
         super().__init__(*columns, console=to, transient=True, disable=disable)
 

@@ -119,8 +119,8 @@ class TestOutput:
             "halt_probability": 0.952574,
             "message": "",
             "trace": [
-                {"draft": "1" * 16, "halt_probability": 0.047426},
-                {"draft": ANSWERS[1], "halt_probability": 0.952574},
+                {"draft": "1" * 16, "halt_probability": 0.047426, "attempt": 1},
+                {"draft": ANSWERS[1], "halt_probability": 0.952574, "attempt": 1},
             ],
         }
         assert (unsolved["status"], unsolved["draft"], "answer" in unsolved) == (
@@ -131,6 +131,11 @@ class TestOutput:
         assert unsolved["message"] and len(unsolved["trace"]) == 4
         mentions(error.pop("message"), 16, 2)
         assert error == {"place": "'12'", "status": "error"}
+
+    def test_json_tells_which_try_a_draft_belongs_to(self, run: Run, weights: Path) -> None:
+        _, out, _ = run("solve", NEVER, "--weights", weights, "--json", "--restart", 2, "--max-steps", 5)
+        found = json.loads(out)
+        assert found["tries"] == 3 and [draft["attempt"] for draft in found["trace"]] == [1, 1, 2, 2, 3]
 
     def test_csv(self, run: Run, weights: Path, tmp_path: Path) -> None:
         file = tmp_path / "answers.csv"

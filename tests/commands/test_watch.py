@@ -8,7 +8,7 @@ import pytest
 from helpers.failing import mentions
 from rich.console import Console
 
-from redraft.commands.watch import print_answer, verdict_line, watch
+from redraft.commands.answers import print_answer, verdict_line, watch
 from redraft.draw.terminal import has_colours
 from redraft.solve.answer import Answer, TraceStep
 from redraft.tasks import Grid, Task, Verdict, get_task
@@ -55,7 +55,7 @@ def backgrounds(text: str, fill: str) -> int:
 
 def test_cells_are_tiles_on_a_terminal() -> None:
     console = terminal()
-    print_answer(TASK, answer(DONE), console)
+    print_answer(answer(DONE), console)
     text = printed(console)
     assert [backgrounds(text, FILLS[symbol]) for symbol in range(5)] == [8, 22, 2, 2, 6]
     assert text.count("mS ") == text.count("mG ") == 2
@@ -66,7 +66,7 @@ def test_cells_are_tiles_on_a_terminal() -> None:
 
 def test_narrow_terminals_have_boards_one_under_the_other() -> None:
     console = terminal(width=16)
-    print_answer(TASK, answer(DONE), console)
+    print_answer(answer(DONE), console)
     assert len([line for line in printed(console).splitlines() if "48;2" in line]) == 8
 
 
@@ -75,7 +75,7 @@ def test_symbols_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     for console in (pipe, dumb, terminal()):
         assert not has_colours(console)
-        print_answer(TASK, answer(DONE), console)
+        print_answer(answer(DONE), console)
         plain = re.sub(r"\x1b\[[\d;]*m", "", printed(console))
         assert plain.count("S · # · ·") == 2 and "48;2" not in printed(console)
     monkeypatch.delenv("NO_COLOR")
@@ -84,7 +84,7 @@ def test_symbols_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_watch_tells_what_a_maze_gives() -> None:
     console = terminal()
-    watch(TASK, answer(QUESTION, DONE), console, delay=0, max_steps=16)
+    watch(answer(QUESTION, DONE), console, delay=0, max_steps=16)
     text = printed(console)
     mentions(text, "4x5", "step 2", 16, "6 cells", "50%")
     mentions(text.rstrip().splitlines()[-1], "2 steps")
@@ -92,7 +92,7 @@ def test_watch_tells_what_a_maze_gives() -> None:
 
 def test_a_board_taller_than_the_terminal_takes_half_the_lines() -> None:
     console = terminal(height=6)
-    watch(TASK, answer(DONE), console, delay=0, max_steps=16)
+    watch(answer(DONE), console, delay=0, max_steps=16)
     lines = [line for line in printed(console).splitlines() if "▀" in line]
     assert {line.count("▀") for line in lines} == {5} and len(lines) % 2 == 0
 
@@ -105,7 +105,6 @@ def test_watch_marks_what_breaks_a_rule_and_counts_tries() -> None:
     steps = [TraceStep(grid=clash, halt_probability=0.1), TraceStep(grid=done, halt_probability=0.9, attempt=2)]
     console = terminal(color_system="standard")
     watch(
-        task,
         Answer(
             task=task,
             question=question,
@@ -135,16 +134,16 @@ def test_watch_marks_what_breaks_a_rule_and_counts_tries() -> None:
     ],
 )
 def test_what_nothing_judges_is_not_called_solved(sure: float, parts: tuple[str, ...]) -> None:
-    line = verdict_line(Unjudged(4, 5), answer(DONE, sure=sure, task=Unjudged(4, 5))).plain
+    line = verdict_line(answer(DONE, sure=sure, task=Unjudged(4, 5))).plain
     assert "solved" not in line
     mentions(line, parts)
 
 
 def test_an_unsolved_puzzle_says_why() -> None:
     longer = np.where(QUESTION == 1, 4, QUESTION).astype(np.int8)
-    line = verdict_line(TASK, answer(longer)).plain
+    line = verdict_line(answer(longer)).plain
     mentions(line, "1 step", "S")
     solved = Answer(
         task=TASK, question=QUESTION, grid=DONE, verdict=Verdict(solved=True), steps=2, halt_probability=0.1
     )
-    mentions(verdict_line(TASK, solved).plain, "2 steps")
+    mentions(verdict_line(solved).plain, "2 steps")

@@ -9,7 +9,7 @@ from redraft.data.build import from_examples
 from redraft.data.store import Identifiers, Store
 from redraft.errors import WeightsError
 from redraft.evaluate.ids import require_ids
-from redraft.solve.puzzle_table import PuzzleTable
+from redraft.solve.opened import PuzzleTable
 from redraft.tasks import get_task
 from redraft.tasks.arc.make import make_tasks
 from redraft.tasks.arc.views import Views

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from redraft.errors import ConfigError
-from redraft.solve.batch import Batching
+from redraft.solve.solver import Batching
 
 
 def settled(seconds: Callable[[int], float]) -> int:

@@ -8,9 +8,9 @@ import pytest
 
 from redraft.backends.protocol import Draft
 from redraft.errors import RedraftError, WeightsError
-from redraft.solve.guesses import guesses
-from redraft.solve.load import Habits, load, open_stepper
-from redraft.solve.solver import Solver
+from redraft.solve.load import load, open_stepper
+from redraft.solve.opened import Habits
+from redraft.solve.solver import Solver, guesses
 from redraft.tasks import get_task
 
 TASK = get_task("sudoku-4x4")

@@ -23,8 +23,9 @@ from redraft.config import to_dict
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.kernels import amx, int8
 from redraft.models import DirectConfig, Model, TRMConfig, build_model
-from redraft.solve.load import Habits, Opened, load, open_stepper, open_weights, task_of
-from redraft.solve.supply import Ready
+from redraft.solve.load import load, open_stepper, open_weights, task_of
+from redraft.solve.opened import Habits, Opened
+from redraft.solve.supply import Supply
 from redraft.tasks import get_task
 from redraft.weights.io import save_weights
 
@@ -193,7 +194,7 @@ def test_a_supply_is_not_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyP
             taken.append(number)
             yield question
 
-    class OneByOne(Ready[Any]):
+    class OneByOne(Supply[Any]):
         def take(self, room: int, *, wait: bool) -> list[Any]:
             return super().take(1 if wait else 0, wait=wait)
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from redraft.solve.supply import Arriving, Ready
+from redraft.solve.supply import Arriving, Supply
 
 
 def test_ready_gives_as_many_as_there_is_room_for() -> None:
-    supply = Ready(range(5))
+    supply = Supply(range(5))
     assert supply.take(3, wait=False) == [0, 1, 2] and supply.take(3, wait=True) == [3, 4]
     assert supply.take(3, wait=True) == []
 

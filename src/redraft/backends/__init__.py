@@ -1,1 +1,1 @@
-"""What runs a model's steps for the solver: PyTorch, NumPy, or ONNX Runtime, behind one protocol."""
+"""Backends, which run a model's steps for the solver: PyTorch, NumPy and ONNX Runtime, behind one protocol."""

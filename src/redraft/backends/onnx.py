@@ -1,6 +1,6 @@
 """Runs an exported model by ONNX Runtime, without torch: `model.onnx` and its `config.json` in a folder.
 
-The graph is a part of a supervision step, for a TRM one of its T recursions, for then it is a third as large:
+The graph is a part of a supervision step: one of the T recursions of a TRM, which is a third of its size:
 
     tokens (B, L) int64, puzzle_ids (B,) int64, y, z (B, ..., D) float32
     -> y_next, z_next, logits (B, L, V), halt_logit (B,), all float32, and continue_logit where the model has one
@@ -9,6 +9,8 @@ The graph is a part of a supervision step, for a TRM one of its T recursions, fo
 from __future__ import annotations
 
 import os
+import reprlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -17,12 +19,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.backends.onnx_weights import float_tensors
-from redraft.backends.protocol import Draft
-from redraft.backends.starts import starting_vectors
+from redraft.arrays import require_finite
+from redraft.backends.protocol import Draft, Floats, Ints, begin_tries
 from redraft.config import from_dict
 from redraft.errors import ConfigError, WeightsError
-from redraft.finite import require_finite
 from redraft.formats import HEAD, ONNX, describe_format, what_else
 
 GRAPH = "model.onnx"
@@ -30,22 +30,26 @@ INPUTS = ("tokens", "puzzle_ids", "y", "z")
 OUTPUTS = ("y_next", "z_next", "logits", "halt_logit", "continue_logit")
 
 HALT_ABOVE = 2.0  # a probability of 0.88, as `solver.SURE`
+MOST_PARTS = 10_000  # runs of a graph per step
 
-Floats = NDArray[np.float32]
+# Field numbers of the protocol buffers in a file (a ModelProto holds a GraphProto, which holds TensorProtos).
+_GRAPH, _INITIALIZER = 7, 5
+_DATA_TYPE, _FLOAT_DATA, _NAME, _RAW_DATA = 2, 4, 8, 9
+_FLOATS = {1: "<f4", 10: "<f2", 11: "<f8"}  # by data type
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """What `config.json` tells of a graph besides the task, the card and the model, under the name `onnx`.
+    """The description of a graph in `config.json`, under the key `onnx`, beside the task, the card and the model.
 
     Attributes:
         parts: runs of the graph that make a supervision step.
         positions: shape of a state without batch and width, (S,) or (L, symbols).
-        y, z: what every position of a state begins with, D numbers each.
-        int8: whether its products are in 8-bit integers.
-        halt_every: `halt_logit` is trained at the end of whole steps, and may be read after so many runs alone.
-        halt_above: what it should be above for the answer to be taken; less `continue_logit` where there is one.
-        tokens: what each token (V,) stands for.
+        y, z: the first state of every position, D numbers each.
+        int8: whether its matmuls are in 8-bit integers.
+        halt_every: runs per whole step, after which alone `halt_logit` is trained and may be read.
+        halt_above: the answer is accepted where `halt_logit` (less `continue_logit`, if any) is above this.
+        tokens: the meaning of each token (V,).
         height, width: of the grid, in cells.
 
     The last five are for programs other than this one; older folders lack them.
@@ -69,16 +73,13 @@ class Exported:
 
 
 class OnnxState(NamedTuple):
-    """Puzzles and how far their answers have come; `logits` are those of the last step, `_NONE` before the first."""
+    """Puzzles and how far their answers have come; `logits` are those of the last step, empty before the first."""
 
     tokens: NDArray[np.int64]
     puzzle_ids: NDArray[np.int64]
     y: Floats
     z: Floats
     logits: Floats
-
-
-_NONE: Floats = np.empty((0, 0, 0), np.float32)
 
 
 class OnnxStepper:
@@ -89,27 +90,18 @@ class OnnxStepper:
         self.inputs = [each.name for each in session.get_inputs()]
         self.outputs = [each.name for each in session.get_outputs()]
 
-    def start(
-        self, inputs: NDArray[np.integer], puzzle_ids: NDArray[np.integer], tries: NDArray[np.integer] | None = None
-    ) -> OnnxState:
-        own = np.array([self.exported.y, self.exported.z], np.float32)  # (2, D)
-        vectors = np.repeat(own[:, None], len(inputs), axis=1)  # (2, B, D)
-        if tries is not None:
-            vectors = np.where(np.asarray(tries)[:, None] > 0, starting_vectors(tries, own.shape[1]), vectors)
-        positions = self.exported.positions
-        states = np.broadcast_to(
-            vectors.reshape(2, len(inputs), *[1] * len(positions), -1), (2, len(inputs), *positions, own.shape[1])
-        )
-        y, z = np.ascontiguousarray(states)
-        return OnnxState(np.array(inputs, np.int64), np.array(puzzle_ids, np.int64), y, z, _NONE)
+    def start(self, inputs: Ints, puzzle_ids: Ints, tries: Ints | None = None) -> OnnxState:
+        shape = (len(inputs), *self.exported.positions, len(self.exported.y))
+        own = (np.broadcast_to(np.array(each, np.float32), shape) for each in (self.exported.y, self.exported.z))
+        y, z = map(np.ascontiguousarray, begin_tries(tries, *own))
+        none = np.empty((0, 0, 0), np.float32)
+        return OnnxState(np.array(inputs, np.int64), np.array(puzzle_ids, np.int64), y, z, none)
 
     def step(self, state: OnnxState, recursions: int | None = None) -> tuple[OnnxState, Draft]:
         found: dict[str, Floats] = {}
         for _ in range(recursions or self.recursions):
-            given = dict(zip(INPUTS, state[: len(INPUTS)], strict=True))
-            found = dict(
-                zip(self.outputs, self.session.run(self.outputs, {k: given[k] for k in self.inputs}), strict=True)
-            )
+            given = {name: getattr(state, name) for name in self.inputs}
+            found = dict(zip(self.outputs, self.session.run(self.outputs, given), strict=True))
             state = state._replace(y=found["y_next"], z=found["z_next"], logits=found["logits"])
         tokens = state.logits.argmax(-1).astype(np.int16)
         return state, Draft(tokens, found["halt_logit"], found.get("continue_logit"))
@@ -117,31 +109,41 @@ class OnnxStepper:
     def logits(self, state: OnnxState) -> Floats:
         return state.logits
 
-    def select(self, state: OnnxState, rows: NDArray[np.integer]) -> OnnxState:
+    def select(self, state: OnnxState, rows: Ints) -> OnnxState:
         tokens, ids, y, z, logits = state
         return OnnxState(tokens[rows], ids[rows], y[rows], z[rows], logits[rows] if len(logits) else logits)
 
     def join(self, first: OnnxState, second: OnnxState) -> OnnxState:
-        pairs: Any = zip(_told(first, second), _told(second, first), strict=True)
+        pairs: Any = zip(_padded(first, second), _padded(second, first), strict=True)
         return OnnxState(*map(np.concatenate, pairs))
 
 
-def _told(state: OnnxState, other: OnnxState) -> OnnxState:
+def _padded(state: OnnxState, other: OnnxState) -> OnnxState:
     """The state with logits for all its puzzles, zeros before their first step, where the other one has some."""
     if len(state.logits) or not len(other.logits):
         return state
     return state._replace(logits=np.zeros((len(state.tokens), *other.logits.shape[1:]), np.float32))
 
 
-def read_exported(folder: Path, values: Any) -> Exported:
-    """What `config.json` in the folder tells of its graph; raises WeightsError."""
+def open_exported(folder: Path, values: Any) -> OnnxStepper:
+    """The stepper of the graph in a folder, which `values` of its `config.json` describe.
+
+    Raises ConfigError where the folder has no graph, WeightsError where the graph is damaged or another one.
+    """
+    if not (folder / GRAPH).is_file():
+        raise ConfigError(f"{folder}: holds no {GRAPH} for the backend onnx; redraft export writes one")
     where = f"{folder / 'config.json'}: onnx"
-    if not isinstance(values, dict):
-        raise WeightsError(f"{where}: expected an object, got {values!r}; was this written by redraft export?")
     try:
-        return from_dict(Exported, values, where=where)
+        exported = from_dict(Exported, values, where=where)
     except ConfigError as error:
         raise WeightsError(str(error)) from error
+    session = open_session(folder / GRAPH)
+    described = [*exported.positions, len(exported.y)]
+    shapes = [list(each.shape[1:]) for each in session.get_inputs() if each.name in ("y", "z")]
+    if exported.parts > MOST_PARTS or any(shape != described for shape in shapes):
+        found = f"{exported.parts} parts and states of {described}"
+        raise WeightsError(f"{where}: {reprlib.repr(found)} are not those of {folder / GRAPH}")
+    return OnnxStepper(session, exported)
 
 
 def open_session(file: Path, *, threads: int | None = None) -> Any:
@@ -173,3 +175,48 @@ def open_session(file: Path, *, threads: int | None = None) -> Any:
     if missing or unknown:
         raise WeightsError(f"{file}: not a graph of redraft's: {', '.join(sorted(missing | unknown))}")
     return session
+
+
+def float_tensors(content: bytes) -> dict[str, NDArray[np.floating]]:
+    """The floating-point initializers of a model, flat, by name; raises ValueError or TypeError for a damaged file.
+
+    ONNX Runtime does not show them, and the package onnx is not needed for this.
+    """
+    found: dict[str, NDArray[np.floating]] = {}
+    for graph in (value for number, value in _fields(memoryview(content)) if number == _GRAPH):
+        for tensor in (dict(_fields(value)) for number, value in _fields(graph) if number == _INITIALIZER):
+            if (dtype := _FLOATS.get(tensor.get(_DATA_TYPE, 0))) is not None:
+                name = str(tensor.get(_NAME, b""), "utf-8", "replace")
+                found[name] = np.frombuffer(tensor.get(_RAW_DATA, tensor.get(_FLOAT_DATA, b"")), dtype)
+    return found
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, Any]]:
+    """Number and value of the fields of a protocol buffer: whole numbers, or bytes of every other kind."""
+    place = 0
+    while place < len(message):
+        key, place = _varint(message, place)
+        kind = key & 7
+        if kind not in (0, 1, 2, 5):
+            raise ValueError("not a protocol buffer")
+        value, length = 0, {1: 8, 5: 4}.get(kind, 0)
+        if kind == 0:
+            value, place = _varint(message, place)
+        elif kind == 2:
+            length, place = _varint(message, place)
+        if place + length > len(message):
+            raise ValueError("cut off")
+        yield key >> 3, value if kind == 0 else message[place : place + length]
+        place += length
+
+
+def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    """The number at a place, seven bits a byte, and the place behind it."""
+    value = shift = 0
+    while place < len(message) and shift < 64:
+        byte = message[place]
+        value |= (byte & 127) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 128:
+            return value, place
+    raise ValueError("cut off")

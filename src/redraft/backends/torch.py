@@ -7,17 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from redraft.backends.protocol import Draft
-from redraft.backends.starts import starting_vectors
+from redraft.backends.protocol import Draft, Floats, Ints, starting_vectors
 from redraft.core.carry import Carry
 from redraft.kernels.threads import RowThreads, even_slices
 from redraft.models import Model, StepOutput
 
 # Numbers of a state that a CPU works on at once. More of them leave its caches between one operation and the next, and
-# memory for what lies between is asked for anew each time (docs/log.md).
+# memory for intermediate results is allocated anew each time (docs/log.md).
 AT_ONCE = 2**20
 
 
@@ -38,9 +36,7 @@ class TorchStepper:
         self.recursions = model.recursions
         self.threads = RowThreads(self.device, least_rows=1)
 
-    def start(
-        self, inputs: NDArray[np.integer], puzzle_ids: NDArray[np.integer], tries: NDArray[np.integer] | None = None
-    ) -> TorchState:
+    def start(self, inputs: Ints, puzzle_ids: Ints, tries: Ints | None = None) -> TorchState:
         tokens = torch.from_numpy(np.ascontiguousarray(inputs)).to(self.device, torch.int64)
         ids = torch.from_numpy(np.ascontiguousarray(puzzle_ids)).to(self.device, torch.int64)
         carry = self.model.initial_carry(len(tokens))
@@ -53,17 +49,17 @@ class TorchStepper:
         slices = self.threads.slices(len(state.tokens))
         some = {} if recursions in (None, self.recursions) else {"recursions": recursions}
         output = StepOutput.cat(self.threads.map(lambda rows: self._step(state, rows, some), slices))
-        going_on = output.continue_logit
+        go_on = output.continue_logit
         draft = Draft(
             output.logits.argmax(-1).to("cpu", torch.int16).numpy(),
             output.halt_logit.float().cpu().numpy(),
-            None if going_on is None else going_on.float().cpu().numpy(),
+            None if go_on is None else go_on.float().cpu().numpy(),
         )
-        return TorchState(state.tokens, state.puzzle_ids, output.carry), draft
+        return state._replace(carry=output.carry), draft
 
     @torch.inference_mode()
-    def logits(self, state: TorchState) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = self.model.read(state.carry.y).cpu().numpy()
+    def logits(self, state: TorchState) -> Floats:
+        found: Floats = self.model.read(state.carry.y).cpu().numpy()
         return found
 
     @torch.inference_mode()
@@ -76,19 +72,17 @@ class TorchStepper:
         )
 
     @torch.inference_mode()
-    def select(self, state: TorchState, rows: NDArray[np.integer]) -> TorchState:
+    def select(self, state: TorchState, rows: Ints) -> TorchState:
         index = torch.from_numpy(rows).to(self.device)
         return TorchState(state.tokens[index], state.puzzle_ids[index], state.carry.rows(index))
 
     @torch.inference_mode()
     def join(self, first: TorchState, second: TorchState) -> TorchState:
-        carry = Carry.cat((first.carry, second.carry))
-        return TorchState(
-            torch.cat((first.tokens, second.tokens)), torch.cat((first.puzzle_ids, second.puzzle_ids)), carry
-        )
+        tokens, ids = (torch.cat(pair) for pair in zip(first[:2], second[:2], strict=True))
+        return TorchState(tokens, ids, Carry.cat((first.carry, second.carry)))
 
 
-def _everywhere(vectors: NDArray[np.float32], state: Tensor) -> Tensor:
+def _everywhere(vectors: Floats, state: Tensor) -> Tensor:
     """Vectors (B, D) at every position of states (B, ..., D)."""
     rows = torch.from_numpy(vectors).to(state)
     return rows.view(len(rows), *[1] * (state.ndim - 2), -1).expand(state.shape)

@@ -1,142 +1,54 @@
-"""Answers on their way out, in the order of the puzzles and as they come: lines, boards, JSON, CSV and pictures."""
+"""Prints answers in the order of the puzzles and as they come: lines, boards, drafts, JSON, CSV and pictures."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
-import select
-import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
 from redraft import terminal
-from redraft.commands.watch import print_answer, watch
+from redraft.draw.board import BLANK, board_of, boards_of, used
+from redraft.draw.terminal import board_text, has_colours, legend
 from redraft.errors import PuzzleError
-from redraft.solve.answer import NOT_JUDGED
-from redraft.solve.supply import Arriving, Ready, Supply
+from redraft.solve.answer import NOT_JUDGED, Answer
+from redraft.solve.supply import Entry
 from redraft.tasks import Grid, Puzzle, Task
 from redraft.tasks.reading.source import STDIN
 
 if TYPE_CHECKING:
-    from redraft.solve.answer import Answer
-    from redraft.solve.resolve import Entry
+    from redraft.commands.solve import Arguments
 
-BOARDS = 4  # up to so many puzzles are drawn; more get a line each
-ERRORS = 20  # so many puzzles that cannot be read are reported one by one
+BOARDS = 4  # most puzzles that are drawn; more get a line each
+ERRORS = 20  # most puzzles that cannot be solved and are reported one by one
 COLUMNS = ("place", "question", "status", "answer", "draft", "steps", "halt_probability", "message")
+TRIES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
-Show = Callable[["Entry", "Answer | PuzzleError"], None]
-
-
-class Modes(Protocol):
-    """The arguments of `redraft solve` that say where answers go."""
-
-    @property
-    def output(self) -> Path | None: ...
-    @property
-    def json(self) -> bool: ...
-    @property
-    def watch(self) -> bool: ...
-    @property
-    def picture(self) -> Path | None: ...
-    @property
-    def delay(self) -> float: ...
-    @property
-    def file(self) -> str | None: ...
+Show = Callable[[Entry, Answer | PuzzleError], None]
 
 
-# in
-class Entries:
-    """The puzzles to be solved, and which of them a question of the solver is."""
-
-    def __init__(self, entries: Iterator[Entry], *, live: bool) -> None:
-        self.supply: Supply[Entry] = Arriving(entries, wanted=require_reader) if live else Ready(entries)
-        self.count = 0
-        self._of_question: dict[int, tuple[int, Puzzle]] = {}
-        self._questions = 0
-
-    def take(self, room: int, *, wait: bool, results: Results) -> list[Grid]:
-        """The next questions, as `Supply.take`; what cannot be read goes to the results at once."""
-        while True:
-            entries = self.supply.take(room, wait=wait)
-            questions = []
-            for entry in entries:
-                if isinstance(entry, PuzzleError):
-                    results.put(self.count, entry, entry)
-                else:
-                    self._of_question[self._questions] = (self.count, entry)
-                    self._questions += 1
-                    questions.append(entry.question)
-                self.count += 1
-            if questions or not entries or not wait:
-                return questions
-
-    def of_question(self, number: int) -> tuple[int, Puzzle]:
-        """The place of a question among the entries, and its puzzle; to be asked once."""
-        return self._of_question.pop(number)
-
-
-class Questions(Supply[Grid]):
-    """The questions of entries, for the solver."""
-
-    def __init__(self, entries: Entries, results: Results) -> None:
-        self.entries, self.results = entries, results
-
-    def take(self, room: int, *, wait: bool) -> list[Grid]:
-        """As `Supply.take`."""
-        return self.entries.take(room, wait=wait, results=self.results)
-
-
-def is_live(file: str) -> bool:
-    """Whether a file (`-`: standard input) is a pipe, a terminal or the like, whose lines may be long in coming."""
-    with suppress(OSError, ValueError, AttributeError):
-        mode = os.fstat(sys.stdin.fileno()).st_mode if file == STDIN else os.stat(file).st_mode
-        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-    return False
-
-
-def require_reader() -> None:
-    """Raises BrokenPipeError where standard output is a pipe that nobody reads any more."""
-    gone = False
-    with suppress(OSError, ValueError, AttributeError):  # no poll on this system, or no file behind standard output
-        poll = select.poll()
-        poll.register(sys.stdout.fileno(), 0)  # errors are always reported
-        gone = any(event & select.POLLERR for _, event in poll.poll(0))
-    if gone:
-        raise BrokenPipeError
-
-
-# out
-class Results:
-    """Passes results on in the order of the entries, and counts them.
+class Printer:
+    """Shows results, draws them into `picture` if there is to be one, and counts them.
 
     Attributes:
-        count, right, errors: entries passed on so far, and of these the solved ones and those that cannot be solved.
+        count, right, errors: results so far, and of these the solved ones and those that cannot be solved.
     """
 
-    def __init__(self, task: Task, show: Show, *, report: Callable[[int], None] = lambda done: None) -> None:
-        self.task, self.count, self.right, self.errors = task, 0, 0, 0
-        self._show, self._report = show, report
-        self._held: dict[int, tuple[Entry, Answer | PuzzleError]] = {}
+    def __init__(self, show: Show, *, picture: Path | None, report: Callable[[int], None]) -> None:
+        self.count = self.right = self.errors = 0
+        self._show, self._picture, self._report = show, picture, report
 
-    def put(self, number: int, entry: Entry, result: Answer | PuzzleError) -> None:
-        """Takes the result of an entry, and passes on all whose turn it is."""
-        self._held[number] = (entry, result)
-        while self.count in self._held:
-            self._pass_on(*self._held.pop(self.count))
-
-    def close(self) -> None:
-        """Passes on what had to wait for an entry that will have no result."""
-        for number in sorted(self._held):
-            self._pass_on(*self._held.pop(number))
-        if self.errors > ERRORS:
-            print(f"redraft solve: {self.errors - ERRORS:,} more puzzles cannot be solved", file=sys.stderr)
-
-    def _pass_on(self, entry: Entry, result: Answer | PuzzleError) -> None:
+    def add(self, entry: Entry, result: Answer | PuzzleError) -> None:
         self.count += 1
         if isinstance(result, PuzzleError):
             self.errors += 1
@@ -144,16 +56,18 @@ class Results:
                 print(f"redraft solve: {result}", file=sys.stderr)
         else:
             self.right += result.done
+            if self._picture is not None:
+                result.save(self._picture)
         self._show(entry, result)
         self._report(self.count)
 
 
 @contextmanager
-def shown(task: Task, modes: Modes, *, count: Callable[[], int], max_steps: int) -> Iterator[Show]:
-    """Within it, the function that shows a result where the arguments say; `count`: how many are known to come."""
-    if modes.output is not None:
-        with _to_csv(task, None if str(modes.output) == STDIN else modes.output) as show:
-            yield _with_picture(task, modes, show)
+def shown(task: Task, args: Arguments, *, count: Callable[[], int], max_steps: int) -> Iterator[Show]:
+    """Within it, the function that shows a result as the arguments say; `count`: puzzles known to come."""
+    if args.output is not None:
+        with _to_csv(None if str(args.output) == STDIN else args.output) as show:
+            yield show
         return
     console = terminal.console()
 
@@ -162,48 +76,41 @@ def shown(task: Task, modes: Modes, *, count: Callable[[], int], max_steps: int)
 
     def as_drafts(entry: Entry, result: Answer | PuzzleError) -> None:
         if not isinstance(result, PuzzleError):
-            watch(task, result, console, delay=modes.delay, max_steps=max_steps)
+            watch(result, console, delay=args.delay, max_steps=max_steps)
 
     def as_text(entry: Entry, result: Answer | PuzzleError) -> None:
         if isinstance(result, PuzzleError):
-            if modes.file is not None and not console.is_terminal:  # holds its place; a terminal shows it as an error
+            if args.file is not None and not console.is_terminal:  # holds its place; a terminal shows it as an error
                 print(f"{task.comment} {result}", flush=True)
         elif console.is_terminal and count() <= BOARDS:
-            print_answer(task, result, console)
+            print_answer(result, console)
         else:
-            print(line(task, entry, result), flush=True)
+            print(line(entry, result), flush=True)
 
-    yield _with_picture(task, modes, as_json if modes.json else as_drafts if modes.watch else as_text)
-
-
-def _with_picture(task: Task, modes: Modes, show: Show) -> Show:
-    """The same, which also draws the picture that is asked for."""
-    if (file := modes.picture) is None:
-        return show
-
-    def drawn(entry: Entry, result: Answer | PuzzleError) -> None:
-        if not isinstance(result, PuzzleError):
-            result.save(file)
-        show(entry, result)
-
-    return drawn
+    yield as_json if args.json else as_drafts if args.watch else as_text
 
 
-def line(task: Task, entry: Entry, result: Answer) -> str:
-    """An answer as text that `redraft` reads back, in the shape of its question; a remark where it is none."""
-    sign = task.comment
-    drawn = isinstance(entry, Puzzle) and entry.drawn
-    answer = task.draw(result.grid) + "\n" if drawn else task.format(result.grid)
-    steps = f"{result.steps} step{'s' if result.steps != 1 else ''}"
-    good = result.done
-    if not task.judges:
-        sure = f"{result.halt_probability:.0%} sure to be right, {NOT_JUDGED}"
-        if good:
-            return f"{sign} {sure}\n{answer}" if drawn else f"{answer}  {sign} {sure}"
-        return f"{sign} not halted: {task.format(result.question)} (after {steps}, {sure})"
-    if good:
-        return answer
-    return f"{sign} not solved: {task.format(result.question)} (after {steps}, {result.verdict.reason})"
+@contextmanager
+def _to_csv(file: Path | None) -> Iterator[Show]:
+    """Within it, a function that writes a result as a row of a CSV file (None: standard output), at once.
+
+    The file is opened for the first row, so that an older one stays where there is none.
+    """
+    stream: TextIO = sys.stdout
+    writer: csv.DictWriter[str] | None = None
+    with ExitStack() as opened:
+
+        def write(entry: Entry, result: Answer | PuzzleError) -> None:
+            nonlocal stream, writer
+            if writer is None:
+                if file is not None:
+                    stream = opened.enter_context(file.open("w", encoding="utf-8", newline=""))
+                writer = csv.DictWriter(stream, COLUMNS, extrasaction="ignore", lineterminator="\n", restval="")
+                writer.writeheader()
+            writer.writerow(plain(entry, result))
+            stream.flush()
+
+        yield write
 
 
 def plain(entry: Entry, result: Answer | PuzzleError) -> dict[str, Any]:
@@ -213,26 +120,95 @@ def plain(entry: Entry, result: Answer | PuzzleError) -> dict[str, Any]:
     return {"place": entry.place, **result.to_dict()}
 
 
-@contextmanager
-def _to_csv(task: Task, file: Path | None) -> Iterator[Show]:
-    """Within it, a function that writes a result as a row of a CSV file (None: standard output), at once.
+def line(entry: Entry, answer: Answer) -> str:
+    """An answer as text that `redraft` reads back, in the shape of its question; a comment where it is not solved."""
+    task, sign = answer.task, answer.task.comment
+    drawn = isinstance(entry, Puzzle) and entry.drawn
+    text = task.draw(answer.grid) + "\n" if drawn else answer.text
+    sure = f"{answer.halt_probability:.0%} sure to be right, {NOT_JUDGED}"
+    if not answer.done:
+        word, why = ("not solved", answer.verdict.reason) if task.judges else ("not halted", sure)
+        return f"{sign} {word}: {task.format(answer.question)} (after {_steps(answer)}, {why})"
+    if task.judges:
+        return text
+    return f"{sign} {sure}\n{text}" if drawn else f"{text}  {sign} {sure}"
 
-    The file is opened for the first row, so that nothing is lost of an older one where there is none.
-    """
-    opened: list[Any] = []
 
-    def write(entry: Entry, result: Answer | PuzzleError) -> None:
-        first = not opened
-        if first:
-            opened.append(sys.stdout if file is None else file.open("w", encoding="utf-8", newline=""))
-        writer = csv.DictWriter(opened[0], COLUMNS, extrasaction="ignore", lineterminator="\n", restval="")
-        if first:
-            writer.writeheader()
-        writer.writerow(plain(entry, result))
-        opened[0].flush()
+def _steps(answer: Answer) -> str:
+    return f"{answer.steps} step{'s' if answer.steps != 1 else ''}"
 
-    try:
-        yield write
-    finally:
-        if opened and file is not None:
-            opened[0].close()
+
+def verdict_line(answer: Answer) -> Text:
+    """The verdict in words."""
+    steps = _steps(answer)
+    if not answer.task.judges:
+        word, style = ("halted", "bold green") if answer.done else ("not halted", "bold yellow")
+        sure = f"{answer.halt_probability:.0%} sure to be right"
+        return Text.assemble((word, style), f" in {steps}, {sure}; {NOT_JUDGED}")
+    if answer.solved:
+        return Text.assemble(("solved", "bold green"), f" in {steps}, checked by the rules")
+    return Text.assemble(("not solved", "bold red"), f" in {steps}; the last draft: {answer.verdict.reason}")
+
+
+def print_answer(answer: Answer, console: Console) -> None:
+    """Question and answer side by side, or one under the other where the terminal is too narrow, with the verdict."""
+    size = used(answer.question, answer.grid)
+    boards = [
+        board_text(board_of(answer.task, answer.question, grid, size=size), colours=has_colours(console))
+        for grid in (answer.question, answer.grid)
+    ]
+    gap = 3
+    if sum(max(map(len, each.plain.splitlines())) for each in boards) + gap <= console.width:
+        table = Table.grid(padding=(0, gap))
+        table.add_row(*boards)
+        console.print(table, verdict_line(answer), "", sep="\n")
+    else:
+        console.print(*boards, verdict_line(answer), "", sep="\n\n", soft_wrap=True)
+
+
+def watch(answer: Answer, console: Console, *, delay: float, max_steps: int) -> None:
+    """Shows every draft in turn; without a terminal, one under the other."""
+    task = answer.task
+    boards = boards_of(task, answer.question, [answer.question, *(step.grid for step in answer.trace)])
+    colours = has_colours(console)
+    dense = console.is_terminal and boards[0].size[0] + 3 > console.height  # with a caption and the cursor's line
+    frames: list[RenderableType] = [
+        Group(board_text(board, colours=colours, dense=dense), caption)
+        for board, caption in zip(boards, _captions(answer, max_steps), strict=True)
+    ]
+    if colours and (marks := legend(boards[-1], judged=task.judges, dense=dense)):
+        console.print(marks, soft_wrap=True)
+    if console.is_terminal:
+        with Live(frames[0], console=console, auto_refresh=False) as live:
+            for frame in frames:
+                live.update(frame, refresh=True)
+                time.sleep(delay)
+    else:
+        for frame in frames:
+            console.print(frame, "", sep="\n", soft_wrap=True)
+    console.print(verdict_line(answer), "", sep="\n", soft_wrap=True)
+
+
+def _captions(answer: Answer, max_steps: int) -> list[Text]:
+    """The captions of the question and of each draft."""
+    captions, previous = [Text(f"the question: {_givens(answer.task, answer.question)}")], answer.question
+    for number, step in enumerate(answer.trace, start=1):
+        changed = int(np.not_equal(previous, step.grid).sum())
+        tries = f"{TRIES[step.attempt - 1]} try, " if step.attempt <= len(TRIES) else f"try {step.attempt}, "
+        captions.append(
+            Text(
+                f"step {number} of at most {max_steps}, {tries if step.attempt > 1 else ''}"
+                f"{changed} cell{'s' if changed != 1 else ''} changed, {step.halt_probability:.0%} sure to be right"
+            )
+        )
+        previous = step.grid
+    return captions
+
+
+def _givens(task: Task, question: Grid) -> str:
+    """The number of givens, or the size where no cell is left blank for the answer."""
+    height, width = used(question)
+    if any(fill for row in task.fills(question) for fill in row):
+        return f"{height}x{width} cells"
+    given = sum(symbol != BLANK for row in task.symbols(question)[:height] for symbol in row[:width])
+    return f"{given} cells given" if given < height * width else f"{height}x{width} cells"

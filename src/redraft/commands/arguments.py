@@ -1,4 +1,4 @@
-"""How every command reads its arguments: a frozen dataclass whose fields become flags (tyro)."""
+"""The arguments of every command: a frozen dataclass whose fields become flags (tyro)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,15 @@ LEAST = 40  # columns that help is laid out for; tyro does not come to an end fo
 
 # The field `trust` of every command that opens weights, runs or data. `cli.main` reads it off the command line, since a
 # command may open files before it knows its arguments.
-_RUNS = "Runs code (module:NAME) that opened files name, with all it may do to this machine; see docs/trust.md."
-Trusted = Annotated[bool, tyro.conf.arg(help=_RUNS)]
+_RUNS = "Run code (module:NAME) that opened files name, with all it may do to this machine; see docs/trust.md."
+Trusted = Annotated[bool, tyro.conf.arg(help=_RUNS, help_behavior_hint="")]
+Flag = Annotated[bool, tyro.conf.arg(help_behavior_hint="")]  # off by default, which its help need not say
+
+
+def option(metavar: str, *aliases: str, default: str = "") -> Any:
+    """An option that is None, or empty, where it is not given; its help states `default` instead, if anything."""
+    hint = f"(default: {default})" if default else ""
+    return tyro.conf.arg(metavar=metavar, aliases=aliases or None, help_behavior_hint=hint)
 
 
 def require_options(args: Any, *names: str, least: int = 1) -> None:

@@ -179,7 +179,7 @@ def _run(name: str, kind: type[A], action: Callable[[A], None], arguments: list[
 
 
 run = Group(
-    "data",
+    "redraft data",
     {
         name: ("redraft.commands.data_build:run" if name == "build" else f"redraft.commands.data:run_{name}", what)
         for name, what in DESCRIPTIONS.items()

@@ -13,46 +13,45 @@ from typing import Annotated
 import tyro
 
 from redraft.api import make_examples, make_task
-from redraft.commands.arguments import parse, require_options
+from redraft.commands.arguments import option, parse, require_options
 from redraft.files import require_place, write_text
 from redraft.tasks import Examples, Task
 
-FRESH = 1_000_000  # seeds that are drawn lie below, for they are typed again by hand
+FRESH = 1_000_000  # random seeds are below this, because they are typed again by hand
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
-    """Name of a task, for example sudoku-6x6 or maze-15x15; sudoku is sudoku-9x9, maze is maze-8x8."""
-    count: Annotated[tyro.conf.Positional[int], tyro.conf.arg(metavar="COUNT")] = 1
-    """How many puzzles."""
-    seed: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """The same seed gives the same puzzles. By default 0, and a new one each time puzzles are shown on a terminal."""
-    clues: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Clues of a Sudoku; minimal puzzles (no clue can go) if not given."""
-    least: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Cells that the shortest path of a maze has at least, S and G included; 110 for 30x30 if not given."""
-    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
-    """A CSV file with question, answer and rating (`-` for standard output); without it, questions go to standard
-    output, one a line, or as boards on a terminal."""
+    """Name of a task, such as sudoku-6x6 or maze-15x15; sudoku is sudoku-9x9, maze is maze-8x8."""
+    count: Annotated[tyro.conf.Positional[int], tyro.conf.arg(metavar="[COUNT]")] = 1
+    """Number of puzzles."""
+    output: Annotated[Path | None, option("FILE", "-o", default="standard output, one question per line")] = None
+    """Write a CSV file with question, answer and rating (- for standard output)."""
+    seed: Annotated[int | None, option("INT", default="0; a new one for boards on a terminal")] = None
+    """The same seed makes the same puzzles."""
+    clues: Annotated[int | None, option("INT", default="minimal puzzles: no clue can go")] = None
+    """Clues of a Sudoku."""
+    least: Annotated[int | None, option("CELLS", default="in proportion to the size; 110 for 30x30")] = None
+    """Least length of a maze's shortest path, S and G included."""
 
 
 def run(arguments: list[str]) -> int:
-    args = parse(Arguments, arguments, command="make", description="Makes new puzzles.")
+    args = parse(Arguments, arguments, command="make", description="Make new puzzles.")
     require_options(args, "seed", least=0)
-    to_file = args.output is not None and str(args.output) != "-"
-    if args.output is not None and to_file:
-        require_place(args.output)
+    file = None if args.output is None or str(args.output) == "-" else args.output
+    if file is not None:
+        require_place(file)
     task = make_task(args.task)
-    shown = args.output is None and on_terminal()
-    seed = args.seed if args.seed is not None else secrets.randbelow(FRESH) if shown else 0
+    as_boards = args.output is None and on_terminal()
+    seed = args.seed if args.seed is not None else secrets.randbelow(FRESH) if as_boards else 0
     examples = make_examples(task, args.count, seed, clues=args.clues, least=args.least)
-    if args.output is not None and to_file:
-        write_text(args.output, to_csv(task, examples))
-        print(f"wrote {len(examples)} puzzles to {args.output}", file=sys.stderr)
+    if file is not None:
+        write_text(file, to_csv(task, examples))
+        print(f"wrote {len(examples)} puzzles to {file}", file=sys.stderr)
     elif args.output is not None:
         print(to_csv(task, examples), end="")
-    elif shown:
+    elif as_boards:
         _show(task, examples)
         if args.seed is None:
             print(f"redraft make: --seed {seed} makes the same again", file=sys.stderr)
@@ -63,7 +62,7 @@ def run(arguments: list[str]) -> int:
 
 
 def on_terminal() -> bool:
-    """Whether a person is looking, rather than a program reading."""
+    """True if a person reads the output, rather than a program."""
     return sys.stdout.isatty()
 
 
@@ -75,8 +74,8 @@ def _show(task: Task, examples: Examples) -> None:
 
     console = terminal.console()
     for question in examples.questions:
-        console.print(board_text(board_of(task, question, question), colours=has_colours(console)), soft_wrap=True)
-        console.print()
+        board = board_text(board_of(task, question, question), colours=has_colours(console))
+        console.print(board, "", sep="\n", soft_wrap=True)
 
 
 def to_csv(task: Task, examples: Examples) -> str:

@@ -1,91 +1,92 @@
-"""`redraft solve`: answers to people's puzzles, each with a verdict, and how they came about."""
+"""`redraft solve`: answers to people's puzzles, each with a verdict, and the drafts on the way to them."""
 
 from __future__ import annotations
 
 import os
+import select
+import stat
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from redraft.commands.answers import Entries, Questions, Results, is_live, shown
-from redraft.commands.arguments import Trusted, parse, require_options
+from redraft.commands.answers import ERRORS, Printer, shown
+from redraft.commands.arguments import Flag, Trusted, option, parse, require_options
 from redraft.errors import ConfigError
 from redraft.files import require_place
 from redraft.progress import progress
 from redraft.solve.answer import NOT_JUDGED
-from redraft.solve.resolve import Entry, Meant, first_of, resolve
+from redraft.solve.resolve import Meant, resolve
 from redraft.solve.solver import SURE, HaltRule
+from redraft.solve.supply import Arriving, Entries, Entry, Supply
 from redraft.tasks import Task
 from redraft.tasks.reading.source import STDIN, name_of
 
 PICTURES = (".svg", ".png")
-UNSEEN = 64  # up to so many puzzles are done before a progress bar is worth looking at
-LOOKED_AT = 2048  # puzzles of a file that are counted before it is decided what solves them
+UNSEEN = 64  # up to this many puzzles are solved before a progress bar is worth showing
+LOOKED_AT = 2048  # puzzles of a file that are counted before a backend is chosen
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[TASK] PUZZLE …")] = ()
-    """Optionally a task (sudoku, maze-10x10, …), then puzzles written out: a Sudoku with blanks as `.`,
-    `0` or `_`, a maze of `#`, `.`, `S` and `G`, own grids as in their file."""
-    file: Annotated[str | None, tyro.conf.arg(aliases=["-f"], metavar="FILE")] = None
-    """Puzzles from a file (`-` for standard input): one per line, drawn, CSV, JSON or Parquet, optionally compressed. A
-    pipe is answered as it comes."""
-    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
-    """Writes answers as they come to a CSV file (`-` for standard output) instead of the screen."""
-    weights: Annotated[str | None, tyro.conf.arg(metavar="WEIGHTS")] = None
-    """Bundled weights, a folder of weights, or a run's folder; by default the bundled weights of the task."""
-    watch: bool = False
-    """Shows the board step by step as the answer is redrafted."""
-    picture: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Draws the one puzzle given and the drafts of its answer to a file, .svg or .png."""
-    delay: float = 0.5
-    """Seconds a step is shown by --watch on a terminal."""
-    max_steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Supervision steps a puzzle gets at most; more may solve harder ones. By default as the card says, or 16."""
+    inputs: Annotated[tyro.conf.Positional[tuple[str, ...]], option("[TASK] PUZZLE …")] = ()
+    """Puzzles, after an optional task (sudoku, maze-10x10, …): a Sudoku with . 0 or _ for blanks, a maze of # . S G."""
+    file: Annotated[str | None, option("FILE", "-f")] = None
+    """Puzzles from a file (- for standard input): one per line, drawn, CSV, JSON or Parquet; may be compressed."""
+    output: Annotated[Path | None, option("FILE", "-o")] = None
+    """Write answers to a CSV file (- for standard output) as they come, instead of the screen."""
+    watch: Flag = False
+    """Show the drafts of each answer, step by step."""
+    json: Flag = False
+    """Print one JSON object per puzzle, drafts included."""
+    picture: Annotated[Path | None, option("FILE")] = None
+    """Draw the one puzzle given, and the drafts of its answer, into a .svg or .png file."""
+    weights: Annotated[str | None, option("WEIGHTS", default="bundled weights of the task")] = None
+    """Bundled weights, a folder of weights, a run's folder, or hf:owner/name."""
+    max_steps: Annotated[int | None, option("INT", default="from the model card, or 16")] = None
+    """Most supervision steps per puzzle; more may solve harder ones."""
     halt: Literal["rules", "head", "never"] = "rules"
-    """Stops a puzzle once its answer keeps the rules, once the model's halting head says so, or never."""
-    sure: float = SURE
-    """How sure the halting head must be to stop a puzzle; the paper's is 0.5."""
-    restart: Annotated[int | None, tyro.conf.arg(metavar="STEPS")] = None
-    """With --halt rules, restarts a puzzle after this many steps; 0: never. By default as the model card says."""
-    guess: Annotated[bool | None, tyro.conf.arg(metavar="True|False")] = None
-    """Restarts it with a doubtful cell filled by a guess, where the task has cells to fill, rather than from
-    another state. By default as the model card says."""
-    no_halt: bool = False
+    """Stop a puzzle once its answer keeps the rules, once the model's halting head is sure of it, or never."""
+    no_halt: Flag = False
     """The same as --halt never."""
+    sure: float = SURE
+    """Probability above which --halt head stops a puzzle; 0.5 in the paper."""
+    restart: Annotated[int | None, option("STEPS", default="from the model card, or 0")] = None
+    """Restart an unsolved puzzle after this many steps, with --halt rules; 0 never does."""
+    guess: Annotated[bool | None, option("True|False", default="from the model card, or False")] = None
+    """Restart with an uncertain cell filled by a guess, where the task has cells to fill."""
+    delay: float = 0.5
+    """Seconds per draft with --watch on a terminal."""
     batch_size: Annotated[int | Literal["auto"], tyro.conf.arg(metavar="INT|auto")] = "auto"
-    """Puzzles worked on at once; auto finds out how many are worth it."""
-    device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    """Puzzles worked on at once; auto finds a fast number."""
+    device: Annotated[str, tyro.conf.arg(metavar="DEVICE")] = "auto"
+    """auto, cpu, cuda, cuda:N or mps."""
     dtype: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
-    """Type of the activations: auto takes bfloat16 where weights were trained in it and the machine is faster with it;
-    int8, of weights too, needs a CPU."""
+    """Dtype of activations; auto is bfloat16 if trained in it and faster here. int8, of weights too, needs a CPU."""
     backend: Literal["auto", "torch", "numpy", "onnx"] = "auto"
-    """Runs the model by PyTorch, NumPy (starts sooner; for few puzzles and small models), ONNX Runtime (for what
-    redraft export wrote), or what fits."""
-    json: bool = False
-    """Prints one JSON object a puzzle, drafts included."""
+    """Inference backend; auto picks one from the weights, the device and the number of puzzles."""
     trust: Trusted = False
 
 
 def run(arguments: list[str]) -> int:
-    description = "Solves puzzles; never shows a wrong answer as right."
+    description = "Solve puzzles; a wrong answer is never shown as right."
     args = parse(Arguments, arguments, command="solve", description=description, gather="inputs")
     _require_sense(args)
     meant = resolve(args.inputs, args.file, args.weights)
     # a picture is of one puzzle, so the input has to end before it is drawn
-    live = args.file is not None and args.picture is None and is_live(args.file)
-    first, entries = ([], meant.entries) if live else first_of(meant.entries, LOOKED_AT)
-    if not live and not first:
+    if args.file is not None and args.picture is None and _is_live(args.file):
+        return _solve(meant, Arriving(meant.entries, wanted=_require_reader), None, args)
+    first = list(islice(meant.entries, LOOKED_AT))
+    if not first:
         raise ConfigError(f"{name_of(args.file or '')}: no puzzles")
     _require_drawable(meant.task, first, args)
-    return _solve(meant, Entries(entries, live=live), first, args)
+    return _solve(meant, Supply(chain(first, meant.entries)), len(first), args)
 
 
 def _require_sense(args: Arguments) -> None:
@@ -94,8 +95,6 @@ def _require_sense(args: Arguments) -> None:
     require_options(args, "restart", "delay", least=0)
     if args.batch_size != "auto" and args.batch_size < 1:
         raise ConfigError(f"--batch-size: expected at least 1, or auto, got {args.batch_size}")
-    if not 0 < args.sure < 1:
-        raise ConfigError(f"--sure: expected a probability between 0 and 1, got {args.sure:g}")
     if sum((args.json, args.watch, args.output is not None)) > 1:
         raise ConfigError("--json, --watch and -o exclude each other")
     for file in (args.output, args.picture):
@@ -105,13 +104,13 @@ def _require_sense(args: Arguments) -> None:
         raise ConfigError(f"--picture {args.picture}: expected a name that ends in {' or '.join(PICTURES)}")
     for text in args.inputs:
         if os.path.isfile(text):
-            raise ConfigError(f"{text} is a file; have its puzzles read by -f {text}")
+            raise ConfigError(f"{text} is a file; read its puzzles with -f {text}")
 
 
 def _require_drawable(task: Task, entries: Sequence[Entry], args: Arguments) -> None:
     """Raises RedraftError where --picture has more than one puzzle or letters that a PNG cannot have.
 
-    A PNG needs Pillow, which is asked for here, before the puzzle is solved.
+    A PNG needs Pillow, which is imported here, before the puzzle is solved.
     """
     if args.picture is None:
         return
@@ -123,13 +122,33 @@ def _require_drawable(task: Task, entries: Sequence[Entry], args: Arguments) -> 
         require_letters(task)
 
 
-def _solve(meant: Meant, entries: Entries, first: Sequence[Entry], args: Arguments) -> int:
+def _is_live(file: str) -> bool:
+    """True if a file (`-`: standard input) is a pipe, a terminal or the like, whose lines may be long in coming."""
+    with suppress(OSError, ValueError, AttributeError):
+        mode = os.fstat(sys.stdin.fileno()).st_mode if file == STDIN else os.stat(file).st_mode
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    return False
+
+
+def _require_reader() -> None:
+    """Raises BrokenPipeError where standard output is a pipe that nobody reads any more."""
+    gone = False
+    with suppress(OSError, ValueError, AttributeError):  # no poll on this system, or no file behind standard output
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)  # errors are always reported
+        gone = any(event & select.POLLERR for _, event in poll.poll(0))
+    if gone:
+        raise BrokenPipeError
+
+
+def _solve(meant: Meant, supply: Supply[Entry], counted: int | None, args: Arguments) -> int:
+    """Solves and prints; `counted` puzzles are known to come, LOOKED_AT or None where there may be any number."""
     from redraft.solve.load import open_stepper
     from redraft.solve.solver import Solver
 
     task = meant.task
     opened = open_stepper(
-        meant.weights, device=args.device, dtype=args.dtype, backend=args.backend, puzzles=max(1, len(first))
+        meant.weights, device=args.device, dtype=args.dtype, backend=args.backend, puzzles=counted or 1
     )
     if (remark := opened.table.alone(meant.weights)) is not None:
         print(f"redraft solve: {remark}", file=sys.stderr)
@@ -146,38 +165,35 @@ def _solve(meant: Meant, entries: Entries, first: Sequence[Entry], args: Argumen
         batch_size=args.batch_size,
         trace=args.watch or args.json or args.picture is not None,
     )
-    known = len(first) if first and len(first) < LOOKED_AT else None
+    total = None if counted == LOOKED_AT else counted
+    # a progress bar is for many puzzles whose answers do not go to the same terminal
+    with_bar = (total is None or total > UNSEEN) and (args.output is not None or not sys.stdout.isatty())
 
     interrupted = False
     started = time.monotonic()
     with (
-        shown(task, args, count=lambda: known or entries.count, max_steps=solver.max_steps) as show,
-        progress("solving", known, shown=_worth_a_bar(known, args)) as report,
+        shown(task, args, count=lambda: total or entries.count, max_steps=solver.max_steps) as show,
+        progress("solving", total, shown=with_bar) as report,
     ):
-        results = Results(task, show, report=report)
+        printer = Printer(show, picture=args.picture, report=report)
+        entries = Entries(supply, printer.add)
         try:
-            for number, answer in solver.stream(Questions(entries, results)):
-                results.put(*entries.of_question(number), answer)
+            for question, answer in solver.stream(entries):
+                entries.answer(question, answer)
         except KeyboardInterrupt:  # what is done is kept
             interrupted = True
-        results.close()
-    if not results.count and not interrupted:
+        entries.close()
+    if printer.errors > ERRORS:
+        print(f"redraft solve: {printer.errors - ERRORS:,} more puzzles cannot be solved", file=sys.stderr)
+    if not printer.count and not interrupted:
         raise ConfigError(f"{name_of(args.file or '')}: no puzzles")
-    if results.count > 1 or args.output is not None or interrupted:
-        print(_summary(task, results, time.monotonic() - started, args, interrupted=interrupted), file=sys.stderr)
+    if printer.count > 1 or args.output is not None or interrupted:
+        where = f", answers in {args.output}" if args.output is not None and printer.count else ""
+        bad = f", {printer.errors:,} cannot be solved" if printer.errors else ""
+        word, unjudged = ("solved", "") if task.judges else ("halted", f", {NOT_JUDGED}")
+        begun = "interrupted: " if interrupted else ""
+        took = f"{time.monotonic() - started:.2f} s"
+        print(f"{begun}{printer.right:,} of {printer.count:,} {word} in {took}{bad}{unjudged}{where}", file=sys.stderr)
     if interrupted:
         return 130
-    return 2 if results.errors else 0 if results.right == results.count else 1
-
-
-def _summary(task: Task, results: Results, seconds: float, args: Arguments, *, interrupted: bool) -> str:
-    where = f", answers in {args.output}" if args.output is not None and results.count else ""
-    bad = f", {results.errors:,} cannot be solved" if results.errors else ""
-    word, unjudged = ("solved", "") if task.judges else ("halted", f", {NOT_JUDGED}")
-    begun = "interrupted: " if interrupted else ""
-    return f"{begun}{results.right:,} of {results.count:,} {word} in {seconds:.2f} s{bad}{unjudged}{where}"
-
-
-def _worth_a_bar(known: int | None, args: Arguments) -> bool:
-    """Whether a progress bar is worth looking at: for many puzzles, whose answers do not go to the same terminal."""
-    return (known is None or known > UNSEEN) and (args.output is not None or not sys.stdout.isatty())
+    return 2 if printer.errors else 0 if printer.right == printer.count else 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from redraft.config import to_dict
 from redraft.data.store import Store
 from redraft.errors import WeightsError
-from redraft.solve.puzzle_table import PuzzleTable
+from redraft.solve.opened import PuzzleTable
 
 if TYPE_CHECKING:
     from redraft.weights.io import Weights

@@ -12,7 +12,7 @@ from redraft.errors import ConfigError
 from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.ids import require_ids
 from redraft.evaluate.report import report
-from redraft.solve.puzzle_table import IDS, PuzzleTable
+from redraft.solve.opened import IDS, PuzzleTable
 from redraft.tasks import Task
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from redraft import __version__
+from redraft.arrays import require_finite
 from redraft.backends.onnx import GRAPH, Exported, OnnxStepper, open_session
 from redraft.backends.torch import TorchStepper
 from redraft.config import to_dict
@@ -21,7 +22,6 @@ from redraft.export import require_export
 from redraft.export.check import Agreement, Report, Trial, count_for, most_for, silent
 from redraft.export.graph import ExportError, write_graph, write_int8
 from redraft.files import replacing, write_text
-from redraft.finite import require_finite
 from redraft.models import model_kind
 from redraft.solve.load import find_weights, open_weights
 from redraft.tasks import get_task

@@ -28,7 +28,7 @@ from redraft.models import Model, model_kind
 from redraft.models.cost import work
 from redraft.progress import Bar, progress, silent
 from redraft.solve.load import open_weights
-from redraft.solve.puzzle_table import PuzzleTable
+from redraft.solve.opened import PuzzleTable
 from redraft.solve.resolve import entries_of
 from redraft.tasks import Grid, Puzzle, Task, get_task
 from redraft.tasks.base import IGNORE, Tokens

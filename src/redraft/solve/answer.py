@@ -1,4 +1,4 @@
-"""An answer to a puzzle: what came of it, in text, as plain values and as a picture."""
+"""The answer to a puzzle: in text, as plain values and as a picture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOT_JUDGED = "not judged: no rules"
 
 @dataclass(frozen=True, kw_only=True)
 class TraceStep:
-    """The answer as it stood after one supervision step.
+    """The draft after a supervision step.
 
     Attributes:
         halt_probability: the model's own probability that it is right.
@@ -33,16 +33,16 @@ class TraceStep:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Answer:
-    """What came of a puzzle; `print` shows it as a board, a notebook as a picture of its drafts.
+    """The result for a puzzle; `print` shows it as a board, a notebook as a picture of its drafts.
 
     Attributes:
-        task: what it is a puzzle of.
+        task: the task of the puzzle.
         question, grid: (H, W) int8; `grid` is the last draft, right only if `verdict.solved`.
         verdict: judgement by the rules alone.
         steps: supervision steps spent, the last maybe in part.
-        tries: how often it was started.
+        tries: starts, 1 without a restart.
         halt_probability: the model's own probability that the answer is right.
-        trace: every draft, where the solver was asked to keep them.
+        trace: every draft, where the solver keeps them.
     """
 
     task: Task = field(compare=False)
@@ -60,7 +60,7 @@ class Answer:
 
     @property
     def done(self) -> bool:
-        """Whether it is right, or, where nothing can judge it, whether the model takes it to be."""
+        """True if it is right, or, for a task without rules, if the model takes it to be."""
         return self.solved if self.task.judges else self.halt_probability > 0.5
 
     @property
@@ -69,7 +69,7 @@ class Answer:
         return self.task.format(self.grid)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON. Only what is right, or at least halted, has an `answer`; others have a `draft`."""
+        """Plain values for JSON. A grid that is `done` is the `answer`, any other the `draft`."""
         statuses = ("unsolved", "solved") if self.task.judges else ("unhalted", "halted")
         values: dict[str, Any] = {
             "question": self.task.format(self.question),
@@ -82,7 +82,11 @@ class Answer:
         }
         if self.trace:
             values["trace"] = [
-                {"draft": self.task.format(step.grid), "halt_probability": round(step.halt_probability, 6)}
+                {
+                    "draft": self.task.format(step.grid),
+                    "halt_probability": round(step.halt_probability, 6),
+                    "attempt": step.attempt,
+                }
                 for step in self.trace
             ]
         return values
@@ -98,7 +102,7 @@ class Answer:
 
             content = png_strip(self.task, self.question, *self._drafts())
         elif file.suffix.lower() == ".svg":
-            content = self._svg().encode()
+            content = self._repr_html_().encode()
         else:
             raise ConfigError(f"{file}: expected a name that ends in .svg or .png")
         write_bytes(file, content)
@@ -115,9 +119,6 @@ class Answer:
                 captions.append(f"step {number}, {step.halt_probability:.0%} sure")
         return grids, captions
 
-    def _svg(self) -> str:
-        return svg_strip(self.task, self.question, *self._drafts())
-
     def __repr__(self) -> str:
         status = str(self.to_dict()["status"])
         steps = f"{self.steps} step{'s' if self.steps != 1 else ''}"
@@ -127,4 +128,4 @@ class Answer:
         return "\n".join(board_lines(self.task, self.grid))
 
     def _repr_html_(self) -> str:
-        return self._svg()
+        return svg_strip(self.task, self.question, *self._drafts())

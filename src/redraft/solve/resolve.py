@@ -10,7 +10,7 @@ nothing but puzzles       of the family they look like     bundled for it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -19,13 +19,12 @@ import redraft.weights
 from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
 from redraft.naming import unversioned
 from redraft.solve.load import task_of
+from redraft.solve.supply import Entry
 from redraft.tasks import TASKS, Puzzle, Task, get_task
 from redraft.tasks.families import FAMILIES, of_lines, of_records, of_texts
 from redraft.tasks.reading.parquet import is_parquet
 from redraft.tasks.reading.puzzles import puzzle_of, records_of
 from redraft.tasks.reading.source import STDIN, lines_of, name_of
-
-Entry = Puzzle | PuzzleError
 
 _SIZED = re.compile(r"\w+-\d+x\d+(-v\d+)?")
 _OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(-v\d+)?")
@@ -35,7 +34,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z_ -]{2,}")
 
 @dataclass(frozen=True)
 class Meant:
-    """What is to be solved, with which weights; `entries` are read as they are asked for."""
+    """The puzzles to solve, their task and the weights to solve them with; `entries` are read as they are needed."""
 
     task: Task
     weights: str
@@ -43,32 +42,30 @@ class Meant:
 
 
 def resolve(inputs: Sequence[str], file: str | None, weights: str | None) -> Meant:
-    """The task, the weights and the puzzles that are meant; see the table above.
+    """The task, the weights and the puzzles; see the table above.
 
     Args:
         inputs: a task's name, if any, and puzzles written out.
         file: of puzzles, `-` for standard input.
-        weights: a name or folder of weights; None for those that are bundled.
+        weights: a name or folder of weights; None for bundled ones.
 
-    Raises RedraftError where there is nothing to solve, or what is given does not fit together.
+    Raises RedraftError where there is nothing to solve, or the arguments do not fit together.
     """
     made_for = None if weights is None else get_task(task_of(weights))
     name, texts = _named(inputs, made_for)
     if not texts and file is None:
         raise ConfigError("nothing to solve: write a puzzle out, or name a file with -f")
     task = None if name is None or name in FAMILIES else get_task(name)
-    if made_for is not None and weights is not None:
-        fits = name is None or (
-            isinstance(made_for, FAMILIES[name].kind) if task is None else task.spec == made_for.spec
-        )
-        if not fits:
-            raise WeightsError(f"{weights}: made for {made_for.name}, but these puzzles are {name}")
+    if made_for is not None:
+        of_family = name is None or (name in FAMILIES and isinstance(made_for, FAMILIES[name].kind))
+        if not (of_family if task is None else task.spec == made_for.spec):
+            raise WeightsError(f"{weights}: trained for {made_for.name}, but these puzzles are {name}")
         task = made_for
     if task is None:
         task, read = _by_size(name, texts, file)
     else:
         read = iter(()) if file is None else entries_of(task, file)
-    written = (_given(task, text) for text in texts)
+    written = (_parsed(task, text) for text in texts)
     entries = (_validated(task, entry) for entry in chain(written, read))
     return Meant(task, _bundled(task) if weights is None else weights, entries)
 
@@ -82,39 +79,33 @@ def entries_of(task: Task, file: str) -> Iterator[Entry]:
 
 
 def _named(inputs: Sequence[str], made_for: Task | None) -> tuple[str | None, list[str]]:
-    """The task or family that the first of the inputs names, if it names one, and the others, which are puzzles."""
+    """The task or family that the first of the inputs names, if any, and the puzzles among them."""
     texts = list(inputs)
     if not texts:
         return None, texts
     first, name = texts[0], None
-    own = _OWN.fullmatch(first) and (made_for is None or isinstance(_given(made_for, first), PuzzleError))
+    own = _OWN.fullmatch(first) and (made_for is None or isinstance(_parsed(made_for, first), PuzzleError))
     if first in FAMILIES or unversioned(first) in TASKS or _SIZED.fullmatch(first) or own:
         name = texts.pop(0)
     for text in texts:
-        if _FILE.fullmatch(text) and not _is_puzzle(text, made_for):
-            raise ConfigError(f"{text}: no such file" if not Path(text).is_dir() else f"{text}: is a folder")
-    if name is not None:
-        return name, texts
-    if _WORD.fullmatch(first) and not _is_puzzle(first, made_for):
+        if _FILE.fullmatch(text) and _why_no_puzzle(text, made_for):
+            raise ConfigError(f"{text}: is a folder" if Path(text).is_dir() else f"{text}: no such file")
+    if name is None and _WORD.fullmatch(first) and (why := _why_no_puzzle(first, made_for)):
         known = f"known tasks: {', '.join(TASKS)}, or your own as module:NAME"
-        found = None if made_for is None else _given(made_for, first)
-        why = (
-            f"; and no puzzle of {made_for.name}: {found.message}"
-            if made_for and isinstance(found, PuzzleError)
-            else ""
-        )
-        raise ConfigError(f"unknown task {first!r}; {known}{why}")
-    return None, texts
+        raise ConfigError(f"unknown task {first!r}; {known}{f'; {why}' if made_for is not None else ''}")
+    return name, texts
 
 
-def _is_puzzle(text: str, made_for: Task | None) -> bool:
+def _why_no_puzzle(text: str, made_for: Task | None) -> str:
+    """The reason why a text is no puzzle of a task, None for one of any family; empty where it is one."""
     if made_for is not None:
-        return not isinstance(_given(made_for, text), PuzzleError)
+        entry = _parsed(made_for, text)
+        return f"not a puzzle of {made_for.name}: {entry.message}" if isinstance(entry, PuzzleError) else ""
     try:
         of_texts([text], None)
-    except RedraftError:
-        return False
-    return True
+    except RedraftError as error:
+        return str(error)
+    return ""
 
 
 def _by_size(name: str | None, texts: Sequence[str], file: str | None) -> tuple[Task, Iterator[Entry]]:
@@ -155,7 +146,7 @@ def _training(task: Task) -> str:
     return "redraft train RECIPE"
 
 
-def _given(task: Task, text: str) -> Entry:
+def _parsed(task: Task, text: str) -> Entry:
     try:
         return Puzzle(question=task.parse(text), drawn="\n" in text.strip("\n"))
     except PuzzleError as error:
@@ -163,21 +154,9 @@ def _given(task: Task, text: str) -> Entry:
 
 
 def _validated(task: Task, entry: Entry) -> Entry:
-    if isinstance(entry, PuzzleError):
-        return entry
-    try:
-        task.validate(entry.question)
-    except PuzzleError as error:
-        return PuzzleError(error.message, entry.place or repr(task.format(entry.question)))
+    if isinstance(entry, Puzzle):
+        try:
+            task.validate(entry.question)
+        except PuzzleError as error:
+            return PuzzleError(error.message, entry.place or repr(task.format(entry.question)))
     return entry
-
-
-def first_of(entries: Iterable[Entry], count: int) -> tuple[list[Entry], Iterator[Entry]]:
-    """The first entries, at most `count`, and all of them."""
-    rest = iter(entries)
-    first: list[Entry] = []
-    for entry in rest:
-        first.append(entry)
-        if len(first) == count:
-            break
-    return first, chain(first, rest)

@@ -11,19 +11,57 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from redraft.backends.protocol import Draft, State, Stepper
+from redraft.backends.protocol import Draft, Floats, State, Stepper
 from redraft.errors import ConfigError, PuzzleError, require_at_least
 from redraft.solve.answer import Answer, TraceStep
-from redraft.solve.batch import Batching, BatchSize
-from redraft.solve.guesses import Guess, guesses
-from redraft.solve.supply import Ready, Supply
+from redraft.solve.supply import Supply
 from redraft.tasks import Grid, Puzzle, Task
 
 HaltRule = Literal["rules", "head", "never"]
+BatchSize = int | Literal["auto"]
+Guess = tuple[int, int]  # a cell and the token to fill it with
 
-# How sure a halting head must be. The paper's 0.5 costs accuracy: 98.0 % of 6x6 Sudokus against 99.5, 96.6 % of mazes
-# against 97.8, for 4 and 14 % less work (docs/effort.md).
+# The probability above which a halting head stops a puzzle. The paper's 0.5 costs accuracy: 98.0 % of 6x6 Sudokus
+# against 99.5, 96.6 % of mazes against 97.8, for 4 and 14 % less work (docs/effort.md).
 SURE = 0.88
+
+
+class Batching:
+    """The number of puzzles to work on at once.
+
+    `auto` begins with FIRST and doubles as long as a larger batch does at least WORTH times as many puzzle steps a
+    second as the one before, so it settles within a few steps: at some dozens on a CPU, at thousands on a GPU. The
+    size changes the time an answer takes, not the answer.
+    """
+
+    FIRST, MOST, WORTH = 32, 8192, 1.08
+    STEPS = 3  # timed at each size, of which the fastest counts, after one that does not count
+
+    def __init__(self, size: BatchSize) -> None:
+        if size != "auto" and (not isinstance(size, int) or size < 1):
+            raise ConfigError(f"batch_size: expected a number of at least 1, or auto, got {size!r}")
+        self.size = self.FIRST if size == "auto" else size
+        self.growing = size == "auto"
+        self._best = 0.0  # puzzle steps a second at the size before
+        self._times: list[float] = []
+
+    def took(self, rows: int, seconds: float) -> None:
+        """Records the time of a step with `rows` puzzles; a batch that is not full does not count."""
+        if not self.growing or rows < self.size:
+            return
+        self._times.append(seconds)
+        if len(self._times) <= self.STEPS:
+            return
+        rate = rows / max(1e-9, min(self._times[1:]))
+        self._times = []
+        if rate < self.WORTH * self._best:
+            self.size //= 2
+            self.growing = False
+        elif self.size >= self.MOST:
+            self.growing = False
+        else:
+            self._best = rate
+            self.size *= 2
 
 
 @dataclass(kw_only=True)
@@ -32,10 +70,11 @@ class _Slot:
 
     number: int
     question: Grid
+    inputs: NDArray[np.integer]  # the question as tokens (L,)
     given: NDArray[np.bool_]  # cells (H, W) that the question fills in, where others are to be filled
-    recursions: int = 0  # spent in all
+    recursions: int = 0  # spent in all tries
     given_up: int = 0  # tries
-    guesses: list[Guess] = field(default_factory=list)  # for tries to come, in the order of need
+    guesses: list[Guess] = field(default_factory=list)  # for the next tries, in order
     trace: list[TraceStep] = field(default_factory=list)
 
 
@@ -43,17 +82,16 @@ class Solver:
     """Solves puzzles of one task with one model.
 
     Attributes:
-        max_steps: supervision steps a puzzle gets at most.
+        max_steps: most supervision steps per puzzle, in all its tries.
         halt: when a puzzle stops before that. `rules`: once its answer keeps all rules; `head`: once the model's
-            halting head says so, right or wrong; `never`: it does not. A task that cannot judge
-            answers by rules takes `head` for `rules`. Rules are asked after every recursion of a step, not only at its
-            end, where the model can be stopped there (`Model.recursions`).
+            halting head is sure of it, right or wrong; `never`. A task that cannot judge answers by rules takes `head`
+            for `rules`. Rules are checked after every recursion of a step where the model can stop there
+            (`Model.recursions`), not only at its end.
         sure: with `head`, the probability above which it stops a puzzle; the paper's is 0.5.
-        restart: with `rules`, a puzzle that has not been solved in this many steps is restarted, until `max_steps` are
-            spent in all; 0 never restarts.
-        guess: whether it then restarts with a cell filled by a guess (`solve.guesses`), where the task has cells to
-            fill; else, or after the last guess, from another state.
-        batch_size: puzzles worked on at once; `auto` for as many as prove worth it (`solve.batch`).
+        restart: with `rules`, the steps after which an unsolved puzzle is restarted; 0 never restarts.
+        guess: whether a restart fills a cell by a guess (`guesses`), where the task has cells to fill; otherwise, or
+            after the last guess, a restart begins from another state.
+        batch_size: puzzles worked on at once; `auto` finds a size by timing steps (`Batching`).
         trace: whether answers keep every draft.
     """
 
@@ -75,12 +113,12 @@ class Solver:
             raise ConfigError(f"sure: expected a probability between 0 and 1, got {sure}")
         if restart < 0:
             raise ConfigError(f"restart: expected a number of steps, or 0 for never, got {restart}")
-        Batching(batch_size)  # raises at once where it is no size
+        Batching(batch_size)  # raises ConfigError for a bad size
         if halt not in get_args(HaltRule):
             raise ConfigError(f"halt: expected one of {', '.join(get_args(HaltRule))}, got {halt!r}")
         if halt == "rules" and not task.judges:
             halt = "head"
-        # the halting head knows only ends of steps (docs/effort.md)
+        # the halting head is trained at the end of steps alone (docs/effort.md)
         self.stepper, self.recursions = stepper, stepper.recursions if halt == "rules" else 1
         self.task, self.max_steps, self.halt = task, max_steps, halt
         self.enough = math.log(sure / (1 - sure))
@@ -95,7 +133,7 @@ class Solver:
     def solve(self, puzzle: str | Puzzle | Sequence[Any] | ArrayLike) -> Answer:
         """Solves one puzzle: written out, as a board of lists (None or any sign for a blank), or as a grid (H, W).
 
-        Raises PuzzleError where it cannot be read, breaks the rules, or has no or several solutions.
+        Raises PuzzleError for a puzzle that cannot be read, breaks the rules, or has no or several solutions.
         """
         question = puzzle.question if isinstance(puzzle, Puzzle) else self.task.board(puzzle)
         self.task.validate(question)
@@ -104,7 +142,7 @@ class Solver:
     def solve_many(self, puzzles: Sequence[str | Puzzle | Sequence[Any] | ArrayLike]) -> list[Answer]:
         """Answers in the order of the puzzles, in any form that `solve` takes.
 
-        Grids are taken to be sound. Raises PuzzleError naming the first puzzle, from 1, that cannot be read.
+        Puzzles are not validated. Raises PuzzleError naming the first puzzle, from 1, that cannot be read.
         """
         questions = [self._board(puzzle, number) for number, puzzle in enumerate(puzzles, 1)]
         answers = dict(self.stream(questions))
@@ -123,10 +161,10 @@ class Solver:
     def stream(self, questions: Iterable[Grid] | Supply[Grid]) -> Iterator[tuple[int, Answer]]:
         """Answers as they come, each with the number of its question, from 0.
 
-        Questions (H, W) are read only as slots free up; of a supply that waits for more to arrive, those that are
-        there are worked on meanwhile.
+        Questions (H, W) are read only as slots free up. While a supply waits for more, those that have arrived are
+        worked on.
         """
-        supply = questions if isinstance(questions, Supply) else Ready(questions)
+        supply = questions if isinstance(questions, Supply) else Supply(questions)
         taken = 0
         batch = Batching(self.batch_size)
         slots: list[_Slot] = []
@@ -135,7 +173,7 @@ class Solver:
         while True:
             room = max(0, batch.size - len(slots) - len(again))
             new = supply.take(room, wait=not slots and not again)
-            fresh = again + [self._slot(taken + i, question) for i, question in enumerate(new)]
+            fresh = again + [self._slot(number, question) for number, question in enumerate(new, taken)]
             taken += len(new)
             if fresh:
                 started = self._start(fresh)
@@ -159,14 +197,12 @@ class Solver:
                 state = self.stepper.select(state, keep) if len(keep) else None
 
     def _slot(self, number: int, question: Grid) -> _Slot:
-        token = self.task.open_token
-        given = np.zeros(question.shape, bool)
-        if token is not None:
-            given = (self.task.encode(question) != token).reshape(question.shape)
-        return _Slot(number=number, question=question, given=given)
+        inputs, token = self.task.encode(question), self.task.open_token
+        given = np.zeros(question.shape, bool) if token is None else (inputs != token).reshape(question.shape)
+        return _Slot(number=number, question=question, inputs=inputs, given=given)
 
     def _with_givens(self, slots: Sequence[_Slot], grids: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Drafts (B, H, W) with the givens as the question has them, where it has such: they are known, after all."""
+        """Drafts (B, H, W) with the givens of the question, where it has any, in their place."""
         if self.task.open_token is None:
             return grids
         pairs = zip(slots, grids, strict=True)
@@ -174,7 +210,7 @@ class Solver:
 
     def _start(self, slots: list[_Slot]) -> State:
         """The state of puzzles that are started or restarted."""
-        inputs = self.task.encode(np.stack([slot.question for slot in slots]))
+        inputs = np.stack([slot.inputs for slot in slots])
         tries = np.array([slot.given_up for slot in slots])
         for row, slot in enumerate(slots):
             if slot.guesses:
@@ -183,19 +219,18 @@ class Solver:
         return self.stepper.start(inputs, np.zeros(len(slots), dtype=np.int32), tries)
 
     def _prepare_guesses(self, slots: list[_Slot], state: State, failed: NDArray[np.bool_]) -> None:
-        """Finds what to guess in puzzles that are given up for the first time, from the drafts they leave."""
+        """Finds the guesses for puzzles that are given up for the first time, from their last drafts."""
         rows = np.array([row for row in np.flatnonzero(failed) if slots[row].given_up == 1], np.int64)
         if not len(rows):
             return
         assert self.task.open_token is not None
         for row, logits in zip(rows, self.stepper.logits(self.stepper.select(state, rows)), strict=True):
-            inputs = self.task.encode(slots[row].question)
-            slots[row].guesses = guesses(inputs, logits, open_token=self.task.open_token)
+            slots[row].guesses = guesses(slots[row].inputs, logits, open_token=self.task.open_token)
 
     def _advance(
         self, slots: list[_Slot], grids: NDArray[np.int8], draft: Draft
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Counts the step, or part of one, in every slot; returns which are done, and which must restart, (B,)."""
+        """Counts the step, or part of one, in every slot; returns the slots that are done, and to restart, (B,)."""
         for slot in slots:
             slot.recursions += 1
         spent = np.array([slot.recursions for slot in slots])
@@ -216,7 +251,7 @@ class Solver:
         return done, failed
 
     def _answer(self, slot: _Slot, draft: Grid, logit: float) -> Answer:
-        """The answer that the last draft is, its givens put right where that makes it one."""
+        """The answer from the last draft, with its givens corrected where that solves the puzzle."""
         grid = self._with_givens([slot], draft[None])[0]
         verdict = self.task.check(slot.question, grid)
         if self.task.judges and not verdict:
@@ -235,6 +270,29 @@ class Solver:
         )
 
 
+def guesses(inputs: NDArray[np.integer], logits: Floats, *, open_token: int) -> list[Guess]:
+    """All guesses for an unsolved puzzle, best first, from its inputs (L,) and the logits (L, V) of its draft.
+
+    The least sure of the open cells comes first (by the gap between its two best logits), with its second-best symbol,
+    then its best. Padding, which is token 0, and the open cell's own token are no symbols.
+
+    A draft that is stuck tends to be another answer that nearly keeps the rules, consistent in itself. Filling one
+    doubtful cell, mostly with a symbol other than the draft's, makes it move again; the rules judge where it ends.
+    """
+    scores = logits.astype(np.float32, copy=True)
+    scores[:, [0, open_token]] = -np.inf
+    best = np.argsort(-scores, axis=-1, kind="stable")[:, :2]
+    gap = np.take_along_axis(scores, best, -1)
+    order = np.argsort(gap[:, 0] - gap[:, 1], kind="stable")
+    return [
+        (int(cell), int(token))
+        for cell in order
+        if inputs[cell] == open_token
+        for token in best[cell, ::-1]
+        if scores[cell, token] > -np.inf
+    ]
+
+
 def _sigmoid(logit: float) -> float:
-    """The probability of a logit; 0 where a model's numbers have overflowed: it is not sure of anything then."""
+    """The probability of a logit; 0 for NaN, which a model's numbers become when they overflow."""
     return 0.0 if math.isnan(logit) else float(1 / (1 + np.exp(-np.float64(logit))))

@@ -13,10 +13,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from redraft.arrays import require_finite
 from redraft.config import to_dict
 from redraft.errors import ConfigError, WeightsError
 from redraft.files import replacing, write_text
-from redraft.finite import require_finite
 from redraft.models import MODELS, Model, ModelConfig, build_model, model_config, model_kind
 from redraft.models.base import DTYPES
 from redraft.trust import remember

@@ -11,10 +11,10 @@ from typing import Any
 
 from torch import Tensor
 
+from redraft.arrays import require_finite
 from redraft.contents import read_yaml, within
 from redraft.core.layers import swiglu_width
 from redraft.errors import WeightsError
-from redraft.finite import require_finite
 from redraft.models import build_model
 from redraft.models.config import HRMConfig, TRMConfig
 from redraft.models.hrm import HRM

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from redraft.backends.numpy.equivariant import NumpyEquivariant, runs
-from redraft.backends.numpy.weights import read_model
+from redraft.backends.numpy.stepper import read_model
 from redraft.errors import WeightsError
 from redraft.models import build_model
 from redraft.models.equivariant import Equivariant

@@ -1,25 +1,21 @@
 """A symbol-equivariant TRM in NumPy alone, for inference: the step of `models.equivariant` without torch.
 
-Cells mix by scopes that tile the grid (rows, columns, boxes); other mixers and scopes are torch's.
+Cells mix by scopes that tile the grid (rows, columns, boxes); only torch runs other mixers and scopes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-from numpy.typing import NDArray
 
-from redraft.backends.numpy.model import Floats, Layer, NumpyModel, Tensors, gated_channels, gated_weights, normed
+from redraft.backends.numpy.model import Layer, NumpyModel, Tensors, gated_channels, gated_weights, normed
+from redraft.backends.protocol import Floats, Ints
 from redraft.errors import WeightsError
 from redraft.models.config import EquivariantConfig
-from redraft.scopes import tiling
-
-Grid = tuple[int, int, int, int]  # rows of blocks, rows of a block, columns of blocks, columns of a block
+from redraft.scopes import scope_axes
 
 
 def runs(config: EquivariantConfig) -> bool:
-    """Whether NumPy has what this configuration asks for: cells mix by scopes that tile the grid."""
+    """True if NumPy can run a model of this configuration."""
     return config.mixer == "scopes" and config.symbols > 0 and len(_grids(config)) == len(config.scopes)
 
 
@@ -31,26 +27,24 @@ def work(config: EquivariantConfig) -> int:
     return int(config.T * (config.n + 1) * config.num_layers * each)
 
 
-def _grids(config: EquivariantConfig) -> list[Grid]:
-    """How each family of scopes that tiles the grid does so."""
+def _grids(config: EquivariantConfig) -> list[tuple[int, ...]]:
+    """The grid as blocks, for each family of scopes that tiles it."""
     height, width = config.seq_len // config.grid_width, config.grid_width
-    blocks = [tiling(name, height=height, width=width) for name in config.scopes]
-    return [(height // block[0], block[0], width // block[1], block[1]) for block in blocks if block is not None]
+    found = [scope_axes(name, height=height, width=width) for name in config.scopes]
+    return [axes.grid for axes in found if axes is not None]
 
 
 class NumpyEquivariant(NumpyModel):
-    """An equivariant model, from tensors by the names and shapes that its `state_dict` gives them.
+    """A symbol-equivariant TRM; states are (B, L, S, D). Raises WeightsError where only torch can run it."""
 
-    States are (B, L, S, D). Raises WeightsError where tensors do not fit the configuration, or torch alone can run it.
-    """
+    config: EquivariantConfig
 
-    def __init__(self, config: EquivariantConfig, tensors: Mapping[str, NDArray[np.generic]]) -> None:
+    def take(self, given: Tensors, width: int) -> None:
+        config = self.config
         if not runs(config):
             found = f"mixer {config.mixer}, scopes {', '.join(config.scopes) or 'none'} and {config.symbols} symbols"
             raise WeightsError(f"backend numpy needs cells that mix by scopes which tile the grid, got {found}")
-        self.config: EquivariantConfig = config
-        self.vectors = config.seq_len * config.symbols
-        given, width = Tensors(tensors), config.hidden_size
+        self.positions = config.seq_len, config.symbols
         others = config.vocab_size - config.symbols
         # what a token is to each symbol: given (0), excluded (1), or a token of its own (2 and up)
         self._roles = np.ones((config.vocab_size, config.symbols), np.int64)
@@ -64,22 +58,12 @@ class NumpyEquivariant(NumpyModel):
         self._own_head = given.take("own_head.weight", others, width)
         features = 1 if config.halting == "margin" else 2 * width
         self.halt_head = given.take("halt_head.weight", 1, features), given.take("halt_head.bias", 1)
-        self._starts = given.take("y_init", width), given.take("z_init", width)
-        self.parameters = given.taken
-        given.done()
 
-    def initial_carry(self, batch: int) -> tuple[Floats, Floats]:
-        """The answer y and the latent z (B, L, S, D) before the first step."""
-        shape = (batch, self.config.seq_len, self.config.symbols, self.config.hidden_size)
-        y, z = self._starts
-        return np.broadcast_to(y, shape), np.broadcast_to(z, shape)
-
-    def embed(self, tokens: NDArray[np.integer], puzzle_ids: NDArray[np.integer]) -> Floats:
-        """The question x (B, L, S, D) of tokens (B, L)."""
+    def embed(self, tokens: Ints, puzzle_ids: Ints) -> Floats:
         return self._embed[self._roles[tokens]]
 
     def read(self, y: Floats) -> Floats:
-        """Logits (B, L, V): a symbol's from its own field, any other token's from the mean of all."""
+        # a symbol's logit from its own state, any other token's from the mean of all
         first = self.config.first_symbol
         own = y.mean(2) @ self._own_head.T
         symbols = y @ self._symbol_head[0]
@@ -94,20 +78,21 @@ class NumpyEquivariant(NumpyModel):
 
 
 def _layers(config: EquivariantConfig, given: Tensors) -> list[Layer]:
-    """Both halves of every block, one after the other: what mixes cells and symbols, then what mixes channels."""
+    """The layers of all blocks in order; each block mixes cells and symbols, then channels."""
     width, eps = config.hidden_size, np.float32(config.norm_eps)
+    grids = _grids(config)
     layers: list[Layer] = []
     for number in range(config.num_layers):
         block = f"net.blocks.{number}"
-        pools = [given.take(f"{block}.mix.pools.{i}.out.weight", width, 2 * width) for i in range(len(config.scopes))]
+        pools = [given.take(f"{block}.mix.pools.{i}.out.weight", width, 2 * width) for i in range(len(grids))]
         symbols = given.take(f"{block}.symbols.out.weight", width, 2 * width)
-        layers.append(_pooled(list(zip(_grids(config), pools, strict=True)), symbols, eps))
+        layers.append(_pooled(list(zip(grids, pools, strict=True)), symbols, eps))
         layers.append(gated_channels(*gated_weights(given, f"{block}.mlp", width), eps))
     return layers
 
 
-def _pooled(scopes: list[tuple[Grid, Floats]], symbols: Floats, eps: np.float32) -> Layer:
-    """`norm(h + cells(h) + symbols(h))` where cells hear their scopes, and the symbols of a cell one another."""
+def _pooled(scopes: list[tuple[tuple[int, ...], Floats]], symbols: Floats, eps: np.float32) -> Layer:
+    """`norm(h + cells(h) + symbols(h))`: cells mix within their scopes, and symbols within a cell."""
 
     def layer(h: Floats) -> Floats:
         total = h.copy()
@@ -117,8 +102,8 @@ def _pooled(scopes: list[tuple[Grid, Floats]], symbols: Floats, eps: np.float32)
             for axis in (4, 2):
                 if cells.shape[axis] > 1:
                     mean, peak = mean.mean(axis, keepdims=True), peak.max(axis, keepdims=True)
-            heard = total.reshape(cells.shape)
-            heard += np.concatenate((mean, peak), -1) @ weight.T
+            pooled = total.reshape(cells.shape)
+            pooled += np.concatenate((mean, peak), -1) @ weight.T
         both = np.concatenate((h.mean(2, keepdims=True), h.max(2, keepdims=True)), -1)
         total += both @ symbols.T
         return normed(total, -1, eps)

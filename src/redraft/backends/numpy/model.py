@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.backends.protocol import Floats, Ints
 from redraft.errors import WeightsError
 from redraft.models.config import TRMConfig
 
-Floats = NDArray[np.float32]
 Layer = Callable[[Floats], Floats]  # a state, (B, S, D), to the same shape
 
 
@@ -35,19 +35,16 @@ class Tensors:
 
     def __init__(self, tensors: Mapping[str, NDArray[np.generic]]) -> None:
         self._left = dict(tensors)
-        self.taken = 0  # numbers in all those taken
 
     def take(self, name: str, *shape: int | None) -> Floats:
         """The tensor of this name, in float32; None in a shape stands for any length."""
         if name not in self._left:
             raise WeightsError(f"missing tensor {name}")
         found = self._left.pop(name)
-        if len(found.shape) != len(shape) or any(
-            want not in (None, got) for want, got in zip(shape, found.shape, strict=True)
-        ):
+        wanted = tuple(got if length is None else length for length, got in zip(shape, found.shape, strict=False))
+        if len(shape) != found.ndim or wanted != found.shape:
             expected = " x ".join("any" if length is None else str(length) for length in shape)
             raise WeightsError(f"tensor {name} has shape {found.shape}, expected {expected}")
-        self.taken += found.size
         return found.astype(np.float32, copy=False)
 
     def done(self) -> None:
@@ -56,7 +53,7 @@ class Tensors:
 
 
 class Output(NamedTuple):
-    """Result of one supervision step: `y` and `z`, states, `logits` (B, L, V) and `halt_logit` (B,)."""
+    """Result of a supervision step: states `y` and `z`, `logits` (B, L, V) and `halt_logit` (B,)."""
 
     y: Floats
     z: Floats
@@ -65,27 +62,39 @@ class Output(NamedTuple):
 
 
 class NumpyModel:
-    """What models have in common: the recursion, and a halting head that reads one vector a puzzle.
+    """A model from tensors, by the names and shapes of its PyTorch `state_dict`: the recursion, and a halting head.
+
+    Raises WeightsError where the tensors do not fit the configuration.
 
     Attributes:
         config: the model's configuration.
-        vectors: of a state: one for every position, or for every cell and symbol.
+        positions: shape of a state without batch and width: (S,), or (L, symbols).
         layers: of the network.
         halt_head: weight (1, features) and bias (1,).
-        parameters: numbers in all tensors.
     """
 
     config: Any
-    vectors: int
+    positions: tuple[int, ...]
     layers: list[Layer]
     halt_head: tuple[Floats, Floats]
-    parameters: int
+
+    def __init__(self, config: Any, tensors: Mapping[str, NDArray[np.generic]]) -> None:
+        self.config = config
+        given, width = Tensors(tensors), config.hidden_size
+        self._starts = given.take("y_init", width), given.take("z_init", width)
+        self.take(given, width)
+        given.done()
+
+    def take(self, given: Tensors, width: int) -> None:
+        """Takes the tensors of this model, of width D, and sets the attributes."""
+        raise NotImplementedError
 
     def initial_carry(self, batch: int) -> tuple[Floats, Floats]:
         """The answer y and the latent z (B, ..., D) before the first step."""
-        raise NotImplementedError
+        y, z = (np.broadcast_to(start, (batch, *self.positions, len(start))) for start in self._starts)
+        return y, z
 
-    def embed(self, tokens: NDArray[np.integer], puzzle_ids: NDArray[np.integer]) -> Floats:
+    def embed(self, tokens: Ints, puzzle_ids: Ints) -> Floats:
         """The question x (B, ..., D) of tokens (B, L) and puzzle ids (B,)."""
         raise NotImplementedError
 
@@ -94,7 +103,7 @@ class NumpyModel:
         raise NotImplementedError
 
     def seen(self, y: Floats, logits: Floats) -> Floats:
-        """What the halting head reads of an answer and its logits (B, features)."""
+        """The input (B, features) of the halting head, from an answer and its logits."""
         raise NotImplementedError
 
     def step(self, x: Floats, y: Floats, z: Floats, *, recursions: int | None = None) -> Output:
@@ -115,16 +124,13 @@ class NumpyModel:
 
 
 class NumpyTRM(NumpyModel):
-    """A tiny recursive model, from tensors by the names and shapes that `TRM.state_dict` gives them.
+    """A tiny recursive model; states are (B, S, D)."""
 
-    Raises WeightsError where these do not fit the configuration.
-    """
+    config: TRMConfig
 
-    def __init__(self, config: TRMConfig, tensors: Mapping[str, NDArray[np.generic]]) -> None:
-        self.config: TRMConfig = config
-        self.vectors = config.sequence
-        given = Tensors(tensors)
-        width = config.hidden_size
+    def take(self, given: Tensors, width: int) -> None:
+        config = self.config
+        self.positions = (config.sequence,)
         self._tokens = given.take("embed.tokens", config.vocab_size, width)
         reserved, learned = config.puzzle_positions, config.positions == "learned"
         self._puzzles = given.take("embed.puzzle.table", config.num_puzzles, config.puzzle_dim) if reserved else None
@@ -132,18 +138,8 @@ class NumpyTRM(NumpyModel):
         self.layers = _layers(config, given)
         self._answer_head = given.take("answer_head.weight", config.vocab_size, width)
         self.halt_head = given.take("halt_head.weight", 1, width), given.take("halt_head.bias", 1)
-        self._starts = given.take("y_init", width), given.take("z_init", width)
-        self.parameters = given.taken
-        given.done()
 
-    def initial_carry(self, batch: int) -> tuple[Floats, Floats]:
-        """The answer y and the latent z (B, S, D) before the first step."""
-        shape = (batch, self.config.sequence, self.config.hidden_size)
-        y, z = self._starts
-        return np.broadcast_to(y, shape), np.broadcast_to(z, shape)
-
-    def embed(self, tokens: NDArray[np.integer], puzzle_ids: NDArray[np.integer]) -> Floats:
-        """The question x (B, S, D) of tokens (B, L) and puzzle ids (B,)."""
+    def embed(self, tokens: Ints, puzzle_ids: Ints) -> Floats:
         config, width = self.config, self.config.hidden_size
         x = np.zeros((len(tokens), config.sequence, width), np.float32)
         x[:, config.puzzle_positions :] = self._tokens[tokens]
@@ -156,7 +152,6 @@ class NumpyTRM(NumpyModel):
         return np.float32(width**0.5) * x
 
     def read(self, y: Floats) -> Floats:
-        """Logits (B, L, V) of an answer."""
         logits: Floats = y[:, self.config.puzzle_positions :] @ self._answer_head.T
         return logits
 
@@ -165,9 +160,9 @@ class NumpyTRM(NumpyModel):
 
 
 def _layers(config: TRMConfig, given: Tensors) -> list[Layer]:
-    """Both halves of every block, one after the other: what mixes positions, then what mixes channels."""
+    """The layers of all blocks in order; each block mixes positions, then channels."""
     width, eps = config.hidden_size, np.float32(config.norm_eps)
-    turns = _rotary_tables(config) if config.mixer == "attention" and config.positions == "rope" else None
+    rotary = _rotary_tables(config) if config.mixer == "attention" and config.positions == "rope" else None
     layers: list[Layer] = []
     for number in range(config.num_layers):
         mix, mlp = f"net.blocks.{number}.mix", f"net.blocks.{number}.mlp"
@@ -181,7 +176,7 @@ def _layers(config: TRMConfig, given: Tensors) -> list[Layer]:
         else:
             qkv = given.take(f"{mix}.qkv.weight", 3 * width, width)
             out = given.take(f"{mix}.out.weight", width, width)
-            layers.append(_attention(qkv, out, config.num_heads, turns, eps))
+            layers.append(_attention(qkv, out, config.num_heads, rotary, eps))
         layers.append(gated_channels(*gated_weights(given, mlp, width), eps))
     return layers
 
@@ -226,7 +221,7 @@ def gated_channels(gate_up: Floats, down: Floats, eps: np.float32) -> Layer:
 
 
 def _gated_positions(gate_up: Floats, down: Floats, eps: np.float32) -> Layer:
-    """The same over positions."""
+    """`norm(h + swiglu(h))` over positions."""
     inner = len(gate_up) // 2
 
     def layer(h: Floats) -> Floats:
@@ -239,7 +234,7 @@ def _gated_positions(gate_up: Floats, down: Floats, eps: np.float32) -> Layer:
 
 
 def _neighbours(around: Floats, everywhere: Floats, grid_width: int, eps: np.float32) -> Layer:
-    """`norm(h + mixed(h))` where a cell hears its 3x3 surroundings, zeros beyond the edge, and the mean of all."""
+    """`norm(h + mixed(h))`: a cell mixes with its 3x3 neighbourhood, zeros beyond the edge, and the mean of all."""
     features = len(around)
     kernel = np.ascontiguousarray(around.transpose(2, 3, 1, 0)).reshape(9 * features, features)
 
@@ -259,16 +254,16 @@ def _neighbours(around: Floats, everywhere: Floats, grid_width: int, eps: np.flo
     return layer
 
 
-def _attention(qkv: Floats, out: Floats, heads: int, turns: tuple[Floats, Floats] | None, eps: np.float32) -> Layer:
-    """`norm(h + attention(h))`, all positions to all; queries and keys are turned by rotary tables where given."""
+def _attention(qkv: Floats, out: Floats, heads: int, rotary: tuple[Floats, Floats] | None, eps: np.float32) -> Layer:
+    """`norm(h + attention(h))`, all positions to all; rotary tables rotate queries and keys where given."""
     scale = np.float32((qkv.shape[1] // heads) ** -0.5)
 
     def layer(h: Floats) -> Floats:
         batch, positions, features = h.shape
         parts = (h.reshape(-1, features) @ qkv.T).reshape(batch, positions, 3, heads, -1)
         query, key, value = parts.transpose(2, 0, 3, 1, 4)  # (B, heads, S, head_dim) each
-        if turns is not None:
-            query, key = _turned(query, *turns), _turned(key, *turns)
+        if rotary is not None:
+            query, key = _rotated(query, *rotary), _rotated(key, *rotary)
         scores = (query * scale) @ key.swapaxes(-1, -2)
         scores -= scores.max(-1, keepdims=True)
         np.exp(scores, out=scores)
@@ -282,7 +277,7 @@ def _attention(qkv: Floats, out: Floats, heads: int, turns: tuple[Floats, Floats
 
 
 def _rotary_tables(config: TRMConfig) -> tuple[Floats, Floats]:
-    """Cosines and sines (S, head_dim), as `core.layers.rotary_tables` has them."""
+    """Cosines and sines (S, head_dim), as in `core.layers.rotary_tables`."""
     head_dim = config.hidden_size // config.num_heads
     frequencies = config.rope_theta ** -(np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim))
     angles = np.outer(np.arange(config.sequence, dtype=np.float32), np.float32(frequencies))
@@ -290,8 +285,8 @@ def _rotary_tables(config: TRMConfig) -> tuple[Floats, Floats]:
     return np.cos(angles), np.sin(angles)
 
 
-def _turned(x: Floats, cos: Floats, sin: Floats) -> Floats:
-    """x (B, heads, S, head_dim), turned by its position."""
+def _rotated(x: Floats, cos: Floats, sin: Floats) -> Floats:
+    """x (B, heads, S, head_dim), rotated by its position."""
     half = x.shape[-1] // 2
-    turned: Floats = x * cos + np.concatenate((-x[..., half:], x[..., :half]), -1) * sin
-    return turned
+    rotated: Floats = x * cos + np.concatenate((-x[..., half:], x[..., :half]), -1) * sin
+    return rotated

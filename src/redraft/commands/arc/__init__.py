@@ -4,7 +4,7 @@ from redraft.commands.group import Group
 
 _HERE = "redraft.commands.arc"
 run = Group(
-    "arc",
+    "redraft arc",
     {
         "eval": (
             f"{_HERE}.voting:run_eval",

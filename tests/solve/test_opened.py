@@ -8,7 +8,7 @@ import redraft
 from redraft.errors import WeightsError
 from redraft.models import TRMConfig, build_model
 from redraft.solve.load import open_stepper
-from redraft.solve.puzzle_table import PuzzleTable
+from redraft.solve.opened import PuzzleTable
 from redraft.weights.io import save_weights
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from redraft.backends.numpy.weights import read_model
+from redraft.backends.numpy.stepper import read_model
 from redraft.errors import RedraftError, WeightsError
 from redraft.models import DirectConfig, TRMConfig, build_model
 from redraft.weights.format import describe, read_arrays

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from redraft.backends.protocol import Stepper
-from redraft.backends.starts import starting_vectors
+from redraft.backends.protocol import Stepper, starting_vectors
 from redraft.backends.torch import TorchStepper
 from redraft.models import TRMConfig, build_model
 from redraft.models.config import VariantConfig
