@@ -26,6 +26,7 @@ from redraft.finite import require_finite
 from redraft.formats import HEAD, ONNX, describe_format, what_else
 
 GRAPH = "model.onnx"
+STARTS = "starts.f32"
 INPUTS = ("tokens", "puzzle_ids", "y", "z")
 OUTPUTS = ("y_next", "z_next", "logits", "halt_logit", "continue_logit")
 
@@ -47,8 +48,9 @@ class Exported:
         halt_above: what it should be above for the answer to be taken; less `continue_logit` where there is one.
         tokens: what each token (V,) stands for.
         height, width: of the grid, in cells.
+        starts: starting vectors for restarts that `starts.f32` holds: y and z (starts, 2, D) as little-endian float32.
 
-    The last five are for programs other than this one; older folders lack them.
+    The last six are for programs other than this one; older folders lack them.
     """
 
     parts: int
@@ -61,6 +63,7 @@ class Exported:
     tokens: tuple[str, ...] = ()
     height: int = 0
     width: int = 0
+    starts: int = 0
 
     def __post_init__(self) -> None:
         if self.parts < 1 or not self.y or len(self.y) != len(self.z):

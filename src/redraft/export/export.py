@@ -8,8 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from redraft import __version__
-from redraft.backends.onnx import GRAPH, Exported, OnnxStepper, open_session
+from redraft.backends.onnx import GRAPH, STARTS, Exported, OnnxStepper, open_session
+from redraft.backends.starts import starting_vectors
 from redraft.backends.torch import TorchStepper
 from redraft.config import to_dict
 from redraft.errors import RedraftError
@@ -17,7 +21,7 @@ from redraft.export import require_export
 from redraft.export.check import Agreement, Tell, Trial, count_for, most_for, silent
 from redraft.export.graph import ExportError, write_graph
 from redraft.export.quantize import write_int8
-from redraft.files import replacing, write_text
+from redraft.files import replacing, write_bytes, write_text
 from redraft.finite import require_finite
 from redraft.models import model_kind
 from redraft.tasks import get_task
@@ -26,6 +30,7 @@ from redraft.weights.format import FORMAT
 from redraft.weights.io import Weights
 
 SEED = 20261127  # of puzzles to compare on
+MOST_STARTS = 15  # starting vectors that are written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +112,8 @@ def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, told
     except OSError as error:
         raise RedraftError(f"{folder}: cannot be made a folder: {error.strerror or error}") from error
     config = weights.model.config
+    starts = _starts(weights.card, len(exported.y))
+    exported = replace(exported, starts=len(starts))
     described = {
         "format": FORMAT,
         "task": weights.task,
@@ -118,8 +125,17 @@ def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, told
     lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in described.items())
     write_text(folder / "config.json", f"{{\n{lines}\n}}\n")
     remember(folder / "config.json", described)
+    write_bytes(folder / STARTS, starts.astype("<f4").tobytes())
     with replacing(folder / GRAPH) as partial:  # the last: without it the folder is none to solve with
         partial.write_bytes(graph.read_bytes())
+
+
+def _starts(card: dict[str, Any], width: int) -> NDArray[np.float32]:
+    """The vectors (starts, 2, width) that restarts begin with, for programs that cannot draw them as NumPy does."""
+    habits = card.get("solve", {})
+    restart, max_steps = habits.get("restart", 4), habits.get("max_steps", 16)
+    count = min(MOST_STARTS, max_steps // restart - 1) if restart else 0
+    return starting_vectors(np.arange(1, count + 1), width).swapaxes(0, 1)
 
 
 def _short(card: dict[str, Any]) -> dict[str, Any]:
