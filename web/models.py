@@ -24,6 +24,7 @@ from redraft.tasks import get_task
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / "src/redraft/serve/page/models"
 VECTORS = ROOT / "web/redraft-js/test/vectors.json"
+PER_LEVEL = 40  # puzzles of a difficulty
 BUNDLED = ("sudoku-6x6", "sudoku-9x9", "maze-8x8")
 
 
@@ -75,6 +76,23 @@ def judged(task: redraft.Task, questions: Any, answers: Any) -> Any:
         }
 
 
+def puzzles(name: str) -> dict[str, list[str]]:
+    """Questions for the page by difficulty: by clues and by guesses that a search needs, or by the length of the path."""
+    task = get_task(name)
+    made = task.make(3000, seed=2026)
+    if name.startswith("maze"):
+        low, high = np.quantile(made.ratings, (0.4, 0.8))
+        levels = {"easy": made.ratings <= low, "medium": (made.ratings > low) & (made.ratings <= high)}
+        chosen = {level: made.questions[rows] for level, rows in levels.items()}
+        chosen["hard"] = made.questions[made.ratings > high]
+    else:
+        many = made.ratings >= (3 if task.seq_len < 81 else 10)
+        easy = task.make(PER_LEVEL, seed=2026, clues=task.seq_len * 4 // 9)
+        chosen = {"easy": easy.questions, "medium": made.questions[made.ratings == 0]}
+        chosen |= {"hard": made.questions[(made.ratings > 0) & ~many], "extreme": made.questions[many]}
+    return {level: [task.format(each) for each in found[:PER_LEVEL]] for level, found in chosen.items() if len(found)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Writes the page's models and the vectors of redraft-js.")
     parser.add_argument("--vectors", action="store_true", help="the vectors alone")
@@ -82,6 +100,7 @@ def main() -> None:
         MODELS.mkdir(parents=True, exist_ok=True)
         for name in BUNDLED:
             redraft.export(name, MODELS / name)
+            (MODELS / name / "puzzles.json").write_text(json.dumps(puzzles(name), indent=0) + "\n")
     VECTORS.write_text(json.dumps([vectors(name) for name in BUNDLED], separators=(",", ":")) + "\n")
 
 

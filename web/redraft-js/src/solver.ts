@@ -1,10 +1,9 @@
 /** The loop: a model drafts, redrafts, and stops once the rules hold or its halting head is sure. */
 
 import { guesses, type Guess } from "./guesses.js";
-import { Model, type Description, type Habits } from "./model.js";
-import { rulesOf, type Rules, type Verdict } from "./rules.js";
-
-export class PuzzleError extends Error {}
+import { Model, type Habits } from "./model.js";
+import { Notation, PuzzleError } from "./notation.js";
+import type { Verdict } from "./rules.js";
 
 /** An answer as it stands after a run of the graph. */
 export interface Draft {
@@ -69,60 +68,13 @@ export function probabilities(logits: Float32Array, vocabulary: number): Float32
 }
 
 /** Solves puzzles of one task with one model. */
-export class Solver {
-  readonly description: Description;
-  readonly task: string;
-  readonly rules: Rules | null;
+export class Solver extends Notation {
   readonly habits: Required<Habits>;
-  private readonly tokenOf = new Map<string, number>();
 
   constructor(readonly model: Model) {
-    this.description = model.description;
-    const { task, card, onnx } = this.description;
-    this.task = typeof task === "string" ? task : (task.name ?? "grids");
-    this.rules = rulesOf(this.task);
-    const found = card?.solve ?? {};
+    super(model.description);
+    const found = this.description.card?.solve ?? {};
     this.habits = { max_steps: found.max_steps ?? 16, restart: found.restart ?? 0, guess: found.guess ?? false };
-    onnx.tokens.forEach((symbol, token) => this.tokenOf.set(symbol, token));
-    if (this.rules?.open != null) for (const blank of "._0·-") this.tokenOf.set(blank, this.rules.open);
-  }
-
-  get cells(): number {
-    return this.description.onnx.height * this.description.onnx.width;
-  }
-
-  get vocabulary(): number {
-    return this.description.onnx.tokens.length;
-  }
-
-  /**
-   * The tokens of a puzzle written with a character per cell, row by row; line breaks are passed over.
-   *
-   * @throws PuzzleError naming the cell that cannot be read.
-   */
-  parse(text: string): Uint8Array {
-    const signs = Array.from(text.replace(/[\r\n]/g, ""));
-    const { height, width } = this.description.onnx;
-    if (signs.length !== this.cells) {
-      throw new PuzzleError(`expected ${this.cells} cells (${height} rows of ${width}), got ${signs.length}`);
-    }
-    return Uint8Array.from(signs, (sign, cell) => {
-      const token = this.tokenOf.get(sign) ?? this.tokenOf.get(sign.toUpperCase());
-      if (token === undefined || token === 0) {
-        const place = `row ${Math.floor(cell / width) + 1}, column ${(cell % width) + 1}`;
-        throw new PuzzleError(`${place}: expected one of ${this.symbols().join(" ")}, got ${JSON.stringify(sign)}`);
-      }
-      return token;
-    });
-  }
-
-  /** A puzzle or answer with a character per cell. */
-  format(tokens: ArrayLike<number>): string {
-    return Array.from(tokens, (token) => (token === 0 ? "." : (this.description.onnx.tokens[token] ?? "?"))).join("");
-  }
-
-  private symbols(): string[] {
-    return this.description.onnx.tokens.slice(1);
   }
 
   /**
