@@ -4,7 +4,7 @@
 
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 
 import { build } from "esbuild";
 
@@ -52,7 +52,9 @@ const define = { VERSION: JSON.stringify(version), FILES: JSON.stringify(files) 
 written["sw.js"] = await bundle("src/sw.ts", { define });
 
 for (const [name, bytes] of Object.entries(written)) await writeFile(new URL(name, page), bytes);
-await writeFile(new URL(`ort/${WASM}.gz`, page), gzipSync(wasm, { level: 9 }));
+const zipped = new URL(`ort/${WASM}.gz`, page);
+const before = await readFile(zipped).catch(() => gzipSync(""));
+if (!gunzipSync(before).equals(wasm)) await writeFile(zipped, gzipSync(wasm, { level: 9 }));
 for (const [name, bytes] of Object.entries(written)) console.log(`${String(bytes.length).padStart(9)}  ${name}`);
 console.log(`${String(wasm.length).padStart(9)}  ort/${WASM}`);
 

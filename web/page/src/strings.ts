@@ -35,7 +35,7 @@ export const strings = {
   previous: "Previous draft",
   next: "Next draft",
   draft: "Draft",
-  curve: "How sure the halting head is",
+  curve: "How sure the halting head is, draft by draft (0 to 100 %)",
   legend: {
     given: "given",
     changed: "changed in this draft",

@@ -3,7 +3,8 @@
 import type { Shown } from "./messages.js";
 import { strings } from "./strings.js";
 
-const FRAME = 700; // milliseconds a draft is shown for
+const FRAME = 700; // milliseconds that a draft is shown for, less where there are many
+const LONGEST = 12_000; // milliseconds that playing takes
 const HEIGHT = 100;
 
 export class Timeline {
@@ -67,7 +68,7 @@ export class Timeline {
     this.timer = setInterval(() => {
       if (this.at >= this.drafts.length) this.stop();
       else this.show(this.at + 1);
-    }, FRAME);
+    }, Math.min(FRAME, LONGEST / this.drafts.length));
     this.draw();
   }
 
@@ -91,9 +92,11 @@ export class Timeline {
       draft === null ? strings.question : strings.step(stepOf(draft), draft.attempt, ""),
     );
     this.playing.textContent = this.timer === undefined ? strings.play : strings.pause;
-    const x = (number: number): number => (this.drafts.length < 2 ? 50 : (100 * number) / (this.drafts.length - 1));
+    const x = (number: number): number => (this.drafts.length < 2 ? 100 : (100 * number) / (this.drafts.length - 1));
     const y = (probability: number): number => HEIGHT - 4 - (HEIGHT - 8) * probability;
-    const points = this.drafts.map((each, i) => `${x(i).toFixed(2)},${y(each.haltProbability).toFixed(2)}`);
+    const heights = this.drafts.map((each) => y(each.haltProbability).toFixed(2));
+    const points = heights.map((height, i) => `${x(i).toFixed(2)},${height}`);
+    if (points.length === 1) points.unshift(`0,${heights[0]}`);
     const attempts = this.drafts.flatMap((each, i) => (i > 0 && each.attempt !== this.drafts[i - 1]?.attempt ? [i] : []));
     const line = (at: number, name: string): SVGElement => {
       const found = document.createElementNS("http://www.w3.org/2000/svg", "line");
