@@ -20,9 +20,12 @@ interface Listed {
 
 interface Index {
   models: Listed[];
+  /** Whether the server of this page also makes puzzles. */
+  api?: boolean;
 }
 
 const TOP = 3;
+const SERVER = "server"; // the difficulty of puzzles that the server makes
 const SHORT = 2; // seconds: what is solved sooner is played again, so that it can be watched
 
 const find = <T extends HTMLElement>(selector: string): T => {
@@ -43,6 +46,7 @@ class Page {
   private readonly detail = find("#detail");
 
   private listed: Listed[] = [];
+  private api = false;
   private model: Listed | null = null;
   private notation: Notation | null = null;
   private game = new Game({ question: new Uint8Array(), entries: new Uint8Array() });
@@ -65,7 +69,7 @@ class Page {
     this.timeline = new Timeline(find("#timeline"), () => this.render());
     const actions: Record<string, () => void> = {
       solve: () => void this.solve(),
-      new: () => this.another(),
+      new: () => void this.another(),
       edit: () => this.edit(!this.editing),
       clear: () => this.clear(),
       again: () => this.move({ ...this.game.position, entries: this.game.position.entries.map(() => 0) }),
@@ -92,7 +96,8 @@ class Page {
   async start(): Promise<void> {
     if (typeof WebAssembly === "undefined") return this.say(strings.noWasm);
     const response = await fetch("models/index.json");
-    this.listed = ((await response.json()) as Index).models;
+    const index = (await response.json()) as Index;
+    [this.listed, this.api] = [index.models, index.api === true];
     this.models.replaceChildren(...this.listed.map(({ name, title }) => new Option(title, name)));
     if (location.hash.length > 1 && (await this.follow(location.hash))) return;
     const last = kept();
@@ -129,7 +134,7 @@ class Page {
     } finally {
       document.body.classList.remove("busy");
     }
-    if (question === undefined || !this.paste(question)) this.another();
+    if (question === undefined || !this.paste(question)) await this.another();
     return true;
   }
 
@@ -137,7 +142,7 @@ class Page {
     [this.model, this.notation, this.known] = [model, new Notation(description), null];
     const { height, width } = description.onnx;
     this.board.layOut(this.notation.task, height, width);
-    const levels = Object.keys(model.puzzles);
+    const levels = [...Object.keys(model.puzzles), ...(this.api && this.notation.rules !== null ? [SERVER] : [])];
     this.levels.replaceChildren(...levels.map((level) => new Option(strings.difficulties[level] ?? level, level)));
     this.levels.disabled = button("new").disabled = levels.length === 0;
     if (levels.includes("hard")) this.levels.value = "hard";
@@ -170,13 +175,27 @@ class Page {
 
   // puzzles
 
-  private another(): void {
-    const choices = this.model?.puzzles[this.levels.value] ?? [];
+  private async another(): Promise<void> {
+    const choices = this.levels.value === SERVER ? await this.made() : (this.model?.puzzles[this.levels.value] ?? []);
     if (choices.length === 0) return this.clear();
     const current = this.notation?.format(this.game.position.question);
     const others = choices.filter((each) => each !== current);
     this.paste(others[Math.floor(Math.random() * others.length)] ?? (choices[0] as string));
     this.edit(false);
+  }
+
+  /** A new puzzle from the server; none, with the reason in the status, where it makes none. */
+  private async made(): Promise<string[]> {
+    try {
+      const body = JSON.stringify({ task: this.notation?.task, count: 1, seed: Math.floor(Math.random() * 1e9) });
+      const request = { method: "POST", headers: { "Content-Type": "application/json" }, body };
+      const reply = await (await fetch("v1/make", request)).json();
+      if (reply.error !== undefined) throw new Error(reply.error.message);
+      return reply.puzzles.map(({ question }: { question: string }) => question);
+    } catch (error) {
+      this.say(strings.makeFailed((error as Error).message));
+      return [];
+    }
   }
 
   private clear(): void {
