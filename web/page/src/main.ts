@@ -1,13 +1,16 @@
 /** The page: a board to fill, and a network that is watched as it fills it. */
 
-import { MazeRules, Notation, type Description } from "redraft-js";
+import { Notation, type Description } from "redraft-js";
 
-import { Board, type CellView } from "./board.js";
+import { Board } from "./board.js";
 import { Engine } from "./engine.js";
-import { Game, fragment, keep, kept, linked, type Position } from "./game.js";
-import type { Outcome, Shown } from "./messages.js";
+import { Game, empty, filled, fragment, keep, kept, linked, tidied, written, type Position } from "./game.js";
+import type { Outcome } from "./messages.js";
+import { key, padName, padTokens } from "./pad.js";
 import { strings } from "./strings.js";
-import { Timeline, stepOf } from "./timeline.js";
+import { Thinking } from "./thinking.js";
+import { Timeline } from "./timeline.js";
+import { TOP, captionOf, explained, placeOf, viewsOf } from "./views.js";
 
 interface Listed {
   name: string;
@@ -24,7 +27,6 @@ interface Index {
   api?: boolean;
 }
 
-const TOP = 3;
 const SERVER = "server"; // the difficulty of puzzles that the server makes
 const SHORT = 2; // seconds: what is solved sooner is played again, so that it can be watched
 
@@ -37,6 +39,10 @@ const button = (name: string): HTMLButtonElement => find<HTMLButtonElement>(`but
 
 class Page {
   private readonly engine = new Engine((reason) => this.say(strings.loadFailed("worker.js", reason)));
+  private readonly thinking = new Thinking(this.engine, {
+    say: (sentence) => this.say(sentence),
+    busy: (on) => (button("solve").textContent = on ? strings.stop : strings.solve),
+  });
   private readonly board: Board;
   private readonly timeline: Timeline;
   private readonly models = find<HTMLSelectElement>("#model");
@@ -52,11 +58,9 @@ class Page {
   private game = new Game({ question: new Uint8Array(), entries: new Uint8Array() });
   private outcome: Outcome | null = null;
   private editing = false;
-  private solving = false;
   private tool = 0;
   private marked = new Set<number>();
   private hinted = -1;
-  private known: { question: string; first: Shown; outcome: Outcome } | null = null;
   private began = Date.now();
   private complained = false;
 
@@ -120,7 +124,7 @@ class Page {
   }
 
   private async load(model: Listed, from: Parameters<Engine["load"]>[0], question?: string): Promise<boolean> {
-    this.stop();
+    this.thinking.stop();
     this.say(strings.loading(model.title));
     document.body.classList.add("busy");
     try {
@@ -139,7 +143,8 @@ class Page {
   }
 
   private take(model: Listed, description: Description): void {
-    [this.model, this.notation, this.known] = [model, new Notation(description), null];
+    [this.model, this.notation] = [model, new Notation(description)];
+    this.thinking.forget();
     const { height, width } = description.onnx;
     this.board.layOut(this.notation.task, height, width);
     const levels = [...Object.keys(model.puzzles), ...(this.api && this.notation.rules !== null ? [SERVER] : [])];
@@ -201,10 +206,7 @@ class Page {
   private clear(): void {
     const { notation } = this;
     if (notation === null) return;
-    const blank = notation.rules?.open ?? notation.token(" ") ?? 1;
-    const question = new Uint8Array(notation.cells).fill(blank);
-    if (notation.rules instanceof MazeRules) [question[0], question[question.length - 1]] = [3, 4];
-    this.ask(question);
+    this.ask(empty(notation));
     this.edit(true);
   }
 
@@ -261,7 +263,7 @@ class Page {
   }
 
   private changed(): void {
-    this.stop();
+    this.thinking.stop();
     this.timeline.reset();
     this.outcome = null;
     this.marked.clear();
@@ -279,28 +281,10 @@ class Page {
   private write(cell: number, token: number): void {
     const { notation } = this;
     if (notation === null) return;
-    const question = Uint8Array.from(this.game.position.question);
-    const entries = Uint8Array.from(this.game.position.entries);
-    const maze = notation.rules instanceof MazeRules;
-    const blank = notation.rules?.open ?? notation.token(" ") ?? 1;
-    if (this.editing) {
-      if (maze && (token === 3 || token === 4)) question.forEach((each, i) => each === token && (question[i] = blank));
-      question[cell] = token === 0 ? blank : token;
-      entries[cell] = 0;
-    } else if (question[cell] === blank) {
-      if (maze && token !== 5 && token !== 0) return;
-      entries[cell] = token === blank ? 0 : token;
-    } else {
-      return;
-    }
-    this.move({ question, entries });
-    if (!this.editing && notation.rules?.check(question, this.filled()).solved === true) this.say(strings.youSolved);
-  }
-
-  /** The puzzle with a person's entries. */
-  private filled(): Uint8Array {
-    const { question, entries } = this.game.position;
-    return question.map((token, cell) => entries[cell] || token);
+    const next = written(notation, this.game.position, cell, token, this.editing);
+    if (next === null) return;
+    this.move(next);
+    if (!this.editing && notation.rules?.check(next.question, filled(next)).solved === true) this.say(strings.youSolved);
   }
 
   private get draws(): boolean {
@@ -309,7 +293,7 @@ class Page {
 
   private onDraw(cell: number, first: boolean): void {
     if (!this.draws || this.timeline.draft !== null || this.notation === null) return;
-    const now = this.filled()[cell];
+    const now = filled(this.game.position)[cell];
     if (first && now === this.tool) this.write(cell, 0);
     else if (now !== this.tool) this.write(cell, this.tool);
   }
@@ -350,94 +334,46 @@ class Page {
   private buildPad(): void {
     const { notation } = this;
     if (notation === null) return;
-    const maze = notation.rules instanceof MazeRules;
-    const names = [strings.tools.wall, strings.tools.free, strings.tools.start, strings.tools.goal, strings.tools.path];
-    const tokens = maze
-      ? this.editing ? [1, 2, 3, 4] : [5]
-      : notation.description.onnx.tokens.flatMap((_, token) => (token > 0 && token !== notation.rules?.open ? [token] : []));
+    const tokens = padTokens(notation, this.editing);
     if (this.draws && !tokens.includes(this.tool)) this.tool = tokens[0] as number;
-    const keys = tokens.map((token) => {
-      const key = document.createElement("button");
-      key.type = "button";
-      key.textContent = maze ? (names[token - 1] as string) : notation.symbol(token);
-      if (this.draws) key.setAttribute("aria-pressed", String(token === this.tool));
-      key.addEventListener("click", () => {
+    const keys = tokens.map((token) =>
+      key(padName(notation, token), this.draws ? token === this.tool : null, () => {
         if (!this.draws) return this.write(this.board.selection, token);
         this.tool = token;
         this.buildPad();
-      });
-      return key;
-    });
-    const erase = document.createElement("button");
-    erase.type = "button";
-    erase.textContent = strings.erase;
-    erase.addEventListener("click", () => this.write(this.board.selection, 0));
+      }),
+    );
+    const erase = key(strings.erase, null, () => this.write(this.board.selection, 0));
     this.pad.replaceChildren(...keys, erase);
   }
 
   // thinking
 
-  private stop(): void {
-    if (this.solving) this.engine.stop();
-  }
-
   private async solve(): Promise<void> {
-    if (this.solving) return this.stop();
-    const outcome = await this.run(this.game.position.question, (draft) => this.timeline.add(draft), true);
+    if (this.thinking.busy) return this.thinking.stop();
+    this.timeline.reset();
+    this.outcome = null;
+    this.render();
+    this.outcome = await this.thinking.solve(this.game.position.question, (draft) => this.timeline.add(draft));
+    const { outcome } = this;
     if (outcome === null) return;
-    this.outcome = outcome;
     this.say(this.sentence(outcome));
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     if (outcome.seconds < SHORT && this.timeline.drafts.length > 1 && !still) this.timeline.play();
     this.render();
   }
 
-  /** Runs the network on a puzzle; null, with the reason in the status, where nothing comes of it. */
-  private async run(question: Uint8Array, draft: (draft: Shown) => void, aloud: boolean): Promise<Outcome | null> {
-    this.stop();
+  private async solution(): ReturnType<Thinking["solution"]> {
     this.timeline.reset();
     this.render();
-    this.solving = true;
-    button("solve").textContent = strings.stop;
-    this.say(strings.solving);
-    try {
-      let remarked = "";
-      const outcome = await this.engine.solve(question, {
-        draft: (each) => {
-          draft(each);
-          if (aloud && remarked === "") this.status.textContent = this.caption();
-        },
-        remark: (remark) => (remarked = strings[remark]),
-      });
-      if (outcome === null) this.say(remarked || strings.stopped);
-      return outcome;
-    } catch (error) {
-      this.say(strings.badPuzzle((error as Error).message));
-      return null;
-    } finally {
-      this.solving = false;
-      button("solve").textContent = strings.solve;
-    }
+    return this.thinking.solution(this.game.position.question);
   }
 
   private sentence({ status, message, steps, seconds }: Outcome): string {
-    if (status === "solved") return strings.solved(steps, seconds.toFixed(seconds < 1 ? 2 : 1));
+    const { remark } = this.thinking;
+    if (status === "solved") return `${strings.solved(steps, seconds.toFixed(seconds < 1 ? 2 : 1))} ${remark}`.trimEnd();
     if (status === "unsolved") return strings.unsolved(steps, message);
     return status === "halted" ? strings.halted(steps) : strings.unhalted(steps);
-  }
-
-  /** What the rules have confirmed of this puzzle, and the first draft; null where it was not solved. */
-  private async solution(): Promise<{ first: Shown; outcome: Outcome } | null> {
-    const question = this.notation?.format(this.game.position.question) ?? "";
-    if (this.known?.question === question) return this.known;
-    const drafts: Shown[] = [];
-    const outcome = await this.run(this.game.position.question, (draft) => drafts.push(draft), false);
-    if (outcome?.status !== "solved") {
-      if (outcome !== null) this.say(strings.hintUnsure);
-      return null;
-    }
-    this.known = { question, first: drafts[0] as Shown, outcome };
-    return this.known;
   }
 
   private async hint(): Promise<void> {
@@ -451,7 +387,7 @@ class Page {
     this.hinted = cell;
     this.board.select(cell);
     this.render();
-    const [row, column] = this.place(cell);
+    const [row, column] = placeOf(this.notation, cell);
     const symbol = this.notation.symbol(found.outcome.tokens[cell] as number);
     this.say(strings.hintIs(row, column, symbol, strings.percent(Math.max(0, sureness(cell)))));
   }
@@ -460,10 +396,10 @@ class Page {
     const found = await this.solution();
     if (found === null) return;
     const { entries } = this.game.position;
-    const filled = Array.from(entries.keys()).filter((cell) => entries[cell] !== 0);
-    this.marked = new Set(filled.filter((cell) => entries[cell] !== found.outcome.tokens[cell]));
+    const entered = Array.from(entries.keys()).filter((cell) => entries[cell] !== 0);
+    this.marked = new Set(entered.filter((cell) => entries[cell] !== found.outcome.tokens[cell]));
     this.render();
-    this.say(this.marked.size > 0 ? strings.checkBad(this.marked.size) : strings.checkGood(filled.length));
+    this.say(this.marked.size > 0 ? strings.checkBad(this.marked.size) : strings.checkGood(entered.length));
   }
 
   private async reveal(): Promise<void> {
@@ -478,8 +414,8 @@ class Page {
   }
 
   private openCells(): number[] {
-    const filled = this.filled();
-    return Array.from(filled.keys()).filter((cell) => filled[cell] === this.notation?.rules?.open);
+    const tokens = filled(this.game.position);
+    return Array.from(tokens.keys()).filter((cell) => tokens[cell] === this.notation?.rules?.open);
   }
 
   // showing
@@ -487,24 +423,10 @@ class Page {
   private render(): void {
     const { notation } = this;
     if (notation === null) return;
-    const { question, entries } = this.game.position;
     const { draft, before } = this.timeline;
-    const open = notation.rules?.open ?? null;
-    const wrong = new Set(draft?.wrong ?? this.marked);
-    const views = Array.from(question, (asked, cell): CellView => {
-      const token = draft?.tokens[cell] ?? (entries[cell] || asked);
-      const given = open === null ? token === asked : asked !== open;
-      return {
-        symbol: notation.symbol(token),
-        kind: given ? "given" : draft !== null ? "drafted" : entries[cell] ? "entry" : "open",
-        changed: draft !== null && !given && token !== (before?.tokens[cell] ?? asked),
-        wrong: wrong.has(cell),
-        guessed: draft?.guess?.cell === cell || (draft === null && this.hinted === cell),
-        doubt: draft === null || given ? 0 : 1 - (draft.probability[cell * TOP] as number),
-      };
-    });
+    const views = viewsOf(notation, this.game.position, draft, before, { wrong: this.marked, hinted: this.hinted });
     this.board.show(views);
-    if (draft !== null) this.status.textContent = this.caption();
+    if (draft !== null) this.say(this.caption());
     if (this.outcome !== null && draft === this.timeline.drafts.at(-1)) this.say(this.sentence(this.outcome));
     button("undo").disabled = !this.game.undoable;
     button("redo").disabled = !this.game.redoable;
@@ -514,46 +436,13 @@ class Page {
   private caption(): string {
     const { draft, before } = this.timeline;
     if (draft === null || this.notation === null) return "";
-    const asked = this.game.position.question;
-    const changed = draft.tokens.filter((token, cell) => token !== (before?.tokens[cell] ?? asked[cell])).length;
-    const guess = draft.guess;
-    const guessed = guess === null ? "" : strings.guess(...this.place(guess.cell), this.notation.symbol(guess.token));
-    return [
-      strings.step(stepOf(draft), draft.attempt, guessed),
-      strings.counts(changed, draft.wrong.length),
-      strings.sure(strings.percent(draft.haltProbability)),
-    ].join(" · ");
+    return captionOf(this.notation, this.game.position, draft, before);
   }
 
-  /** What the selected cell was in each draft, and what else it might be. */
   private explain(): void {
-    const { draft, drafts } = this.timeline;
-    const { notation } = this;
-    if (draft === null || notation === null) {
-      this.detail.replaceChildren(paragraph(strings.cellNone));
-      return;
+    if (this.notation !== null) {
+      this.detail.replaceChildren(...explained(this.notation, this.timeline.drafts, this.timeline.draft, this.board.selection));
     }
-    const cell = this.board.selection;
-    const symbol = (token: number): string => strings.symbol[notation.symbol(token)] ?? notation.symbol(token);
-    const candidates = Array.from({ length: TOP }, (_, i) => cell * TOP + i)
-      .filter((at) => (draft.top[at] as number) > 0 && (draft.probability[at] as number) >= 0.001)
-      .map((at) => `${symbol(draft.top[at] as number)} ${strings.percent(draft.probability[at] as number)}`);
-    const runs = drafts.filter((each, i) => i === 0 || each.tokens[cell] !== drafts[i - 1]?.tokens[cell]);
-    const list = document.createElement("ol");
-    for (const each of runs) {
-      const item = document.createElement("li");
-      const percent = strings.percent(each.probability[cell * TOP] as number);
-      item.textContent = strings.was(stepOf(each), symbol(each.tokens[cell] as number), percent);
-      list.append(item);
-    }
-    const [row, column] = this.place(cell);
-    const title = paragraph(strings.cell(row, column, symbol(draft.tokens[cell] as number), ""));
-    this.detail.replaceChildren(title, paragraph(strings.candidates(candidates.join(", "))), paragraph(strings.cellHistory), list);
-  }
-
-  private place(cell: number): [number, number] {
-    const width = this.notation?.description.onnx.width ?? 1;
-    return [Math.floor(cell / width) + 1, (cell % width) + 1];
   }
 
   private say(sentence: string): void {
@@ -565,20 +454,6 @@ class Page {
     const seconds = Math.floor((Date.now() - this.began) / 1000);
     find("#clock").textContent = shown ? `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}` : "";
   }
-}
-
-function paragraph(text: string): HTMLParagraphElement {
-  const found = document.createElement("p");
-  found.textContent = text;
-  return found;
-}
-
-/** A puzzle as people paste it: without frames between cells, and without spaces where the cells are there without. */
-function tidied(text: string, cells: number): string {
-  const lines = text.replace(/\r/g, "").replace(/^\n+|\n+$/g, "");
-  const bare = lines.replace(/[|!+,;"'\t]|[-─━═=]{3,}|[│┃║┌┐└┘├┤┬┴┼]/g, "");
-  const packed = bare.replace(/\s/g, "");
-  return packed.length === cells ? packed : bare;
 }
 
 function translate(): void {

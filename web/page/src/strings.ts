@@ -1,7 +1,6 @@
 /** Every English string of the page: to translate it, translate this file. */
 
 export const strings = {
-  title: "redraft",
   tagline: "A tiny network drafts an answer, then redrafts it until it is right. All of it runs in this page.",
   puzzle: "Puzzle",
   newPuzzle: "New puzzle",
@@ -28,7 +27,6 @@ export const strings = {
   openModel: "Open an exported model",
   openModelHelp: "Choose config.json, model.onnx and, if there is one, starts.f32 of a folder that redraft export wrote.",
   erase: "Erase",
-  erased: "empty",
   pad: "Symbols",
   play: "Play",
   pause: "Pause",
@@ -47,7 +45,6 @@ export const strings = {
   cellTitle: "This cell",
   cellNone: "Select a cell to see what it was in each draft, and what else it could have been.",
   cellHistory: "In the drafts:",
-  cellNow: "In this draft:",
   loading: (name: string) => `Loading ${name} …`,
   loaded: (name: string, seconds: string) => `${name} is ready (${seconds} s).`,
   loadFailed: (name: string, why: string) => `${name} could not be loaded: ${why}`,
