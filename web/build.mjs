@@ -42,7 +42,7 @@ for (const name of await readdir(new URL("models/", page))) {
   const puzzles = JSON.parse(await readFile(new URL(`models/${name}/puzzles.json`, page), "utf8"));
   models.push({ name, title: titleOf(task), folder: `models/${name}`, summary: card.summary, puzzles });
 }
-const order = (name) => ["sudoku-6x6", "sudoku-9x9", "maze-8x8"].indexOf(name);
+const order = (name) => ["sudoku-6x6", "sudoku-9x9", "sudoku-4x4", "maze-8x8"].indexOf(name);
 models.sort((a, b) => order(a.name) - order(b.name));
 written["models/index.json"] = Buffer.from(`${JSON.stringify({ models })}\n`);
 

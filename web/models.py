@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / "src/redraft/serve/page/models"
 VECTORS = ROOT / "web/redraft-js/test/vectors.json"
 PER_LEVEL = 40  # puzzles of a difficulty
-BUNDLED = ("sudoku-6x6", "sudoku-9x9", "maze-8x8")
+BUNDLED = ("sudoku-4x4", "sudoku-6x6", "sudoku-9x9", "maze-8x8")
 
 
 def vectors(name: str) -> dict[str, Any]:
