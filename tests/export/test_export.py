@@ -13,17 +13,18 @@ import numpy as np
 import pytest
 import torch
 from helpers.failing import mentions, raises
+from helpers.places import ROOT
 
 from redraft import __version__
-from redraft.backends.onnx import GRAPH, Exported, OnnxStepper, open_session
+from redraft.backends.onnx import GRAPH, STARTS, Exported, OnnxStepper, open_session
+from redraft.backends.protocol import starting_vectors
 from redraft.backends.torch import TorchStepper
 from redraft.errors import ConfigError, WeightsError
 from redraft.export import check
 from redraft.export import export as exporting
 from redraft.export.check import Trial
 from redraft.export.export import ExportReport, export
-from redraft.export.graph import ExportError, write_graph
-from redraft.export.quantize import write_int8
+from redraft.export.graph import ExportError, write_graph, write_int8
 from redraft.models import HRMConfig, Model, TRMConfig, build_model
 from redraft.models.config import DirectConfig
 from redraft.recipes.alike import equivariant
@@ -138,6 +139,17 @@ def test_what_is_written_beside_the_graph(shipped: tuple[Path, ExportReport]) ->
     assert {file.name for file in folder.iterdir()} == {GRAPH, "config.json"}
 
 
+def test_restarts_begin_elsewhere_as_they_do_in_redraft(shipped: tuple[Path, ExportReport]) -> None:
+    """Programs that cannot draw NumPy's random numbers read the vectors from a file."""
+    folder = ROOT / "src/redraft/serve/page/models/sudoku-6x6"  # exported with redraft, see web/models.py
+    told = json.loads((folder / "config.json").read_text())
+    starts = np.fromfile(folder / STARTS, "<f4").reshape(told["onnx"]["starts"], 2, -1)
+    assert told["card"]["solve"] == {"restart": 2} and len(starts) == 16 // 2 - 1
+    assert np.array_equal(starts.swapaxes(0, 1), starting_vectors(np.arange(1, 8), starts.shape[-1]))
+    without = json.loads((shipped[0] / "config.json").read_text())
+    assert without["onnx"]["starts"] == 0 and not (shipped[0] / STARTS).exists()
+
+
 def test_it_solves_without_torch(shipped: tuple[Path, ExportReport]) -> None:
     program = (
         "import sys, redraft; a = redraft.load(sys.argv[1]).solve(sys.argv[2]); "
@@ -159,7 +171,7 @@ def test_its_habits_are_those_of_the_card(model: Model, tmp_path: Path) -> None:
 
 def test_what_is_under_way_is_reported(model: Model, tmp_path: Path) -> None:
     told: list[str] = []
-    export(weights_of(model), tmp_path / "x", name="x", int8=True, count=4, tell=told.append)
+    export(weights_of(model), tmp_path / "x", name="x", int8=True, count=4, report=told.append)
     mentions(told[1], "4 puzzles")
     mentions(told[2], "step 1", 16, "4 of 4")
     mentions(told[18], "8-bit")
@@ -186,7 +198,7 @@ def test_eight_bits_that_solve_too_few_are_not_written(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = check.Drafts(tokens=np.full((2, 16), 99, np.int16), solved=0.0)
-    monkeypatch.setattr(Trial, "run", lambda self, stepper, tell: wrong)
+    monkeypatch.setattr(Trial, "run", lambda self, stepper, report: wrong)
     made = export(weights_of(model), tmp_path / "x", name="x", int8=True, count=2)
     assert not made.int8 and made.rejected is not None and made.rejected.loss == 1
     assert not json.loads((tmp_path / "x" / "config.json").read_text())["onnx"]["int8"]
