@@ -6,6 +6,8 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -288,3 +290,33 @@ def _xml(lines: Iterator[Numbered], name: str) -> Iterator[Record]:
             yield Record(f"{name}, line {number}", found)
     if not some:
         raise DataError(f'{name}: an XML file without puzzles; expected OpenSudoku\'s, with data="…", or text')
+
+
+# Parquet
+def is_parquet(file: Path) -> bool:
+    """Whether a file begins as Parquet does; False for a pipe, and where its reader will report the failure."""
+    with suppress(OSError):
+        if file.is_file():
+            with file.open("rb") as opened:
+                return opened.read(4) == b"PAR1"
+    return False
+
+
+def parquet_records(file: Path) -> Iterator[Record]:
+    """The rows of a table in Parquet by the names of its columns, read by pyarrow; raises DataError."""
+    try:
+        parquet: Any = import_module("pyarrow.parquet")
+    except ImportError:
+        raise DataError(
+            f"{file}: a Parquet table, which needs pyarrow: pip install pyarrow, or save it as CSV"
+        ) from None
+    try:
+        with parquet.ParquetFile(file) as table:
+            names = list(table.schema_arrow.names)
+            if not columns_of(names):
+                raise DataError(f"{file}: no column named question, puzzle or input; got {', '.join(names)}")
+            rows = (values for batch in table.iter_batches() for values in batch.to_pylist())
+            for row, values in enumerate(rows, 1):
+                yield of_object(values, f"{file}, row {row}")
+    except (OSError, ValueError) as error:  # pyarrow's own errors are among them
+        raise DataError(f"{file}: a Parquet table that cannot be read ({str(error).splitlines()[0]})") from None

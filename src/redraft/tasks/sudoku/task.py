@@ -6,7 +6,7 @@ as d + 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from itertools import permutations, product
 from typing import NamedTuple
@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import ConfigError, DataError, PuzzleError
-from redraft.tasks.base import Examples, Grid, Puzzle, Task, Tokens, Verdict
-from redraft.tasks.reading import puzzles
-from redraft.tasks.reading.puzzles import Answered, Reading
+from redraft.tasks.base import Examples, Grid, Tokens, Verdict
 from redraft.tasks.sudoku import search as sudoku_search
 from redraft.tasks.sudoku.cells import SIGNS
 from redraft.tasks.sudoku.text import SudokuText
+from redraft.tasks.written import Answered, WrittenTask, place_of
 
 FEWEST = {4: 4, 6: 8, 9: 17}  # clues a puzzle with one solution needs at least, where that is proven
 # clues that random digging reaches in reasonable time: 1 try in 4, 200, 100, 25, and from 10x10 on 20
@@ -37,10 +36,11 @@ class Clash(NamedTuple):
     times: str
 
 
-class Sudoku(Task):
+class Sudoku(WrittenTask):
     """Sudoku with `size` digits, in the squarest boxes there are, see `BOXES`: 2 rows x 3 columns for size 6."""
 
     notation: SudokuText
+    blank = 0
 
     def __init__(self, size: int) -> None:
         if size not in sudoku_search.BOXES:
@@ -50,10 +50,11 @@ class Sudoku(Task):
         self.vocab_size = size + 2
         tall, wide = sudoku_search.BOXES[size]
         self.scopes = ("rows", "columns", f"blocks-{tall}x{wide}")
-        values = dict.fromkeys("._0", 0) | {sign: digit for digit, sign in enumerate(SIGNS[1 : size + 1], 1)}
+        self.aliases = {"_": 0, "0": 0}
+        self.characters = SIGNS[: size + 1]
+        self.expected = f"a digit 1-{size} or a blank (0)"
         self.notation = SudokuText((size,))
         self._counter = sudoku_search.Counter(size)
-        self.reading = Reading(notation=self.notation, values=puzzles.values_of(values), search=_search)
 
     @property
     def interchangeable(self) -> range:
@@ -70,49 +71,15 @@ class Sudoku(Task):
         """Rows and columns of a box."""
         return sudoku_search.BOXES[self.size]
 
-    # text
-    def board(self, value: object) -> Grid:
-        """The grid (size, size) int8 of a board: text in any form, lists of cells (digits, None, …), or an array."""
-        return super().board(value) if puzzles.is_array_of_symbols(value) else self.notation.grid(value)
-
-    def parse(self, text: str) -> Grid:
-        """The grid (size, size) int8 in a text: in one line or drawn, with any blanks; raises PuzzleError."""
-        return self.notation.grid(text)
-
-    def format(self, grid: Grid) -> str:
-        """The grid as one line, blanks as dots."""
-        return "".join(SIGNS[digit] for digit in np.asarray(grid).ravel().tolist())
-
-    def read(self, lines: Iterable[str], name: str) -> Iterator[Puzzle | PuzzleError]:
-        """The puzzles of a text: one a line, CSV, JSON or drawn; remarks and titles are passed over.
-
-        Places are `NAME, line N`.
-        """
-        return puzzles.read(self, self.notation, lines, name)
-
-    def load(self, path: str, *, split: str = "train", limit: int | None = None) -> Examples:
-        """Puzzles with answers from a file, a folder with `{split}.csv`, or `hf:owner/name` on the Hugging Face Hub.
-
-        A CSV has the columns question and answer, maybe rating. Puzzles without answers are answered by search.
-        Raises DataError with file and line for anything that is not a puzzle with its right answer.
-        """
-        return puzzles.load(self, self.reading, path, split=split, limit=limit)
-
-    # tokens
-    def encode(self, grids: NDArray[np.int8]) -> Tokens:
-        """Grids (..., size, size) to tokens (..., L) int16: blank 1, digit d as d + 1."""
-        return (np.asarray(grids, np.int16) + 1).reshape(*np.shape(grids)[:-2], self.seq_len)
-
-    def decode(self, tokens: NDArray[np.integer]) -> NDArray[np.int8]:
-        """Tokens (..., L) to grids (..., size, size) int8; padding and unknown tokens become blanks."""
-        tokens = np.asarray(tokens)
-        digits = np.where((tokens > 1) & (tokens < self.vocab_size), tokens - 1, 0)
-        return digits.astype(np.int8).reshape(*tokens.shape[:-1], self.size, self.size)
+    def search(self, questions: NDArray[np.int8]) -> Answered:
+        """The first solution of each question; its rating is the number of guesses."""
+        counts, answers, guesses = sudoku_search.solve_many(questions)
+        return Answered(answers, guesses, counts == 1)
 
     # rules
     def validate(self, question: Grid) -> None:
         """Raises PuzzleError when givens clash, when there is no solution, or when there are several."""
-        if problem := self._not_a_grid(question):
+        if problem := self.not_a_grid(question):
             raise PuzzleError(problem)
         if clash := self._clash(question):
             raise PuzzleError(f"{clash.times} {clash.digit}s in {clash.unit}; expected at most one")
@@ -124,12 +91,11 @@ class Sudoku(Task):
 
     def check(self, question: Grid, answer: Grid) -> Verdict:
         """Judges an answer: it keeps the givens, no unit has a digit twice, no cell is blank."""
-        if problem := self._not_a_grid(answer):
+        if problem := self.not_a_grid(answer):
             return Verdict(solved=False, reason=problem)
         changed = np.argwhere((question != 0) & (question != answer))
         if len(changed):
-            row, column = changed[0] + 1
-            return Verdict(solved=False, reason=f"changes the given at row {row}, column {column}")
+            return Verdict(solved=False, reason=f"changes the given at {place_of(changed[0])}")
         if clash := self._clash(answer):
             return Verdict(solved=False, reason=f"{clash.unit} has {clash.times} {clash.digit}s")
         if blanks := np.count_nonzero(answer == 0):
@@ -160,16 +126,6 @@ class Sudoku(Task):
             twice = np.flatnonzero(np.bincount(digits.ravel(), minlength=self.size + 1) > 1)
             wrong[cells] |= np.isin(digits, twice[twice > 0])
         return wrong
-
-    def _not_a_grid(self, grid: Grid) -> str:
-        if np.shape(grid) != (self.size, self.size):
-            return f"the grid has shape {np.shape(grid)}, expected {(self.size, self.size)}"
-        outside = np.argwhere((grid < 0) | (grid > self.size))
-        if len(outside):
-            row, column = outside[0]
-            value = grid[row, column]
-            return f"{value} at row {row + 1}, column {column + 1} is not a digit 1-{self.size} or a blank (0)"
-        return ""
 
     def _units(self) -> Iterator[tuple[str, tuple[slice, slice]]]:
         tall, wide = self.block
@@ -252,16 +208,6 @@ class Sudoku(Task):
             return np.where(moved < 0, moved, named)
 
         return move(inputs), move(labels)
-
-    # pictures
-    def symbols(self, grid: Grid) -> list[list[str]]:
-        """Rows of one-character cells, a blank as `·`."""
-        return [["·" if digit == 0 else SIGNS[digit] for digit in row] for row in np.asarray(grid).tolist()]
-
-
-def _search(questions: NDArray[np.int8]) -> Answered:
-    counts, answers, guesses = sudoku_search.solve_many(questions)
-    return Answered(answers, guesses, counts == 1)
 
 
 def _line_orders(size: int, block: int, count: int, rng: np.random.Generator) -> NDArray[np.int16]:
