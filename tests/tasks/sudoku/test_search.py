@@ -87,7 +87,7 @@ def test_minimal_means_minimal(size: int, count: int) -> None:
 @pytest.mark.parametrize("size", [4, 6, 9])
 def test_longer_run_begins_with_the_shorter(size: int) -> None:
     short, long = search.make(size, 3, seed=5), search.make(size, 5, seed=5)
-    for a, b in ((short.questions, long.questions), (short.answers, long.answers), (short.guesses, long.guesses)):
+    for a, b in ((short.questions, long.questions), (short.answers, long.answers), (short.ratings, long.ratings)):
         assert np.array_equal(a, b[:3])
     assert not np.array_equal(search.make(size, 5, seed=6).questions, long.questions)
 
@@ -100,7 +100,7 @@ def test_compiled_equals_interpreted() -> None:
         fast = search.make(size, count, 1, clues, compiled=True)
         assert np.array_equal(plain.questions, fast.questions)
         assert np.array_equal(plain.answers, fast.answers)
-        assert np.array_equal(plain.guesses, fast.guesses)
+        assert np.array_equal(plain.ratings, fast.ratings)
     hard = np.stack([grid(HARD), np.zeros((9, 9), np.int8), grid("11" + "0" * 79)])
     for a, b in zip(search.solve_many(hard, compiled=False), search.solve_many(hard, compiled=True), strict=True):
         assert np.array_equal(a, b)
@@ -121,7 +121,7 @@ def test_works_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
     search.compile_kernel.cache_clear()
     try:
         assert not search.Search(4, compiled=True).compiled
-        assert (search.make(4, 3, seed=0, compiled=True).guesses == 0).all()
+        assert (search.make(4, 3, seed=0, compiled=True).ratings == 0).all()
     finally:
         search.compile_kernel.cache_clear()
 

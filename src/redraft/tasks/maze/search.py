@@ -68,16 +68,11 @@ def _answer(cells: Any, count: int, size: int, moves: Any, parent: Any, queue: A
         lengths[row] = length
 
 
-def _grade(
-    questions: Any, answers: Any, count: int, size: int, moves: Any, seen: Any, queue: Any, lengths: Any, grades: Any
-) -> None:
-    """Grades each of `count` answers, and writes the cells on its path (S and G included) and on a shortest one.
-
-    `lengths` (2 * count) is written only where the path is valid: its own length, then the shortest.
-    """
+def _measure(questions: Any, answers: Any, count: int, size: int, moves: Any, lengths: Any) -> None:
+    """Writes the cells on the path (S and G included) of each of `count` answers, 0 where its path is broken."""
     for row in range(count):
         base = row * size
-        grades[row] = BROKEN
+        lengths[row] = 0
         start, goal, marked = 0, 0, 0
         sound = True
         for cell in range(size):
@@ -98,7 +93,6 @@ def _grade(
                 if near != (2 if after == PATH else 1):
                     sound = False
                     break
-            seen[cell] = 0
         if not sound or start == 0 or goal == 0:
             continue
         cell, previous, length = start, 0, 1  # every marked cell has its two neighbours: walk from S along them
@@ -109,22 +103,8 @@ def _grade(
                     previous, cell = cell, near
                     break
             length += 1
-        if length != marked:  # a ring of path cells lies apart
-            continue
-        queue[0] = start
-        seen[start] = 1
-        head, tail = 0, 1
-        while seen[goal] == 0:
-            cell = queue[head]
-            head += 1
-            for k in range(4):
-                near = cell + moves[k]
-                if questions[base + near] != WALL and seen[near] == 0:
-                    seen[near] = seen[cell] + 1
-                    queue[tail] = near
-                    tail += 1
-        lengths[2 * row], lengths[2 * row + 1] = length, seen[goal]
-        grades[row] = OPTIMAL if length == seen[goal] else VALID
+        if length == marked:  # else a ring of path cells lies apart
+            lengths[row] = length
 
 
 def _deal(
@@ -270,14 +250,15 @@ class Searcher:
         return self._inner(cells), lengths
 
     def grade(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> Graded:
-        """What each answer is for questions and answers (N, H, W)."""
-        count = len(questions)
-        lengths, grades = np.zeros(2 * count, np.int64), np.zeros(count, np.int8)
-        self._run(
-            _grade, self._bordered(questions), self._bordered(answers), count, self.size, self.moves,
-            self._scratch(), self._scratch(), lengths, grades,
-        )  # fmt: skip
-        return Graded(grades=grades, lengths=lengths[::2], shortest=lengths[1::2])
+        """Grades of answers to questions, both (N, H, W)."""
+        lengths, shortest = np.zeros((2, len(questions)), np.int64)
+        cells = self._bordered(questions), self._bordered(answers)
+        self._run(_measure, *cells, len(questions), self.size, self.moves, lengths)
+        valid = lengths > 0
+        if valid.any():
+            shortest[valid] = self.answer(questions[valid])[1]
+        grades = np.where(valid, np.where(lengths == shortest, OPTIMAL, VALID), BROKEN).astype(np.int8)
+        return Graded(grades=grades, lengths=lengths, shortest=shortest)
 
     def make(self, seed: int, index: int, least: int, tries: int = TRIES) -> NDArray[np.int8] | None:
         """Maze `index` of `seed` (H, W), its shortest path of `least` cells or more; None where no wall of `tries` fit.

@@ -7,7 +7,6 @@ lists (one puzzle: no compiler, no waiting) and compiled by Numba on arrays (man
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from time import perf_counter
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.tasks.base import Examples
 from redraft.tasks.kernels import compile_kernel
 
 # size of the grid: rows and columns of a box
@@ -211,15 +211,6 @@ def _geometry(size: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[
     return np.nonzero(shared)[1].astype(np.int64), units.ravel().astype(np.int64), ones.astype(np.int64)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """Puzzles with their answers (N, size, size) int8 and the guesses (N,) each costs the search."""
-
-    questions: NDArray[np.int8]
-    answers: NDArray[np.int8]
-    guesses: NDArray[np.int64]
-
-
 class Search:
     """The kernel with its tables for one size; `compiled=False` needs neither Numba nor time to start.
 
@@ -333,17 +324,18 @@ def solve_many(
 
 def make(
     size: int, count: int, seed: int, clues: int | None = None, *, tries: int = 1, compiled: bool | None = None
-) -> Made:
+) -> Examples:
     """`count` puzzles with one solution each, see `Search.dig`; with `clues` clues where `tries` digs get that far.
 
-    Puzzle i depends on (seed, i) alone: a longer run begins with the shorter one. `compiled` None decides by the work.
+    Ratings are the guesses that a search needs. Puzzle i depends on (seed, i) alone: a longer run begins with the
+    shorter one. `compiled` None decides by the work.
     """
     questions, answers = np.zeros((2, count, size, size), np.int8)
-    guesses = np.zeros(count, np.int64)
+    guesses = np.zeros(count, np.float32)
     for i, search in _searches(size, count, compiled):
         questions[i], answers[i] = search.make(seed, i, clues, tries)
         guesses[i] = search.solve(questions[i])[2]
-    return Made(questions=questions, answers=answers, guesses=guesses)
+    return Examples(questions=questions, answers=answers, ratings=guesses)
 
 
 def _searches(size: int, count: int, compiled: bool | None) -> Iterator[tuple[int, Search]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from itertools import permutations, product
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +25,6 @@ FEWEST = {4: 4, 6: 8, 9: 17}  # clues a puzzle with one solution needs at least,
 REACHED = {4: 4, 6: 8, 8: 17, 9: 22, 10: 31, 12: 45, 14: 71, 15: 79, 16: 92}
 TRIES = 3000
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
-
-class Clash(NamedTuple):
-    """A digit that stands several `times` in one `unit`."""
-
-    unit: str
-    digit: str
-    times: str
 
 
 class Sudoku(WrittenTask):
@@ -82,7 +73,8 @@ class Sudoku(WrittenTask):
         if problem := self.not_a_grid(question):
             raise PuzzleError(problem)
         if clash := self._clash(question):
-            raise PuzzleError(f"{clash.times} {clash.digit}s in {clash.unit}; expected at most one")
+            unit, digit, times = clash
+            raise PuzzleError(f"{times} {digit}s in {unit}; expected at most one")
         solutions = self._counter.count(question)
         if solutions == 0:
             raise PuzzleError("no solution; expected exactly one")
@@ -97,7 +89,8 @@ class Sudoku(WrittenTask):
         if len(changed):
             return Verdict(solved=False, reason=f"changes the given at {place_of(changed[0])}")
         if clash := self._clash(answer):
-            return Verdict(solved=False, reason=f"{clash.unit} has {clash.times} {clash.digit}s")
+            unit, digit, times = clash
+            return Verdict(solved=False, reason=f"{unit} has {times} {digit}s")
         if blanks := np.count_nonzero(answer == 0):
             return Verdict(solved=False, reason="1 cell is blank" if blanks == 1 else f"{blanks} cells are blank")
         return Verdict(solved=True)
@@ -137,14 +130,15 @@ class Sudoku(WrittenTask):
             name = f"the box at rows {r + 1}-{r + tall}, columns {c + 1}-{c + wide}"
             yield name, (slice(r, r + tall), slice(c, c + wide))
 
-    def _clash(self, grid: Grid) -> Clash | None:
+    def _clash(self, grid: Grid) -> tuple[str, str, str] | None:
+        """The first unit with a digit that stands in it several times, the digit, and how many times, in words."""
         for unit, cells in self._units():
             times = np.bincount(grid[cells].ravel(), minlength=self.size + 1)
             times[0] = 0
             if times.max() > 1:
                 digit = int(times.argmax())
                 found = int(times[digit])
-                return Clash(unit, SIGNS[digit], COUNTS[found] if found < len(COUNTS) else str(found))
+                return unit, SIGNS[digit], COUNTS[found] if found < len(COUNTS) else str(found)
         return None
 
     # data
@@ -167,7 +161,7 @@ class Sudoku(WrittenTask):
         made = sudoku_search.make(self.size, count, seed, clues, tries=tries)
         if clues is not None and count and (most := np.count_nonzero(made.questions, axis=(1, 2)).max()) > clues:
             raise ConfigError(f"{self.name}: {clues} clues not reached in {tries} tries; ask for {most} or more")
-        return Examples(questions=made.questions, answers=made.answers, ratings=made.guesses.astype(np.float32))
+        return made
 
     def reveal(self, examples: Examples, cells: int, seed: int) -> Examples:
         """The puzzles with `cells` more clues each; one with more of them keeps those it has with fewer."""

@@ -88,9 +88,7 @@ class SudokuText:
         if text.startswith(self.comment) or not text:
             return False
         digits = sum(text.count(digit) for digit in "23456789")
-        return self._in_a_line(line) is not None or (
-            digits > 0 and not WORD.search(text) and len(packed(text)) > 3
-        )
+        return self._in_a_line(line) is not None or (digits > 0 and not WORD.search(text) and len(packed(text)) > 3)
 
     def of_lists(self, value: Any) -> str:
         """Nested lists or an array as one string, see `signs_of_lists`; raises PuzzleError."""
@@ -210,9 +208,7 @@ class SudokuText:
         if any(cells_of(line, count, size) for size in self.large for count in (size, 2 * size)):
             return True
         letters = set(SIGNS[10:]) if self.large and not text.isalpha() else set[str]()
-        if any(
-            not VALUE.fullmatch(word[0]) and not set(word[0]) <= letters for word in WORD.finditer(text)
-        ):
+        if any(not VALUE.fullmatch(word[0]) and not set(word[0]) <= letters for word in WORD.finditer(text)):
             known = sum(text.count(sign) for sign in "123456789" + BLANKS)
             return bool(drawing) and 2 * known >= length and length == len(packed(drawing[0][1]))
         if not drawing and cells.NUMBER.fullmatch(text) and len(text) < min(self.sizes) and len(line) < min(self.sizes):
