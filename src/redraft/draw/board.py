@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from redraft.tasks.base import OUTSIDE, Grid, Task
 
 BLANK = "·"
 Size = tuple[int, int]  # rows and columns of a grid that are drawn
+Segment = tuple[str, str]  # text and its style: "rule", or as of a cell
 
 PAPER, EDGE, RULE, HAIR, CAPTION = "#ffffff", "#d0d7de", "#3d444d", "#d8dee4", "#57606a"
 INK = {"given": "#1f2328", "filled": "#0969da", "changed": "#0550ae", "wrong": "#a40e26", "": "#afb8c1"}
@@ -140,3 +143,39 @@ def ink_on(fill: str) -> str:
     """Black or white, whichever is read better on a colour `#rrggbb`."""
     red, green, blue = (int(fill[i : i + 2], 16) for i in (1, 3, 5))
     return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
+
+
+# text
+def board_lines(task: Task, grid: Grid) -> list[str]:
+    """The grid as lines of plain text, boxes ruled."""
+    return ["".join(text for text, _ in line) for line in segments(board_of(task, grid, grid, judge=False))]
+
+
+def segments(board: Board) -> list[list[Segment]]:
+    """Lines of (text, style) pieces that a caller can colour.
+
+    Styles: "rule" for lines, "" for blanks and spaces, and those of cells (`Cell.style`).
+    """
+    (tall, wide), (_, width) = board.block, board.size
+    bars = ["─" * (2 * min(wide, width - start) + 1) for start in range(0, width, wide)]
+
+    def rule(left: str, middle: str, right: str) -> list[Segment]:
+        return [(left + middle.join(bars) + right, "rule")]
+
+    lines = [rule("┌", "┬", "┐")]
+    for r, row in enumerate(board.cells):
+        if r and r % tall == 0:
+            lines.append(rule("├", "┼", "┤"))
+        line: list[Segment] = []
+        for c, cell in enumerate(row):
+            if c % wide == 0:
+                line += [("│", "rule"), (" ", "")]
+            line += [(cell.symbol, cell.style), (" ", "")]
+        lines.append(_merged([*line, ("│", "rule")]))
+    lines.append(rule("└", "┴", "┘"))
+    return lines
+
+
+def _merged(line: list[Segment]) -> list[Segment]:
+    runs = groupby(line, key=itemgetter(1))
+    return [("".join(text for text, _ in run), style) for style, run in runs]

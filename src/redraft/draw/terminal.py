@@ -6,8 +6,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from redraft.draw.board import Board, ink_on
-from redraft.draw.text import segments
+from redraft.draw.board import Board, ink_on, segments
 
 STYLES = {
     "": "dim",

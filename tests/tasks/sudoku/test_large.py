@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from redraft.compare.llm.prompts import script_for
+from redraft.draw.board import board_lines
 from redraft.draw.pixels import png_strip, require_letters
 from redraft.draw.svg import svg_strip
-from redraft.draw.text import board_lines
 from redraft.errors import ConfigError, PuzzleError
 from redraft.tasks import Puzzle, check_task, get_task
 from redraft.tasks.families import of_lines, of_texts

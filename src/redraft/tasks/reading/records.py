@@ -244,13 +244,13 @@ def of_object(found: object, place: str) -> Record:
 
 def _json(lines: Iterator[Numbered], name: str) -> Iterator[Record]:
     number, head = next(lines)
-    first = _loads(head)
+    first = loads(head)
     if isinstance(first, dict) and not is_arc(first):
         yield of_object(first, f"{name}, line {number}")
         for number, line in lines:
             if line.strip():
                 place = f"{name}, line {number}"
-                found = _loads(line)
+                found = loads(line)
                 yield of_object(found, place) if found is not None else Record(place, error="not JSON")
         return
     yield from _document([(number, head), *lines], name)
@@ -273,7 +273,8 @@ def _document(lines: Sequence[Numbered], name: str) -> Iterator[Record]:
         yield of_object(each, f"{name}, pair {i}")
 
 
-def _loads(line: str) -> Any:
+def loads(line: str) -> Any:
+    """The JSON list or object in a line; None for anything else."""
     try:
         return json.loads(line) if line.lstrip()[:1] in ("{", "[") else None
     except (ValueError, RecursionError):
