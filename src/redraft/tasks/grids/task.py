@@ -291,8 +291,9 @@ class Grids(Task):
         return "" if height and width else "there is no grid"
 
     def _size(self, grid: Grid) -> tuple[int, int]:
-        tall, wide = grid_symmetries.sizes(np.asarray(grid)[None], varies=self.about.varies)
-        return int(tall[0]), int(wide[0])
+        if not self.about.varies:
+            return self.height, self.width
+        return int((grid[:, 0] >= 0).sum()), int((grid[0] >= 0).sum())
 
     # data
     def make(self, count: int, seed: int) -> Examples:
@@ -310,7 +311,7 @@ class Grids(Task):
 
         def view(tokens: Tokens) -> NDArray[np.int8]:
             moved = grid_symmetries.move(self.decode(tokens), moves, varies=self.about.varies)
-            return grid_symmetries.rename(moved, names)
+            return canvas.rename(moved, names)
 
         return self.encode(view(inputs)), self.encode_labels(view(labels))
 
