@@ -1,4 +1,4 @@
-"""What a task is: grids in, tokens for the model, rules that judge an answer. NumPy only, never torch."""
+"""The contract of a task: grids in, tokens for the model, rules that judge an answer. NumPy only, never torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redraft.errors import DataError, PuzzleError
 from redraft.tasks.reading.records import Notation
 
 Grid = NDArray[np.int8]  # (H, W), the task's own symbols
-Tokens = NDArray[np.int16]  # (..., L), what the model reads and writes
+Tokens = NDArray[np.int16]  # (..., L), input and output of the model
 
 IGNORE = -100  # label of a position that counts neither for the loss nor for accuracy
 OUTSIDE = -1  # cell of a grid that is smaller than the task's canvas
@@ -22,7 +22,7 @@ OUTSIDE = -1  # cell of a grid that is smaller than the task's canvas
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Judgement of an answer by the rules alone; `reason` says in words what is broken, empty when solved."""
+    """Judgement of an answer by the rules alone; `reason` names the broken rule, empty when solved."""
 
     solved: bool
     reason: str = ""
@@ -47,7 +47,7 @@ class Puzzle:
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """Many puzzles with answers.
+    """Puzzles with answers.
 
     Attributes:
         questions, answers: (N, H, W) int8.
@@ -91,13 +91,13 @@ class Task(ABC):
         height, width: size of the grid in cells; of the canvas where grids vary in size: cells beyond a smaller
             grid are OUTSIDE.
         vocab_size: number of different tokens, padding (token 0) included.
-        judges: whether `check` can tell a right answer by rules alone. Where it cannot (ARC, most people's own data),
-            solving stops when the model's halting head says so, and only labels can tell what is right.
-        comment: what a line begins with that is not part of a puzzle, where puzzles are read from text.
-        scopes: families of cells that the rules hold in, by the names in `redraft.scopes`: what a model may pool over.
-        grades: what `grade_many` may find an answer to be, worst first; the last is solved.
-        notation: how its puzzles are written where they stand bare in a text, if the one reader reads them
-            (`redraft.tasks.reading`); None for a task that reads its texts itself.
+        judges: whether `check` can judge an answer by rules alone. Where it cannot (ARC, most people's own data),
+            solving stops by the model's halting head, and only labels decide whether an answer is right.
+        comment: the character that begins a line of text which is no part of a puzzle.
+        scopes: families of cells that the rules hold in, by the names in `redraft.scopes`; a model may pool over them.
+        grades: names of the grades in `grade_many`, worst first; the last is solved.
+        notation: how its puzzles are written where they stand bare in a text (`redraft.tasks.reading`); None for a
+            task that reads its texts itself.
     """
 
     name: str
@@ -113,44 +113,41 @@ class Task(ABC):
 
     @property
     def seq_len(self) -> int:
-        """Tokens in a puzzle: one per cell, row by row."""
+        """Tokens per puzzle: one per cell, row by row."""
         return self.height * self.width
 
     @property
     def id(self) -> str:
-        """The name with the version, for example `sudoku-6x6-v1`; `get_task` takes it too."""
+        """The name with the version, for example `sudoku-6x6-v1`; `get_task` accepts it too."""
         return f"{self.name}-v{self.version}"
 
     @property
     def spec(self) -> str | dict[str, Any]:
-        """What `get_task` makes this task from again; it is written beside data and weights as JSON.
+        """The argument of `get_task` that makes this task; it is written beside data and weights as JSON.
 
-        It has no version: rules and tokens, which data and weights depend on, are the same in all.
+        It has no version, because rules and tokens, which data and weights depend on, are the same in all.
         """
         return self.name
 
     @property
     def interchangeable(self) -> range:
-        """Tokens that may all be renamed among one another without changing a puzzle's sense, such as digits."""
+        """Tokens that may be renamed among one another without changing a puzzle's sense, such as digits."""
         return range(0)
 
     @property
     def open_token(self) -> int | None:
-        """The token of a cell that is yet to be filled, where a question with more of its cells filled is one too.
-
-        None where that makes no sense: where an answer says other things of its cells than a question does.
-        """
+        """The token of an open cell, where a question with more cells filled in is a question too; else None."""
         return None
 
     # text
     @abstractmethod
     def parse(self, text: str) -> Grid:
-        """The grid (H, W) written in `text`; raises PuzzleError saying what is wrong and what is expected."""
+        """The grid (H, W) written in `text`; raises PuzzleError."""
 
     def board(self, value: object) -> Grid:
         """The grid (H, W) of a board as people hold it in Python: a text, lists of cells, or an array of symbols.
 
-        Raises PuzzleError. Here text is for `parse`, and all else is taken for a grid of the task's own symbols.
+        Raises PuzzleError. Here `parse` reads text, and anything else is a grid of the task's own symbols.
         """
         if isinstance(value, str):
             return self.parse(value)
