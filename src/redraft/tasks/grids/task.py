@@ -23,9 +23,8 @@ from redraft.scopes import scope_members
 from redraft.tasks import canvas
 from redraft.tasks.base import OUTSIDE, Examples, Grid, Puzzle, Task, Tokens, Verdict
 from redraft.tasks.grids import files as grid_files
-from redraft.tasks.grids import survey as grid_survey
 from redraft.tasks.grids import symmetries as grid_symmetries
-from redraft.tasks.grids.text import Rows, require_symbol, rows_of, text_of
+from redraft.tasks.grids.text import GridText, Rows, require_symbol, rows_of, text_of
 from redraft.tasks.reading import puzzles
 
 NO_SYMBOL = "?"  # how a cell of a draft that is no symbol is written
@@ -66,16 +65,16 @@ class GridSpec:
     def __post_init__(self) -> None:
         if not self.name:
             raise ConfigError("grids: expected a name")
-        if not 1 <= len(self.alphabet) <= grid_survey.MOST_SYMBOLS or len(set(self.alphabet)) < len(self.alphabet):
-            most = grid_survey.MOST_SYMBOLS
+        if not 1 <= len(self.alphabet) <= grid_files.MOST_SYMBOLS or len(set(self.alphabet)) < len(self.alphabet):
+            most = grid_files.MOST_SYMBOLS
             raise ConfigError(f"{self.name}: expected 1 to {most} different symbols, got {len(self.alphabet)}")
         for symbol in self.alphabet:
             try:
                 require_symbol(symbol)
             except PuzzleError as error:
                 raise ConfigError(f"{self.name}: alphabet: {error.message}") from None
-        if min(self.height, self.width) < 1 or self.height * self.width > grid_survey.MOST_CELLS:
-            most = grid_survey.MOST_CELLS
+        if min(self.height, self.width) < 1 or self.height * self.width > grid_files.MOST_CELLS:
+            most = grid_files.MOST_CELLS
             raise ConfigError(f"{self.name}: expected 1 to {most} cells, got {self.height} x {self.width}")
         if grid_symmetries.understood(self.symmetries, self.alphabet).turns and self.height != self.width:
             raise ConfigError(
@@ -91,7 +90,7 @@ class GridSpec:
 class Grids(Task):
     """A puzzle whose questions and answers are grids, as its `GridSpec` describes it."""
 
-    notation: grid_files.GridText
+    notation: GridText
 
     def __init__(self, spec: GridSpec) -> None:
         self.about = spec
@@ -107,18 +106,13 @@ class Grids(Task):
             None if spec.checker is None else function(spec.checker, "question", "answer", what=what)
         )
         self.judges = self._checker is not None
-        self.notation = grid_files.GridText(self)
+        self.notation = GridText(self, varies=spec.varies)
 
     @property
     def spec(self) -> dict[str, Any]:
         """The `GridSpec` as JSON has it."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self.about)))
         return values
-
-    @property
-    def varies(self) -> bool:
-        """Whether some grids are smaller than the canvas."""
-        return self.about.varies
 
     @property
     def open_token(self) -> int | None:
@@ -134,7 +128,7 @@ class Grids(Task):
 
     # text
     def parse(self, text: str) -> Grid:
-        """The grid (H, W) int8 written in `text`, in the forms of `grid_text.rows_of`; raises PuzzleError.
+        """The grid (H, W) int8 written in `text`, in the forms of `rows_of`; raises PuzzleError.
 
         A grid of the canvas's size may also stand in a single row, all its cells one after the other.
         """
@@ -201,9 +195,9 @@ class Grids(Task):
         Raises DataError with file and line for what is not a pair of this task, or has a wrong answer.
         """
         source = split_of(Path(path), split) or Path(path)
-        survey = grid_survey.Survey(alphabet=self.about.alphabet, canvas=(self.height, self.width, self.about.varies))
+        survey = grid_files.Survey(alphabet=self.about.alphabet, canvas=(self.height, self.width, self.about.varies))
         rows = survey.add(source, limit=limit)
-        examples, _ = grid_survey.encode(
+        examples, _ = grid_files.encode(
             source, rows, alphabet=self.about.alphabet, height=self.height, width=self.width
         )
         self.require_right(examples, source)
@@ -219,7 +213,7 @@ class Grids(Task):
             except RedraftError as error:
                 reason = str(error)
             if reason:
-                raise DataError(f"{grid_survey.place_of(source, row)}: output: {reason}")
+                raise DataError(f"{grid_files.place_of(source, row)}: output: {reason}")
 
     # tokens
     def encode(self, grids: NDArray[np.int8]) -> Tokens:
