@@ -30,25 +30,24 @@ from redraft.tasks.reading import puzzles
 NO_SYMBOL = "?"  # how a cell of a draft that is no symbol is written
 LETTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase + "".join(map(chr, range(0x391, 0x450)))
 
-Checker = Callable[[list[list[str]], list[list[str]]], object]  # True, False or what is wrong
+Checker = Callable[[list[list[str]], list[list[str]]], object]  # returns True, False or a reason
 
 
 @dataclass(frozen=True, kw_only=True)
 class GridSpec:
-    """What a puzzle of grids is.
+    """The description of a puzzle of grids.
 
     Attributes:
-        name: what it is called.
+        name: of the task.
         alphabet: symbols of the grids, mostly one character each; a number of several digits is one symbol too.
         height, width: of the canvas, at most 30 x 30 or 900 cells.
         varies: whether some grids are smaller than the canvas.
-        symmetries: what may be done to question and answer alike and keeps a right answer right: any of `dihedral`
-            (all eight of the square), `rotate`, `flip-h` (left to right), `flip-v` (upside down), `transpose`, and
-            `symbols:abc` or `symbols:10,11,12` for symbols that may change places with one another.
+        symmetries: changes of question and answer alike that keep a right answer right: any of `dihedral` (all eight
+            of the square), `rotate`, `flip-h` (left to right), `flip-v` (upside down), `transpose`, and `symbols:abc`
+            or `symbols:10,11,12` for symbols that may change places with one another.
         scopes: families of cells that rules hold in, by the names in `redraft.scopes`, such as `rows` and `columns`.
-        checker: `module:function` that judges answers, see `Grids.check`; None where only labels can tell.
-        blank: the symbol of a cell that is yet to be filled, where all other cells of a question stand in its answer
-            too; None where questions and answers are other things.
+        checker: `module:function` that judges answers, see `Grids.check`; None where only labels can judge.
+        blank: the symbol of an open cell, where an answer keeps all other cells of its question; else None.
     """
 
     kind: Literal["grids"] = "grids"
@@ -116,12 +115,11 @@ class Grids(Task):
 
     @property
     def open_token(self) -> int | None:
-        """That of the blank, where there is one."""
         return None if self.about.blank is None else self._first + self._index[self.about.blank]
 
     @property
     def interchangeable(self) -> range:
-        """The tokens of the largest class of symbols that may change places, where they stand side by side."""
+        """Tokens of the largest class of symbols that may change places, where they stand side by side."""
         symbols = max((sorted(each) for each in self.symmetries.classes), key=len, default=[])
         tokens = range(self._first + symbols[0], self._first + symbols[-1] + 1) if symbols else range(0)
         return tokens if len(tokens) == len(symbols) else range(0)
@@ -177,7 +175,7 @@ class Grids(Task):
             return ""
         line = text_of(cells)
         lone = len(cells) == 1 < self.height and not line.startswith("[")
-        return line + "/" if lone else line  # tells a grid of one row from a line of a drawing
+        return line + "/" if lone else line  # a grid of one row, no line of a drawing
 
     def draw(self, grid: Grid) -> str:
         """The grid as plain text, a line for each row."""
@@ -217,7 +215,6 @@ class Grids(Task):
 
     # tokens
     def encode(self, grids: NDArray[np.int8]) -> Tokens:
-        """Grids (..., H, W) to tokens (..., L) int16, see above."""
         if self.about.varies:
             return canvas.encode(grids)
         grids = np.asarray(grids)
@@ -252,14 +249,14 @@ class Grids(Task):
     def check(self, question: Grid, answer: Grid) -> Verdict:
         """Judges an answer by the checker `function(question, answer)`, which gets lists of rows of symbols.
 
-        It returns True or an empty text for a right answer, False or what is wrong for another. It sees whatever
-        grids of the alphabet a model may write, whose size may differ from the right one where sizes vary.
-        Raises RedraftError where it raises an exception or returns anything else.
+        It returns True or an empty text for a right answer, False or a reason for a wrong one. Where sizes vary, the
+        size of an answer may be wrong too. Raises RedraftError where the checker raises an exception or returns
+        anything else.
         """
         if problem := self._not_a_grid(answer):
             return Verdict(solved=False, reason=problem)
         if self._checker is None:
-            return Verdict(solved=False, reason=f"{self.name} has no rules that could tell whether an answer is right")
+            return Verdict(solved=False, reason=f"{self.name} has no rules to judge an answer by")
         try:
             found = self._checker(self.cells(question), self.cells(answer))
         except (Exception, SystemExit) as error:
@@ -268,7 +265,7 @@ class Grids(Task):
         if isinstance(found, str):
             return Verdict(solved=not found, reason=found)
         if not isinstance(found, bool | np.bool_):
-            raise RedraftError(f"{self.about.checker}: expected True, False or what is wrong, got {found!r}")
+            raise RedraftError(f"{self.about.checker}: expected True, False or a reason, got {found!r}")
         return Verdict(solved=bool(found), reason="" if found else f"{self.about.checker} says it is wrong")
 
     def _not_a_grid(self, grid: Grid) -> str:
@@ -291,7 +288,6 @@ class Grids(Task):
 
     # data
     def make(self, count: int, seed: int) -> Examples:
-        """Raises ConfigError: there are no more puzzles than are given."""
         raise ConfigError(
             f"{self.name}: puzzles of your own cannot be made here; give a file, or a folder built of one"
         )

@@ -27,8 +27,8 @@ class Maze(WrittenTask):
     """Mazes of height x width cells, each from 4 to 64.
 
     An answer is `valid` where the path cells with S and G form one path: S and G have one neighbour on it, every path
-    cell has two, and no path cell lies apart. So a path that touches itself is `broken`, as there are several ways to
-    read it; a shortest path never does. It is `optimal`, and solved, where no path is shorter.
+    cell has two, and no path cell lies apart. So a path that touches itself, which a shortest one never does, is
+    `broken`. An answer is `optimal`, and solved, where no path is shorter.
     """
 
     vocab_size = len(SYMBOLS) + 1
@@ -70,7 +70,6 @@ class Maze(WrittenTask):
             raise PuzzleError("no way from S to G; expected one at least")
 
     def check(self, question: Grid, answer: Grid) -> Verdict:
-        """Judges an answer: the maze is as it was, and the path cells form one shortest path from S to G."""
         reason = self.not_a_grid(answer) or self._changed(question, answer)
         if (question == PATH).any():
             reason = "the question has a path drawn already"
@@ -85,11 +84,9 @@ class Maze(WrittenTask):
         return Verdict(solved=False, reason=reason)
 
     def check_many(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> NDArray[np.bool_]:
-        """`check` without reasons for (N, H, W) questions and answers: solved (N,)."""
         return self.grade_many(questions, answers) == OPTIMAL
 
     def grade_many(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> NDArray[np.int8]:
-        """The place in `grades` (N,) int8 of each answer, for questions and answers (N, H, W)."""
         return self._searcher.grade(questions, answers).grades
 
     def wrong_cells(self, question: Grid, grid: Grid) -> NDArray[np.bool_]:
@@ -108,7 +105,7 @@ class Maze(WrittenTask):
     # data
     @property
     def least(self) -> int:
-        """Cells that a shortest path has at least unless `make` is told otherwise: 110 for 30x30, as in Maze-Hard.
+        """The default least number of cells on a shortest path of `make`: 110 for 30x30, as in Maze-Hard.
 
         For n x n it is 110 * (n / 30) ** 2, the same share of the cells, and at most 4 n: longer ones are rare.
         """
@@ -138,7 +135,7 @@ class Maze(WrittenTask):
     def augment(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
         """A random symmetry of the square for each row of inputs (B, L), those that keep the shape.
 
-        The labels are searched anew, not moved: the published path of a mirrored maze is mostly not its mirrored path.
+        The labels are searched again, not moved: the published path of a mirrored maze is mostly not the mirrored path.
         """
         grids = self.decode(inputs)
         symmetries = 8 if self.height == self.width else 4

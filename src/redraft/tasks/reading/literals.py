@@ -47,7 +47,7 @@ def depth(text: str) -> int:
 
 
 def whole(line: str, lines: Iterator[Numbered], most: int) -> str:
-    """A line, and those of the lines after it, at most so many, which its brackets reach over."""
+    """A line, and at most `most` of the lines after it, up to the last one that its brackets reach over."""
     while depth(line) > 0 and line.count("\n") < most and (more := next(lines, None)):
         line += "\n" + more[1]
     return line

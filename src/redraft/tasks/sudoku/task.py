@@ -28,7 +28,7 @@ COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 
 
 class Sudoku(WrittenTask):
-    """Sudoku with `size` digits, in the squarest boxes there are, see `BOXES`: 2 rows x 3 columns for size 6."""
+    """Sudoku with `size` digits, in boxes as square as possible, see `BOXES`: 2 rows x 3 columns for size 6."""
 
     notation: SudokuText
     blank = 0
@@ -49,17 +49,14 @@ class Sudoku(WrittenTask):
 
     @property
     def interchangeable(self) -> range:
-        """The tokens of the digits."""
         return range(2, self.vocab_size)
 
     @property
     def open_token(self) -> int:
-        """That of a blank."""
         return 1
 
     @property
     def block(self) -> tuple[int, int]:
-        """Rows and columns of a box."""
         return sudoku_search.BOXES[self.size]
 
     def search(self, questions: NDArray[np.int8]) -> Answered:
@@ -82,7 +79,6 @@ class Sudoku(WrittenTask):
             raise PuzzleError("more than one solution; expected exactly one")
 
     def check(self, question: Grid, answer: Grid) -> Verdict:
-        """Judges an answer: it keeps the givens, no unit has a digit twice, no cell is blank."""
         if problem := self.not_a_grid(answer):
             return Verdict(solved=False, reason=problem)
         changed = np.argwhere((question != 0) & (question != answer))
@@ -96,7 +92,6 @@ class Sudoku(WrittenTask):
         return Verdict(solved=True)
 
     def check_many(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> NDArray[np.bool_]:
-        """`check` without reasons for (N, size, size) questions and answers: solved (N,)."""
         solved = np.empty(len(questions), dtype=bool)
         for start in range(0, len(questions), 1 << 16):  # in parts: millions at once would take gigabytes
             part = slice(start, start + (1 << 16))
@@ -145,11 +140,10 @@ class Sudoku(WrittenTask):
     def make(self, count: int, seed: int, clues: int | None = None) -> Examples:
         """`count` puzzles with one solution: with `clues` clues, or minimal (no clue can be spared).
 
-        Beyond 9x9 they are nearly minimal: a clue also stays where 10 guesses do not prove that it can be spared, and
-        a 16x16 keeps about 96 of its 256. Ratings are the guesses a search needs, 0 where singles suffice. Puzzle i
-        depends on (seed, i) alone, so a longer run begins with the shorter one. There are few 4x4 puzzles, so large
-        sets of them repeat some.
-        Raises ConfigError for a number of clues out of reach.
+        Beyond 9x9 they are nearly minimal: a clue also stays where 10 guesses do not prove that it can be spared.
+        Ratings are the guesses a search needs, 0 where singles suffice. Puzzle i depends on (seed, i) alone, so a
+        longer run begins with the shorter one. Large sets of 4x4 puzzles repeat some. Raises ConfigError for a number
+        of clues out of reach.
         """
         tries, least = 1, REACHED[self.size]
         if clues is not None:
@@ -164,7 +158,7 @@ class Sudoku(WrittenTask):
         return made
 
     def reveal(self, examples: Examples, cells: int, seed: int) -> Examples:
-        """The puzzles with `cells` more clues each; one with more of them keeps those it has with fewer."""
+        """The puzzles with `cells` more clues each; more clues include the fewer."""
         questions = examples.questions.reshape(len(examples), self.seq_len)
         blanks = (questions == 0).sum(1)
         if len(examples) and cells >= blanks.min():
