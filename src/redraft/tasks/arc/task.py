@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from redraft.errors import ConfigError, DataError, PuzzleError
 from redraft.tasks import canvas as codec
 from redraft.tasks.arc import files as arc_files
+from redraft.tasks.arc.augmentations import draw, transform
 from redraft.tasks.arc.files import COLOURS, SIDE, Pair, to_grid
 from redraft.tasks.arc.make import make_tasks
-from redraft.tasks.arc.moves import draw, transform
 from redraft.tasks.base import OUTSIDE, Examples, Grid, Puzzle, Task, Tokens, Verdict
 
 FILLS = (  # ARC's own
