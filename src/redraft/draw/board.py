@@ -1,4 +1,4 @@
-"""A board as it is looked at: what stands in each cell, and whether it is given, filled, changed or wrong."""
+"""The model of a board: the symbol of each cell, and whether it is given, filled, changed or wrong; also as text."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Cell:
 
     @property
     def style(self) -> str:
-        """The most that there is to say: "wrong", "changed", "given", "filled", or empty for a blank."""
+        """The first that applies of "wrong", "changed", "given" and "filled"; empty for a blank."""
         return self.change or self.kind
 
     @property
     def letter(self) -> str:
-        """What a picture writes into the cell: nothing where it is blank or its colour says enough."""
+        """The letter of the cell in a picture: none where it is blank or its colour is enough."""
         return letter_of(self.symbol, self.colour)
 
     @property
@@ -122,7 +122,7 @@ def boards_of(task: Task, question: Grid, grids: Sequence[Grid]) -> list[Board]:
 
 
 def used(*grids: Grid) -> Size:
-    """Rows and columns up to the last that is not all OUTSIDE in every grid (H, W): what there is to draw."""
+    """Rows and columns to draw: up to the last that is not all OUTSIDE in every grid (H, W)."""
     inside = np.any([np.asarray(grid) != OUTSIDE for grid in grids], axis=0)
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     return (int(rows[-1]) + 1, int(columns[-1]) + 1) if len(rows) else inside.shape
@@ -135,7 +135,7 @@ def tokens_of(task: Task) -> list[tuple[str, str]]:
 
 
 def letter_of(symbol: str, colour: str) -> str:
-    """What is written into a cell: a cell known by its colour has only capitals, such as S and G of a maze."""
+    """The letter of a cell in a picture: a cell known by its colour has only capitals, such as S and G of a maze."""
     return "" if symbol in (BLANK, " ") or (colour and not symbol.isupper()) else symbol
 
 
@@ -152,10 +152,7 @@ def board_lines(task: Task, grid: Grid) -> list[str]:
 
 
 def segments(board: Board) -> list[list[Segment]]:
-    """Lines of (text, style) pieces that a caller can colour.
-
-    Styles: "rule" for lines, "" for blanks and spaces, and those of cells (`Cell.style`).
-    """
+    """Lines of (text, style): "rule" for ruled lines, "" for blanks and spaces, and `Cell.style`."""
     (tall, wide), (_, width) = board.block, board.size
     bars = ["─" * (2 * min(wide, width - start) + 1) for start in range(0, width, wide)]
 

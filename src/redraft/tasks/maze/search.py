@@ -1,7 +1,7 @@
 """Searches in mazes: shortest paths by the published rule, judgement of paths, and new mazes with a long way to go.
 
-The kernels know only flat sequences of integers, so the same lines run interpreted on Python lists (a few mazes: no
-compiler, no waiting) and compiled by Numba on arrays (many), with identical results.
+The kernels take flat sequences of integers, so they run interpreted on Python lists (a few mazes: no compiler, no
+waiting) and compiled by Numba on arrays (many), with identical results.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from redraft.tasks.kernels import compile_kernel
 WALL, FREE, START, GOAL, PATH = range(5)
 BROKEN, VALID, OPTIMAL = range(3)
 
-# Loading Numba takes about a second when its cache is warm and several when it must compile, so a `Searcher` starts
-# interpreted and changes over after PATIENCE seconds of search, all in all, or at once for MANY cells.
+# Loading Numba takes about a second from its cache and several to compile, so a `Searcher` starts interpreted and
+# changes over after PATIENCE seconds of search in all, or at once for MANY cells.
 PATIENCE, MANY = 0.4, 1 << 19
 DENSITY = 0.3, 0.5  # least and most probability of a wall
 BLOCK = 64  # walls drawn at once while a maze is made; another number would make other mazes
@@ -210,9 +210,8 @@ def _deal(
 def greatest_share(least: int, side: int) -> float:
     """More than the share of far pairs that random walls of sides up to `side` have, for `_deal`.
 
-    Read off some millions of walls of 4x4 to 30x30 cells: hardly a shortest path is longer than 5 sides, and the
-    greatest share came to at most 0.9 of this (for Maze-Hard 0.074 of 0.098). Should some walls exceed it, they are a
-    little too rare among the mazes made, and no harm is done beyond that.
+    Measured on millions of walls of 4x4 to 30x30 cells: hardly a shortest path is longer than 5 sides, and the greatest
+    share was at most 0.9 of this (for Maze-Hard 0.074 of 0.098). Walls that exceed it are a little too rare.
     """
     return 1.0 if least <= side else max(1 - least / (5 * side + 10), 0.1) ** 2
 
@@ -227,7 +226,7 @@ class Graded:
 
 
 class Searcher:
-    """The kernels for one size of maze. `compiled` None starts interpreted and loads Numba when that pays."""
+    """The kernels for one size of maze; `compiled` None starts interpreted and loads Numba when that pays."""
 
     def __init__(self, height: int, width: int, *, compiled: bool | None = None) -> None:
         self.height, self.width, self.stride = height, width, width + 2
@@ -263,8 +262,8 @@ class Searcher:
     def make(self, seed: int, index: int, least: int, tries: int = TRIES) -> NDArray[np.int8] | None:
         """Maze `index` of `seed` (H, W), its shortest path of `least` cells or more; None where no wall of `tries` fit.
 
-        Drawn as Maze-Hard was: each cell is a wall with probability p, p itself uniform in `DENSITY` for each maze; S
-        and G are any two free cells; all is drawn anew until they are far enough apart.
+        Drawn as in Maze-Hard: each cell is a wall with probability p, p itself uniform in `DENSITY` for each maze; S
+        and G are any two free cells; all is drawn again until they are far enough apart.
         """
         rng = np.random.Generator(np.random.SFC64([seed, index]))
         most = greatest_share(least, max(self.height, self.width))
