@@ -173,7 +173,7 @@ class Task(ABC):
     def read(self, lines: Iterable[str], name: str) -> Iterable[Puzzle | PuzzleError]:
         """The puzzles of a text source called `name`, in order; one that cannot be read becomes its error.
 
-        An iterator that gives each as soon as its last line has come lets `redraft solve` answer while it reads.
+        An iterator that yields each as soon as its last line has come lets `redraft solve` answer while it reads.
         """
 
     @abstractmethod
@@ -209,7 +209,7 @@ class Task(ABC):
     # rules
     @abstractmethod
     def validate(self, question: Grid) -> None:
-        """Raises PuzzleError unless the question is sound: it has a solution, just one where the rules want that."""
+        """Raises PuzzleError unless the question has a solution, and only one where the rules say so."""
 
     @abstractmethod
     def check(self, question: Grid, answer: Grid) -> Verdict:
@@ -218,7 +218,7 @@ class Task(ABC):
     def check_many(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> NDArray[np.bool_]:
         """Whether each answer is solved (N,), by the rules alone, for questions and answers (N, H, W).
 
-        The same as `check` on each pair; a task may do it faster.
+        The same as `check` on each pair; a task may have a faster way.
         """
         pairs = zip(questions, answers, strict=True)
         return np.array([self.check(question, answer).solved for question, answer in pairs], dtype=bool)
@@ -228,10 +228,7 @@ class Task(ABC):
         return self.check_many(questions, answers).astype(np.int8)
 
     def wrong_cells(self, question: Grid, grid: Grid) -> NDArray[np.bool_]:
-        """Cells (H, W) of an answer or a draft of one that break a rule by themselves or with others.
-
-        None here: which cells are givens, and which may change, is known only to the task.
-        """
+        """Cells (H, W) of an answer or of a draft that break a rule by themselves or with others; none here."""
         return np.zeros((self.height, self.width), dtype=bool)
 
     # data
@@ -241,13 +238,10 @@ class Task(ABC):
 
     @abstractmethod
     def augment(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
-        """A random symmetry for each row of inputs and labels (B, L); solutions stay solutions."""
+        """A random symmetry per row of inputs and labels (B, L); solutions stay solutions."""
 
     def reveal(self, examples: Examples, cells: int, seed: int) -> Examples:
-        """Easier examples: `cells` more of each answer given, chosen by the seed; DataError where that makes no sense.
-
-        Ratings are unknown then.
-        """
+        """Easier examples without ratings: `cells` more of each answer given, chosen by the seed; else DataError."""
         raise DataError(f"{self.name}: has no puzzles with more cells given; expected make:COUNT@SEED alone")
 
     # pictures
@@ -291,7 +285,10 @@ def check_task(task: Task, *, count: int = 16, seed: int = 0, examples: Examples
     rng = np.random.default_rng(seed)
     moved_inputs, moved_labels = task.augment(inputs, labels, rng)
     assert moved_inputs.shape == inputs.shape and moved_labels.shape == labels.shape, "augment: changed a shape"
-    names = _renaming(task, rng)
+    alike = task.interchangeable
+    assert not alike or 0 < alike.start < alike.stop <= task.vocab_size, "interchangeable: leaves the vocabulary"
+    names = np.arange(task.vocab_size, dtype=np.int16)  # another name for each token
+    names[alike.start : alike.stop] = rng.permutation(names[alike.start : alike.stop])
     views = (
         ("make", made.questions, made.answers),
         ("augment", task.decode(moved_inputs), task.decode(moved_labels)),
@@ -307,17 +304,8 @@ def check_task(task: Task, *, count: int = 16, seed: int = 0, examples: Examples
                 assert right, f"{what}: wrong shape"
 
 
-def _renaming(task: Task, rng: np.random.Generator) -> Tokens:
-    """For each token (V,) another name: a random one among those the task takes to be interchangeable."""
-    alike = task.interchangeable
-    assert not alike or 0 < alike.start < alike.stop <= task.vocab_size, "interchangeable: leaves the vocabulary"
-    names = np.arange(task.vocab_size, dtype=np.int16)
-    names[alike.start : alike.stop] = rng.permutation(names[alike.start : alike.stop])
-    return names
-
-
 def _check_judgements(task: Task, source: str, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> None:
-    """The part of `check_task` about the rules: questions with their right answers (N, H, W), as `source` gave them."""
+    """The part of `check_task` about the rules: questions with their right answers (N, H, W) from `source`."""
     for question, answer in zip(questions, answers, strict=True):
         task.validate(question)
         verdict = task.check(question, answer)

@@ -23,8 +23,8 @@ from redraft.tasks.reading.source import STDIN
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".csv.gz", ".jsonl.gz", ".json.gz", ".parquet")
 EXPECTED = "expected pairs of grids in a CSV, JSONL or JSON file with input and output, or a folder of such files"
 MOST_SYMBOLS = 127  # grids are int8
-MOST_CELLS = 900  # 30 x 30, what a tiny model is made for
-# Left over from lists, quotes or code that was not understood; symbols only where the alphabet is stated.
+MOST_CELLS = 900  # 30 x 30, the most for a tiny model
+# Leftovers of lists, quotes or code; symbols only where the alphabet is stated.
 _LEFT_OVER = re.compile(r"""[\[\](){}"'`]|.[=;:|<>]|[=;:|<>].""")
 
 Shape = tuple[int, int]
@@ -54,7 +54,7 @@ def files_of(source: Path) -> list[Path]:
 
 
 def pairs(source: Path, *, limit: int | None = None, shape: Shape | None = None) -> Iterator[GridPair]:
-    """The first `limit` pairs of a file or folder; raises DataError with file and line for what is not a pair.
+    """The first `limit` pairs of a file or folder; raises DataError with file and line for anything else.
 
     With a `shape`, grids in a single row of as many cells are folded into its rows and columns.
     """
@@ -90,7 +90,7 @@ def _pair(record: Record, shape: Shape | None) -> GridPair:
 
 
 def folded(rows: Rows, shape: Shape | None) -> Rows:
-    """The rows, or where they are a single one of as many cells as the shape has, that one cut into its rows."""
+    """The rows; a single one with as many cells as the shape is cut into its rows."""
     if shape is None or len(rows) != 1 or len(rows[0]) != shape[0] * shape[1]:
         return rows
     return [rows[0][start : start + shape[1]] for start in range(0, len(rows[0]), shape[1])]
@@ -99,12 +99,12 @@ def folded(rows: Rows, shape: Shape | None) -> Rows:
 # survey
 @dataclass(kw_only=True)
 class Survey:
-    """What the pairs of one source, or of several one after the other, have in common.
+    """A survey of the pairs of one source, or of several one after the other.
 
     Attributes:
-        alphabet: symbols that are allowed; None where all are that are likely to be meant as symbols.
+        alphabet: symbols that are allowed; None for all but leftovers of lists and quotes.
         shape: rows and columns that grids in a single row of as many cells are folded into.
-        canvas: height and width that grids must have, and whether they may be smaller; None where any will do.
+        canvas: height and width of grids, and whether they may be smaller; None for any.
         symbols: those seen.
         rows: number of pairs in all.
         heights, widths: least and largest, over questions and answers.
@@ -119,7 +119,7 @@ class Survey:
     widths: tuple[int, int] = (MOST_CELLS, 0)
 
     def add(self, source: Path, *, limit: int | None = None) -> int:
-        """Goes through a source and tells how many pairs it has; raises DataError with file and line."""
+        """Surveys a source and returns its number of pairs; raises DataError with file and line."""
         before = self.rows
         grouped: bool | None = None
         for pair in pairs(source, limit=limit, shape=self.shape):
@@ -253,15 +253,12 @@ def encode(
 
 
 def place_of(source: Path, row: int) -> str:
-    """Where pair `row` of a source stands, in words."""
+    """The place of pair `row` of a source, in words."""
     return next((pair.place for pair in islice(pairs(source), row, None)), str(source))
 
 
 def blank_of(examples: Examples, alphabet: Sequence[str]) -> str | None:
-    """The symbol of cells that are yet to be filled: no answer holds it, and answers keep all other cells.
-
-    None where there is no such symbol, or more than one.
-    """
+    """The symbol of open cells: no answer holds it, and answers keep all other cells; None unless just one is so."""
     found = []
     for i, symbol in enumerate(alphabet):
         asked = examples.questions == i

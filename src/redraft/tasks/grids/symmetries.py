@@ -1,4 +1,4 @@
-"""Symmetries that people's own grids may have: turns, mirror images, symbols that may change places."""
+"""Symmetries of people's own grids: turns, mirror images, symbols that may change places."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redraft.tasks import canvas
 from redraft.tasks.base import OUTSIDE
 from redraft.tasks.canvas import LEFT_RIGHT, TRANSPOSED, UPSIDE_DOWN, turn
 
-MOVES = {  # what a name stands for: these, and all that can be put together from them
+MOVES = {  # the symmetries of a name, from which all their combinations follow
     "flip-h": (LEFT_RIGHT,),
     "flip-v": (UPSIDE_DOWN,),
     "transpose": (TRANSPOSED,),
@@ -26,10 +26,10 @@ BLOCK = 1 << 15  # grids handled at once
 
 @dataclass(frozen=True, kw_only=True)
 class Symmetries:
-    """What the names of symmetries stand for.
+    """Symmetries of grids, by their names.
 
     Attributes:
-        moves: symmetries of the square, no change (0) among them; with any two also what both together do.
+        moves: symmetries of the square, closed under combination, no change (0) among them.
         classes: symbols, as places in the alphabet, that may change places with one another.
     """
 
@@ -73,7 +73,7 @@ def move(grids: NDArray[np.int8], moves: NDArray[np.integer], *, varies: bool) -
 
 
 def random_names(symmetries: Symmetries, symbols: int, count: int, rng: np.random.Generator) -> NDArray[np.int8]:
-    """What each symbol becomes (count, symbols): those of a class change places at random."""
+    """New names of symbols (count, symbols): those of a class change places at random."""
     names = np.tile(np.arange(symbols, dtype=np.int8), (count, 1))
     for each in symmetries.classes:
         order = np.argsort(rng.random((count, len(each))), axis=1)
@@ -82,7 +82,7 @@ def random_names(symmetries: Symmetries, symbols: int, count: int, rng: np.rando
 
 
 def keys(grids: NDArray[np.int8], symmetries: Symmetries, *, varies: bool) -> NDArray[np.uint64]:
-    """A number (N,) for each grid (N, H, W), equal for those that a symmetry makes of one another.
+    """A number (N,) per grid (N, H, W), equal for grids that a symmetry turns into one another.
 
     Others differ but for chance: for ten million grids, one time in three hundred thousand.
     """
@@ -126,7 +126,7 @@ def _class(name: str, alphabet: Sequence[str]) -> tuple[int, ...]:
 
 
 def _closure(moves: Sequence[int]) -> tuple[int, ...]:
-    """All that can be put together from these symmetries of the square."""
+    """All combinations of these symmetries of the square."""
     corners = np.arange(4).reshape(2, 2)
     known = {turn(corners, each).tobytes(): each for each in range(8)}
     found = {0}

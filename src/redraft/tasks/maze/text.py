@@ -156,7 +156,7 @@ class MazeText:
         return sum(ends) == 1 and FREE_TOO not in text and bool(drawing[-1][1])
 
     def _is_damaged(self, text: str) -> bool:
-        """Whether a line that is no maze was meant as one, rather than as a remark."""
+        """Whether a line that is no maze is a damaged one, rather than a remark."""
         return len(text) > 3 and 4 * sum(sign in _KNOWN for sign in text) >= 3 * len(text) and _ends(text)
 
     def _drawn(self, drawing: list[Numbered], name: str) -> Iterator[Record]:

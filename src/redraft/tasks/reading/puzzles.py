@@ -6,12 +6,11 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from redraft.errors import PuzzleError
-from redraft.tasks.base import Grid, Puzzle, Task
+from redraft.tasks.base import Puzzle, Task
 from redraft.tasks.reading.records import Notation, Record, is_parquet, parquet_records, records
 from redraft.tasks.reading.source import STDIN, lines_of, name_of
 
@@ -30,10 +29,10 @@ def puzzle_of(task: Task, record: Record) -> Puzzle | PuzzleError:
             raise PuzzleError(record.error)
         if record.question is None:
             raise PuzzleError("the question is missing")
-        question, answer = _board(task, record.question), None
+        question, answer = task.board(record.question), None
         if record.answer is not None:
             what = "answer: "
-            answer = _board(task, record.answer)
+            answer = task.board(record.answer)
             if task.judges and (reason := task.check(question, answer).reason):
                 raise PuzzleError(reason)
         what = ""
@@ -47,10 +46,6 @@ def puzzle_of(task: Task, record: Record) -> Puzzle | PuzzleError:
         place=record.place,
         drawn=record.drawn,
     )
-
-
-def _board(task: Task, value: Any) -> Grid:
-    return task.parse(value) if isinstance(value, str) else task.board(value)
 
 
 def rating_of(record: Record) -> float:

@@ -15,7 +15,7 @@ from redraft.tasks.base import Grid
 from redraft.tasks.sudoku.search import BOXES
 
 SIGNS = ".123456789ABCDEFG"  # of a blank and the digits
-BLANKS = ".0_·"  # always a blank; any other sign may be, where it is the only blank in a puzzle
+BLANKS = ".0_·"  # always blanks; another sign is one where it is the only blank in a puzzle
 OTHER_BLANKS = "-xX*?"  # the usual ones
 UPRIGHT = "|!¦│┃║┆┊"  # bars between columns
 BARS = dict.fromkeys([*map(ord, "|!¦/"), *range(0x2500, 0x2580)], " ")  # stand between cells
@@ -45,9 +45,8 @@ def bare(text: str) -> str:
 def cells_of(line: str, count: int, size: int) -> list[str] | None:
     """The signs of the `count` cells of a line, in whichever way it has as many; None where it has not.
 
-    `size` is that of the puzzle. Cells are fields between commas, semicolons or tabs; or characters, with white space
-    and bars between; or words, of which -1 and None are blanks, and several digits a number up to `size` or else the
-    candidates of a cell.
+    Cells are fields between commas, semicolons or tabs; or characters, with white space and bars between; or words, of
+    which -1 and None are blanks, and several digits a number up to the puzzle's `size` or else candidates of a cell.
     """
     line = line.strip(" \r\n\"'")  # a tab may stand before a cell or after one
     for delimiter in ",;\t":
@@ -64,7 +63,7 @@ def cells_of(line: str, count: int, size: int) -> list[str] | None:
 
 
 def signs_of(cells: Sequence[str], size: int) -> list[str] | None:
-    """The signs of cells that stand apart; None where one is none, or where there are several signs for a blank."""
+    """The signs of separate cells; None where one is unknown, or where there are several signs for a blank."""
     odd = {cell for cell in cells if cell and cell in OTHER_BLANKS}
     if len(odd) > 1 or (odd and any(cell and cell in BLANKS for cell in cells)):
         return None
@@ -72,7 +71,7 @@ def signs_of(cells: Sequence[str], size: int) -> list[str] | None:
 
 
 def sign_of(field: str, size: int) -> str | None:
-    """The sign of a cell that stands by itself: a digit, `.` for a blank or for candidates; None for neither."""
+    """The sign of a separate cell: a digit, `.` for a blank or for candidates; None for neither."""
     field = field.strip().strip("\"'")
     if len(field) == 1:
         return "." if field in BLANKS + OTHER_BLANKS else field if is_cell(field, max(size, 9)) else None
@@ -85,7 +84,7 @@ def sign_of(field: str, size: int) -> str | None:
 
 
 def complete(found: Sequence[Any]) -> list[Any] | None:
-    """The list, None where one of it is missing."""
+    """The list; None where an item is missing."""
     return None if None in found else list(found)
 
 
@@ -132,7 +131,7 @@ def signs_of_lists(rows: Sequence[Any], sizes: Sequence[int]) -> str:
 
 
 def bad_character(character: str, i: int, size: int) -> str:
-    """What is wrong with a character that is no digit of a `size` x `size` Sudoku and stands in cell `i`."""
+    """The error of a character in cell `i` that is no digit of a `size` x `size` Sudoku."""
     where = f"cell {i + 1} (row {i // size + 1}, column {i % size + 1})"
     digits = digits_of(size).replace(" to ", "-")
     return f"character '{character}' at {where} is not a digit {digits} or a blank ({' '.join(BLANKS)})"
@@ -199,7 +198,7 @@ def by_columns(lines: Sequence[str], size: int) -> list[str] | None:
 
 
 def _layout(lines: Sequence[str], count: int, *, margin: int | None, step: int | None = None) -> _Layout | None:
-    """The layout with a place for every sign: that with the margin (None: in the middle) and step that is likeliest."""
+    """The layout with a place for every sign, with the likeliest margin (None: in the middle) and step."""
     width = max(map(len, lines))
     used = {c for line in lines for c, sign in enumerate(line) if sign != " "}
     likely = 1 if width <= count + 2 else 2
@@ -251,13 +250,13 @@ def wrong_drawing(lines: Sequence[str], sizes: Sequence[int]) -> str:
 
 
 def _odd_cell(cells: str, size: int) -> str:
-    """What is wrong with the first character that is no cell; the first of all where each is one."""
+    """The error of the first character that is no cell; of the first of all where each is one."""
     i = next((i for i, sign in enumerate(cells) if not is_cell(sign, size)), 0)
     return bad_character(cells[i], i, size)
 
 
 def is_damaged(text: str) -> bool:
-    """Whether a line that is no puzzle, row or ruled line was meant as one, rather than as a remark."""
+    """Whether a line that is no puzzle, row or ruled line is a damaged one, rather than a remark."""
     longest = max(text.split(), key=len)
     signs = sum(longest.count(sign) for sign in "123456789" + BLANKS)
     if len(longest) >= 16 and 2 * signs > len(longest):

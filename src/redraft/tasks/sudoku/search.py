@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.jit import compile_kernel
 from redraft.tasks.base import Examples
-from redraft.tasks.kernels import compile_kernel
 
 # size of the grid: rows and columns of a box
 BOXES = {4: (2, 2), 6: (2, 3), 8: (2, 4), 9: (3, 3), 10: (2, 5), 12: (3, 4), 14: (2, 7), 15: (3, 5), 16: (4, 4)}

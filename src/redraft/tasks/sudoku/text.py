@@ -24,9 +24,9 @@ _RUNS = {
     large: re.compile(rf"[1-9{'A-Ga-g' * large}{re.escape(BLANKS + cells.OTHER_BLANKS)}]{{{100 if large else 10},}}")
     for large in (True, False)
 }
-COMMON = (4, 6, 9)  # sizes that are taken for meant, whatever is in the cells
-ROW = 18  # cells in a row of two 9x9 side by side: no more are in what is taken for a row without its cells being read
-_LONGEST = 60  # lines of nested lists that are waited for
+COMMON = (4, 6, 9)  # sizes that are accepted whatever is in the cells
+ROW = 18  # cells in a row of two 9x9 side by side: the most in a row whose cells are not read yet
+_LONGEST = 60  # lines of nested lists
 
 
 class Written(NamedTuple):
@@ -37,7 +37,7 @@ class Written(NamedTuple):
 
 
 class SudokuText:
-    """The notation of Sudoku of the given sizes; with several, the puzzle itself tells which it is."""
+    """The notation of Sudoku of the given sizes; with several, the puzzle itself decides."""
 
     comment = "#"
 
@@ -68,10 +68,7 @@ class SudokuText:
         return self._digits(found_records[0].question)
 
     def size_of(self, value: Any) -> tuple[int, int] | None:
-        """Rows and columns of a puzzle; None where it has none of the sizes there are.
-
-        A puzzle with a wrong character in it has one, too: reading will say which character.
-        """
+        """Rows and columns of a puzzle, even of one with a wrong character; None for no known size."""
         try:
             size = len(self.grid(value))
         except PuzzleError:
@@ -165,7 +162,7 @@ class SudokuText:
 
     # lines
     def _in_a_line(self, line: str) -> Written | None:
-        """The puzzle that a line holds, and its answer where that stands behind it; None where it holds none."""
+        """The puzzle in a line, and its answer where that stands behind it; None where there is none."""
         text = line.strip()
         if text.startswith(":"):  # HoDoKu: + marks a digit that is no given, but was filled in
             text = re.sub(r"\+\d", ".", text)
@@ -190,7 +187,7 @@ class SudokuText:
         return None
 
     def _fits(self, signs: str, size: int) -> bool:
-        """Whether signs may be a puzzle of this size, which has but one solution with all digits, or all but one."""
+        """Whether signs may be a puzzle of this size: one with a single solution has all digits, or all but one."""
         return size in COMMON or len(self.sizes) == 1 or len(set(signs.upper()) - set(BLANKS)) >= size - 1
 
     def _is_wide_row(self, line: str, question: str, drawing: Sequence[Numbered]) -> bool:
@@ -244,7 +241,7 @@ class SudokuText:
         return BOXES[size][0] if size > 9 or not small else max(BOXES[each][0] for each in small)
 
     def _size_of_row(self, drawing: Sequence[Numbered]) -> int | None:
-        """The size of a puzzle with as many cells in a row as the last one of a drawing has; None for no size."""
+        """The size of a puzzle with as many cells in a row as the last row of a drawing; None for no size."""
         last = next((line for line in reversed(_texts(drawing)) if line), "")
         return next((size for size in self.sizes if cells_of(last, size, size) is not None), None)
 
