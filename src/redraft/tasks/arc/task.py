@@ -25,7 +25,7 @@ FILLS = (  # ARC's own
     *("#000000", "#0074D9", "#FF4136", "#2ECC40", "#FFDC00"),
     *("#AAAAAA", "#F012BE", "#FF851B", "#7FDBFF", "#870C25"),
 )
-NO_RULES = "ARC has no rules to judge an answer by; only the known answer can tell"
+NO_RULES = "ARC has no rules to judge an answer by; only a known answer can judge it"
 
 
 class Arc(Task):

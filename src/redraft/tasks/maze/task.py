@@ -174,7 +174,7 @@ def _joined(grid: Grid) -> NDArray[np.bool_]:
 
 
 def _broken(answer: Grid) -> str:
-    """What keeps the path of a maze that is otherwise as it was from being one."""
+    """The reason why the marked cells of an unchanged maze form no path."""
     if not (answer == PATH).any():
         return "no path is drawn"
     near = _path_neighbours(answer)
