@@ -1,4 +1,4 @@
-"""Arrays as files hold them: never pickles; anything else is an error that names the file; weights must be finite."""
+"""Arrays in files, never pickles; anything else is an error that names the file. Weights must be finite."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST = 4 << 30  # bytes that the arrays of one .npz file may unpack to
 
 
 def read_array(file: Path, error: type[RedraftError], *, mapped: bool = False) -> NDArray[Any]:
-    """The array in an .npy file, left there to be looked at where `mapped`; raises `error`."""
+    """The array in an .npy file, mapped into memory where `mapped`; raises `error`."""
     try:
         array = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
     except OSError as problem:
@@ -31,9 +31,9 @@ def read_array(file: Path, error: type[RedraftError], *, mapped: bool = False) -
 
 
 def unpack(content: bytes, names: Collection[str]) -> dict[str, NDArray[Any]]:
-    """The arrays of these names in the content of an .npz file; raises ValueError, and nothing else, where it is none.
+    """The arrays of these names in the content of an .npz file; raises ValueError, and nothing else.
 
-    From memory, since np.load would leave the handle of a damaged file open.
+    From memory, because np.load would leave the handle of a damaged file open.
     """
     try:
         with ZipFile(io.BytesIO(content)) as packed:

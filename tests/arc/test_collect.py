@@ -12,9 +12,9 @@ from redraft.arc.votes import Votes, score
 from redraft.backends.protocol import Draft
 from redraft.data.arc import arc_stores
 from redraft.errors import ConfigError, DataError
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.arc.files import ArcTask, Pair
 from redraft.tasks.arc.task import Arc, canvas
-from redraft.tasks.arc.views import Views
 
 ARC = Arc()
 

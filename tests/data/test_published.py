@@ -20,8 +20,8 @@ from redraft.data.published import import_published, import_to, write_arrays
 from redraft.data.store import Store
 from redraft.errors import DataError, RedraftError
 from redraft.tasks import get_task
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.arc.make import make_tasks
-from redraft.tasks.arc.views import Views
 from redraft.tasks.base import IGNORE
 
 SUDOKU = get_task("sudoku-9x9")

@@ -18,9 +18,9 @@ from redraft.data.store import Store
 from redraft.errors import ConfigError, DataError, RedraftError
 from redraft.solve.load import open_weights
 from redraft.tasks import Task
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.arc.files import ArcTask
 from redraft.tasks.arc.task import Arc
-from redraft.tasks.arc.views import Views
 from redraft.tasks.base import IGNORE
 from redraft.weights.io import Weights
 

@@ -14,10 +14,10 @@ from redraft.data.arc_leaks import OWN_LEAKS, refuse_leaks, some
 from redraft.data.store import Store, new_folder
 from redraft.errors import DataError
 from redraft.files import write_text
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.arc.files import SIDE, ArcTask, Pair, read_halves, read_tasks, to_json
 from redraft.tasks.arc.make import make_tasks
 from redraft.tasks.arc.task import Arc, canvas
-from redraft.tasks.arc.views import Views
 from redraft.tasks.base import OUTSIDE
 
 TASKS = "tasks.json"  # the evaluation tasks, with what outputs are known: for voting, scoring and submission

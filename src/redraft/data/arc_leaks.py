@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import DataError
+from redraft.tasks.arc.augmentations import turn
 from redraft.tasks.arc.files import ArcTask, Pair
-from redraft.tasks.arc.moves import turn
 
 SHOWN = 5  # tasks that a message names
 

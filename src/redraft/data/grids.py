@@ -14,7 +14,7 @@ from redraft.data.store import new_folder
 from redraft.errors import DataError
 from redraft.hardware import free_memory
 from redraft.tasks import Examples
-from redraft.tasks.grids.survey import Survey, blank_of, encode, place_of, sorted_symbols
+from redraft.tasks.grids.files import Survey, blank_of, encode, place_of, sorted_symbols
 from redraft.tasks.grids.symmetries import Symmetries, keys
 from redraft.tasks.grids.task import Grids, GridSpec, split_of
 

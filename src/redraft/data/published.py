@@ -28,7 +28,7 @@ from redraft.arrays import read_array
 from redraft.data.store import Identifiers, Store, new_folder
 from redraft.errors import DataError
 from redraft.tasks import get_task
-from redraft.tasks.arc.views import Views
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.base import IGNORE
 
 SPLITS = ("train", "test")

@@ -19,7 +19,7 @@ from redraft.contents import read_object
 from redraft.errors import DataError
 from redraft.files import partial_of
 from redraft.naming import unversioned
-from redraft.tasks.arc.views import Views
+from redraft.tasks.arc.augmentations import Views
 from redraft.trust import remember, require_consent
 
 VIEWS = "views.npz"
