@@ -17,7 +17,7 @@ from redraft.inspect.inspection import Inspection, Landscape
 from redraft.inspect.pca import projection, ways
 from redraft.inspect.trace import Probability, Trace, trace
 from redraft.models import Model, model_kind
-from redraft.models.cost import work
+from redraft.models.execution import work
 from redraft.progress import Bar, silent
 from redraft.tasks import Grid, Puzzle, Task
 from redraft.tasks.base import IGNORE, Tokens

@@ -1,4 +1,4 @@
-"""Direct prediction: one pass through a network, no recursion; what recursive models are held against."""
+"""Direct prediction: one pass through a network, no recursion: the baseline of recursive models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from redraft.core.carry import Carry
 from redraft.core.layers import Linear
 from redraft.models.base import DTYPES, Model, StepOutput, Update
 from redraft.models.config import DirectConfig
-from redraft.models.network import build_network, halting_head, puzzle_tables, question_embedding
+from redraft.models.trm import build_network, halting_head, puzzle_tables, question_embedding
 
 
 class Direct(Model):
