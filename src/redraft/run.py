@@ -22,11 +22,22 @@ from redraft.errors import ConfigError, WeightsError, require_at_least
 from redraft.evaluate.judge import in_brief, judge, require_rows, unseen
 from redraft.solve.load import find_weights, open_weights
 from redraft.tasks import Task
-from redraft.train.checkpoint import STATE, Progress, read_progress
 from redraft.train.config import RunConfig, run_to_dict, with_table
-from redraft.train.folder import BEST, CONFIG, LAST, data_in, find_run, own_run, path_from
+from redraft.train.folder import (
+    BEST,
+    CONFIG,
+    LAST,
+    STATE,
+    Progress,
+    data_in,
+    find_run,
+    open_run,
+    own_run,
+    path_from,
+    read_progress,
+)
 from redraft.train.log import METRICS, Display, MetricsFile, Reporter, open_tracker, require_tracker
-from redraft.train.loop import Evaluate, Trainer, TrainingOutcome, open_run
+from redraft.train.loop import Evaluate, Trainer, TrainingOutcome
 from redraft.train.processes import Processes, processes
 from redraft.trust import remembered_names, trusting
 from redraft.weights.io import Weights, count_parameters

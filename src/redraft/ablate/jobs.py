@@ -15,8 +15,8 @@ from redraft.data.build import task_of
 from redraft.errors import RedraftError
 from redraft.solve import load
 from redraft.tasks import get_task
-from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
+from redraft.train.folder import STATE
 from redraft.trust import given, names_in
 
 TEST = "test"  # in a result: the run's own test data

@@ -148,8 +148,8 @@ class VariantConfig(TRMConfig):
             )
         if not self.reinject and self.back_propagated < self.evaluations:
             raise ConfigError(
-                "model.reinject: False lets only the first evaluation of a step read the question, and the gradient must "
-                f"reach it: expected model.gradient = T x (n + 1) = {self.evaluations}, got {self.back_propagated}"
+                "model.reinject: without it only the first evaluation of a step reads the question, and the gradient "
+                f"must reach it: expected model.gradient = T x (n + 1) = {self.evaluations}, got {self.back_propagated}"
             )
 
     @property
@@ -256,7 +256,7 @@ class EquivariantConfig(ModelConfig):
 
 
 def _require_shape(config: NetworkConfig | EquivariantConfig) -> None:
-    """Raises ConfigError for sizes below 1, a width that does not fit heads or grid, or more layers than memory holds."""
+    """Raises ConfigError for sizes below 1, more layers than memory holds, or a width that fits no heads or grid."""
     config.require(vocab_size=1, seq_len=1, hidden_size=1, num_layers=1, num_heads=1, width_multiple=1)
     if config.num_layers > MOST_LAYERS:
         raise ConfigError(f"model.num_layers: expected at most {MOST_LAYERS}, got {config.num_layers}")
