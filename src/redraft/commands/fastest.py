@@ -9,11 +9,11 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import torch
 
-from redraft.device import choose_device, fast_bfloat16, own_device
+from redraft.device import fast_bfloat16
 from redraft.kernels import cpu
 from redraft.models.config import DType
 from redraft.models.execution import has_gpu_kernels
@@ -34,19 +34,7 @@ from redraft.train.trials import (
     time_together,
 )
 
-
-class Requested(Protocol):
-    """The arguments of `redraft train` that matter here."""
-
-    @property
-    def config(self) -> RunConfig: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def prefetch(self) -> int | None: ...
-
-
-A = TypeVar("A", bound=Requested)
+Parsed = Callable[[RunConfig], RunConfig]  # a recipe with the flags that were given
 
 # the values of a run that are chosen, by the names they are printed under
 CHOSEN: dict[str, Callable[[RunConfig], Any]] = {
@@ -59,22 +47,14 @@ CHOSEN: dict[str, Callable[[RunConfig], Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """The facts that decide which options help.
+    """The facts that decide which options help."""
 
-    Attributes:
-        device: its kind, `cpu`, `cuda` or `mps`.
-        cores, threads: of the CPU, and those that torch uses.
-        bfloat16: the device multiplies it faster than float32.
-        compiler: `torch.compile` finds what it needs.
-        numba: installed, so that there are kernels for a CPU.
-    """
-
-    device: str
-    cores: int
-    threads: int
-    bfloat16: bool
-    compiler: bool
-    numba: bool
+    device: str  # its kind, `cpu`, `cuda` or `mps`
+    cores: int  # of the CPU
+    threads: int  # that torch uses
+    bfloat16: bool  # the device multiplies it faster than float32
+    compiler: bool  # `torch.compile` finds what it needs
+    numba: bool  # installed, so that there are kernels for a CPU
 
     @staticmethod
     def of(device: torch.device) -> Facts:
@@ -89,7 +69,7 @@ class Facts:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Choice:
     """An option, taken or not, and the reason."""
 
@@ -101,16 +81,19 @@ class Choice:
         return f"{self.name}: {'yes' if self.taken else 'no'}, {self.why}"
 
 
-def fastest(args: A, recipe: RunConfig, parsed: Callable[[RunConfig], A], group: Processes) -> A:
-    """The arguments with the fastest options here, printed to standard error; `parsed`: those of another recipe."""
-    device = own_device(choose_device(args.device))
-    given = _given(args.config, recipe, parsed)
+def fastest(recipe: RunConfig, parsed: Parsed, device: torch.device, group: Processes, *, ahead: bool) -> RunConfig:
+    """The recipe with the options that are fastest here, which are printed to standard error with their reasons.
+
+    `ahead`: a flag gives the number of batches sampled ahead.
+    """
+    asked = parsed(recipe)
+    given = _given(asked, recipe, parsed)
     before = torch.get_num_threads()
-    torch.set_num_threads(args.config.threads or before)
+    torch.set_num_threads(asked.threads or before)
     facts = Facts.of(device)
     torch.set_num_threads(before)
-    trials = measure(args.config, given, facts, device, group) if facts.device == "cpu" else None
-    slots = _slots(args.config, group)
+    trials = measure(asked, given, facts, device, group) if facts.device == "cpu" else None
+    slots = _slots(asked, group)
 
     def fits(config: RunConfig) -> int | None:
         if trials is not None:
@@ -121,14 +104,14 @@ def fastest(args: A, recipe: RunConfig, parsed: Callable[[RunConfig], A], group:
         with torch.random.fork_rng(devices=[]), Stand(replace(config, micro_batch=None), device) as stand:
             return fitting(stand, setting, slots, group, device)
 
-    chosen, choices = fast_choices(args.config, facts, fits, slots=slots, trials=trials)
+    chosen, choices = fast_choices(asked, facts, fits, slots=slots, trials=trials)
     if group.first:
-        as_given = {*given, *(["sampling ahead"] if args.prefetch is not None else [])}
+        as_given = {*given, *(["sampling ahead"] if ahead else [])}
         for line in [] if trials is None else trials.table():
             print(f"fast: {line}", file=sys.stderr)
         for choice in choices:
             print(f"fast: {choice.name}: as given" if choice.name in as_given else f"fast: {choice}", file=sys.stderr)
-    return parsed(_with(recipe, chosen.model.dtype, chosen.compile, chosen.micro_batch, chosen.threads))
+    return _with(recipe, chosen.model.dtype, chosen.compile, chosen.micro_batch, chosen.threads)
 
 
 def measure(config: RunConfig, given: set[str], facts: Facts, device: torch.device, group: Processes) -> Trials:
@@ -171,36 +154,27 @@ def fast_choices(
         facts = replace(facts, threads=trials.taken.threads, bfloat16=trials.taken.dtype == "bfloat16")
         config = replace(config, threads=trials.taken.threads)
     gpu, on_cpu = facts.device == "cuda", facts.device == "cpu"
-    kernels = gpu and facts.bfloat16 and facts.compiler and has_gpu_kernels(config.model)
-    ahead = core_to_spare(facts.device, facts.cores, facts.threads)
-    choices = [
-        Choice(name="rows shared by threads", taken=on_cpu and facts.threads > 1, why=_threads(facts, trials)),
-        Choice(name="bfloat16", taken=facts.bfloat16, why=_bfloat16(facts, trials)),
-        Choice(name="compile", taken=gpu and facts.compiler and not kernels, why=_compile(facts, kernels)),
-        Choice(
-            name="sampling ahead",
-            taken=ahead,
-            why="a thread beside" if ahead else f"all {facts.cores} cores compute the step",
-        ),
-    ]
+    choices = [Choice("rows shared by threads", on_cpu and facts.threads > 1, _threads(facts, trials))]
     if on_cpu:
         missing = "Numba is missing: pip install 'redraft[train]'"
-        why = "one pass over memory between matmuls" if facts.numba else missing
-        choices.insert(1, Choice(name="kernels", taken=facts.numba, why=why))
+        choices.append(
+            Choice("kernels", facts.numba, "one pass over memory between matmuls" if facts.numba else missing)
+        )
+    choices.append(Choice("bfloat16", facts.bfloat16, _bfloat16(facts, trials)))
+    kernels = gpu and facts.bfloat16 and facts.compiler and has_gpu_kernels(config.model)
+    compiled = gpu and facts.compiler and not kernels
+    choices.append(Choice("compile", compiled, _compile(facts, kernels)))
+    ahead = core_to_spare(facts.device, facts.cores, facts.threads)
+    why = "a thread beside" if ahead else f"all {facts.cores} cores compute the step"
+    choices.append(Choice("sampling ahead", ahead, why))
     model = replace(config.model, dtype="bfloat16") if facts.bfloat16 else config.model
-    config = replace(config, model=model, compile=gpu and facts.compiler and not kernels)
+    config = replace(config, model=model, compile=compiled)
     size = fits(config)
     split = size is not None and size < slots
-    choices.append(Choice(name="micro-batches", taken=split, why=_micro_batches(facts, size, split)))
+    choices.append(Choice("micro-batches", split, _micro_batches(facts, size, split)))
     if trials is not None and trials.together is not None:
         choices.append(_together(trials.together, trials.rates[trials.taken]))
     return (replace(config, micro_batch=size) if split else config), choices
-
-
-def _slots(config: RunConfig, group: Processes) -> int:
-    """Slots at a time of a process."""
-    share = config.batch_size // group.world
-    return min(share, config.micro_batch or share)
 
 
 def _threads(facts: Facts, trials: Trials | None) -> str:
@@ -240,13 +214,17 @@ def _micro_batches(facts: Facts, size: int | None, split: bool) -> str:
 
 def _together(found: Together, here: float) -> Choice:
     """The timed processes beside this one's rate; a process cannot start them, so the choice is never taken."""
-    rates = (
-        f"{found.processes} of one thread train {figure_words(found.rate)} examples/s in {found.dtype}, "
-        f"this one {figure_words(here)}"
-    )
+    count, rate = found.processes, figure_words(found.rate)
+    rates = f"{count} of one thread train {rate} examples/s in {found.dtype}, this one {figure_words(here)}"
     better = found.rate > WORTH * here
-    advice = f"start it by torchrun --nproc-per-node {found.processes} -m redraft train …" if better else "one will do"
-    return Choice(name="processes", taken=False, why=f"{rates}; {advice}")
+    advice = f"start it by torchrun --nproc-per-node {count} -m redraft train …" if better else "one will do"
+    return Choice("processes", False, f"{rates}; {advice}")
+
+
+def _slots(config: RunConfig, group: Processes) -> int:
+    """Slots at a time of a process."""
+    share = config.batch_size // group.world
+    return min(share, config.micro_batch or share)
 
 
 def _with(recipe: RunConfig, dtype: DType, compiled: bool, micro_batch: int | None, threads: int | None) -> RunConfig:
@@ -254,9 +232,9 @@ def _with(recipe: RunConfig, dtype: DType, compiled: bool, micro_batch: int | No
     return replace(recipe, model=model, compile=compiled, micro_batch=micro_batch, threads=threads)
 
 
-def _given(config: RunConfig, recipe: RunConfig, parsed: Callable[[RunConfig], A]) -> set[str]:
+def _given(config: RunConfig, recipe: RunConfig, parsed: Parsed) -> set[str]:
     """The names in `CHOSEN` whose values a flag gives: those that do not follow another recipe's."""
     dtype: DType = "float32" if recipe.model.dtype == "bfloat16" else "bfloat16"
     other = _with(recipe, dtype, not recipe.compile, (recipe.micro_batch or 0) + 1, (recipe.threads or 0) + 1)
-    found = parsed(other).config
+    found = parsed(other)
     return {name for name, value in CHOSEN.items() if value(config) == value(found)}

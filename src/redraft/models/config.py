@@ -46,6 +46,11 @@ class ModelConfig:
         for name, bound in least.items():
             require_at_least(bound, {f"model.{name}": getattr(self, name)})
 
+    def require_layers(self, layers: int) -> None:
+        """Raises ConfigError for more layers than memory holds."""
+        if layers > MOST_LAYERS:
+            raise ConfigError(f"model.num_layers: expected at most {MOST_LAYERS}, got {layers}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig(ModelConfig):
@@ -256,10 +261,9 @@ class EquivariantConfig(ModelConfig):
 
 
 def _require_shape(config: NetworkConfig | EquivariantConfig) -> None:
-    """Raises ConfigError for sizes below 1, more layers than memory holds, or a width that fits no heads or grid."""
+    """Raises ConfigError for sizes below 1, too many layers, or a width that does not fit heads or grid."""
     config.require(vocab_size=1, seq_len=1, hidden_size=1, num_layers=1, num_heads=1, width_multiple=1)
-    if config.num_layers > MOST_LAYERS:
-        raise ConfigError(f"model.num_layers: expected at most {MOST_LAYERS}, got {config.num_layers}")
+    config.require_layers(config.num_layers)
     heads, cells, width = config.num_heads, config.seq_len, config.grid_width
     if config.mixer == "attention" and config.hidden_size % (2 * heads):
         raise ConfigError(

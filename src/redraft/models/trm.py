@@ -8,18 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from redraft.core.carry import Carry
-from redraft.core.layers import (
-    AttentionBlock,
-    ConvBlock,
-    Linear,
-    MixerBlock,
-    QuestionEmbedding,
-    Stack,
-    truncated_normal_,
-)
+from redraft.core.layers import AttentionBlock, ConvBlock, Linear, MixerBlock, Stack, truncated_normal_
 from redraft.core.recursion import deep_recursion
 from redraft.kernels.ops import laid_out
 from redraft.models.base import DTYPES, Model, StepOutput, Update, recursions
@@ -40,17 +33,48 @@ def build_network(config: NetworkConfig) -> Stack:
     return Stack(blocks, rotary=rotary)
 
 
-def question_embedding(config: NetworkConfig) -> QuestionEmbedding:
-    """Tokens and puzzle ids to the question x (B, S, D)."""
-    return QuestionEmbedding(
-        vocab_size=config.vocab_size,
-        seq_len=config.seq_len,
-        features=config.hidden_size,
-        puzzle_positions=config.puzzle_positions,
-        puzzle_ids=config.num_puzzles,
-        puzzle_dim=config.puzzle_dim,
-        learned_positions=config.positions == "learned",
-    )
+class PuzzleEmbedding(nn.Module):
+    """One learned vector per puzzle id, zero at first, laid over the reserved positions and padded with zeros.
+
+    The table's gradient is sparse: only rows in the batch have one (see `train.optim.SignSGD`).
+    """
+
+    def __init__(self, ids: int, dim: int, *, positions: int, features: int) -> None:
+        super().__init__()
+        self.positions, self.features = positions, features
+        self.table = nn.Parameter(torch.zeros(ids, dim))
+
+    def forward(self, ids: Tensor, dtype: torch.dtype) -> Tensor:
+        """Ids (B,) to (B, positions, D)."""
+        rows = F.embedding(ids, self.table, sparse=True).to(dtype)
+        padded = F.pad(rows, (0, self.positions * self.features - rows.shape[-1]))
+        return padded.view(-1, self.positions, self.features)
+
+
+class QuestionEmbedding(nn.Module):
+    """Tokens (B, L) and puzzle ids (B,) to the question x (B, S, D), S = reserved positions + L."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.scale = width**0.5
+        std = 1 / self.scale
+        self.tokens = nn.Parameter(truncated_normal_(torch.empty(config.vocab_size, width), std))
+        self.puzzle: PuzzleEmbedding | None = None
+        self.positions: nn.Parameter | None = None
+        if config.puzzle_positions:
+            rows, columns, positions = config.num_puzzles, config.puzzle_dim, config.puzzle_positions
+            self.puzzle = PuzzleEmbedding(rows, columns, positions=positions, features=width)
+        if config.positions == "learned":
+            self.positions = nn.Parameter(truncated_normal_(torch.empty(config.sequence, width), std))
+
+    def forward(self, tokens: Tensor, puzzle_ids: Tensor, dtype: torch.dtype) -> Tensor:
+        x = F.embedding(tokens, self.tokens).to(dtype)
+        if self.puzzle is not None:
+            x = torch.cat((self.puzzle(puzzle_ids, dtype), x), dim=1)
+        if self.positions is not None:
+            x = 0.5**0.5 * (x + self.positions.to(dtype))  # keeps the variance of one embedding
+        return self.scale * x
 
 
 def halting_head(features: int, outputs: int = 1) -> Linear:
@@ -91,7 +115,7 @@ class RecursiveModel(Model):
     def __init__(self, config: NetworkConfig, *, networks: int = 1, halting_outputs: int = 1) -> None:
         super().__init__()
         self.config = config
-        self.embed = question_embedding(config)
+        self.embed = QuestionEmbedding(config)
         self.net = build_network(config)
         if networks == 2:
             self.answer_net = build_network(config)

@@ -56,19 +56,12 @@ Prepare = Callable[[Setting, int], Step]  # for a number of slots
 
 @dataclass(frozen=True, kw_only=True)
 class Trials:
-    """Results of all candidates.
+    """Results of all candidates."""
 
-    Attributes:
-        slots: worked on in each step.
-        rates: examples per second; without candidates that were not tried, because similar ones were clearly slower.
-        taken: the one to take.
-        together: as many processes as there are cores, where that promised to be faster still.
-    """
-
-    slots: int
-    rates: dict[Setting, float]
+    slots: int  # worked on in each step
+    rates: dict[Setting, float]  # examples per second; similar ones of clearly slower candidates were not tried
     taken: Setting
-    together: Together | None = None
+    together: Together | None = None  # as many processes as there are cores, where that promised to be faster still
 
     def best(self, dtype: DType) -> float | None:
         """The best rate of candidates of a dtype, None where none was tried."""
