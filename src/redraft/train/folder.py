@@ -79,7 +79,8 @@ def begin_run(folder: Path, config: RunConfig, task: str | dict[str, Any]) -> No
 
     Raises ConfigError where the folder holds a run with a checkpoint.
     """
-    if (folder / CONFIG).exists() and (has_weights(folder) or not _is_start(read_json(folder / CONFIG))):
+    starts = {"recipe", "task", "model", "data", "steps"}  # keys of a run's configuration
+    if (folder / CONFIG).exists() and (has_weights(folder) or not starts <= set(read_json(folder / CONFIG))):
         raise ConfigError(f"{folder}: holds a run already; resume it with --resume, or choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -165,10 +166,6 @@ def _holds_run(folder: Path) -> bool:
         return "format" not in read_json(folder / CONFIG)
     except WeightsError:
         return (folder / CONFIG).exists()
-
-
-def _is_start(values: dict[str, Any]) -> bool:
-    return {"recipe", "task", "model", "data", "steps"} <= set(values)
 
 
 def _write(folder: Path, config: RunConfig, started: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from redraft.models.execution import cast_once, recompute_networks
 from redraft.train.compiled import forward_of
 from redraft.train.config import RunConfig
 from redraft.train.losses import StepLoss
-from redraft.train.optim import AdamAtan2, FlatParameters, MovingAverage, SignSGD, learning_rate
+from redraft.train.optim import FlatParameters, MovingAverage, SignSGD, learning_rate, optimiser_of
 from redraft.train.processes import Processes, sum_rows
 from redraft.train.slots import Slots
 from redraft.weights.io import Weights, require_fit
@@ -61,7 +61,7 @@ class Learner:
             parameter.requires_grad_(not config.freeze)
         self.dense = [] if config.freeze else self.flat.parameters
         self.average = MovingAverage(self.model, self.flat, decay=config.optim.ema)
-        self.optimiser = self._optimiser()
+        self.optimiser = optimiser_of(config.optim, self.flat.values)
         self.tables = list(self.model.sparse_parameters().values())
         decay = config.optim.puzzle_weight_decay
         self.puzzle_optimiser = SignSGD(self.tables, lr=0.0, weight_decay=decay) if self.tables else None
@@ -144,13 +144,6 @@ class Learner:
         self.optimiser.param_groups[0]["lr"] = settings.lr * ratio
         self.optimiser.step()
         self.average.update()
-
-    def _optimiser(self) -> torch.optim.Optimizer:
-        settings = self.config.optim
-        shared: dict[str, Any] = {"betas": (settings.beta1, settings.beta2), "weight_decay": settings.weight_decay}
-        if settings.kind == "adamw":
-            return torch.optim.AdamW([self.flat.values], fused=self.device.type != "mps", **shared)
-        return AdamAtan2([self.flat.values], **shared)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from redraft.models.base import Model
+from redraft.train.config import OptimConfig
 
 
 class AdamAtan2(Optimizer):
@@ -104,6 +105,14 @@ class FlatParameters:
         """Each parameter's part of a flat buffer, in its shape."""
         parts = buffer.split([p.numel() for p in self.parameters])
         return [part.view_as(p) for part, p in zip(parts, self.parameters, strict=True)]
+
+
+def optimiser_of(config: OptimConfig, values: nn.Parameter) -> Optimizer:
+    """The optimiser of a flat buffer of weights; its rate is set every step."""
+    shared: dict[str, Any] = {"betas": (config.beta1, config.beta2), "weight_decay": config.weight_decay}
+    if config.kind == "adamw":
+        return torch.optim.AdamW([values], fused=values.device.type != "mps", **shared)
+    return AdamAtan2([values], **shared)
 
 
 def learning_rate(step: int, *, warmup: int, total: int, min_ratio: float) -> float:

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
 
 import torch
 
@@ -256,24 +255,18 @@ def _free_port() -> str:
         return str(opened.getsockname()[1])
 
 
-def _work(job: dict[str, Any]) -> float | None:
-    """Seconds of a step of this process among the others; None except in the first."""
+def main() -> None:
+    """Takes the steps of the job that standard input holds; the first process prints the seconds of one."""
+    job, device = json.load(sys.stdin), torch.device("cpu")
     torch.set_num_threads(1)
-    device = torch.device("cpu")
     config = run_from_dict(job["run"], where="job")
     with processes(device) as group, Stand(config, device, processes=group) as stand:
         step = stand(Setting(dtype=job["dtype"], threads=1), job["slots"])
         times = [step() for _ in range(2 + TOGETHER)]
         group.wait()
-        return min(times[2:]) if group.first else None
-
-
-def main() -> None:
-    """Does the job that standard input holds; the first process prints the result."""
-    found = _work(json.load(sys.stdin))
-    if found is not None:
-        print(found, flush=True)
-    os._exit(0)  # what process groups leave may abort as the interpreter is torn down (docs/log.md)
+        if group.first:
+            print(min(times[2:]), flush=True)
+    os._exit(0)  # remains of process groups may abort as the interpreter is torn down (docs/log.md)
 
 
 if __name__ == "__main__":
