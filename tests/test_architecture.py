@@ -15,7 +15,7 @@ CROWDED = {
     ".": "foundations, each of which everything may import",
     "commands": "a file per command",
     "models": "a file per model, their configurations, the contract, how it is executed, and its check",
-    "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, --fast",
+    "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, timed steps",
 }
 
 # What everyone may import, and what these may import of one another.
@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "data": ("tasks",),
     "backends": ("core.carry", "kernels.threads", "models", "weights.format"),
     "solve": ("tasks", "draw", "kernels.int8", "models", "weights", "backends", "device"),
-    "train": ("tasks", "data", "core.carry", "kernels.cpu", "kernels.threads", "models", "weights", "device"),
+    "train": ("tasks", "data", "core.carry", "kernels.threads", "models", "weights", "device"),
     "recipes": ("train.config", "train.losses", "models", "tasks", "data"),
     "progress": (),
     "evaluate": (
@@ -79,7 +79,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "commands": (
         *("tasks", "draw", "data", "core", "models", "weights", "backends", "solve", "evaluate", "arc", "inspect"),
         *("compare", "train", "recipes", "ablate", "export", "bench", "device", "machine", "stats", "plotting"),
-        *("kernels.ops", "api", "run", "progress", ""),
+        *("kernels.cpu", "kernels.ops", "api", "run", "progress", ""),
     ),
     "api": ("tasks", "weights", "train", "recipes", "run", "evaluate", "compare", "inspect", "export", "progress"),
     "cli": ("commands.group", ""),  # commands only by the names in its table

@@ -31,8 +31,8 @@ from redraft.tasks import get_task
 from redraft.tasks.arc.files import read_tasks
 from redraft.tasks.arc.task import Arc
 from redraft.train.config import RunConfig
-from redraft.train.folder import CONFIG, own_run
-from redraft.train.loop import TrainingOutcome, open_run
+from redraft.train.folder import CONFIG, open_run, own_run
+from redraft.train.loop import TrainingOutcome
 from redraft.train.processes import Processes
 from redraft.trust import require_consent
 from redraft.weights.io import Weights, count_parameters
