@@ -24,7 +24,7 @@ CROWDED = {
 # What everyone may import, and what these may import of one another.
 FOUNDATION: dict[str, tuple[str, ...]] = {
     "errors": (),
-    "arrays": ("errors",),
+    "arrays": ("contents", "errors"),
     "config": ("errors",),
     "contents": ("errors",),
     "files": ("errors",),

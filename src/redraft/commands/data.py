@@ -125,15 +125,16 @@ def _import(args: ImportArguments) -> None:
     from redraft.progress import progress
 
     rows = sum(map(len, open_splits(args.folder, task=args.task).values()))
-    with progress("importing", rows) as tell:
-        stores = import_to(args.folder, args.output, task=args.task, tell=tell)
+    with progress("importing", rows) as report:
+        stores = import_to(args.folder, args.output, task=args.task, report=report)
     held = ", ".join(f"{split} {len(store):,} rows" for split, store in stores.items())
     print(f"wrote {args.output}: {_called(next(iter(stores.values())))}, {held}")
 
 
 def _export(args: ExportArguments) -> None:
     from redraft.data.export import export_published, exported_rows
-    from redraft.data.published import TEST_PUZZLES, read_identifiers, read_json
+    from redraft.contents import read_json
+    from redraft.data.published import TEST_PUZZLES, read_identifiers
     from redraft.progress import progress
 
     require_options(args, "views")
@@ -143,15 +144,15 @@ def _export(args: ExportArguments) -> None:
         raise ConfigError(f"--views: {args.data} holds no augmentations; the option is for ARC data that redraft built")
     puzzles = args.data / TEST_PUZZLES
     rows = {split: exported_rows(store, args.views) for split, store in stores.items()}
-    with progress("exporting", sum(rows.values())) as tell:
+    with progress("exporting", sum(rows.values())) as report:
         export_published(
             stores,
             args.output,
             identifiers=read_identifiers(args.data),
-            test_puzzles=read_json(puzzles) if puzzles.exists() else None,
+            test_puzzles=read_json(puzzles, DataError) if puzzles.exists() else None,
             views=args.views,
             seed=args.seed,
-            tell=tell,
+            report=report,
         )
     held = ", ".join(f"{split} {count:,} rows" for split, count in rows.items())
     print(f"wrote {args.output}: {_called(next(iter(stores.values())))}, {held}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.arrays import unpack
+from redraft.arrays import Arrays, unpack
 from redraft.errors import DataError
 from redraft.files import write_bytes
 from redraft.tasks.arc.files import COLOURS, SIDE, ArcTask
@@ -24,7 +24,12 @@ Hashes = NDArray[np.uint64]
 BLANK, MARK = "<blank>", "|||"  # of published identifiers: no puzzle, and what stands between name and transform
 TRIES = 5  # draws for each view wanted
 DRAWS = 1024  # at a time
-_ARRAYS = {"tasks": ("U", 1), "starts": ("i", 1), "symmetries": ("u", 1), "colours": ("u", 2)}  # kind, axes
+_ARRAYS: Arrays = {
+    "tasks": (np.str_, 1),
+    "starts": (np.signedinteger, 1),
+    "symmetries": (np.unsignedinteger, 1),
+    "colours": (np.unsignedinteger, 2),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,9 +179,6 @@ class Views:
             found = unpack(content, _ARRAYS)
         except ValueError as error:
             raise DataError(f"{file}: damaged or not the views of a store ({error})") from error
-        for name, (kind, axes) in _ARRAYS.items():
-            if found[name].dtype.kind != kind or found[name].ndim != axes:
-                raise DataError(f"{file}: {name} has type {found[name].dtype} and {found[name].ndim} axes; damaged")
         tasks = tuple(found.pop("tasks").tolist())
         views = cls(tasks=tasks, **found)
         if problem := views._problem():
