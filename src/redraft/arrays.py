@@ -18,10 +18,10 @@ from redraft.errors import DataError
 MOST = 4 << 30  # bytes that the arrays of one .npz file may unpack to
 META = "meta"  # the array of an .npz file that holds JSON
 
-Arrays = Mapping[str, tuple[type[np.generic], int]]  # type, maybe an abstract one, and number of axes, by name
+Arrays = Mapping[str, tuple[type[Any], int]]  # type, maybe an abstract one, and number of axes, by name
 
 
-def read_array(file: Path, dtype: type[np.generic], axes: int, *, mapped: bool = False) -> NDArray[Any]:
+def read_array(file: Path, dtype: type[Any], axes: int, *, mapped: bool = False) -> NDArray[Any]:
     """The array in an .npy file, memory-mapped read-only if `mapped`; raises DataError."""
     try:
         array = np.load(file, mmap_mode="r" if mapped else None, allow_pickle=False)
@@ -39,7 +39,8 @@ def read_array(file: Path, dtype: type[np.generic], axes: int, *, mapped: bool =
 def pack(meta: Any, arrays: Mapping[str, Any]) -> bytes:
     """The content of a compressed .npz file with these arrays, and `meta` as JSON."""
     content = io.BytesIO()
-    np.savez_compressed(content, **{META: np.frombuffer(json.dumps(meta).encode(), np.uint8)}, **arrays)
+    held: dict[str, Any] = {META: np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays}
+    np.savez_compressed(content, **held)
     return content.getvalue()
 
 
@@ -70,7 +71,7 @@ def unpack_with_meta(content: bytes, arrays: Arrays) -> tuple[Any, dict[str, NDA
     return parse_json(found.pop(META).tobytes()), found
 
 
-def _require(array: Any, dtype: type[np.generic], axes: int, place: str = "") -> None:
+def _require(array: Any, dtype: type[Any], axes: int, place: str = "") -> None:
     """Raises ValueError unless this is an array of this type, in the byte order of the machine, and of `axes` axes."""
     if not isinstance(array, np.ndarray):  # an archive, or a file of another kind, of which numpy gives the bytes
         raise ValueError(f"{place}expected one array")

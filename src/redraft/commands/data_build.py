@@ -145,7 +145,7 @@ def _grids(args: Arguments) -> list[str]:
         shape=None if args.shape is None else _shape(args.shape),
         limit=args.limit,
         allow_contradictions=args.allow_contradictions,
-        tell=lambda doing: print(f"{doing} …", file=sys.stderr, flush=True),
+        report=lambda stage: print(f"{stage} …", file=sys.stderr, flush=True),
     )
     return built.lines()
 
