@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from redraft.arc.collect import asked, collect, share
-from redraft.arc.votes import Votes, score
+from redraft.arc.score import score
+from redraft.arc.votes import Votes
 from redraft.backends.protocol import Draft
 from redraft.data.arc import arc_stores
 from redraft.errors import ConfigError, DataError

@@ -132,8 +132,8 @@ def _import(args: ImportArguments) -> None:
 
 
 def _export(args: ExportArguments) -> None:
-    from redraft.data.export import export_published, exported_rows
     from redraft.contents import read_json
+    from redraft.data.export import export_published, exported_rows
     from redraft.data.published import TEST_PUZZLES, read_identifiers
     from redraft.progress import progress
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.arrays import unpack
-from redraft.contents import parse_json
+from redraft.arrays import Arrays, pack, unpack_with_meta
 from redraft.data.store import Store
 from redraft.errors import DataError
 from redraft.evaluate.report import halting_step, wilson
@@ -29,7 +27,7 @@ Measure = Literal["solved", "exact"]
 READINGS: tuple[At, ...] = ("last", "halt")  # columns of an outcome's arrays
 FEW = 10  # rows that only one of two contenders solved: with fewer, a bootstrap interval is too narrow
 FORMAT = 1
-_ARRAYS: dict[str, tuple[type, int]] = {  # dtype and number of axes
+_ARRAYS: Arrays = {
     "answered": (np.bool_, 1),
     "solved": (np.bool_, 2),
     "exact": (np.bool_, 2),
@@ -104,23 +102,19 @@ class Outcome:
     def save(self, file: Path) -> None:
         """Writes the outcome to an .npz file, whole or not at all; raises RedraftError where it cannot."""
         meta = {"format": FORMAT, "name": self.name, "kind": self.kind, "facts": dict(self.facts)}
-        content = io.BytesIO()
-        arrays: dict[str, Any] = {name: getattr(self, name) for name in _ARRAYS}
-        np.savez_compressed(content, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays)
-        write_bytes(file, content.getvalue())
+        write_bytes(file, pack(meta, {name: getattr(self, name) for name in _ARRAYS}))
 
     @classmethod
     def open(cls, file: Path, *, rows: int) -> Outcome:
         """The outcome on `rows` rows that `save` wrote; raises DataError where it is damaged or of others."""
         try:
-            arrays = unpack(file.read_bytes(), ("meta", *_ARRAYS))
-            meta = parse_json(arrays.pop("meta").tobytes())
+            meta, arrays = unpack_with_meta(file.read_bytes(), _ARRAYS)
             if meta["format"] != FORMAT:
                 raise ValueError(f"format {meta['format']}, expected {FORMAT}")
-            for name, (dtype, axes) in _ARRAYS.items():
-                shape = (rows, len(READINGS))[:axes]
-                if arrays[name].dtype != dtype or arrays[name].shape != shape:
-                    raise ValueError(f"{name} {arrays[name].shape}, expected {shape}")
+            for name, array in arrays.items():
+                shape = (rows, len(READINGS))[: array.ndim]
+                if array.shape != shape:
+                    raise ValueError(f"{name} {array.shape}, expected {shape}")
             return cls(name=str(meta["name"]), kind=str(meta["kind"]), facts=dict(meta["facts"]), **arrays)
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise DataError(f"{file}: damaged, or no outcome of redraft compare ({error}); remove it") from error

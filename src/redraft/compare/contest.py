@@ -245,7 +245,8 @@ def _identity(model: Model) -> str:
 
 def _of_votes(name: str, rows: Rows, terms: Terms, notes: list[str]) -> Outcome:
     """What votes on ARC's test inputs come to, their best `--attempts` candidates counting."""
-    from redraft.arc.votes import Votes, data_fingerprint, score
+    from redraft.arc.score import score
+    from redraft.arc.votes import Votes, data_fingerprint
 
     if not isinstance(rows.task, Arc):
         raise DataError(f"{name}: votes are of ARC tasks, and these rows are {rows.task.name}")
@@ -256,7 +257,7 @@ def _of_votes(name: str, rows: Rows, terms: Terms, notes: list[str]) -> Outcome:
     if missing := votes.missing():
         notes.append(f"{name}: these are not all votes; missing: shard {', '.join(missing)}")
     scored = score(votes, rows.tasks, (terms.attempts,))
-    ranks = [rank for task in (scored.tasks if scored else ()) for rank in task.ranks][rows.index]
+    ranks = [rank for found in (scored.ranks.values() if scored else ()) for rank in found][rows.index]
     solved = np.array([rank is not None and rank <= terms.attempts for rank in ranks], bool)
     tries = "1 try" if terms.attempts == 1 else f"{terms.attempts} tries"
     facts = {"votes": len(votes), "attempts": terms.attempts, **votes.origin}

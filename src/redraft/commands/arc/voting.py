@@ -14,7 +14,8 @@ from rich.table import Table
 
 from redraft import terminal
 from redraft.arc.collect import share
-from redraft.arc.votes import Score, Votes, data_fingerprint, score, submission
+from redraft.arc.score import Score, score, submission
+from redraft.arc.votes import Votes, data_fingerprint
 from redraft.commands.arguments import Trusted, parse
 from redraft.errors import ConfigError, DataError
 from redraft.files import require_place, write_text
