@@ -15,10 +15,10 @@ import torch
 
 import redraft
 from redraft.data.build import open_source
-from redraft.evaluate.report import wilson
 from redraft.files import write_text
 from redraft.machine import context
 from redraft.solve.load import Habits, open_stepper
+from redraft.stats import wilson
 
 WAYS = (
     Habits(max_steps=16),

@@ -33,7 +33,9 @@ def test_there_and_back(tmp_path: Path, mapped: bool) -> None:
     assert found.tolist() == [0, 1, 2, 3, 4, 5] and isinstance(found, np.memmap) == mapped
     content = io.BytesIO()
     np.savez(content, a=np.arange(2), b=np.zeros(3))
-    assert {name: array.tolist() for name, array in unpack(content.getvalue(), {"a": (np.int64, 1)}).items()} == {"a": [0, 1]}
+    assert {name: array.tolist() for name, array in unpack(content.getvalue(), {"a": (np.int64, 1)}).items()} == {
+        "a": [0, 1]
+    }
 
 
 def test_type_and_axes(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from redraft.arrays import Arrays, pack, unpack_with_meta
 from redraft.data.store import Store
 from redraft.errors import DataError
-from redraft.evaluate.report import halting_step, wilson
+from redraft.evaluate.report import halting_step
 from redraft.files import write_bytes
-from redraft.stats import RESAMPLES, Paired, all_pairs
+from redraft.stats import RESAMPLES, Paired, all_pairs, wilson
 
 if TYPE_CHECKING:
     from redraft.evaluate.evaluate import Records
