@@ -81,7 +81,11 @@ def run(arguments: list[str]) -> int:
         def ask() -> Others:
             make_folder(folder)
             found = ask_models(
-                *(endpoints, rows.task, rows.store, examples, limits),
+                endpoints,
+                rows.task,
+                rows.store,
+                examples,
+                limits,
                 limit=args.asked.llm_limit,
                 file=folder / REPLIES,
                 report=lambda line: print(line, file=sys.stderr),

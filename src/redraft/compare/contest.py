@@ -1,4 +1,4 @@
-"""A comparison from names to figures: opens contenders and data, runs each on the same rows, and tests differences."""
+"""A comparison from names to figures: opens contenders and data, runs all on the same rows, tests differences."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ if TYPE_CHECKING:
     from redraft.models import Model
     from redraft.weights.io import Weights
 
-Others = tuple[list[Outcome], list[str]]  # outcomes of contenders that are no weights, and notes on them
+Others = tuple[list[Outcome], list[str]]  # outcomes of contenders of other kinds, and notes on them
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Contenders on the same rows; printed in full by `print`, as tables in a notebook.
+    """Contenders on the same rows; `print` shows them in full, a notebook as tables.
 
     Attributes:
-        figures: all there are, as plain values: `entrants` with their shares, `pairs` with their tests, `notes`.
+        figures: as plain values: `entrants` with their shares, `pairs` with their tests, `notes`.
     """
 
     figures: dict[str, Any] = field(repr=False)
 
     @property
     def sentences(self) -> list[str]:
-        """Each pair in a sentence, with the interval of the difference and McNemar's test."""
+        """A sentence per pair, with the interval of the difference and McNemar's test."""
         return [each["in_words"] for each in self.figures["pairs"]]
 
     def to_dict(self) -> dict[str, Any]:
-        """All figures as `redraft compare --json` writes them."""
+        """The figures that `redraft compare --json` writes."""
         return self.figures
 
     def show(self, console: Console) -> None:
@@ -81,7 +81,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What all contenders are asked, and how they are run; see `redraft.compare`."""
+    """Rows and settings of all contenders; see `redraft.compare`."""
 
     data: str
     task: str | None = None
@@ -99,7 +99,7 @@ class Terms:
 
 
 def require_contenders(names: Sequence[str], *, others: Sequence[str] = ()) -> None:
-    """Raises ConfigError where one is named twice, or there is nothing to compare; `others` are no weights."""
+    """Raises ConfigError if one is named twice, or there is nothing to compare; `others` are of other kinds."""
     everyone = [*names, *others]
     if twice := next((name for i, name in enumerate(everyone) if name in everyone[:i]), None):
         raise ConfigError(f"{twice} is named twice; add steps to compare weights with themselves, as in {twice}@32")
@@ -117,8 +117,8 @@ def contest(
 ) -> Comparison:
     """Compares weights (`NAME`, `NAME@STEPS`) and files of ARC votes (.npz).
 
-    `others` adds contenders of another kind: called with the rows before the work begins, to raise what may be wrong,
-    it returns what asks them. Raises RedraftError.
+    `others` adds contenders of another kind: it is called with the rows before the work, to raise errors early, and
+    returns the function that runs them. Raises RedraftError.
     """
     if others is None:
         require_contenders(names)
@@ -162,7 +162,7 @@ def contest(
 
 
 def _open(name: str, terms: Terms) -> tuple[Weights, int]:
-    """The weights that a contender names, and its steps."""
+    """The weights of a contender, and its steps."""
     plain, at, steps = name.rpartition("@")
     if not at or not steps.isdecimal() or os.path.exists(name):
         return open_weights(name, dtype=terms.dtype), terms.steps
@@ -172,7 +172,7 @@ def _open(name: str, terms: Terms) -> tuple[Weights, int]:
 
 
 def _task(terms: Terms, contenders: Mapping[str, Weights]) -> Task:
-    """The task that all are of; raises RedraftError naming two that differ."""
+    """The task of all; raises RedraftError naming two that differ."""
     tasks = {name: get_task(weights.task) for name, weights in contenders.items()}
     if terms.task is not None:
         tasks = {"the task asked for": get_task(terms.task), **tasks}
@@ -180,7 +180,7 @@ def _task(terms: Terms, contenders: Mapping[str, Weights]) -> Task:
     if not tasks and folder is not None:
         tasks = {terms.data: get_task(task_in(folder))}
     if not tasks:
-        raise ConfigError(f"nothing tells what the puzzles of {terms.data} are; name the task, as --task sudoku-9x9")
+        raise ConfigError(f"{terms.data}: the task of these puzzles is not known; name it, as --task sudoku-9x9")
     first, *others = tasks
     for other in others:
         if tasks[other].spec != tasks[first].spec:
@@ -191,7 +191,7 @@ def _task(terms: Terms, contenders: Mapping[str, Weights]) -> Task:
 
 
 def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, terms: Terms, quiet: bool) -> Outcome:
-    """What weights do, from the folder --save names if it was kept there."""
+    """The outcome of weights, from the folder of --save if it is there."""
     from redraft.backends.torch import TorchStepper
     from redraft.device import choose_device
     from redraft.models import model_kind
@@ -204,14 +204,14 @@ def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, terms: Term
         return replace(Outcome.open(kept, rows=len(rows.store)), name=name)
     device = choose_device(terms.device)
     started = time.monotonic()
-    with progress(f"evaluating {name}", len(rows.store), shown=not quiet) as tell:
+    with progress(f"evaluating {name}", len(rows.store), shown=not quiet) as done:
         records = evaluating.evaluate(
             TorchStepper(weights.model, device=device),
             rows.task,
             rows.store,
             steps=steps,
             batch_size=terms.batch_size,
-            progress=tell,
+            progress=done,
         )
     network, table = count_parameters(weights.model)
     beside = f" and {table:,} in the puzzle embedding" if table else ""
@@ -235,7 +235,7 @@ def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, terms: Term
 
 
 def _identity(model: Model) -> str:
-    """What the model is and what its weights are, in 16 characters."""
+    """A digest of the model's configuration and weights, in 16 characters."""
     from redraft.models import model_kind
     from redraft.weights.io import digest
 
@@ -244,7 +244,7 @@ def _identity(model: Model) -> str:
 
 
 def _of_votes(name: str, rows: Rows, terms: Terms, notes: list[str]) -> Outcome:
-    """What votes on ARC's test inputs come to, their best `--attempts` candidates counting."""
+    """The outcome of votes on ARC's test inputs, by their best `--attempts` candidates."""
     from redraft.arc.score import score
     from redraft.arc.votes import Votes, data_fingerprint
 
@@ -261,12 +261,12 @@ def _of_votes(name: str, rows: Rows, terms: Terms, notes: list[str]) -> Outcome:
     solved = np.array([rank is not None and rank <= terms.attempts for rank in ranks], bool)
     tries = "1 try" if terms.attempts == 1 else f"{terms.attempts} tries"
     facts = {"votes": len(votes), "attempts": terms.attempts, **votes.origin}
-    kind = f"{len(votes):,} votes, {tries}"
-    return Outcome.of_answers(np.ones(len(solved), bool), solved, solved, name=name, kind=kind, facts=facts)
+    about = {"name": name, "kind": f"{len(votes):,} votes, {tries}", "facts": facts}
+    return Outcome.of_answers(np.ones(len(solved), bool), solved, solved, **about)
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder, if there is none; raises RedraftError where there can be none."""
+    """Makes a folder, if there is none; raises RedraftError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
