@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from redraft.data import kept
-from redraft.data.store import Store, is_store, numbered, task_in
+from redraft.data.published import META, SPLITS
+from redraft.data.store import Store, called, is_store, numbered, task_in
 from redraft.errors import DataError
 from redraft.tasks import Examples, Task, get_task
 from redraft.tasks.base import IGNORE
@@ -61,6 +63,36 @@ def task_of(name: str, source: str) -> Task:
 def store_folder(source: str, split: str) -> Path | None:
     """The store that `source` names: its own folder, or one with a store per split; None for anything else."""
     return next((folder for folder in (Path(source), Path(source) / split) if is_store(folder)), None)
+
+
+def open_stores(folder: Path) -> dict[str, tuple[Path, Store]]:
+    """Folder and store, memory-mapped, of each split of a folder, or of the one store it is; raises DataError."""
+    if is_store(folder):
+        folders = {"test" if folder.name == "test" else "train": folder}
+    else:
+        folders = {split: folder / split for split in SPLITS if is_store(folder / split)}
+    if not folders and any((folder / split / META).exists() for split in SPLITS):
+        raise DataError(f"{folder}: is in the published layout; first redraft data import {folder} -o FOLDER")
+    if not folders:
+        raise DataError(f"{folder}: expected a store, or a folder with stores called train and test")
+    return {split: (place, Store.open(place, mmap=True)) for split, place in folders.items()}
+
+
+def facts_of(store: Store, folder: Path) -> dict[str, Any]:
+    """Numbers of a store as values for JSON, and its size in bytes; None for properties it does not have."""
+    rated = store.ratings[~np.isnan(store.ratings)]
+    return {
+        "task": called(store.task),
+        "rows": len(store),
+        "groups": int(store.groups.max(initial=-1)) + 1,
+        "puzzles": int(store.puzzles.max(initial=-1)) + 1,
+        "cells": store.inputs.shape[1],
+        "puzzle_ids": store.num_puzzle_ids,
+        "views": None if store.views is None else len(store.views),
+        "ratings": {name: float(getattr(rated, name)()) for name in ("min", "mean", "max")} if len(rated) else None,
+        "bytes": sum(file.stat().st_size for file in folder.iterdir()),
+        "source": store.source,
+    }
 
 
 def from_examples(task: Task, examples: Examples, *, source: str) -> Store:
