@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,45 +31,25 @@ IGNORED = 0  # token that stands for IGNORE in published labels; padding has the
 _SET = "all"
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Layout:
-    """Where the puzzles of a store begin, and the augmentations of each that are written.
-
-    Attributes:
-        starts: (P + 1,) row where each puzzle begins, and the last ends.
-        groups: (P,) group of each puzzle.
-        first, count: (P,) puzzle ids of the augmentations: first to first + count - 1.
-    """
+class _Written(NamedTuple):
+    """The W puzzles written for a store: first row and number of rows in it, puzzle id and group, each (W,) int64."""
 
     starts: NDArray[np.int64]
-    groups: NDArray[np.int32]
-    first: NDArray[np.int64]
-    count: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    groups: NDArray[np.int64]
 
-    @classmethod
-    def of(cls, store: Store, views: int | None) -> _Layout:
-        starts = np.flatnonzero(np.diff(store.puzzles, prepend=-1))
-        first = store.puzzle_ids[starts].astype(np.int64)
-        count = np.ones(len(starts), np.int64) if store.views is None else store.views.counts(first)
-        count = count if views is None else np.minimum(count, views)
-        return cls(starts=np.append(starts, len(store)), groups=store.groups[starts], first=first, count=count)
 
-    @property
-    def rows(self) -> int:
-        """Rows written."""
-        return int((np.diff(self.starts) * self.count).sum())
-
-    def indices(self) -> dict[str, NDArray[np.int32]]:
-        """The published arrays of puzzle ids and bounds."""
-        puzzles = np.repeat(np.arange(len(self.count)), self.count)  # the store's puzzle of each that is written
-        number = np.arange(len(puzzles)) - np.repeat(np.cumsum(self.count) - self.count, self.count)
-        last = np.flatnonzero(np.diff(self.groups[puzzles], append=-1))
-        arrays = {
-            "puzzle_identifiers": self.first[puzzles] + number,
-            "puzzle_indices": np.cumsum(np.append(0, np.diff(self.starts)[puzzles])),
-            "group_indices": np.append(0, last + 1),
-        }
-        return {name: array.astype(np.int32) for name, array in arrays.items()}
+def _written(store: Store, views: int | None) -> _Written:
+    """Each puzzle of a store, or each of its first `views` augmentations (None: all)."""
+    starts = np.flatnonzero(np.diff(store.puzzles, prepend=-1))
+    first = store.puzzle_ids[starts].astype(np.int64)
+    count = np.ones(len(starts), np.int64) if store.views is None else store.views.counts(first)
+    count = count if views is None else np.minimum(count, views)
+    number = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    sizes, groups = np.diff(starts, append=len(store)), store.groups[starts].astype(np.int64)
+    starts, sizes, ids, groups = (np.repeat(array, count) for array in (starts, sizes, first, groups))
+    return _Written(starts, sizes, ids + number, groups)
 
 
 def export_published(
@@ -103,18 +82,23 @@ def export_published(
     with new_folder(folder) as partial:
         done = 0
         for split, store in stores.items():
-            layout = _Layout.of(store, views)
+            written = _written(store, views)
+            rows, puzzles = int(written.sizes.sum()), len(written.ids)
             place = partial / split
             place.mkdir()
             rng = np.random.default_rng(seed) if split == "train" else None
             files = [place / f"{_SET}__{name}.npy" for name in ("inputs", "labels")]
-            blocks = reported(_blocks(store, layout, split, tokens, rng), done, report)
-            write_arrays(files, (layout.rows, cells), np.uint8, blocks)
-            done += layout.rows
-            indices = layout.indices()
+            blocks = reported(_blocks(store, written, split, tokens, rng), done, report)
+            write_arrays(files, (rows, cells), np.uint8, blocks)
+            done += rows
+            group_ends = np.flatnonzero(np.diff(written.groups, append=-1)) + 1
+            indices = {
+                "puzzle_identifiers": written.ids,
+                "puzzle_indices": np.append(0, np.cumsum(written.sizes)),
+                "group_indices": np.append(0, group_ends),
+            }
             for name, array in indices.items():
-                np.save(place / f"{_SET}__{name}.npy", array)
-            puzzles, groups = (len(indices[name]) - 1 for name in ("puzzle_indices", "group_indices"))
+                np.save(place / f"{_SET}__{name}.npy", array.astype(np.int32))
             meta = {
                 "pad_id": 0,
                 "ignore_label_id": IGNORED,
@@ -122,8 +106,8 @@ def export_published(
                 "vocab_size": tokens,
                 "seq_len": cells,
                 "num_puzzle_identifiers": len(names),
-                "total_groups": groups,
-                "mean_puzzle_examples": layout.rows / puzzles,
+                "total_groups": len(group_ends),
+                "mean_puzzle_examples": rows / puzzles,
                 "total_puzzles": puzzles,
                 "sets": [_SET],
             }
@@ -135,7 +119,7 @@ def export_published(
 
 def exported_rows(store: Store, views: int | None = None) -> int:
     """Number of rows that `export_published` writes for a store."""
-    return _Layout.of(store, views).rows
+    return int(_written(store, views).sizes.sum())
 
 
 def _shape(stores: Mapping[str, Store]) -> tuple[int, int]:
@@ -180,12 +164,14 @@ def _names(stores: Mapping[str, Store], identifiers: Sequence[str] | None) -> li
     return list(identifiers)
 
 
-def _blocks(store: Store, layout: _Layout, split: str, tokens: int, rng: np.random.Generator | None) -> Iterator[Pair]:
+def _blocks(
+    store: Store, written: _Written, split: str, tokens: int, rng: np.random.Generator | None
+) -> Iterator[Pair]:
     """Inputs and labels (B, L) of a store, every augmentation of it, with IGNORED where a label does not count.
 
     Raises DataError for tokens that the layout cannot hold, including an IGNORED label that counts.
     """
-    for rows, ids in _rows(store, layout):
+    for rows, ids in _rows(store, written):
         inputs, labels = store.inputs[rows], store.labels[rows]
         if store.views is not None:
             inputs, labels = store.views.show(inputs, labels, ids, rng)
@@ -195,19 +181,19 @@ def _blocks(store: Store, layout: _Layout, split: str, tokens: int, rng: np.rand
         yield inputs, np.where(counted, labels, IGNORED)
 
 
-def _rows(store: Store, layout: _Layout) -> Iterator[tuple[NDArray[np.integer], NDArray[np.integer]]]:
+def _rows(store: Store, written: _Written) -> Iterator[tuple[NDArray[np.integer], NDArray[np.integer]]]:
     """Rows (B,) of the store in the order written, and the puzzle ids (B,) they are written under."""
     if store.views is None:
         for start in range(0, len(store), BLOCK):
             rows = np.arange(start, min(start + BLOCK, len(store)))
             yield rows, store.puzzle_ids[rows]
         return
-    bounds = (layout.starts[:-1], layout.starts[1:], layout.first, layout.count)
-    for start, stop, first, count in zip(*(array.tolist() for array in bounds), strict=True):
-        step = max(1, BLOCK // (stop - start))
-        for begin in range(first, first + count, step):
-            ids = np.arange(begin, min(begin + step, first + count))
-            yield np.tile(np.arange(start, stop), len(ids)), np.repeat(ids, stop - start)
+    changes = np.flatnonzero(np.diff(written.starts)) + 1
+    for task in np.split(np.arange(len(written.ids)), changes):  # the augmentations of each
+        start, size = written.starts[task[0]], written.sizes[task[0]]
+        step = max(1, BLOCK // int(size))
+        for some in np.split(written.ids[task], range(step, len(task), step)):
+            yield np.tile(np.arange(start, start + size), len(some)), np.repeat(some, size)
 
 
 def _test_puzzles(stores: Mapping[str, Store]) -> dict[str, Any]:

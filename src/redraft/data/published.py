@@ -41,27 +41,23 @@ Pair = tuple[NDArray[np.integer], NDArray[np.integer]]  # inputs and labels (B, 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Meta:
-    """The part of a split's dataset.json that is read; the counts it also holds follow from the arrays."""
-
-    seq_len: int
-    vocab_size: int
-    num_puzzle_identifiers: int
-    ignore_label_id: int | None
-    sets: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Split:
     """One split of a published folder, its inputs and labels still on disk.
 
-    `sets` holds the arrays of each set by the prefix of their files, checked except for the tokens, which `blocks`
-    checks on the way.
+    Attributes:
+        folder: of the split.
+        task: as in `Task.spec`.
+        seq_len, vocab_size, num_puzzle_identifiers, ignore_label_id: of its dataset.json; the counts that this also
+            holds follow from the arrays.
+        sets: the arrays of each set by the prefix of their files, checked except for the tokens, which `blocks` checks.
     """
 
     folder: Path
     task: Spec
-    meta: Meta
+    seq_len: int
+    vocab_size: int
+    num_puzzle_identifiers: int
+    ignore_label_id: int | None
     sets: dict[str, dict[str, NDArray[np.integer]]]
 
     def __len__(self) -> int:
@@ -69,12 +65,12 @@ class Split:
 
     def blocks(self) -> Iterator[Pair]:
         """All inputs and labels (B, L) int16, labels that do not count as IGNORE; raises DataError for other tokens."""
-        tokens = range(self.meta.vocab_size)
+        tokens = range(self.vocab_size)
         for prefix, arrays in self.sets.items():
             for start in range(0, len(arrays["inputs"]), BLOCK):
                 rows = np.arange(start, min(start + BLOCK, len(arrays["inputs"])))
                 inputs, labels = arrays["inputs"][rows], arrays["labels"][rows]
-                counted = labels != self.meta.ignore_label_id
+                counted = labels != self.ignore_label_id
                 require_tokens(f"{prefix}inputs.npy", inputs, rows, tokens)
                 require_tokens(f"{prefix}labels.npy", labels, rows, tokens, counted)
                 yield inputs.astype(np.int16), np.where(counted, labels.astype(np.int16), np.int16(IGNORE))
@@ -97,7 +93,7 @@ class Split:
             ratings=np.full(len(inputs), np.nan, np.float32),
             groups=np.repeat(groups, sizes),
             puzzles=np.repeat(puzzles, sizes),
-            named=Identifiers(self.meta.num_puzzle_identifiers, "" if names is None else _fingerprint(names)),
+            named=Identifiers(self.num_puzzle_identifiers, "" if names is None else _fingerprint(names)),
             source=str(self.folder),
         )
 
@@ -131,9 +127,9 @@ def import_to(
     splits = open_splits(folder, task=task)
     names = read_identifiers(folder)
     for split, found in splits.items():
-        if names is not None and len(names) < found.meta.num_puzzle_identifiers:
+        if names is not None and len(names) < found.num_puzzle_identifiers:
             raise DataError(
-                f"{folder / IDENTIFIERS}: expected a name for each of the {found.meta.num_puzzle_identifiers} puzzle "
+                f"{folder / IDENTIFIERS}: expected a name for each of the {found.num_puzzle_identifiers} puzzle "
                 f"ids of {split}, got {len(names)}"
             )
     with new_folder(out) as partial:
@@ -142,7 +138,7 @@ def import_to(
             place = partial / split
             place.mkdir()
             files = (place / "inputs.npy", place / "labels.npy")
-            write_arrays(files, (len(found), found.meta.seq_len), np.int16, reported(found.blocks(), before, report))
+            write_arrays(files, (len(found), found.seq_len), np.int16, reported(found.blocks(), before, report))
             inputs, labels = (np.load(file, mmap_mode="r") for file in files)
             found.store(inputs, labels, names).write(place, there=("inputs", "labels"))
             before += len(found)
@@ -168,13 +164,10 @@ def open_split(folder: Path, split: str, *, task: Spec | None = None) -> Split:
     """
     file = folder / split / META
     meta = _read_meta(file)
-    prefixes = [f"{folder / split / name}__" for name in meta.sets]
-    return Split(
-        folder=folder / split,
-        task=_task_of(file, meta, task),
-        meta=meta,
-        sets={prefix: _read_set(prefix, meta) for prefix in prefixes},
-    )
+    spec = _task_of(file, meta["seq_len"], meta["vocab_size"], task)
+    prefixes = [f"{folder / split / name}__" for name in meta.pop("sets")]
+    sets = {prefix: _read_set(prefix, meta["seq_len"], meta["num_puzzle_identifiers"]) for prefix in prefixes}
+    return Split(folder=folder / split, task=spec, sets=sets, **meta)
 
 
 def read_identifiers(folder: Path) -> list[str] | None:
@@ -216,7 +209,8 @@ def write_arrays(files: Sequence[Path], shape: tuple[int, int], dtype: DTypeLike
                 opened.write(np.ascontiguousarray(tokens, dtype).data)
 
 
-def _read_meta(file: Path) -> Meta:
+def _read_meta(file: Path) -> dict[str, Any]:
+    """The fields of `Split` in dataset.json, and the names of the sets; raises DataError."""
     found = read_object(file, DataError)
     values: dict[str, Any] = {}
     for name in ("seq_len", "vocab_size", "num_puzzle_identifiers"):
@@ -233,24 +227,23 @@ def _read_meta(file: Path) -> Meta:
     sets = found.get("sets")
     if not (isinstance(sets, list) and sets and all(isinstance(name, str) and name for name in sets)):
         raise DataError(f'{file}: sets: expected a list of names, mostly ["all"], got {sets!r}')
-    return Meta(ignore_label_id=ignored, sets=tuple(sets), **values)
+    return {**values, "ignore_label_id": ignored, "sets": sets}
 
 
-def _task_of(file: Path, meta: Meta, spec: Spec | None) -> Spec:
+def _task_of(file: Path, cells: int, tokens: int, spec: Spec | None) -> Spec:
     """The spec of the task; raises DataError if it is unknown or does not fit."""
-    size = (meta.seq_len, meta.vocab_size)
-    if spec is None and size not in SHAPES:
-        raise DataError(f"{file}: no known task has {size[0]} cells and {size[1]} tokens; name the task with --task")
-    task = get_task(SHAPES[size] if spec is None else spec)
-    if (task.seq_len, task.vocab_size) != size:
+    if spec is None and (cells, tokens) not in SHAPES:
+        raise DataError(f"{file}: no known task has {cells} cells and {tokens} tokens; name the task with --task")
+    task = get_task(SHAPES[cells, tokens] if spec is None else spec)
+    if (task.seq_len, task.vocab_size) != (cells, tokens):
         raise DataError(
-            f"{file}: {size[0]} cells and {size[1]} tokens do not fit {task.name}, "
+            f"{file}: {cells} cells and {tokens} tokens do not fit {task.name}, "
             f"which has {task.seq_len} and {task.vocab_size}"
         )
     return task.spec
 
 
-def _read_set(prefix: str, meta: Meta) -> dict[str, NDArray[np.integer]]:
+def _read_set(prefix: str, cells: int, num_ids: int) -> dict[str, NDArray[np.integer]]:
     """The arrays of a set by name, inputs and labels memory-mapped; raises DataError for contradictions."""
     axes = {"inputs": 2, "labels": 2, "puzzle_identifiers": 1, "puzzle_indices": 1, "group_indices": 1}
     arrays = {
@@ -259,20 +252,18 @@ def _read_set(prefix: str, meta: Meta) -> dict[str, NDArray[np.integer]]:
     }
     rows, puzzles = len(arrays["inputs"]), len(arrays["puzzle_indices"]) - 1
     for name in ("inputs", "labels"):
-        if arrays[name].shape != (rows, meta.seq_len):
-            raise DataError(
-                f"{prefix}{name}.npy: expected {rows} rows of {meta.seq_len} cells, got {arrays[name].shape}"
-            )
+        if arrays[name].shape != (rows, cells):
+            raise DataError(f"{prefix}{name}.npy: expected {rows} rows of {cells} cells, got {arrays[name].shape}")
     _require_bounds(f"{prefix}puzzle_indices.npy", arrays["puzzle_indices"], rows, "rows")
     _require_bounds(f"{prefix}group_indices.npy", arrays["group_indices"], puzzles, "puzzles")
     ids = arrays["puzzle_identifiers"]
     if len(ids) != puzzles:
         raise DataError(f"{prefix}puzzle_identifiers.npy: expected {puzzles} puzzles, got {len(ids)}")
-    wrong = np.flatnonzero((ids < 0) | (ids >= meta.num_puzzle_identifiers))
+    wrong = np.flatnonzero((ids < 0) | (ids >= num_ids))
     if len(wrong):
         raise DataError(
             f"{prefix}puzzle_identifiers.npy: puzzle {wrong[0]}: expected an id from 0 to "
-            f"{meta.num_puzzle_identifiers - 1}, got {ids[wrong[0]]}"
+            f"{num_ids - 1}, got {ids[wrong[0]]}"
         )
     return arrays
 
