@@ -71,7 +71,7 @@ def collect(
     if at not in get_args(At):
         raise ConfigError(f"at: expected one of {', '.join(get_args(At))}, got {at!r}")
     jobs = share(store, views=views, shard=shard)
-    questions = asked(store)
+    questions = questions_of(store)
     votes = Votes(origin, shards=[Shard(*shard, 0, len(jobs.rows))]) if votes is None else votes
     for start in range(_done(votes, shard, len(jobs.rows)), len(jobs.rows), batch_size):
         batch = jobs.some(slice(start, start + batch_size))
@@ -105,7 +105,7 @@ def share(store: Store, *, views: int | None = None, shard: tuple[int, int] = (1
     return Jobs(rows, ids, orders).some(slice(number - 1, None, of))
 
 
-def asked(store: Store) -> list[Question]:
+def questions_of(store: Store) -> list[Question]:
     """Task and test of every row; the tests of a task are a group of the store, in order."""
     assert store.views is not None
     first = np.searchsorted(store.groups, store.groups)  # row with which the group of each row begins

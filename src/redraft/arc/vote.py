@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from redraft.arc.collect import At, asked, collect
+from redraft.arc.collect import At, collect, questions_of
 from redraft.arc.votes import Votes, data_fingerprint
 from redraft.backends.torch import TorchStepper
 from redraft.data.arc import TASKS
@@ -36,7 +36,7 @@ def open_data(source: str) -> tuple[Store, list[ArcTask]]:
     if file is None:
         raise DataError(f"{folder.parent / TASKS}: no such file; expected the tasks of the data")
     known = {task.name: task for task in read_tasks(str(file))}
-    tests = Counter(question.task for question in asked(store))
+    tests = Counter(question.task for question in questions_of(store))
     for name, count in tests.items():
         if name not in known or len(known[name].test) != count:
             held = len(known[name].test) if name in known else "no such task"

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 
 from redraft import terminal
 from redraft.commands.arguments import Trusted, parse, require_options
-from redraft.commands.compare_llm import FOLDER, REPLIES, Llm, bounds, open_endpoints
-
-if TYPE_CHECKING:
-    from redraft.compare.contest import Others
-    from redraft.compare.llm.endpoint import Endpoint
-    from redraft.compare.rows import Rows
+from redraft.commands.compare_llm import Llm, open_models
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,37 +59,18 @@ class Arguments:
 def run(arguments: list[str]) -> int:
     description = "Compares weights, and language models if you name some, on the same unseen rows."
     args = parse(Arguments, arguments, command="compare", description=description, gather="contenders")
-    from redraft.compare.contest import Terms, contest, make_folder
-    from redraft.files import write_text
+    from redraft.compare.contest import Terms, contest
+    from redraft.files import require_place, write_text
+    from redraft.plotting import require_picture
 
-    endpoints = _require_sense(args)
+    require_options(args, "steps", "batch_size", "attempts")
+    models = open_models(args.asked, args.save)
+    for file in filter(None, (args.json, args.markdown, args.plot)):
+        require_place(file)
+    if args.plot is not None:
+        require_picture(args.plot)
     terms = Terms(**{each.name: getattr(args, each.name) for each in fields(Terms)})
-    errors = list[str]()
-
-    def others(rows: Rows) -> Callable[[], Others]:
-        from redraft.compare.llm.contender import ask_models
-
-        examples = rows.examples()  # raises, if there are none, before the work
-        folder, limits = args.save or FOLDER, bounds(args.asked)
-
-        def ask() -> Others:
-            make_folder(folder)
-            found = ask_models(
-                endpoints,
-                rows.task,
-                rows.store,
-                examples,
-                limits,
-                limit=args.asked.llm_limit,
-                file=folder / REPLIES,
-                report=lambda line: print(line, file=sys.stderr),
-            )
-            errors.extend(found.errors)
-            return found.outcomes, found.notes
-
-        return ask
-
-    found = contest(args.contenders, terms, others=others if endpoints else None)
+    found = contest(args.contenders, terms, models=models)
     if args.json is not None:
         write_text(args.json, json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
     if args.markdown is not None:
@@ -103,22 +78,7 @@ def run(arguments: list[str]) -> int:
     if args.plot is not None:
         found.plot(args.plot)
     found.show(terminal.console())
+    errors = [] if models is None else models.errors
     for error in errors:
         print(f"redraft compare: {error}", file=sys.stderr)
     return 2 if errors else 0
-
-
-def _require_sense(args: Arguments) -> list[Endpoint]:
-    """The endpoints; raises RedraftError for impossible arguments, before anything is computed."""
-    from redraft.compare.contest import require_contenders
-    from redraft.files import require_place
-    from redraft.plotting import require_picture
-
-    require_options(args, "steps", "batch_size", "attempts")
-    endpoints = open_endpoints(args.asked)
-    require_contenders(args.contenders, others=args.asked.llm_model)
-    for file in filter(None, (args.json, args.markdown, args.plot)):
-        require_place(file)
-    if args.plot is not None:
-        require_picture(args.plot)
-    return endpoints

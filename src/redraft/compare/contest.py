@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +15,7 @@ from rich.console import Console
 
 from redraft import terminal
 from redraft.compare.compare import At, Measure, Outcome, figures, fingerprint
+from redraft.compare.llm.contender import Models
 from redraft.compare.llm.reported import REPORTED, reported_for
 from redraft.compare.rows import Rows, open_rows
 from redraft.compare.show import markdown, plot_shares, show
@@ -32,8 +33,6 @@ from redraft.tasks.arc.task import Arc
 if TYPE_CHECKING:
     from redraft.models import Model
     from redraft.weights.io import Weights
-
-Others = tuple[list[Outcome], list[str]]  # outcomes of contenders of other kinds, and notes on them
 
 
 @dataclass(frozen=True)
@@ -98,8 +97,8 @@ class Terms:
     reported: bool = False
 
 
-def require_contenders(names: Sequence[str], *, others: Sequence[str] = ()) -> None:
-    """Raises ConfigError if one is named twice, or there is nothing to compare; `others` are of other kinds."""
+def _require_contenders(names: Sequence[str], others: Sequence[str]) -> None:
+    """Raises ConfigError if one is named twice, or there is nothing to compare; `others` are language models."""
     everyone = [*names, *others]
     if twice := next((name for i, name in enumerate(everyone) if name in everyone[:i]), None):
         raise ConfigError(f"{twice} is named twice; add steps to compare weights with themselves, as in {twice}@32")
@@ -112,35 +111,32 @@ def contest(
     names: Sequence[str],
     terms: Terms,
     *,
-    others: Callable[[Rows], Callable[[], Others]] | None = None,
+    models: Models | None = None,
     quiet: bool = False,
 ) -> Comparison:
-    """Compares weights (`NAME`, `NAME@STEPS`) and files of ARC votes (.npz).
-
-    `others` adds contenders of another kind: it is called with the rows before the work, to raise errors early, and
-    returns the function that runs them. Raises RedraftError.
-    """
-    if others is None:
-        require_contenders(names)
+    """Compares weights (`NAME`, `NAME@STEPS`), files of ARC votes (.npz) and language models; raises RedraftError."""
+    _require_contenders(names, [] if models is None else [endpoint.model for endpoint in models.endpoints])
     require_at_least(1, {name: getattr(terms, name) for name in ("steps", "batch_size", "attempts")})
     votes = [name for name in names if name.endswith(".npz")]
     opened = {name: _open(name, terms) for name in names if name not in votes}
     weights = {name: each for name, (each, _) in opened.items()}
     task = _task(terms, weights)
     rows = open_rows(task, terms.data, split=terms.split, limit=terms.limit, contenders=weights)
-    ask = None if others is None else others(rows)
+    examples = None if models is None else rows.examples()  # raises, if there are none, before the work
     outcomes: list[Outcome] = []
     notes = list(rows.notes)
     if terms.save is not None:
-        make_folder(Path(terms.save))
+        _make_folder(Path(terms.save))
+    if models is not None:
+        _make_folder(models.file.parent)
     for name in names:
         if name in votes:
             outcomes.append(_of_votes(name, rows, terms, notes))
         else:
             notes += require_fit(opened[name][0], rows.store, name=name, data=terms.data)
             outcomes.append(_of_weights(name, *opened[name], rows, terms, quiet))
-    if ask is not None:
-        more, remarks = ask()
+    if models is not None and examples is not None:
+        more, remarks = models.ask(task, rows.store, examples)
         outcomes += more
         notes += remarks
     found = figures(outcomes, measure=terms.measure, at=terms.at, groups=rows.store.groups)
@@ -265,7 +261,7 @@ def _of_votes(name: str, rows: Rows, terms: Terms, notes: list[str]) -> Outcome:
     return Outcome.of_answers(np.ones(len(solved), bool), solved, solved, **about)
 
 
-def make_folder(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     """Makes a folder, if there is none; raises RedraftError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from redraft.arc.collect import asked
+from redraft.arc.collect import questions_of
 from redraft.arc.vote import open_data
 from redraft.compare.llm.contender import Pairs, examples_of
 from redraft.contents import within
@@ -51,7 +51,9 @@ class Rows:
         """The solved examples in the prompt of each row for a language model."""
         if isinstance(self.task, Arc):
             known = {task.name: task for task in self.tasks}
-            shown = [[(pair.input, pair.output) for pair in known[each.task].train] for each in asked(self.store)]
+            shown = [
+                [(pair.input, pair.output) for pair in known[each.task].train] for each in questions_of(self.store)
+            ]
             return lambda row: shown[row]  # type: ignore[return-value]  # demonstrations have outputs
         folder = store_folder(self.source, "train")
         return examples_of(self.task, None if folder is None else Store.open(folder, task=self.task.spec))

@@ -134,7 +134,7 @@ class _Known:
             found.setdefault(place.task, place)
         for each, place in self.alike.get(_outline(pair), ()):
             # a task may show its rule by turning or recolouring its own pairs, which is no leak
-            if place.task not in (task, *found) and _under_any_view(each) == _under_any_view(pair):
+            if place.task not in (task, *found) and _canonical(each) == _canonical(pair):
                 found[place.task] = place
         return found
 
@@ -149,7 +149,7 @@ def _outline(pair: Pair) -> tuple[int, ...]:
     return tuple(number for grid in grids for number in (grid.size, int((grid == 0).sum()), _changes(grid)))
 
 
-def _under_any_view(pair: Pair) -> bytes:
+def _canonical(pair: Pair) -> bytes:
     """Equal for pairs that some augmentation makes equal, and for no others."""
     return min(_recoloured(*_written(pair, symmetry)) for symmetry in range(8))
 

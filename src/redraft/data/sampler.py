@@ -65,7 +65,7 @@ class Sampler:
 
     def _rows(self, positions: NDArray[np.int64]) -> _Epoch:
         """Rows and puzzle ids (B,) at positions (B,) in the endless stream of epochs."""
-        numbers, offsets = np.divmod(positions, self._groups.rows_an_epoch)
+        numbers, offsets = np.divmod(positions, self._groups.rows_per_epoch)
         wanted = range(int(numbers[0]), int(numbers[-1]) + 1)
         self._epochs = {number: self._epochs.get(number) or self._epoch(number) for number in wanted}
         parts = [[array[offsets[numbers == number]] for array in self._epochs[number]] for number in wanted]
@@ -96,7 +96,7 @@ class _Groups:
         self.first = np.flatnonzero(np.diff(group, prepend=-1))  # first puzzle of each group
         self.count = np.diff(self.first, append=len(starts))
         self.quota = np.maximum.reduceat(self.sizes, self.first) if len(starts) else self.sizes
-        self.rows_an_epoch = int(self.quota.sum())
+        self.rows_per_epoch = int(self.quota.sum())
 
     def __len__(self) -> int:
         return len(self.first)
@@ -106,7 +106,7 @@ class _Groups:
         order = rng.permutation(len(self))
         quota = self.quota[order]
         groups = np.repeat(order, quota)
-        if self.rows_an_epoch == len(self) == len(self.starts):  # every example stands alone
+        if self.rows_per_epoch == len(self) == len(self.starts):  # every example stands alone
             return self.starts[groups], groups
         puzzle = (self.first + (rng.random(len(self)) * self.count).astype(np.int64))[groups]
         # rows of a group in random order: sort by a random key within each block of the stream

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from redraft.compare.llm.endpoint import Endpoint, EndpointError, Reply
-from redraft.errors import ConfigError, DataError
+from redraft.errors import DataError, require_at_least
 
 STOP_AFTER = 3  # failures in a row
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds before another try; doubled each time
@@ -32,11 +32,8 @@ class Bounds:
     parallel: int = 4
 
     def __post_init__(self) -> None:
-        if self.retries < 0 or self.budget < 1 or self.parallel < 1:
-            raise ConfigError(
-                "expected at least 0 retries, a budget of at least 1 token and 1 request at a time, got "
-                f"{self.retries}, {self.budget} and {self.parallel}"
-            )
+        require_at_least(0, {"retries": self.retries})
+        require_at_least(1, {"budget": self.budget, "parallel": self.parallel})
 
 
 @dataclass(kw_only=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,44 +23,46 @@ from redraft.tasks.base import IGNORE
 Pairs = Sequence[tuple[Grid, Grid]]
 
 
-class ModelReplies(NamedTuple):
-    """Outcomes of language models, notes on them, and the errors that stopped some."""
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """Language models to compare with.
 
-    outcomes: list[Outcome]
-    notes: list[str]
-    errors: list[str]
-
-
-def ask_models(
-    endpoints: Sequence[Endpoint],
-    task: Task,
-    store: Store,
-    examples: Callable[[int], Pairs],
-    bounds: Bounds,
-    *,
-    limit: int,
-    file: Path,
-    report: Callable[[str], None],
-) -> ModelReplies:
-    """Asks each model at most `limit` rows, and keeps replies in `file`; an error of an endpoint ends its turn alone.
-
-    `report` is called with a line before each model. For `examples`, and errors raised, see `measure`.
+    Attributes:
+        endpoints: one per model.
+        bounds: on the cost of each.
+        limit: maximum number of rows for each.
+        file: keeps replies, see `Cache`.
+        report: called with a line before each model.
+        errors: those that stopped a model, added by `ask`.
     """
-    found = ModelReplies([], [], [])
-    for endpoint in endpoints:
-        name, count = endpoint.model, min(limit, len(store))
-        report(
-            f"asking {name} at {endpoint.place} {count:,} of {len(store):,} rows (--llm-limit), with at most "
-            f"{bounds.budget:,} tokens; replies are kept in {file}"
-        )
-        with progress(f"asking {name}", count) as done:
-            outcome, asked = measure(endpoint, task, store, examples, Cache(file), bounds, limit=limit, progress=done)
-        found.outcomes.append(outcome)
-        found.notes.extend(notes(outcome, asked))
-        if asked.error is not None:
-            kept = f"; the {len(asked.replies):,} replies until then count and are kept in {file}"
-            found.errors.append(f"{name}: {asked.stopped}" + (kept if asked.replies else ""))
-    return found
+
+    endpoints: Sequence[Endpoint]
+    bounds: Bounds
+    limit: int
+    file: Path
+    report: Callable[[str], None]
+    errors: list[str] = field(default_factory=list)
+
+    def ask(self, task: Task, store: Store, examples: Callable[[int], Pairs]) -> tuple[list[Outcome], list[str]]:
+        """Outcomes of the models and notes on them; an error of an endpoint ends its turn alone. See `measure`."""
+        outcomes, remarks = [], []
+        for endpoint in self.endpoints:
+            name, count = endpoint.model, min(self.limit, len(store))
+            self.report(
+                f"asking {name} at {endpoint.place} {count:,} of {len(store):,} rows (--llm-limit), with at most "
+                f"{self.bounds.budget:,} tokens; replies are kept in {self.file}"
+            )
+            cache = Cache(self.file)
+            with progress(f"asking {name}", count) as done:
+                outcome, asked = measure(
+                    endpoint, task, store, examples, cache, self.bounds, limit=self.limit, progress=done
+                )
+            outcomes.append(outcome)
+            remarks += notes(outcome, asked)
+            if asked.error is not None:
+                kept = f"; the {len(asked.replies):,} replies until then count and are kept in {self.file}"
+                self.errors.append(f"{name}: {asked.stopped}" + (kept if asked.replies else ""))
+        return outcomes, remarks
 
 
 def measure(
