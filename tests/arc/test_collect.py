@@ -34,7 +34,7 @@ TASKS = [  # of two tests, of one, of three
     for i, (name, tests) in enumerate((("turn", 2), ("fall", 1), ("fill", 3)))
 ]
 OTHER = ArcTask(name="other", train=(Pair(grid(7), grid(8)),), test=(Pair(grid(9), grid(11)),))
-VIEWS = Views.make([OTHER, *TASKS], count=9)  # with a task that is not questions_of, so that ids do not begin at 1
+VIEWS = Views.make([OTHER, *TASKS], count=9)  # with a task that is not in the store, so that ids do not begin at 1
 PAIRS = [(task, pair) for task in TASKS for pair in task.test]
 
 
@@ -196,7 +196,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
         votes_of(votes=Votes())
 
 
-# what is questions_of
+# questions
 def test_rows_are_tests_of_their_task() -> None:
     assert questions_of(STORE) == [("turn", 0), ("turn", 1), ("fall", 0), ("fill", 0), ("fill", 1), ("fill", 2)]
     jobs = share(STORE, views=2)
