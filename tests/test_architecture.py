@@ -63,7 +63,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "evaluate": (
         *("tasks", "data", "models", "weights", "backends", "solve", "train.config", "stats", "plotting", "progress"),
     ),
-    "arc": ("tasks", "data", "models", "backends", "weights"),
+    "arc": ("tasks", "data", "models", "backends", "weights", "progress"),
     "run": ("tasks", "data", "weights", "solve", "train", "evaluate", "device", "plotting"),
     "export": ("tasks", "data", "core", "models", "weights", "backends", "solve", ""),
     "inspect": (

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from redraft.arc.collect import At, collect, questions_of
+from redraft.arc.collect import At, collect, questions_of, share
 from redraft.arc.votes import Votes, data_fingerprint
 from redraft.backends.torch import TorchStepper
 from redraft.data.arc import TASKS
@@ -17,6 +16,7 @@ from redraft.data.build import store_folder
 from redraft.data.store import Store
 from redraft.errors import DataError
 from redraft.models import Model
+from redraft.progress import progress
 from redraft.tasks import get_task
 from redraft.tasks.arc.files import ArcTask, read_tasks
 from redraft.weights.io import digest
@@ -56,16 +56,14 @@ def vote(
     shard: tuple[int, int] = (1, 1),
     file: Path | None = None,
     device: torch.device,
-    progress: Callable[[int], None] = lambda done: None,
 ) -> Votes:
-    """The votes of a model on the test inputs of tasks, in addition to those in `file`.
+    """The votes of a model on the test inputs of tasks, in addition to those in `file`; shows progress.
 
     Args:
         model: a trained model for ARC, on any device.
         store: the test inputs of `tasks`, with augmentations (`open_data`).
         file: saves the votes every two minutes. Raises DataError if it holds votes of another kind.
         device: where the model runs.
-        progress: called with the number of drafts made.
 
     For the others see `collect`.
     """
@@ -83,24 +81,25 @@ def vote(
         if before is not None and before.origin.get(key) != value:
             raise DataError(f"{file}: already holds votes of other {key}; name another file, or remove it")
     saved = time.monotonic()
+    with progress("voting", len(share(store, views=views, shard=shard).rows)) as done:
 
-    def after_batch(votes: Votes) -> None:
-        nonlocal saved
-        progress(votes.shards[0].done)
-        if file is not None and time.monotonic() - saved >= SAVE_EVERY:
-            votes.save(file)
-            saved = time.monotonic()
+        def after_batch(votes: Votes) -> None:
+            nonlocal saved
+            done(votes.shards[0].done)
+            if file is not None and time.monotonic() - saved >= SAVE_EVERY:
+                votes.save(file)
+                saved = time.monotonic()
 
-    return collect(
-        TorchStepper(model, device=device),
-        get_task(str(store.task)),
-        store,
-        steps=steps,
-        batch_size=batch_size,
-        views=views,
-        shard=shard,
-        at=at,
-        origin=origin,
-        votes=before,
-        progress=after_batch,
-    )
+        return collect(
+            TorchStepper(model, device=device),
+            get_task(str(store.task)),
+            store,
+            steps=steps,
+            batch_size=batch_size,
+            views=views,
+            shard=shard,
+            at=at,
+            origin=origin,
+            votes=before,
+            progress=after_batch,
+        )

@@ -107,13 +107,7 @@ def _require_contenders(names: Sequence[str], others: Sequence[str]) -> None:
         raise ConfigError(f"expected at least two contenders to compare, got {one}; redraft eval measures one alone")
 
 
-def contest(
-    names: Sequence[str],
-    terms: Terms,
-    *,
-    models: Models | None = None,
-    quiet: bool = False,
-) -> Comparison:
+def contest(names: Sequence[str], terms: Terms, *, models: Models | None = None, quiet: bool = False) -> Comparison:
     """Compares weights (`NAME`, `NAME@STEPS`), files of ARC votes (.npz) and language models; raises RedraftError."""
     _require_contenders(names, [] if models is None else [endpoint.model for endpoint in models.endpoints])
     require_at_least(1, {name: getattr(terms, name) for name in ("steps", "batch_size", "attempts")})

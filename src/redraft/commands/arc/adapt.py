@@ -12,7 +12,6 @@ import tyro
 from rich.console import Console
 
 from redraft import terminal
-from redraft.arc.collect import share
 from redraft.arc.vote import open_data, vote
 from redraft.commands.arc.voting import Voting, conclude
 from redraft.commands.arguments import parse, require_options
@@ -23,7 +22,6 @@ from redraft.data.store import Store, is_store
 from redraft.device import choose_device
 from redraft.errors import DataError, WeightsError
 from redraft.models import Model
-from redraft.progress import progress
 from redraft.recipes.arc import adaptation
 from redraft.run import assemble, conduct, evaluator
 from redraft.solve.load import find_weights, open_weights
@@ -88,8 +86,7 @@ def run(arguments: list[str]) -> int:
     store, tasks = open_data(str(args.out / DATA))
     started = time.monotonic()
     kept = replace(args, output=args.output or args.out / VOTES)
-    with progress("voting", len(share(store).rows)) as done:
-        votes = vote(model, store, tasks, **kept.policy, device=device, progress=done)
+    votes = vote(model, store, tasks, **kept.policy, device=device)
     voting = time.monotonic() - started
     cost = {
         "tasks": len(tasks),

@@ -13,13 +13,11 @@ import tyro
 from rich.table import Table
 
 from redraft import terminal
-from redraft.arc.collect import share
 from redraft.arc.score import Score, score, submission
 from redraft.arc.votes import Votes, data_fingerprint
 from redraft.commands.arguments import Trusted, parse
 from redraft.errors import ConfigError, DataError
 from redraft.files import require_place, write_text
-from redraft.progress import progress
 from redraft.tasks.arc.files import ArcTask
 
 EVAL = "Lets weights vote on the test inputs of ARC tasks, each seen under many augmentations, and scores them."
@@ -102,10 +100,7 @@ def run_eval(arguments: list[str]) -> int:
         print(f"redraft arc: {remark}", file=sys.stderr)
     device = choose_device(args.device)
     started = time.monotonic()
-    jobs = len(share(store, views=args.views, shard=shard).rows)
-    with progress("voting", jobs) as done:
-        options = {**args.policy, "views": args.views, "shard": shard, "device": device, "progress": done}
-        votes = vote(weights.model, store, tasks, **options)
+    votes = vote(weights.model, store, tasks, **args.policy, views=args.views, shard=shard, device=device)
     context = {"weights": args.weights, "device": str(device), "seconds": round(time.monotonic() - started, 2)}
     return conclude(votes, tasks, args, context, data=args.data)
 
