@@ -7,15 +7,12 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 
 from redraft.commands.arguments import parse, require_options
 from redraft.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from redraft.data.store import Store
 
 DESCRIPTION = "Builds a folder with a store to train on and one to test with, from pairs of grids or from ARC tasks."
 
@@ -130,24 +127,15 @@ def _training(args: Arguments) -> str:
 def _grids(args: Arguments) -> list[str]:
     from redraft.data.grids import build_grids
 
-    built = build_grids(
-        Path(args.source),
-        args.output,
-        name=args.name,
-        test=args.test,
-        test_share=args.test_share,
-        seed=args.seed,
-        alphabet=None if args.alphabet is None else _symbols(args.alphabet),
-        symmetries=args.symmetries,
-        scopes=args.scopes,
-        checker=args.checker,
-        blank=args.blank,
-        shape=None if args.shape is None else _shape(args.shape),
-        limit=args.limit,
-        allow_contradictions=args.allow_contradictions,
-        report=lambda stage: print(f"{stage} …", file=sys.stderr, flush=True),
-    )
-    return built.lines()
+    options = {name: getattr(args, name) for name in ONLY["grids"]}
+    options["alphabet"] = None if args.alphabet is None else _symbols(args.alphabet)
+    options["shape"] = None if args.shape is None else _shape(args.shape)
+    source = Path(args.source)
+    return build_grids(source, args.output, seed=args.seed, report=_report, **options).lines()
+
+
+def _report(stage: str) -> None:
+    print(f"{stage} …", file=sys.stderr, flush=True)
 
 
 def _shape(text: str) -> tuple[int, int]:
@@ -184,13 +172,11 @@ def _arc(args: Arguments) -> list[str]:
             f"redraft data build {name} --kind arc --concept {shlex.quote(args.source)} -o FOLDER",
             file=sys.stderr,
         )
-    lines = [_line(split, store) for split, store in stores.items()]
+    lines = [
+        f"{split}: {len(store):,} pairs of {int(store.groups.max(initial=-1)) + 1:,} tasks, "
+        f"{store.num_puzzle_ids:,} puzzle ids"
+        for split, store in stores.items()
+    ]
     if not answered(stores["test"]):
         lines.append("no output of the test is known: training reports no accuracy; vote for a submission")
     return lines
-
-
-def _line(split: str, store: Store) -> str:
-    """A line about a store of ARC tasks."""
-    tasks = int(store.groups.max(initial=-1)) + 1
-    return f"{split}: {len(store):,} pairs of {tasks:,} tasks, {store.num_puzzle_ids:,} puzzle ids"
