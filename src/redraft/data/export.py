@@ -177,7 +177,9 @@ def _blocks(
             inputs, labels = store.views.show(inputs, labels, ids, rng)
         counted = labels != IGNORE
         require_tokens(split, inputs, rows, range(tokens))
-        require_tokens(f"{split}, label", labels, rows, range(IGNORED + 1, tokens), counted)
+        require_tokens(
+            f"{split}, label ({IGNORED} means: does not count)", labels, rows, range(IGNORED + 1, tokens), counted
+        )
         yield inputs, np.where(counted, labels, IGNORED)
 
 
