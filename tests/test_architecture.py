@@ -21,7 +21,7 @@ CROWDED = {
 # What everyone may import, and what these may import of one another.
 FOUNDATION: dict[str, tuple[str, ...]] = {
     "errors": (),
-    "arrays": ("errors",),
+    "arrays": ("contents", "errors"),
     "config": ("errors",),
     "contents": ("errors",),
     "files": ("errors",),
@@ -58,7 +58,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "evaluate": (
         *("tasks", "data", "models", "weights", "backends", "solve", "train.config", "stats", "plotting", "progress"),
     ),
-    "arc": ("tasks", "data", "models", "backends", "weights"),
+    "arc": ("tasks", "data", "models", "backends", "weights", "progress"),
     "run": ("tasks", "data", "weights", "solve", "train", "evaluate", "device", "plotting"),
     "export": ("tasks", "data", "core", "models", "weights", "backends", "solve", ""),
     "inspect": (

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.arrays import unpack
+from redraft.arrays import Arrays, unpack
 from redraft.errors import DataError
 from redraft.files import write_bytes
 from redraft.tasks import canvas
@@ -37,7 +37,12 @@ STAYS = 0.25
 BLANK, MARK = "<blank>", "|||"  # of published identifiers: no puzzle, and the sign between name and transform
 TRIES = 5  # draws per augmentation
 DRAWS = 1024  # at a time
-_ARRAYS = {"tasks": ("U", 1), "starts": ("i", 1), "symmetries": ("u", 1), "colours": ("u", 2)}  # kind, axes
+_ARRAYS: Arrays = {
+    "tasks": (np.str_, 1),
+    "starts": (np.signedinteger, 1),
+    "symmetries": (np.unsignedinteger, 1),
+    "colours": (np.unsignedinteger, 2),
+}
 
 
 # one change of many pairs
@@ -229,9 +234,6 @@ class Views:
             found = unpack(content, _ARRAYS)
         except ValueError as error:
             raise DataError(f"{file}: damaged or not the augmentations of a store ({error})") from error
-        for name, (kind, axes) in _ARRAYS.items():
-            if found[name].dtype.kind != kind or found[name].ndim != axes:
-                raise DataError(f"{file}: {name} has type {found[name].dtype} and {found[name].ndim} axes; damaged")
         tasks = tuple(found.pop("tasks").tolist())
         views = cls(tasks=tasks, **found)
         if problem := views._problem():
