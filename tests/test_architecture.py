@@ -9,12 +9,11 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "redraft"
 FILES = sorted(SOURCE.rglob("*.py"))
 MOST_LINES = 360
-BUDGET = 33_200  # lines of Python in the wheel
+BUDGET = 30_000  # lines of Python in the wheel
 MOST_FILES = 12  # of a folder, its __init__.py not counted; with more it says why
 CROWDED = {
     ".": "foundations, each of which everything may import",
     "commands": "a file per command",
-    "models": "a file per model, their configurations, the contract, how it is executed, and its check",
     "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, timed steps",
 }
 
@@ -246,6 +245,6 @@ def test_the_package_stays_within_its_budget() -> None:
     for folder, sizes in sorted(folders.items(), key=lambda pair: -sum(pair[1])):
         print(f"{sum(sizes):>6,} lines in {len(sizes):>2} files  {folder}")
     total = sum(map(sum, folders.values()))
-    assert total <= BUDGET, f"{total:,} lines; delete some, or say in docs/design.md why the budget grows"
+    assert total <= BUDGET, f"{total:,} lines; delete some, or say in docs/decisions.md why the budget grows"
     crowded = {folder for folder, sizes in folders.items() if len(sizes) - 1 > MOST_FILES}
     assert crowded <= set(CROWDED), f"more than {MOST_FILES} files in {', '.join(sorted(crowded - set(CROWDED)))}"
