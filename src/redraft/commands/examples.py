@@ -17,6 +17,8 @@ redraft compare sudoku-6x6 sudoku-6x6-eq --data make:500@99
 redraft compare runs/mine runs/other --data test.csv --markdown table.md
 redraft inspect sudoku-6x6 make:1@4
 redraft inspect maze-8x8 make:1@8 --animation drafts.gif
+redraft serve --port 8080
+redraft serve --weights sudoku-onnx --host 0.0.0.0 --port 80 --no-open
 redraft make sudoku 1
 redraft make maze-8x8 500 --seed 3 -o mazes.csv
 redraft import step_16000 --task sudoku-9x9 -o weights

@@ -21,6 +21,7 @@ from redraft.backends.protocol import Stepper
 from redraft.contents import within
 from redraft.errors import ConfigError, WeightsError
 from redraft.solve.answer import Answer
+from redraft.solve.job import SolveJob
 from redraft.solve.opened import Opened, PuzzleTable
 from redraft.solve.solver import SURE, BatchSize, HaltRule, Solver
 from redraft.solve.supply import Supply
@@ -98,7 +99,7 @@ class _GrowingSolver(Solver):
         self._few, self._for_many = few, for_many
         self._many: Solver | None = None
 
-    def stream(self, questions: Iterable[Grid] | Supply[Grid]) -> Iterator[tuple[int, Answer]]:
+    def stream(self, questions: Iterable[Grid | SolveJob] | Supply[Grid | SolveJob]) -> Iterator[tuple[int, Answer]]:
         are_few = True
         if not isinstance(questions, Supply):
             questions, are_few = look_ahead(questions, self._few)

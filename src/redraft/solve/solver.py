@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import perf_counter
 from typing import Any, Literal, get_args
 
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from redraft.backends.protocol import Draft, Floats, State, Stepper
 from redraft.errors import ConfigError, PuzzleError, require_at_least
 from redraft.solve.answer import Answer, TraceStep
+from redraft.solve.job import SolveJob
 from redraft.solve.supply import Supply
 from redraft.tasks import Grid, Puzzle, Task
 
@@ -69,7 +71,10 @@ class _Slot:
     """A puzzle in the batch; `number` is its place in the input."""
 
     number: int
+    job: SolveJob
     question: Grid
+    most: int  # recursions it gets
+    traced: bool
     inputs: NDArray[np.integer]  # the question as tokens (L,)
     given: NDArray[np.bool_]  # cells (H, W) that the question fills in, where others are to be filled
     recursions: int = 0  # spent in all tries
@@ -158,11 +163,11 @@ class Solver:
         except PuzzleError as error:
             raise PuzzleError(error.message, f"puzzle {number}") from None
 
-    def stream(self, questions: Iterable[Grid] | Supply[Grid]) -> Iterator[tuple[int, Answer]]:
+    def stream(self, questions: Iterable[Grid | SolveJob] | Supply[Grid | SolveJob]) -> Iterator[tuple[int, Answer]]:
         """Answers as they come, each with the number of its question, from 0.
 
-        Questions (H, W) are read only as slots free up. While a supply waits for more, those that have arrived are
-        worked on.
+        Questions (H, W), or jobs, are read only as slots free up. While a supply waits for more, those that have
+        arrived are worked on. A job that is cancelled has no answer.
         """
         supply = questions if isinstance(questions, Supply) else Supply(questions)
         taken = 0
@@ -171,6 +176,7 @@ class Solver:
         again: list[_Slot] = []
         state = None
         while True:
+            slots, again, state = self._without_cancelled(slots, again, state)
             room = max(0, batch.size - len(slots) - len(again))
             new = supply.take(room, wait=not slots and not again)
             fresh = again + [self._slot(number, question) for number, question in enumerate(new, taken)]
@@ -185,7 +191,7 @@ class Solver:
             state, draft = self.stepper.step(state, 1) if self.recursions > 1 else self.stepper.step(state)
             batch.took(len(slots), perf_counter() - started_at)
             grids = self.task.decode(draft.tokens)
-            done, failed = self._advance(slots, grids, draft)
+            done, failed = self._advance(slots, grids, draft, state)
             for row in np.flatnonzero(done):
                 yield slots[row].number, self._answer(slots[row], grids[row], draft.halt_logit[row])
             again = [slots[row] for row in np.flatnonzero(failed)]
@@ -196,10 +202,23 @@ class Solver:
                 slots = [slots[row] for row in keep]
                 state = self.stepper.select(state, keep) if len(keep) else None
 
-    def _slot(self, number: int, question: Grid) -> _Slot:
-        inputs, token = self.task.encode(question), self.task.open_token
+    def _slot(self, number: int, asked: Grid | SolveJob) -> _Slot:
+        job = asked if isinstance(asked, SolveJob) else SolveJob(question=asked)
+        question, token = job.question, self.task.open_token
+        inputs = self.task.encode(question)
         given = np.zeros(question.shape, bool) if token is None else (inputs != token).reshape(question.shape)
-        return _Slot(number=number, question=question, inputs=inputs, given=given)
+        most = self.recursions * (self.max_steps if job.max_steps is None else job.max_steps)
+        traced = self.trace if job.trace is None else job.trace
+        return _Slot(number=number, job=job, question=question, most=most, traced=traced, inputs=inputs, given=given)
+
+    def _without_cancelled(
+        self, slots: list[_Slot], again: list[_Slot], state: State
+    ) -> tuple[list[_Slot], list[_Slot], State]:
+        """Slots, those to be restarted, and the state of the slots, without jobs that nobody waits for any more."""
+        keep = np.array([row for row, slot in enumerate(slots) if not slot.job.is_cancelled], np.int64)
+        if len(keep) < len(slots):
+            slots, state = [slots[row] for row in keep], self.stepper.select(state, keep) if len(keep) else None
+        return slots, [slot for slot in again if not slot.job.is_cancelled], state
 
     def _with_givens(self, slots: Sequence[_Slot], grids: NDArray[np.int8]) -> NDArray[np.int8]:
         """Drafts (B, H, W) with the givens of the question, where it has any, in their place."""
@@ -228,13 +247,13 @@ class Solver:
             slots[row].guesses = guesses(slots[row].inputs, logits, open_token=self.task.open_token)
 
     def _advance(
-        self, slots: list[_Slot], grids: NDArray[np.int8], draft: Draft
+        self, slots: list[_Slot], grids: NDArray[np.int8], draft: Draft, state: State
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Counts the step, or part of one, in every slot; returns the slots that are done, and to restart, (B,)."""
         for slot in slots:
             slot.recursions += 1
         spent = np.array([slot.recursions for slot in slots])
-        done = spent >= self.max_steps * self.recursions
+        done = spent >= np.array([slot.most for slot in slots])
         if self.halt == "head":
             done |= draft.margin > self.enough
         elif self.halt == "rules":
@@ -243,12 +262,22 @@ class Solver:
         failed = ~done & (spent % (self.restart * self.recursions) == 0) if self.restart else np.zeros_like(done)
         for row in np.flatnonzero(failed):
             slots[row].given_up += 1
-        if self.trace:
-            for row in np.flatnonzero(done | (spent % self.recursions == 0)):
-                probability = _sigmoid(draft.halt_logit[row])
-                attempt = slots[row].given_up + (not failed[row])  # one that fails has just been given up
-                slots[row].trace.append(TraceStep(grid=grids[row], halt_probability=probability, attempt=attempt))
+        for row in np.flatnonzero(done | (spent % self.recursions == 0)):
+            slot = slots[row]
+            if not slot.traced and slot.job.on_draft is None:
+                continue
+            probability = _sigmoid(draft.halt_logit[row])
+            attempt = slot.given_up + (not failed[row])  # one that fails has just been given up
+            step = TraceStep(grid=grids[row], halt_probability=probability, attempt=attempt)
+            if slot.traced:
+                slot.trace.append(step)
+            if slot.job.on_draft is not None:
+                slot.job.on_draft(step, partial(self._logits, state, int(row)))
         return done, failed
+
+    def _logits(self, state: State, row: int) -> NDArray[np.float32]:
+        """The logits (L, V) of one draft."""
+        return self.stepper.logits(self.stepper.select(state, np.array([row], np.int64)))[0]
 
     def _answer(self, slot: _Slot, draft: Grid, logit: float) -> Answer:
         """The answer from the last draft, with its givens corrected where that solves the puzzle."""

@@ -13,18 +13,19 @@ from redraft.solve.answer import Answer
 from redraft.tasks import Grid, Puzzle
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 Entry = Puzzle | PuzzleError  # of the input: a puzzle, or the reason why there is none
 
 PATIENCE = 0.5  # seconds between calls of `wanted`
 
 
-class Supply(Generic[T]):
+class Supply(Generic[T_co]):
     """Items to be taken a few at a time; of this class, items that are there, or made when they are taken."""
 
-    def __init__(self, items: Iterable[T]) -> None:
+    def __init__(self, items: Iterable[T_co]) -> None:
         self._items = iter(items)
 
-    def take(self, room: int, *, wait: bool) -> list[T]:
+    def take(self, room: int, *, wait: bool) -> list[T_co]:
         """At most `room` items that are there, in order; with `wait`, at least one, and none only at the end."""
         return list(islice(self._items, room))
 

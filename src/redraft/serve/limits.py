@@ -1,0 +1,41 @@
+"""Bounds on what clients may ask, and the error of a request that is not served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from redraft.errors import RedraftError, require_at_least
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one request, and all of them together, may take."""
+
+    body: int = 1 << 20
+    """Bytes of a request."""
+    puzzles: int = 1_000
+    """Puzzles of a request."""
+    steps: int = 256
+    """Supervision steps per puzzle."""
+    seconds: float = 60.0
+    """Seconds that a request is worked on; its body must arrive in as many."""
+    making: float = 10.0
+    """Seconds that making puzzles may take."""
+    queue: int = 4_000
+    """Puzzles that wait for each set of weights."""
+    requests: int = 256
+    """Requests worked on at once."""
+    cells: int = 10_000
+    """Cells of the puzzles that a request has made: 123 Sudokus, or 11 mazes of 30x30."""
+
+    def __post_init__(self) -> None:
+        require_at_least(1, {field.name: getattr(self, field.name) for field in fields(self) if field.type == "int"})
+        require_at_least(0.01, {"seconds": self.seconds, "making": self.making})
+
+
+class Refused(RedraftError):
+    """A request that is not served: the HTTP status says why, `where` is the place in the request."""
+
+    def __init__(self, message: str, *, where: str = "", status: int = 422, retry_after: int | None = None) -> None:
+        self.message, self.where, self.status, self.retry_after = message, where, status, retry_after
+        super().__init__(f"{where}: {message}" if where else message)

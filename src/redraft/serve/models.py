@@ -1,0 +1,147 @@
+"""The weights that are served, and which of them, or which task, a request means: by names alone, never by a path."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redraft.weights
+from redraft.errors import ConfigError, PuzzleError, RedraftError
+from redraft.naming import unversioned
+from redraft.serve.limits import Limits, Refused
+from redraft.serve.shared import SharedSolver
+from redraft.serve.types import Board, ModelCard, Named
+from redraft.solve.load import find_weights, load
+from redraft.tasks import TASKS, Grid, Task, get_task
+from redraft.tasks.families import FAMILIES, of_texts
+
+USUAL = {"sudoku": "sudoku-9x9", "maze": "maze-8x8"}
+_SIZED = re.compile(rf"({'|'.join(FAMILIES)})-\d{{1,2}}x\d{{1,2}}(-v\d{{1,3}})?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """Weights under the name they are served by; `steps` is how many a request gets at most."""
+
+    name: str
+    folder: Path
+    task: Task
+    shared: SharedSolver
+    steps: int
+
+    @classmethod
+    def open(cls, weights: str, limits: Limits, **options: Any) -> Served:
+        """Opens weights with the options of `load`; raises RedraftError where they cannot be opened."""
+        folder = find_weights(weights)
+        solver = load(weights, trace=False, **options)
+        solver.max_steps = min(solver.max_steps, limits.steps)
+        name = weights if weights in redraft.weights.names() else Path(weights).resolve().name
+        shared = SharedSolver(solver, queue=limits.queue)
+        return cls(name=name, folder=folder, task=solver.task, shared=shared, steps=limits.steps)
+
+    def card(self) -> ModelCard:
+        """What clients may know of the weights; nothing of where they are."""
+        values: dict[str, Any] = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        card = values.get("card")
+        summary = card.get("summary", "") if isinstance(card, dict) else ""
+        return ModelCard(
+            name=self.name,
+            task=self.task.name,
+            summary=str(summary),
+            height=self.task.height,
+            width=self.task.width,
+            judges=self.task.judges,
+            max_steps=self.shared.solver.max_steps,
+            hints=self.task.open_token is not None,
+        )
+
+
+def open_all(weights: Sequence[str], limits: Limits, **options: Any) -> list[Served]:
+    """Opens weights, by default all that are bundled, with the options of `load`.
+
+    Raises RedraftError where they cannot be opened, or two have the same name.
+    """
+    opened: list[Served] = []
+    for each in weights or redraft.weights.names():
+        served = Served.open(each, limits, **options)
+        if any(other.name == served.name for other in opened):
+            raise ConfigError(f"--weights {each}: {served.name} is served already; rename the folder")
+        opened.append(served)
+    return opened
+
+
+def chosen(models: Sequence[Served], request: Named, boards: Sequence[Board]) -> Served:
+    """The weights that a request means: by their name, by a task, or by a family and what the puzzles look like."""
+    if request.weights is not None:
+        named = next((each for each in models if each.name == request.weights), None)
+        if named is None:
+            raise Refused(f"unknown weights; expected one of {_names(models)}", where="weights", status=404)
+        family = named.task.name.partition("-")[0]
+        if request.task is not None and unversioned(request.task) not in (named.task.name, family):
+            raise Refused(f"the weights {named.name} are for {named.task.name}", where="task")
+        return named
+    name = _task_named(request.task, boards)
+    fitting = [each for each in models if each.task.name == name]
+    if not fitting:
+        known = sorted({each.task.name for each in models})
+        raise Refused(f"no weights for this task; expected one of {', '.join(known)}", where="task", status=404)
+    return next((each for each in fitting if each.name == name), fitting[0])
+
+
+def _task_named(name: str | None, boards: Sequence[Board]) -> str:
+    """The name of the task; of a family, or where none is named, by the size of the first puzzle that tells it."""
+    if name is not None and name not in FAMILIES:
+        return unversioned(name)
+    texts = [board for board in boards if isinstance(board, str)]
+    if not texts:
+        if name is None:
+            raise Refused("puzzles as rows of cells need a task or weights", where="task")
+        return f"{name}-{len(boards[0])}x{len(boards[0][0])}"
+    try:
+        return of_texts(texts, name).name
+    except RedraftError as error:
+        raise Refused(getattr(error, "message", str(error)), where="puzzle") from error
+
+
+def any_task(name: str, models: Sequence[Served]) -> Task:
+    """The task of a name: of weights that are served, or one of redraft's own; never code of somebody else's."""
+    name = USUAL.get(name, name)
+    for each in models:
+        if each.task.name == name:
+            return each.task
+    if unversioned(name) in TASKS or _SIZED.fullmatch(name):
+        try:
+            return get_task(name)
+        except RedraftError as error:
+            raise Refused(str(error), where="task", status=404) from error
+    raise Refused(f"unknown task; expected one of {', '.join(TASKS)}, or of another size", where="task", status=404)
+
+
+def grid_of(task: Task, board: Board) -> Grid:
+    """The grid (H, W) of a sound puzzle; raises PuzzleError."""
+    grid = _read(task, board)
+    task.validate(grid)
+    return grid
+
+
+def answer_of(task: Task, board: Board) -> Grid:
+    """The grid (H, W) of an answer, be it right or wrong; raises PuzzleError."""
+    return _read(task, board)
+
+
+def _read(task: Task, board: Board) -> Grid:
+    if not isinstance(board, str) and all(isinstance(cell, str) and len(cell) == 1 for row in board for cell in row):
+        board = "\n".join("".join(map(str, row)) for row in board)
+    grid = task.board(board)
+    if grid.shape != (task.height, task.width):
+        shape = " x ".join(map(str, grid.shape))
+        raise PuzzleError(f"expected {task.height} rows of {task.width} cells, got {shape}")
+    return grid
+
+
+def _names(models: Sequence[Served]) -> str:
+    return ", ".join(each.name for each in models)
