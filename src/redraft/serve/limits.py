@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
 from redraft.errors import RedraftError, require_at_least
 
 
@@ -39,3 +42,19 @@ class Refused(RedraftError):
     def __init__(self, message: str, *, where: str = "", status: int = 422, retry_after: int | None = None) -> None:
         self.message, self.where, self.status, self.retry_after = message, where, status, retry_after
         super().__init__(f"{where}: {message}" if where else message)
+
+
+def invalid(error: ValidationError, kind: type[BaseModel]) -> Refused:
+    """What is wrong with a request, and where: of several errors the deepest, as that was nearly right."""
+    first = max(error.errors(include_url=False, include_context=False, include_input=False), key=_depth)
+    if first["type"] == "json_invalid":
+        return Refused(first["msg"], status=400)
+    where = [str(part) for part in first["loc"] if isinstance(part, int) or part in kind.model_fields]
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(kind.model_fields)
+        return Refused(f"unknown key {str(first['loc'][-1])[:80]!r}; known keys: {known}", where=".".join(where))
+    return Refused(first["msg"].removeprefix("Value error, "), where=".".join(where))
+
+
+def _depth(error: ErrorDetails) -> int:
+    return len(error["loc"])

@@ -1,0 +1,47 @@
+"""The service for an event loop: calls run in threads, and work is waited for, within the seconds of a request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from redraft.serve.limits import Refused
+from redraft.serve.service import Service, Work
+
+T = TypeVar("T")
+
+THREADS = 4  # that read puzzles, look whether they are sound, and make new ones
+
+
+class AsyncService:
+    """What HTTP and tools for language models call the service by."""
+
+    def __init__(self, service: Service) -> None:
+        self.service, self.limits = service, service.limits
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="serve")
+
+    async def in_thread(self, function: Callable[[], T], *, late: Callable[[T], None] = lambda found: None) -> T:
+        """What a function returns; `late` has what it returns when nobody waits for it any more."""
+        future = asyncio.get_running_loop().run_in_executor(self._threads, function)
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), self.limits.seconds)
+        except TimeoutError:
+            raise Refused(f"not done within {self.limits.seconds:g} seconds", status=503, retry_after=5) from None
+        finally:
+            if not future.done():
+                future.add_done_callback(lambda done: None if done.exception() else late(done.result()))
+
+    async def begin(self, begin: Callable[[], Work]) -> Work:
+        """Work put in line, which is given up where nobody waits for it any more."""
+        return await self.in_thread(begin, late=Work.cancel)
+
+    async def wait(self, work: Work) -> None:
+        """Waits until all is answered, or the time is up."""
+        if futures := [asyncio.wrap_future(future) for future in work.futures]:
+            done, late = await asyncio.wait(futures, timeout=self.limits.seconds)
+            for future in done:
+                future.cancelled() or future.exception()  # looked at here; `work.response` raises it
+            for future in late:
+                future.cancel()
