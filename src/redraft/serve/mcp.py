@@ -1,0 +1,159 @@
+"""The tools over the Model Context Protocol: on standard streams, or as HTTP beside the API. Official Python SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import mcp.types as wire
+from mcp import MCPError
+from mcp.server import Server
+from mcp.server.stdio import stdio_server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
+
+from redraft import __version__
+from redraft.serve.async_service import AsyncService
+from redraft.serve.guard import FACTS, FAULT, Access
+from redraft.serve.limits import Refused
+from redraft.serve.tools import TOOLS, Tool, error_text, text_of
+from redraft.serve.types import Replied
+
+PATH = "/mcp"
+INSTRUCTIONS = (
+    "Tiny recursive models solve Sudoku and mazes here, offline. Call `solve` rather than working a puzzle out "
+    "yourself: `solved` answers are checked by the rules. `check` judges an answer of your own."
+)
+# nothing is changed, whatever is called how often, and nothing outside is reached
+_HINTS = wire.ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+
+
+class ToolServer:
+    """The tools of a service, for any transport; its `server` speaks the protocol."""
+
+    def __init__(self, worker: AsyncService) -> None:
+        self.worker, self.limits = worker, worker.limits
+        self.active = 0
+        self.server: Server[Any] = Server(
+            "redraft",
+            title="redraft",
+            version=__version__,
+            instructions=INSTRUCTIONS,
+            on_list_tools=self._list,
+            on_call_tool=self._call,
+        )
+
+    async def _list(self, context: Any, params: wire.PaginatedRequestParams | None) -> wire.ListToolsResult:
+        return wire.ListToolsResult(tools=[_described(tool) for tool in TOOLS.values()])
+
+    async def _call(self, context: Any, params: wire.CallToolRequestParams) -> wire.CallToolResult:
+        tool = TOOLS.get(params.name)
+        if tool is None:
+            known = ", ".join(TOOLS)
+            raise MCPError(wire.INVALID_PARAMS, f"unknown tool {params.name[:80]!r}; expected one of {known}")
+        self.active += 1
+        try:
+            if self.active > self.limits.requests:
+                raise Refused(f"{self.limits.requests} requests are being worked on", status=429)
+            response = await self._answer(tool, params.arguments or {})
+        except Refused as error:
+            return _failed(error)
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+            return _failed(FAULT)
+        finally:
+            self.active -= 1
+        return wire.CallToolResult(content=[_text(text_of(response))], structured_content=response.plain())
+
+    async def _answer(self, tool: Tool, arguments: dict[str, Any]) -> Replied:
+        service, worker = self.worker.service, self.worker
+        try:
+            length = len(json.dumps(arguments))
+        except RecursionError:
+            raise Refused("nested too deeply", status=400) from None
+        if length > self.limits.body:
+            raise Refused(f"the arguments are larger than {self.limits.body:,} bytes", status=413)
+        request, begin = tool.read(arguments), tool.begin
+        if begin is None:
+            return await worker.in_thread(lambda: tool.finish(service, request))
+        work = await worker.begin(lambda: begin(service, request))
+        try:
+            await worker.wait(work)
+            return await worker.in_thread(lambda: tool.finish(service, work))
+        finally:
+            work.cancel()  # where the client left
+
+    async def serve_stdio(self) -> None:
+        """Serves the client at standard input and output until it ends the input."""
+        async with stdio_server() as (read, write):
+            await self.server.run(read, write, self.server.create_initialization_options())
+
+
+class ToolEndpoint:
+    """Streamable HTTP at a path of an app, behind its guard; no request has a session that others could use.
+
+    Its `lifespan` has to be that of the app.
+    """
+
+    def __init__(self, tools: ToolServer, access: Access) -> None:
+        self.access, self.limits = access, tools.limits
+        self.manager = StreamableHTTPSessionManager(
+            tools.server, stateless=True, max_request_body_size=tools.limits.body
+        )
+
+    @asynccontextmanager
+    async def lifespan(self, app: object) -> AsyncIterator[None]:
+        async with self.manager.run():
+            yield
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[FACTS]["path"] = PATH
+        self._require_origin(Request(scope))
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:  # a body arrives in `seconds`, and is worked on for as long
+            async with asyncio.timeout(2 * self.limits.seconds + 1):
+                await self.manager.handle_request(scope, receive, noted)
+        except TimeoutError:
+            if not started:
+                raise Refused(f"the body did not arrive in {self.limits.seconds:g} seconds", status=408) from None
+
+    def _require_origin(self, request: Request) -> None:
+        """Raises Refused for a browser that shows another page, unless that page may ask."""
+        origin = request.headers.get("origin")
+        if origin is None or "*" in self.access.origins or origin in self.access.origins:
+            return
+        if urlsplit(origin).netloc != request.headers.get("host"):
+            raise Refused("pages elsewhere may not ask; --allow-origin ORIGIN lets them", where="Origin", status=403)
+
+
+def _described(tool: Tool) -> wire.Tool:
+    return wire.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema=tool.input_schema(),
+        output_schema=tool.output_schema(),
+        annotations=_HINTS,
+    )
+
+
+def _failed(error: Refused) -> wire.CallToolResult:
+    """An error that the model sees, and can act on; as text alone, as it is not of the type of a result."""
+    return wire.CallToolResult(content=[_text(error_text(error))], is_error=True)
+
+
+def _text(text: str) -> wire.TextContent:
+    return wire.TextContent(type="text", text=text)
