@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md from the files of `scripts/measure.sh`: no figure on that page is typed by hand.
+"""The tables of docs/performance.md, made from the files of `scripts/measure.sh`.
 
 python -m benchmarks.page docs/performance.md results
 """
@@ -25,7 +25,7 @@ _TABLE = re.compile(r"(<!-- table: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", r
 
 
 def fill(text: str, folder: Path) -> str:
-    """The page with every table between its marks made anew; raises DataError for a table or result unknown."""
+    """The page with every table between its marks replaced; raises DataError for an unknown table or result."""
 
     def table(found: re.Match[str]) -> str:
         name = found["name"]
@@ -36,7 +36,7 @@ def fill(text: str, folder: Path) -> str:
         try:
             return f"{found[1]}{make(results)}\n{found[3]}"
         except KeyError as error:
-            raise DataError(f"table {name!r}: no {error} in its results; make them anew: scripts/measure.sh") from error
+            raise DataError(f"table {name!r}: no {error} in its results; run scripts/measure.sh again") from error
 
     return _TABLE.sub(table, text)
 
@@ -61,7 +61,7 @@ def solve(results: Sequence[Result]) -> str:
 
 
 def ways(results: Sequence[Result]) -> str:
-    """The ways to solve beside float32 in torch, each to the published code."""
+    """Speed of each execution of a model relative to the published code."""
     rows = [
         (found["recipe"], *(_ratio(found, name, THEIRS) for name in (_ours(found), INT8, GRAPH, GRAPH_INT8)))
         for found in (result["solve"] for result in results)
@@ -145,7 +145,7 @@ def roof(results: Sequence[Result]) -> str:
     )
 
 
-# of each table: the results it is made of, and how
+# per table, the results it is made of and its function
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Sequence[Result]], str]]] = {
     "machine": (("train",), machine),
     "train": (("train", "train-att", "train-maze", "train-6x6"), train),
@@ -180,7 +180,7 @@ def _ours(found: Result) -> str:
 
 
 def _beside(found: Result) -> tuple[str, ...]:
-    """A row of ours beside the published code's."""
+    """A row of our figures beside the published code's."""
     runs, steps = _runs(found), found.get("steps", 1)
     ours, theirs = runs[_ours(found)], runs[THEIRS]
     return (
@@ -204,7 +204,7 @@ def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Fills the page named first from the folder of results named second; exit status 2 where that cannot be."""
+    """Fills the page named first from the folder of results named second; exit status 2 on an error."""
     if len(arguments) != 2:
         print("usage: python -m benchmarks.page PAGE RESULTS", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""Pictures of `bench.scale`: the machine's roof with a step beneath it, and growth beside what was predicted."""
+"""Pictures of `benchmarks.scale`: the machine's roofline with a step beneath it, and measured and predicted growth."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GREY, GREEN = "#57606a", "#1a7f37"
 
 
 def require_pictures(folder: Path) -> None:
-    """Raises RedraftError where no pictures can be drawn into the folder: told before the measurement, not after."""
+    """Raises RedraftError where no pictures can be drawn into the folder; call it before a long measurement."""
     if not folder.is_dir():
         raise ConfigError(f"--pictures {folder}: no such folder")
     if find_spec("matplotlib") is None:
@@ -23,7 +23,7 @@ def require_pictures(folder: Path) -> None:
 
 
 def draw_pictures(found: dict[str, Any], folder: Path) -> None:
-    """Draws what `bench_scale` found into two SVG files of the folder."""
+    """Draws the result of `bench_scale` into two SVG files of the folder."""
     undated: dict[str, Any] = {"metadata": {"Date": None}}
     with drawing(folder / ROOFLINE, (7, 4.6), **undated) as figure:
         _roofline(figure, found)
@@ -42,20 +42,19 @@ def _roofline(figure: Any, found: dict[str, Any]) -> None:
     for i, product in enumerate(roofline["products"]):
         axes.scatter(product["intensity"], product["gflops"], s=36, color=GREEN, marker="s", zorder=3)
         axes.annotate(product["name"], (product["intensity"], product["gflops"]), (4, -14 if i % 2 else 6), **_SMALL)
-    axes.scatter([], [], s=36, color=GREEN, marker="s", label="its matrix products, each alone")
+    axes.scatter([], [], s=36, color=GREEN, marker="s", label="its matmuls, each alone")
     for mode, colour in COLOURS.items():
         step = roofline[mode]
         axes.scatter(step["intensity"], step["gflops"], s=70, color=colour, zorder=4, label=f"a step of {mode}")
-        between, label = step["element_wise"], f"between its products, {mode}"
+        between, label = step["element_wise"], f"between its matmuls, {mode}"
         axes.scatter(between["intensity"], between["gflops"], s=46, color=colour, marker="^", zorder=4, label=label)
     axes.axhline(peak, color=GREY, linewidth=0.8, alpha=0.5)
     axes.annotate(f"peak, {peak:.3g} GFLOP/s", (least, peak), (4, 4), **_SMALL)
     axes.set(xscale="log", yscale="log", xlim=(least, most), ylim=(0.1, 2 * peak))
     axes.set(xlabel="floating-point operations a byte", ylabel="GFLOP/s, one thread")
     axes.set_title(f"{roofline['recipe']}, batch {roofline['case']['batch']}", fontsize=11)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.grid()
+    axes.legend(fontsize=8, loc="lower right")
 
 
 _SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8, "color": GREY}
@@ -76,8 +75,7 @@ def _growth(figure: Any, found: dict[str, Any]) -> None:
         panel.set(xscale="log", yscale="log", xlabel=axis["label"])
         panel.set_xticks(values, [str(value) for value in values], fontsize=8)
         panel.minorticks_off()
-        panel.grid(alpha=0.25)
-        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid()
     for row in range(rows):
         panels[3 * row].set_ylabel("ms")
     from matplotlib.lines import Line2D
@@ -88,7 +86,6 @@ def _growth(figure: Any, found: dict[str, Any]) -> None:
         title="points: measured, lines: predicted",
         loc="outside lower right",
         ncols=2,
-        frameon=False,
         fontsize=8,
         title_fontsize=8,
     )

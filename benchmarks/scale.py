@@ -1,6 +1,6 @@
-"""How the cost of a supervision step grows with its shape: measured, beside what a formula says before the fact.
+"""How the cost of a supervision step grows with its shape: measured, beside the prediction of a formula.
 
-The formula: the step's matrix products at the rate the library reaches on each of their shapes, and its element-wise
+The formula: the step's matmuls at the rate the library reaches on each of their shapes, and its element-wise
 work at the rate an addition of the same size moves bytes. On one thread, where the two simply add up, and in seconds
 of the processor, which other programs on the machine disturb least.
 """
@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 
+from benchmarks.flops import Product, counted, inference_flops, network_products, training_flops
+from benchmarks.peak import SIDE, Place, ideal_seconds, shape_rates, square_rate
 from benchmarks.traffic import ADDITION, WORD, Memory, step_bytes, step_passes
 from redraft.backends.torch import TorchStepper
-from redraft.bench.contest import Tell
-from redraft.bench.flops import Product, counted, inference_flops, network_products, training_flops
-from redraft.bench.peak import SIDE, Place, ideal_seconds, shape_rates, square_rate
+from redraft.bench.contest import Log
 from redraft.bench.timing import seconds_of, spread
 from redraft.errors import ConfigError
 from redraft.models import build_model
@@ -36,21 +36,21 @@ MODES = {"solve": False, "train": True}  # of a step: whether it is back-propaga
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A model, how many puzzles it works on at once, and how many supervision steps they get."""
+    """A model, its batch of puzzles, and their number of supervision steps."""
 
     model: RecursiveConfig
     batch: int = 8
     steps: int = 1
 
     def describe(self) -> dict[str, Any]:
-        """What matters of it, as plain values."""
+        """Its shape as plain values."""
         names = ("mixer", "seq_len", "puzzle_positions", "hidden_size", "num_layers", "expansion", "T", "n")
         return {**{name: getattr(self.model, name) for name in names}, "batch": self.batch, "steps": self.steps}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """What grows, through which values, and the case of each value."""
+    """A dimension that grows, its values, and the case of each value."""
 
     label: str
     values: tuple[int, ...]
@@ -95,24 +95,24 @@ def named_axes(names: Sequence[str]) -> dict[str, Axis]:
 
 
 def bench_scale(
-    axes: Mapping[str, Axis], *, recipe: str, batch_size: int, warmup: int, repeats: int, tell: Tell
+    axes: Mapping[str, Axis], *, recipe: str, batch_size: int, warmup: int, repeats: int, report: Log
 ) -> dict[str, Any]:
-    """Measured and predicted seconds along the axes, and where the recipe's step lies under the machine's roof."""
+    """Measured and predicted seconds along the axes, and the place of the recipe's step under the roofline."""
     if repeats < 1 or batch_size < 1:
         raise ConfigError(f"expected --repeats and --batch-size of at least 1, got {repeats} and {batch_size}")
     model = counted(get_recipe(recipe).model)  # before the work: it may not be countable
     if not isinstance(model, RecursiveConfig):
-        raise ConfigError(f"--recipe {recipe}: what its model moves between products is not counted; take a TRM's")
+        raise ConfigError(f"--recipe {recipe}: the bytes its model moves between matmuls are not counted; take a TRM's")
     case = Case(model=model, batch=batch_size)
     rates, memory = Rates(), Memory()
     found = {}
     for name, axis in axes.items():
         points = []
         for value in axis.values:
-            tell(f"{axis.label} {value}")
+            report(f"{axis.label} {value}")
             points.append({"value": value, **_point(axis.case(value), axis.modes, rates, memory, warmup, repeats)})
         found[name] = {"label": axis.label, "case": axis.case(axis.values[0]).describe(), "points": points}
-    tell(f"roofline of {recipe}")
+    report(f"roofline of {recipe}")
     return {
         "threads": torch.get_num_threads(),
         "peak": {"side": SIDE, "gflops": square_rate(place=PROCESSOR)},
@@ -123,7 +123,7 @@ def bench_scale(
 
 
 class Rates:
-    """The rates of the products of cases, measured once for all that have the same ones."""
+    """The rates of the matmuls of cases, measured once for all cases with the same ones."""
 
     def __init__(self) -> None:
         self._measured: dict[tuple[Product, ...], list[dict[str, Any]]] = {}
@@ -164,7 +164,7 @@ def _measured(
 
 
 def _solving(case: Case) -> tuple[Callable[[], None], int]:
-    """A call that takes all its supervision steps, and the weights of the model."""
+    """A call that takes all supervision steps, and the number of weights."""
     stepper = TorchStepper(build_model(case.model, seed=0))
     tokens, _, ids = _questions(case)
     start = stepper.start(tokens.numpy(), ids.numpy())
@@ -178,7 +178,7 @@ def _solving(case: Case) -> tuple[Callable[[], None], int]:
 
 
 def _training(case: Case) -> tuple[Callable[[], None], int]:
-    """A call that takes a training step, its data at hand, and the weights that it renews."""
+    """A call that takes a training step on data in memory, and the number of weights that it updates."""
     device = torch.device("cpu")
     run = RunConfig(
         recipe="scale",
@@ -200,14 +200,14 @@ def _training(case: Case) -> tuple[Callable[[], None], int]:
 
 
 def _questions(case: Case) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Random tokens and labels (B, L), and puzzle ids (B,): what they say does not matter to time."""
+    """Random tokens and labels (B, L), and puzzle ids (B,): their values do not affect time."""
     shape = (case.batch, case.model.seq_len)
     tokens, labels = torch.randint(case.model.vocab_size, (2, *shape), generator=torch.Generator().manual_seed(0))
     return tokens, labels, torch.zeros(case.batch, dtype=torch.int64)
 
 
 def _roofline(case: Case, rates: Rates, memory: Memory, warmup: int, repeats: int) -> dict[str, Any]:
-    """Operations a byte and GFLOP/s: of each product by itself, of whole steps, and of what lies between products."""
+    """Operations a byte and GFLOP/s: of each product by itself, of whole steps, and of the work between matmuls."""
     shapes = rates.of(case)
     products = network_products(case.model, case.batch)
     found: dict[str, Any] = {
@@ -224,7 +224,7 @@ def _roofline(case: Case, rates: Rates, memory: Memory, warmup: int, repeats: in
             **point,
             "intensity": flops / (flops * moved + between),
             "gflops": flops / seconds / 1e9,
-            # one operation for each addition's worth of bytes, as fast as additions by themselves
+            # one operation per addition's worth of bytes, as fast as additions alone
             "element_wise": {
                 "intensity": 1 / (ADDITION * WORD),
                 "gflops": between / (ADDITION * WORD) / point["predicted"]["element_wise"] / 1e9,
@@ -234,6 +234,6 @@ def _roofline(case: Case, rates: Rates, memory: Memory, warmup: int, repeats: in
 
 
 def _moved(product: Product) -> int:
-    """Words that a product reads and writes at least."""
+    """The fewest words that a matmul reads and writes."""
     each = product.rows * product.inner + product.inner * product.columns + product.rows * product.columns
     return each * product.times

@@ -1,4 +1,4 @@
-"""What `python -m benchmarks scale` prints."""
+"""The tables of `python -m benchmarks scale`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def show_scale(found: dict[str, Any], console: Console) -> None:
     roofline = found["roofline"]
     memory = found["memory"]
     lines = [
-        f"roof: {figure_words(found['peak']['gflops'])} GFLOP/s in a product of side {found['peak']['side']}, "
+        f"roof: {figure_words(found['peak']['gflops'])} GFLOP/s in a matmul of side {found['peak']['side']}, "
         f"{figure_words(memory['gbs'])} GB/s from memory, {figure_words(memory['cached_gbs'])} GB/s from cache"
     ]
     for mode in ("solve", "train"):
@@ -36,7 +36,7 @@ def show_scale(found: dict[str, Any], console: Console) -> None:
 
 
 def _beside(measured: dict[str, Any] | None) -> tuple[str, str]:
-    """Milliseconds, and how the prediction compares with them."""
+    """Milliseconds, and the prediction with its share of them."""
     if measured is None:
         return "", ""
     predicted = 1000 * measured["predicted"]["seconds"]

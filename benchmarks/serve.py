@@ -24,13 +24,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from redraft.commands.bench_common import Common
+from benchmarks.published.contest import environment
+from redraft.commands.bench import Common
 from redraft.errors import RedraftError, require_at_least
-from redraft.machine import environment
 from redraft.tasks import Task, get_task
 
 if TYPE_CHECKING:
-    from redraft.bench.contest import Tell
+    from redraft.bench.contest import Log
 
 MOST = 512  # clients
 
@@ -47,7 +47,7 @@ class Serve(Common):
     """Of the puzzles."""
 
 
-def measure_serve(args: Serve, threads: int, tell: Tell) -> dict[str, Any]:
+def measure_serve(args: Serve, threads: int, log: Log) -> dict[str, Any]:
     """The measurement as plain values for JSON; raises RedraftError where an answer is lost, mixed up or wrong."""
     require_at_least(1, {"--requests": args.requests, "--clients": min(args.clients, default=0)})
     if max(args.clients) > MOST:
@@ -59,7 +59,7 @@ def measure_serve(args: Serve, threads: int, tell: Tell) -> dict[str, Any]:
         with _server(args.weights, batch, threads) as (port, process):
             asyncio.run(_ask(task, port, questions[:64], clients=16))  # what is done once is done before
             for clients in args.clients:
-                tell(f"{clients} clients, batch of {batch}")
+                log(f"{clients} clients, batch of {batch}")
                 before = _processor_seconds(process)
                 row = asyncio.run(_ask(task, port, questions, clients=clients))
                 spent = (_processor_seconds(process) - before) / row["answers"] * 1000

@@ -10,7 +10,7 @@ set -euo pipefail
 what="${1:?smoke, train or bench}" from="${2:?a folder: DATA or REFERENCE}" out="${3:?a folder for results}"
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 python="${REDRAFT_PYTHON:-$root/.venv/bin/python}"
-export PYTHONUNBUFFERED=1 PYTHONPATH="$root/src${PYTHONPATH:+:$PYTHONPATH}"
+export PYTHONUNBUFFERED=1 PYTHONPATH="$root/src:$root${PYTHONPATH:+:$PYTHONPATH}"
 mkdir -p "$out"
 
 split() { # rows that choose the weights are none of those it learns from
@@ -46,7 +46,7 @@ train)
     ;;
 bench)
     for recipe in sudoku-extreme-mlp sudoku-extreme-att maze-hard; do
-        "$python" -m redraft bench train --recipe "$recipe" --device cuda --dtype bfloat16 --compile --warmup 2 \
+        "$python" -m benchmarks train --recipe "$recipe" --device cuda --dtype bfloat16 --compile --warmup 2 \
             --batch-size "$([ "$recipe" = maze-hard ] && echo 128 || echo 768)" --reference "$from" \
             --output "$out/bench-$recipe.json"
     done

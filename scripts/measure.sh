@@ -17,12 +17,8 @@ fi
 unset OMP_NUM_THREADS
 
 bench() { # NAME KIND OPTION...
-    run "$1" redraft bench "${@:2}"
-}
-
-run() { # NAME MODULE ARGUMENT...
     echo "== $1"
-    "$REDRAFT_PYTHON" -m "${@:2}" ${REPEATS:+--repeats "$REPEATS"} --output "results/bench-$1.json"
+    "$REDRAFT_PYTHON" -m benchmarks "${@:2}" ${REPEATS:+--repeats "$REPEATS"} --output "results/bench-$1.json"
 }
 
 for kind in $kinds; do
@@ -51,7 +47,7 @@ for kind in $kinds; do
     export) bench export export --models sudoku-6x6 maze-8x8 sudoku-9x9 sudoku-extreme-mlp sudoku-extreme-att ;;
     data) bench data data ;;
     start) bench start start ;;
-    scale) run scale benchmarks scale --repeats 3 --pictures docs/pictures ;;
+    scale) bench scale scale --repeats 3 --pictures docs/pictures ;;
     *)
         echo "measure.sh: unknown kind '$kind'; known: train half solve export data start scale" >&2
         exit 2

@@ -14,9 +14,7 @@ MOST_FILES = 12  # of a folder, its __init__.py not counted; with more it says w
 CROWDED = {
     ".": "foundations, each of which everything may import",
     "ablate": "a suite, its plan, its processes, and five ways to show what came out",
-    "bench": "each benchmark, and what they share",
     "commands": "a file per command",
-    "kernels": "one file per way to compute, and the kernels of each in a language of their own",
     "models": "a file per model, their configurations, the contract, how it is executed, and its check",
     "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, --fast",
 }
@@ -36,8 +34,7 @@ FOUNDATION: dict[str, tuple[str, ...]] = {
     "naming": ("errors",),
     "trust": ("contents", "errors", "files", "naming"),
     "scopes": ("errors",),
-    "memory": (),
-    "processor": (),
+    "hardware": (),
     "hub": ("errors",),
     "calling": (),  # and `api`, by its name, once something is called
 }
@@ -77,8 +74,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         *("machine", "stats", "plotting"),
     ),
     "bench": (
-        *("tasks", "data", "core", "kernels", "models", "weights", "backends", "solve", "export", "train", "recipes"),
-        *("device", "machine", "stats", "plotting", ""),
+        *("tasks", "data", "kernels.int8", "models", "weights", "backends", "solve", "export", "train", "recipes"),
+        "machine",
     ),
     "serve": ("tasks", "weights", "backends", "solve", "api", ""),
     "commands": (

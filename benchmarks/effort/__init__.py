@@ -1,1 +1,1 @@
-"""Which ways to stop, restart and guess solve how much, at what cost."""
+"""Accuracy against compute for policies to stop, restart and guess."""

@@ -10,7 +10,7 @@ from benchmarks.effort.clock import clock
 from benchmarks.effort.policies import POLICIES, Shape, front, with_rules, without_rules
 from benchmarks.effort.record import Runs, looping
 from benchmarks.effort.starts import Donors, by_the_head, by_the_rules, second_tries
-from redraft.bench.contest import Tell
+from redraft.bench.contest import Log
 from redraft.data.store import Store
 from redraft.errors import ConfigError
 from redraft.models import Model
@@ -26,7 +26,7 @@ def bench_effort(
     batch_size: int = 256,
     tries: int = 8,
     seed: int = 0,
-    tell: Tell = lambda text: None,
+    report: Log = lambda text: None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> dict[str, Any]:
     """Share of the store's puzzles solved against evaluations of the network, for every policy, as values for JSON.
@@ -35,8 +35,8 @@ def bench_effort(
         steps: supervision steps a puzzle gets at most.
         tries: restarts from random vectors.
         seed: of those vectors.
-        tell: hears what is under way.
-        progress: hears how many puzzles the one long pass has done, from which most policies are told.
+        report: called with a line on what is under way.
+        progress: called with the number of puzzles done in the one long pass, from which most policies follow.
 
     Raises ConfigError where there is no puzzle, and for a model whose steps are not equal recursions.
     """
@@ -48,14 +48,14 @@ def bench_effort(
     config = looping(model)
     shape = Shape(T=config.T, n=config.n, steps=steps)
     runs = Runs(model, task, store, batch_size=batch_size)
-    tell(f"{len(store)} puzzles through {shape.recursions} recursions")
+    report(f"{len(store)} puzzles through {shape.recursions} recursions")
     record = runs.record(shape.recursions, progress)
     donors = Donors.of(runs, shape)
-    points = [*without_rules(record, shape), *by_the_head(runs, donors, shape, tell=tell)]
+    points = [*without_rules(record, shape), *by_the_head(runs, donors, shape, report=report)]
     if task.judges:
         points += with_rules(record, shape)
-        points += by_the_rules(runs, donors, shape, seed=seed, tell=tell)
-        points += second_tries(runs, record, donors, shape, tries=tries, seed=seed, tell=tell)
+        points += by_the_rules(runs, donors, shape, seed=seed, report=report)
+        points += second_tries(runs, record, donors, shape, tries=tries, seed=seed, report=report)
     return {
         "puzzles": len(store),
         "steps": steps,
@@ -66,5 +66,5 @@ def bench_effort(
         "solved_by_any_recursion": float(record.solved.any(1).mean()),
         "policies": {name: policy._asdict() for name, policy in POLICIES.items()},
         "points": [asdict(point) for point in front(points)],
-        "clock": clock(runs, donors, steps=steps, tell=tell),
+        "clock": clock(runs, donors, steps=steps, report=report),
     }

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from redraft.commands.bench_common import Common
+from redraft.commands.bench import Common
 from redraft.progress import progress
 
 if TYPE_CHECKING:
-    from redraft.bench.contest import Tell
+    from redraft.bench.contest import Log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,14 +28,14 @@ class Effort(Common):
     tries: int = 8
     """Restarts of puzzles that stay unsolved."""
     seed: int = 0
-    """Of the random states they restart from."""
+    """Seed of the random states they restart from."""
     threads: int | None = None
     """Threads of the CPU; by default as many as torch takes."""
     plot: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Draws what is left unsolved against evaluations into a .png or .svg file."""
+    """Draws the share unsolved against evaluations into a .png or .svg file."""
 
 
-def measure_effort(args: Effort, threads: int, tell: Tell) -> dict[str, Any]:
+def measure_effort(args: Effort, threads: int, report: Log) -> dict[str, Any]:
     """The measurement as plain values for JSON; draws the picture too, if one was asked for."""
     from benchmarks.effort.effort import bench_effort
     from benchmarks.effort.plot import plot_effort
@@ -58,7 +58,7 @@ def measure_effort(args: Effort, threads: int, tell: Tell) -> dict[str, Any]:
             batch_size=args.batch_size,
             tries=args.tries,
             seed=args.seed,
-            tell=tell,
+            report=report,
             progress=done,
         )
     found = {"weights": args.weights, "task": task.name, "data": store.source, **found}

@@ -10,7 +10,7 @@ from redraft.plotting import drawing, require_picture
 
 # Policies that are drawn: what they are called there, colour, line, marker.
 LINES: dict[str, tuple[str, str, str, str]] = {
-    "fixed": ("so many steps for all", "#8c959f", "--", ""),
+    "fixed": ("the same steps for all", "#8c959f", "--", ""),
     "head": ("halting head", "#bf8700", "-", "."),
     "head-fine": ("halting head, every recursion", "#bf8700", ":", "."),
     "rules": ("rules", "#0969da", "-", "."),
@@ -60,6 +60,5 @@ def plot_effort(found: dict[str, Any], file: Path) -> None:
             FuncFormatter(lambda value, _: f"{value:g}" if f"{value:g}"[0] in "2468" else "")
         )
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        axes.grid()
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))

@@ -14,39 +14,39 @@ from redraft.evaluate.report import wilson
 
 
 class Policy(NamedTuple):
-    """What a policy does, what its parameter is, and whether it asks the rules while solving."""
+    """A description of a policy, its parameter, and whether it checks the rules while solving."""
 
     what: str
     parameter: str
     needs_rules: bool = False
 
 
-# "Fine" asks after every recursion, the others after every step.
+# "Fine" policies read the answer after every recursion, the others after every step.
 POLICIES: dict[str, Policy] = {
     "fixed": Policy("the same number of steps for every puzzle", "steps"),
-    "head": Policy("until the halting logit is above a threshold, asked after every step", "threshold"),
-    "head-fine": Policy("the same, asked after every recursion", "threshold"),
-    "head-fine-first": Policy("head asked after every recursion of the first steps, then after every step", "steps"),
-    "head-fine-later": Policy("head asked after every one of the first steps, then after every recursion", "steps"),
-    "head-n": Policy("head, with another number of latent updates a recursion", "n"),
-    "head-mean": Policy("head-fine, from the mean of where other puzzles ended, solved", "threshold"),
-    "unchanged": Policy("until the answer has stayed the same for so many recursions", "recursions"),
+    "head": Policy("until the halting logit is above a threshold, read after every step", "threshold"),
+    "head-fine": Policy("the same, read after every recursion", "threshold"),
+    "head-fine-first": Policy("head read after every recursion of the first steps, then after every step", "steps"),
+    "head-fine-later": Policy("head read after every one of the first steps, then after every recursion", "steps"),
+    "head-n": Policy("head, with another number of latent updates per recursion", "n"),
+    "head-mean": Policy("head-fine, from the mean of final states of other puzzles, solved", "threshold"),
+    "unchanged": Policy("until the answer has stayed the same for N recursions", "recursions"),
     "still": Policy("until a recursion moves y and z by less than this share of their length", "share"),
-    "rules": Policy("until the answer keeps all rules, asked after every step", "most steps", True),
-    "rules-fine": Policy("the same, asked after every recursion", "most steps", True),
-    "rules-fine-first": Policy("rules asked after every recursion of the first steps, then every step", "steps", True),
-    "rules-fine-later": Policy("rules asked after every one of the first steps, then every recursion", "steps", True),
+    "rules": Policy("until the answer keeps all rules, checked after every step", "most steps", True),
+    "rules-fine": Policy("the same, checked after every recursion", "most steps", True),
+    "rules-fine-first": Policy("rules checked after each recursion of the first steps, then each step", "steps", True),
+    "rules-fine-later": Policy("rules checked after each of the first steps, then each recursion", "steps", True),
     "rules-or-head": Policy("rules-fine, giving up where the head is sure of a wrong answer", "threshold", True),
     "rules-or-unchanged": Policy("rules-fine, giving up where the answer has stayed the same", "recursions", True),
     "rules-or-still": Policy("rules-fine, giving up where a recursion moves y and z by less", "share", True),
-    "rules-n": Policy("rules-fine, with another number of latent updates a recursion", "n", True),
+    "rules-n": Policy("rules-fine, with another number of latent updates per recursion", "n", True),
     "start-random": Policy("rules-fine, from random vectors", "most steps", True),
-    "start-other": Policy("rules-fine, from where another puzzle ended, solved", "most steps", True),
-    "start-mean": Policy("rules-fine, from the mean of where other puzzles ended, solved", "most steps", True),
-    "start-mean-n": Policy("start-mean, with another number of latent updates a recursion", "n", True),
-    "restart": Policy("rules-fine, beginning again from random vectors after so many steps", "steps a try", True),
-    "restart-mean": Policy("the same, first from the mean, then from the model's own start", "steps a try", True),
-    "deeper": Policy("rules-fine, with more steps for what stays unsolved", "most steps", True),
+    "start-other": Policy("rules-fine, from the final state of another puzzle, solved", "most steps", True),
+    "start-mean": Policy("rules-fine, from the mean of final states of other puzzles, solved", "most steps", True),
+    "start-mean-n": Policy("start-mean, with another number of latent updates per recursion", "n", True),
+    "restart": Policy("rules-fine, restarted from random vectors after N steps", "steps per try", True),
+    "restart-mean": Policy("the same, first from the mean, then from the model's own start", "steps per try", True),
+    "deeper": Policy("rules-fine, with more steps for unsolved puzzles", "most steps", True),
 }
 
 THRESHOLDS = tuple(float(t) for t in range(-6, 13))
@@ -56,11 +56,11 @@ UNCHANGED = (1, 2, 3, 4, 6, 8)
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """What a policy gave.
+    """The outcome of a policy.
 
     Attributes:
         policy, parameter: as in `POLICIES`.
-        needs_rules: whether it asks the rules while solving.
+        needs_rules: whether it checks the rules while solving.
         solved, interval: share of the puzzles, and its 95 % Wilson interval.
         evaluations: of the network, mean over the puzzles.
         steps: the same in supervision steps.
@@ -113,7 +113,7 @@ class Shape:
         *,
         n: int | None = None,
     ) -> Point:
-        """The point of a policy under which puzzles (N,) are solved or not, each after so many recursions (N,)."""
+        """The point of a policy under which puzzles (N,) are solved or not, each after `recursions` (N,)."""
         evaluations = float(recursions.mean()) * ((self.n if n is None else n) + 1)
         return Point(
             policy=policy,
@@ -128,7 +128,7 @@ class Shape:
     def limited(
         self, policy: str, parameter: float, first: NDArray[np.integer], recursions: int, *, n: int | None = None
     ) -> Point:
-        """The point of stopping by the rules, at most after so many recursions, where `first` (N,) solves."""
+        """The point of stopping by the rules after at most `recursions`, where `first` (N,) solves."""
         return self.point(policy, parameter, first <= recursions, np.minimum(first, recursions), n=n)
 
 
@@ -150,7 +150,7 @@ def without_rules(record: Record, shape: Shape) -> Iterator[Point]:
 
 
 def with_rules(record: Record, shape: Shape) -> Iterator[Point]:
-    """The points of all policies that ask the rules and can be told from the record."""
+    """The points of all policies that check the rules and follow from the record."""
     for policy, fine in (("rules", slice(0)), ("rules-fine", slice(None))):
         first = first_true(record.solved & asked(shape, fine))
         for limit in range(1, shape.steps + 1):
@@ -167,7 +167,7 @@ def with_rules(record: Record, shape: Shape) -> Iterator[Point]:
 
 
 def asked(shape: Shape, fine: slice) -> NDArray[np.bool_]:
-    """After which recursions (R,) a policy asks: every step's last, and all in the slice `fine`."""
+    """A mask of recursions (R,) after which a policy reads: every step's last, and all in the slice `fine`."""
     mask = np.zeros(shape.recursions, np.bool_)
     mask[shape.T - 1 :: shape.T] = True
     mask[fine] = True
@@ -175,7 +175,7 @@ def asked(shape: Shape, fine: slice) -> NDArray[np.bool_]:
 
 
 def unchanged(record: Record, recursions: int) -> NDArray[np.bool_]:
-    """Whether (N, R) the answer is the same as in so many recursions before."""
+    """A mask (N, R) of answers equal to those of the `recursions` before."""
     number = np.arange(record.changed.shape[1])
     last_change = np.maximum.accumulate(np.where(record.changed, number, 0), axis=1)
     found: NDArray[np.bool_] = number - last_change >= recursions
@@ -196,7 +196,7 @@ def stopped(policy: str, parameter: float, record: Record, stops: NDArray[np.boo
 
 
 def front(points: Sequence[Point]) -> list[Point]:
-    """The points with `front` told; one that needs no rules competes only with its like."""
+    """The points with `front` set; one that needs no rules competes only with others that need none."""
     return [replace(point, front=not any(_beats(other, point) for other in points)) for point in points]
 
 
@@ -208,7 +208,7 @@ def _beats(one: Point, other: Point) -> bool:
 
 
 def _mixed(kind: str, shape: Shape) -> Iterator[tuple[str, int, slice]]:
-    """Policies that ask finely first or later: name, number of first steps, and where they ask finely."""
+    """Policies that read finely first or later: name, number of first steps, and the recursions read finely."""
     for steps in (1, 2, 4):
         if shape.T > 1 and steps < shape.steps:
             yield f"{kind}-fine-first", steps, slice(steps * shape.T)

@@ -71,12 +71,12 @@ class Runs:
         self.task, self.store, self.batch_size = task, store, batch_size
         self.questions = task.decode(store.inputs)
 
-    def record(self, recursions: int, tell: Callable[[int], None]) -> Record:
-        """All puzzles through all recursions; `tell` hears how many puzzles are done."""
+    def record(self, recursions: int, progress: Callable[[int], None]) -> Record:
+        """All puzzles through all recursions; `progress` is called with the number of puzzles done."""
         parts = []
         for rows in self._batches(np.arange(len(self.store))):
             parts.append(self._record(rows, recursions))
-            tell(int(rows[-1]) + 1)
+            progress(int(rows[-1]) + 1)
         names = ("solved", "margin", "changed", "moved")
         return Record(**{name: np.concatenate([part[name] for part in parts]) for name in names})
 
@@ -101,9 +101,9 @@ class Runs:
         start: Start | None = None,
         n: int | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """When each of these puzzles stops (from 1), and whether it is solved then; the stopped leave the batch.
+        """The recursion (from 1) at which each of these puzzles stops and leaves the batch, and whether it is solved.
 
-        `stops` is asked after `every` so many recursions; all stop after the last.
+        `stops` is called after each `every` recursions; all stop after the last.
         """
         stepper = self.stepper if n is None else TorchStepper(one_recursion(self.model, n=n), device=self.device)
         at, right = np.full(len(rows), recursions, np.int64), np.zeros(len(rows), np.bool_)

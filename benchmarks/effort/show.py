@@ -1,4 +1,4 @@
-"""The curve of accuracy against compute as a table for people: each policy at its best; the JSON has every point."""
+"""The curve of accuracy against compute as a table: each policy at its best; the JSON has every point."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from redraft.terminal import print_table
 
 PointValues = dict[str, Any]  # a `Point` as plain values
 
-# The points that others are measured against: the paper's way to stop, and the rules asked at the end of each step.
+# The points that others are compared with: the paper's halting, and the rules checked at the end of each step.
 PAPER, RULES = ("head", 0.0), "rules"
 
 
 def show_effort(found: dict[str, Any], console: Console) -> None:
-    """Prints a line a policy, at the parameter that solves most for least, and what the clock said."""
+    """Prints a line per policy, at the parameter that solves most for least, and the times."""
     print_table(_policies(found), console)
     console.print(
-        "* on the front: no other way solves as many for less (ways without rules are held against their like)\n"
+        "* on the front: no other policy solves as many for less (policies without rules compete with one another)\n"
         f"{found['solved_by_any_recursion']:.2%} were right after some recursion of {found['steps'] * found['T']}",
         highlight=False,
         soft_wrap=True,

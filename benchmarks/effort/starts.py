@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.effort.policies import Point, Shape, first_true
 from benchmarks.effort.record import NEVER, Record, Runs, Start
-from redraft.bench.contest import Tell
+from redraft.bench.contest import Log
 from redraft.core.carry import Carry
 
 DONORS = 64  # puzzles whose last states others begin from
@@ -20,21 +20,21 @@ WARM_THRESHOLDS = (0.0, 2.0, 4.0)
 DEEPER = 4  # times as many steps for what stays unsolved
 
 
-def by_the_head(runs: Runs, donors: Donors, shape: Shape, *, tell: Tell) -> Iterator[Point]:
+def by_the_head(runs: Runs, donors: Donors, shape: Shape, *, report: Log) -> Iterator[Point]:
     """The points of stopping by the halting head, with other numbers of latent updates or from the donors' mean."""
     everyone = np.arange(len(runs.store))
     for n in shape.updates:
-        tell(f"head, {n} latent updates")
+        report(f"head, {n} latent updates")
         at, solved = runs.until(everyone, shape.alike(n), partial(_above, threshold=0), every=shape.T, n=n)
         yield shape.point("head-n", n, solved, at, n=n)
     for threshold in WARM_THRESHOLDS if donors.enough else ():
-        tell(f"head from the mean, threshold {threshold:g}")
+        report(f"head from the mean, threshold {threshold:g}")
         stops = partial(_above, threshold=threshold)
         at, solved = runs.until(everyone, shape.recursions, stops, start=donors.mean)
         yield shape.point("head-mean", threshold, solved, at)
 
 
-def by_the_rules(runs: Runs, donors: Donors, shape: Shape, *, seed: int, tell: Tell) -> Iterator[Point]:
+def by_the_rules(runs: Runs, donors: Donors, shape: Shape, *, seed: int, report: Log) -> Iterator[Point]:
     """The points of stopping by the rules, with other numbers of latent updates or from other states."""
     everyone = np.arange(len(runs.store))
     starts = {"start-random": random_start(runs, seed)}
@@ -43,29 +43,29 @@ def by_the_rules(runs: Runs, donors: Donors, shape: Shape, *, seed: int, tell: T
         starts |= {"start-other": donors.other, "start-mean": donors.mean}
         updated |= {"start-mean-n": donors.mean}
     for policy, start in starts.items():
-        tell(policy)
+        report(policy)
         first = runs.first_solved(everyone, shape.recursions, start=start)
         for limit in shape.limits:
             yield shape.limited(policy, limit, first, limit * shape.T)
     for policy, own_or_mean in updated.items():
         for n in shape.updates:
-            tell(f"{policy}, {n} latent updates")
+            report(f"{policy}, {n} latent updates")
             first = runs.first_solved(everyone, shape.alike(n), n=n, start=own_or_mean)
             yield shape.limited(policy, n, first, shape.alike(n), n=n)
 
 
 def second_tries(
-    runs: Runs, record: Record, donors: Donors, shape: Shape, *, tries: int, seed: int, tell: Tell
+    runs: Runs, record: Record, donors: Donors, shape: Shape, *, tries: int, seed: int, report: Log
 ) -> Iterator[Point]:
     """The points of what to do with puzzles that stay unsolved, by the rules: up to `tries` restarts, or more steps."""
     own = first_true(record.solved)
     begun = {"restart": [own]}
     if donors.enough:
-        tell("start-mean, to restart from the model's own start")
+        report("start-mean, to restart from the model's own start")
         mean = runs.first_solved(np.arange(len(own)), shape.recursions, start=donors.mean)
         begun["restart-mean"] = [mean, own]
-    yield from _restarts(runs, begun, shape, tries=tries, seed=seed, tell=tell)
-    tell("more steps for what is unsolved")
+    yield from _restarts(runs, begun, shape, tries=tries, seed=seed, report=report)
+    report("more steps for what is unsolved")
     unsolved = np.flatnonzero(own == NEVER)
     deepest = own.copy()
     deepest[unsolved] = runs.first_solved(unsolved, DEEPER * shape.recursions)
@@ -92,14 +92,14 @@ def _above(margin: NDArray[np.float32], solved: NDArray[np.bool_], *, threshold:
 
 
 def _restarts(
-    runs: Runs, begun: dict[str, list[NDArray[np.int64]]], shape: Shape, *, tries: int, seed: int, tell: Tell
+    runs: Runs, begun: dict[str, list[NDArray[np.int64]]], shape: Shape, *, tries: int, seed: int, report: Log
 ) -> Iterator[Point]:
     """Random starts after those of each policy in `begun`, each given as the recursions (N,) that solve."""
     shortest = shape.limits[0] * shape.T
     hard = np.flatnonzero(np.any([tried[0] > shortest for tried in begun.values()], axis=0))  # others never restart
     drawn = np.full((tries, len(runs.store)), NEVER, np.int64)
     for number in range(tries):
-        tell(f"restart {number + 1} of {tries}")
+        report(f"restart {number + 1} of {tries}")
         start = random_start(runs, seed + 1 + number)
         drawn[number, hard] = runs.first_solved(hard, shape.recursions, start=start)
     for policy, tried in begun.items():
@@ -125,7 +125,7 @@ class Donors:
 
     @property
     def enough(self) -> bool:
-        """Whether there is another one for each, as no puzzle begins from its own end."""
+        """Whether there is another donor for each puzzle, because none starts from its own final state."""
         return len(self.rows) > 1
 
     def other(self, rows: NDArray[np.integer]) -> Carry:

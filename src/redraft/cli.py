@@ -30,7 +30,7 @@ COMMANDS = {
     "import": ("redraft.commands.import_", "convert a published checkpoint"),
     "export": ("redraft.commands.export", "export weights as an ONNX graph, which solves without PyTorch"),
     "push": ("redraft.commands.push", "upload weights to the Hugging Face Hub"),
-    "bench": ("redraft.commands.bench", "measure the speed of training, solving, data and exported models"),
+    "bench": ("redraft.commands.bench", "measure the speed of training and solving, and list kernels"),
 }
 
 # Packages that a command may lack, by module: the name of the package, and the extra that installs it, empty for those

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from redraft.errors import ConfigError
-from redraft.processor import Bfloat16, allowed_by_onednn, bfloat16_among, made_by_amd
+from redraft.hardware import Bfloat16, allowed_by_onednn, bfloat16_among, made_by_amd
 
 
 def choose_device(name: str = "auto") -> torch.device:

@@ -1,4 +1,4 @@
-"""Functions compiled by Numba, whose cache on disk may be damaged, full, absent, or written by others meanwhile."""
+"""Functions compiled by Numba, whose cache on disk may be damaged, full, absent, or written by other processes."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import Any
 
 
 def jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """The function as Numba compiles it when it is called, kept on disk where that is possible.
+    """The function, compiled by Numba when it is called and cached on disk where that is possible.
 
     `options` are those of `numba.njit`. Raises ImportError where Numba is not installed.
     """
     compiled = import_module("numba").njit(**options)(function)
-    # RuntimeError: there is no place to write; the others: Numba keeps kernels otherwise than we know
+    # RuntimeError: there is no place to write; the others: another version of Numba caches kernels otherwise
     with suppress(RuntimeError, OSError, ImportError, AttributeError, TypeError):
         compiled._cache = _Cache(function)
     return compiled
 
 
 class _Cache:
-    """Stands for Numba's own cache: whatever goes wrong there, a kernel is compiled as if it had not been kept."""
+    """Stands for Numba's own cache: where that fails, a kernel is compiled as if it had not been cached."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._numba = import_module("numba.core.caching").FunctionCache(function)
@@ -58,9 +58,9 @@ def _checked_file() -> type[Any]:
     caching = import_module("numba.core.caching")
 
     class CheckedFile(caching.IndexDataCacheFile):  # type: ignore[misc, name-defined]
-        """A cache whose files name the code and arguments they are for, and carry a checksum.
+        """A cache whose files name their code and arguments, and carry a checksum.
 
-        Numba writes its index and the files named there one after the other, so those of two processes may be mixed up.
+        Numba writes its index and the files named there one after the other, so two processes may mix theirs up.
         """
 
         def save(self, key: Any, data: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a figure was measured on: processor, threads, versions, commit, memory; and what a further process needs."""
+"""The machine and versions that a figure was measured on; clock and memory of a device."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ import torch
 
 import redraft
 from redraft.device import describe_device
+from redraft.hardware import cpu_name
 
 
 def context(threads: int, device: torch.device | None = None) -> dict[str, Any]:
-    """Date, machine, versions and commit, as plain values for JSON; the `device` where it is another than the CPU."""
+    """Date, machine, versions and commit, as plain values for JSON; `device` is included unless it is the CPU."""
     other = {} if device is None or device.type == "cpu" else {"device": describe_device(device)}
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -37,24 +38,8 @@ def context(threads: int, device: torch.device | None = None) -> dict[str, Any]:
     }
 
 
-def environment(threads: int) -> dict[str, str]:
-    """Variables for a Python process that is to import this very redraft and use so many threads."""
-    paths = [str(Path(redraft.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads)}
-
-
-def cpu_name() -> str:
-    """The processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
 def clock_of(device: torch.device) -> Callable[[], float]:
-    """A clock in seconds that is read only once the device has done all it was given."""
+    """A clock in seconds that waits for the device to finish before it is read."""
 
     def clock() -> float:
         if device.type == "cuda":
@@ -67,7 +52,7 @@ def clock_of(device: torch.device) -> Callable[[], float]:
 
 
 def commit(folder: Path) -> str | None:
-    """The git commit of the checkout that holds `folder`, with `+` where files differ from it; None outside one."""
+    """The git commit of the checkout that holds `folder`, with `+` where files were changed; None outside one."""
     try:
         found = subprocess.run(
             ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
@@ -82,10 +67,9 @@ def commit(folder: Path) -> str | None:
 
 
 def memory(device: torch.device | None = None) -> dict[str, float]:
-    """Memory of this process in MiB, `now` and its `peak` so far: resident, or that of its tensors on a GPU.
+    """Memory of this process in MiB, `now` and its `peak`: resident, or of its tensors on a GPU.
 
-    Linux counts both for the program alone. `getrusage`, the fallback, also counts what the parent held when it
-    started this process.
+    Outside Linux both are the peak of `getrusage`, which includes the parent's memory when it started this process.
     """
     if device is not None and device.type == "cuda":
         held = torch.cuda.memory_allocated(device), torch.cuda.max_memory_allocated(device)

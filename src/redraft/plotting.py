@@ -1,4 +1,4 @@
-"""Pictures of figures, as PNG or SVG: accuracy against supervision steps, and the curves of training runs."""
+"""Plots as PNG or SVG: accuracy against supervision steps, and the curves of training runs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from typing import Any
 from redraft.errors import ConfigError
 from redraft.files import replacing, require_place
 
+STYLE: Any = {"axes.spines.top": False, "axes.spines.right": False, "grid.alpha": 0.25, "legend.frameon": False}
+
 
 def plot_steps(figures: dict[str, Any], file: Path, *, title: str) -> None:
     """Draws exact, rule-checked and cell accuracy after each step; needs the extra `plot` (matplotlib)."""
     require_picture(file)
-    with drawing(file, (7, 4)) as figure:
-        _steps(figure.add_subplot(), figures, title)
-
-
-def _steps(axes: Any, figures: dict[str, Any], title: str) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     rows = figures["by_step"]
@@ -30,15 +27,16 @@ def _steps(axes: Any, figures: dict[str, Any], title: str) -> None:
         ("solved", "solved by the rules", "#1a7f37", "-"),
         ("exact", "exact", "#0969da", "-"),
     )
-    for key, label, colour, dash in lines:
-        axes.plot(steps, [row[key] for row in rows], dash, color=colour, label=label, linewidth=2)
-    axes.axvline(figures["halting"]["mean_steps"], color="#bf8700", linewidth=1, alpha=0.6)
-    axes.set(title=title, xlabel="supervision steps", xlim=(1, max(2, steps[-1])), ylim=(0, 1.02))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    with drawing(file, (7, 4)) as figure:
+        axes = figure.add_subplot()
+        for key, label, colour, dash in lines:
+            axes.plot(steps, [row[key] for row in rows], dash, color=colour, label=label, linewidth=2)
+        axes.axvline(figures["halting"]["mean_steps"], color="#bf8700", linewidth=1, alpha=0.6)
+        axes.set(title=title, xlabel="supervision steps", xlim=(1, max(2, steps[-1])), ylim=(0, 1.02))
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid()
+        axes.legend()
 
 
 def plot_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], file: Path) -> None:
@@ -60,29 +58,30 @@ def plot_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], file: Path) -> 
         accuracies.set(title="exact in evaluation", xlabel="steps", ylim=(0, 1.02))
         accuracies.yaxis.set_major_formatter(PercentFormatter(1.0))
         for axes in (losses, accuracies):
-            axes.grid(alpha=0.25)
-            axes.spines[["top", "right"]].set_visible(False)
-        losses.legend(frameon=False)
+            axes.grid()
+        losses.legend()
 
 
 @contextmanager
 def drawing(file: Path, size: tuple[float, float], **saving: Any) -> Iterator[Any]:
-    """An empty figure of matplotlib, so many inches large; the end of the block saves it to a .png or .svg file.
+    """An empty matplotlib figure of `size` in inches, in our STYLE; the end of the block saves it as .png or .svg.
 
-    `saving` is handed to `savefig`. Needs the extra `plot`.
+    `saving` goes to `savefig`. Needs the extra `plot`.
     """
+    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    yield figure
-    with replacing(file) as partial:
-        figure.savefig(partial, dpi=150, format=file.suffix[1:], **saving)
+    with rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+        with replacing(file) as partial:
+            figure.savefig(partial, dpi=150, format=file.suffix[1:], **saving)
 
 
 def require_picture(file: Path) -> None:
-    """Raises RedraftError where no picture can be drawn into `file`: told before the evaluation, not after."""
+    """Raises RedraftError where no picture can be drawn into `file`; call it before a long evaluation."""
     if file.suffix not in (".png", ".svg"):
         raise ConfigError(f"{file}: expected a name that ends in .png or .svg")
     require_place(file)

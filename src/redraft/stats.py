@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,9 @@ class Paired:
     """The first contender against the second, over the rows that both answered.
 
     Attributes:
-        rows: how many those are.
-        both, wins, losses, neither: rows that both solved, the first alone, the second alone, none of them.
-        difference: share that the first solved less that of the second.
+        rows: their number.
+        both, wins, losses, neither: rows solved by both, by the first alone, by the second alone, by none.
+        difference: share solved by the first minus share solved by the second.
         interval: of the difference, by `bootstrap`.
         p, mid_p: of McNemar's test, see `mcnemar`.
         holm: `p` corrected for all comparisons made together, see `holm`.
@@ -46,28 +47,21 @@ def all_pairs(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[tuple[int, int], Paired]:
-    """Every contender against each after it, by their places; pairs that share no answered row are left out.
+    """Every contender against each after it, by their indices; pairs that share no answered row are left out.
 
     Args:
         right: for each contender, which rows (N,) it solved.
-        answered: for each contender, which rows (N,) it was asked and gave an answer to.
+        answered: for each contender, which rows (N,) it answered.
         groups: (N,) equal for rows that stand or fall together; None where each stands alone.
     """
-    compared: dict[tuple[int, int], NDArray[np.bool_]] = {}
-    for first in range(len(right)):
-        for second in range(first + 1, len(right)):
-            shared = answered[first] & answered[second]
-            if shared.any():
-                compared[first, second] = shared
-    tests = {
-        (first, second): mcnemar(*_discordant(right[first][shared], right[second][shared]))
-        for (first, second), shared in compared.items()
-    }
-    corrected = dict(zip(tests, holm([p for p, _ in tests.values()]), strict=True))
-    found = {}
-    for (first, second), shared in compared.items():
+    found: dict[tuple[int, int], Paired] = {}
+    for first, second in combinations(range(len(right)), 2):
+        shared = answered[first] & answered[second]
+        if not shared.any():
+            continue
         a, b = right[first][shared], right[second][shared]
-        wins, losses = _discordant(a, b)
+        wins, losses = int((a & ~b).sum()), int((b & ~a).sum())
+        p, mid_p = mcnemar(wins, losses)
         found[first, second] = Paired(
             rows=len(a),
             both=int((a & b).sum()),
@@ -78,11 +72,12 @@ def all_pairs(
             interval=bootstrap(
                 a.astype(np.int64) - b, None if groups is None else groups[shared], resamples=resamples, seed=seed
             ),
-            p=tests[first, second][0],
-            mid_p=tests[first, second][1],
-            holm=corrected[first, second],
+            p=p,
+            mid_p=mid_p,
+            holm=p,
         )
-    return found
+    corrected = holm([pair.p for pair in found.values()])
+    return {places: replace(pair, holm=p) for (places, pair), p in zip(found.items(), corrected, strict=True)}
 
 
 def bootstrap(
@@ -95,9 +90,9 @@ def bootstrap(
 ) -> tuple[float, float]:
     """Percentile interval of the mean of `differences` (N,) between paired results (Efron 1979).
 
-    Rows are drawn with replacement, whole groups of them where `groups` (N,) says which belong together. How often
-    each kind of row is drawn is multinomial, so that is what is drawn: the same distribution, without N x resamples
-    numbers.
+    Rows are drawn with replacement, whole groups of them where `groups` (N,) says which belong together. The number
+    of times that each kind of row is drawn is multinomial, so counts are drawn: the same distribution, without
+    N x resamples numbers.
     """
     names = np.arange(len(differences)) if groups is None else np.unique(groups, return_inverse=True)[1]
     sizes = np.bincount(names)
@@ -118,8 +113,8 @@ def mcnemar(wins: int, losses: int) -> tuple[float, float]:
     """Exact two-sided p-value of McNemar's test (1947), and its mid-p (Fagerland, Lydersen and Laake 2013).
 
     If neither contender were better, each row that only one of them solved would be either's with probability 1/2. p is
-    the probability of a count as uneven as this or more so. It is never too small, and somewhat too large; mid-p
-    counts the outcome found by half, and comes closer on average.
+    the probability of a count at least as uneven. It is never too small, and somewhat too large; mid-p counts the
+    outcome found by half, and comes closer on average.
     """
     few, count = min(wins, losses), wins + losses
     k = np.arange(1, few + 1)
@@ -132,9 +127,9 @@ def mcnemar(wins: int, losses: int) -> tuple[float, float]:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """p-values corrected for having looked at all of them (Holm 1979), in the order given.
+    """p-values corrected for multiple comparisons (Holm 1979), in the order given.
 
-    If those below a level are called differences, the probability of any false one among them is at most that level.
+    Where those below a level count as differences, the probability of any false one is at most that level.
     """
     corrected = [0.0] * len(ps)
     least = 0.0
@@ -142,8 +137,3 @@ def holm(ps: Sequence[float]) -> list[float]:
         least = max(least, min(1.0, (len(ps) - rank) * ps[place]))
         corrected[place] = least
     return corrected
-
-
-def _discordant(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> tuple[int, int]:
-    """Rows that only the first solved, and that only the second did."""
-    return int((a & ~b).sum()), int((b & ~a).sum())

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import redraft.weights
+from benchmarks.flops import inference_flops
 from redraft.backends import choose
 from redraft.backends.choose import (
     LOOK_AHEAD,
@@ -18,7 +19,6 @@ from redraft.backends.choose import (
     most_for_numpy,
     numpy_work,
 )
-from redraft.bench.flops import inference_flops
 from redraft.config import to_dict
 from redraft.errors import ConfigError, WeightsError
 from redraft.models import ModelConfig, model_kind

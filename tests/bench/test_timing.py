@@ -1,8 +1,8 @@
-"""Times: a call that is short is measured amid many."""
+"""Times, their spread and ratios; a call that is short is measured amid many."""
 
 import pytest
 
-from redraft.bench.timing import seconds_on_end
+from redraft.bench.timing import ratio, seconds_of, seconds_on_end, spread
 
 
 class Clock:
@@ -28,3 +28,11 @@ def test_short_calls_are_made_on_end_and_the_first_does_not_count() -> None:
     clock = Clock(0.1, 0.05)
     assert seconds_on_end(clock.call, clock=clock, least=0.5) == pytest.approx(0.05)
     assert clock.calls == 1 + 5
+
+
+def test_times_and_ratios() -> None:
+    calls: list[int] = []
+    assert len(seconds_of(lambda: calls.append(1), warmup=2, repeats=3)) == 3
+    assert len(calls) == 5
+    assert spread([3.0, 1.0, 2.0]) == {"median": 2.0, "min": 1.0, "max": 3.0}
+    assert ratio([1.0, 2.0, 4.0], [2.0, 4.0, 8.0]) == {"median": 2.0, "min": 2.0, "max": 2.0}

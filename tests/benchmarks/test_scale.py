@@ -24,7 +24,7 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    return bench_scale(TINY, recipe="sudoku-4x4", batch_size=2, warmup=0, repeats=1, tell=lambda text: None)
+    return bench_scale(TINY, recipe="sudoku-4x4", batch_size=2, warmup=0, repeats=1, report=lambda text: None)
 
 
 def test_points(found: dict[str, Any]) -> None:

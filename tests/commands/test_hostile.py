@@ -83,7 +83,6 @@ WEIGHTS = {
     "arc adapt": "arc adapt FILE tasks --out out",
     "ablate": "ablate ema -o out --only none --set init=FILE task=sudoku-4x4",
     "bench solve": "bench solve --weights FILE",
-    "bench export": "bench export --models FILE",
 }
 GRAPH = {
     "solve a graph": f"solve --weights FILE {QUESTION}",

@@ -58,7 +58,7 @@ def test_as_the_layers_have_it_and_nearer_to_what_is_exact(size: str, way: str) 
     weights, h = packed(block), states(block, size)
     assert weights is not None
     with torch.no_grad():
-        found = amx._run(h, weights, block.eps, getattr(amx._kernels(), way))
+        found = amx.block(h, weights, eps=block.eps, tiles=getattr(amx._kernels(), way))
         layers, exact = block(h), block.double()(h.double())
     assert found.dtype == torch.bfloat16 and found.shape == h.shape
     assert off(found, exact) < 1.1 * off(layers, exact) < 0.02
@@ -71,9 +71,9 @@ def test_rows_do_not_depend_on_one_another(way: str) -> None:
     assert weights is not None
     tiles = getattr(amx._kernels(), way)
     with torch.no_grad():
-        whole = amx._run(h, weights, block.eps, tiles)
+        whole = amx.block(h, weights, eps=block.eps, tiles=tiles)
         for row in range(4):
-            alone = amx._run(h[row : row + 1].contiguous(), weights, block.eps, tiles)
+            alone = amx.block(h[row : row + 1], weights, eps=block.eps, tiles=tiles)
             assert torch.equal(alone[0], whole[row])
 
 
@@ -84,7 +84,7 @@ def test_tiles_multiply_what_loops_do() -> None:
     assert weights is not None
     kernels = amx._kernels()
     with torch.no_grad():
-        tiles, loops = (amx._run(h, weights, block.eps, way).float() for way in (kernels.AMX, kernels.LOOPS))
+        tiles, loops = (amx.block(h, weights, eps=block.eps, tiles=way).float() for way in (kernels.AMX, kernels.LOOPS))
     assert (tiles - loops).abs().max() < 0.05 and off(tiles, loops.double()) < 2e-3
 
 

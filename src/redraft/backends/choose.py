@@ -19,9 +19,9 @@ from typing import Any, Literal, TypeVar, get_args
 from redraft.backends.numpy import equivariant
 from redraft.backends.numpy import model as trm
 from redraft.errors import ConfigError, WeightsError
+from redraft.hardware import Bfloat16
 from redraft.models import model_config
 from redraft.models.config import EquivariantConfig, TRMConfig
-from redraft.processor import Bfloat16
 
 T = TypeVar("T")
 Backend = Literal["torch", "numpy", "onnx"]

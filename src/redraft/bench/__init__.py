@@ -1,1 +1,1 @@
-"""Measuring speed: training, solving and making puzzles, beside the published TRM code where that is at hand."""
+"""Speed of training and solving on this machine."""

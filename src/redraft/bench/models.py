@@ -1,51 +1,41 @@
-"""The benchmarks of training and solving: prepares the same weights and puzzles for every side, and sums up."""
+"""The benchmarks of training a recipe and of solving with weights."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 
-from redraft.bench.contest import Contender, Tell, contest
-from redraft.bench.flops import Counted, counted, inference_flops, training_flops
-from redraft.bench.peak import Place, ideal_seconds
-from redraft.bench.published import THEIR_MULTIPLE, published_arch, published_settings, to_published
-from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, RUN, STORE, WEIGHTS, Workload
-from redraft.bench.timing import rate, ratio, spread
+from redraft.bench.contest import Contender, Log, agreement, sum_up, take_turns, warm_up
+from redraft.bench.sides import Execution, Side, Solve, Train
 from redraft.data.build import open_source
-from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError, require_at_least
 from redraft.export import require_export
 from redraft.kernels import int8
-from redraft.models import TRM, Model, ModelConfig, build_model
-from redraft.models.base import DTYPES
+from redraft.machine import memory
+from redraft.models import Model, ModelConfig, build_model
 from redraft.models.config import DType
 from redraft.models.execution import quantised, share_quantised
 from redraft.recipes import get_recipe
 from redraft.solve.load import open_weights
 from redraft.tasks import get_task
-from redraft.train.config import RunConfig, run_to_dict
-from redraft.train.halting import get_halting
-from redraft.weights.io import save_weights
+from redraft.train.config import RunConfig
 
-LOSSES = {"stablemax": "stablemax_cross_entropy", "softmax": "softmax_cross_entropy"}
 TRAIN_PUZZLES = 64
 
-
 M = TypeVar("M", bound=ModelConfig)
+S = TypeVar("S", bound="Settings")
+Plan = list[tuple[str, Execution, str]]  # per contender its name, execution and mode
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a benchmark of models is told; see the flags of `redraft bench` for their meaning."""
+    """Options of a benchmark of models; the flags of `redraft bench` say what each means."""
 
     recipe: str
     batch_size: int
@@ -58,7 +48,6 @@ class Settings:
     compile: bool = False
     int8: bool = False
     onnx: bool = False
-    reference: Path | None = None
     weights: str | None = None
     steps: int = 16
     puzzles: int | None = None
@@ -73,199 +62,125 @@ class Settings:
             raise ConfigError(f"--onnx: graphs run on the CPU in float32 or int8, not {self.device} or {self.dtype}")
         if self.onnx:
             require_export()
-        if self.reference is not None:
-            require_reference(self.reference)
 
     def model(self, config: M) -> M:
-        """The model as it is to be measured: in the dtype that was asked for, if one was."""
+        """The model in the dtype to be measured, its own by default."""
         return config if self.dtype is None else replace(config, dtype=self.dtype)
 
-    def contest(self, contenders: Sequence[Contender], shape: Counted, *, tell: Tell, folder: Path) -> dict[str, Any]:
-        """Their contest, held against the products of a model of this shape, timed where they run."""
-        return contest(
-            contenders,
-            config=shape,
-            place=Place(device=self.device, dtype=DTYPES[shape.dtype]),
-            warmup=self.warmup,
-            repeats=self.repeats,
-            tell=tell,
-            folder=folder,
-        )
 
-
-def require_reference(folder: Path) -> None:
-    """Raises ConfigError unless the folder is a checkout of the published code that can be imported here."""
-    if not (folder / "models" / "recursive_reasoning" / "trm.py").is_file():
-        raise ConfigError(
-            f"--reference {folder}: no models/recursive_reasoning/trm.py; "
-            "expected a checkout of SamsungSAILMontreal/TinyRecursiveModels"
-        )
-    missing = [name for name in ("einops", "pydantic") if find_spec(name) is None]
-    if missing:
-        raise ConfigError(f"--reference: the published code needs {' and '.join(missing)}; pip install them")
-
-
-def bench_train(settings: Settings, tell: Tell) -> dict[str, Any]:
-    """Training steps a second, every slot one supervision step, the optimiser and the moving average included."""
+def training_case(settings: Settings) -> tuple[RunConfig, Store]:
+    """The run to time steps of, and puzzles made for it."""
     run = replace(get_recipe(settings.recipe), batch_size=settings.batch_size, seed=settings.seed)
     run = replace(run, model=settings.model(run.model))
-    shape = counted(run.model)
-    if settings.reference is not None:  # its AdamAtan2 is a CUDA extension
-        run = replace(run, optim=replace(run.optim, kind="adamw"))
-    with TemporaryDirectory(prefix="redraft-bench-") as name:
-        folder = Path(name)
-        tell("making puzzles")
-        store = open_source(get_task(run.task), f"make:{max(TRAIN_PUZZLES, settings.batch_size)}@{settings.seed}")
-        _prepare(folder, run, build_model(run.model, seed=run.seed), store, settings, max_steps=run.max_steps)
-        contenders = _entrants("train", run.task, settings, folder, modes=("",))
-        found = settings.contest(contenders, shape, tell=tell, folder=folder)
-    looks_ahead = get_halting(run.halting).looks_ahead
-    flops = training_flops(shape, looks_ahead=looks_ahead)
-    ideal = ideal_seconds(shape, found["peak"]["shapes"], training=True, looks_ahead=looks_ahead)
-    figures = {
-        "recipe": run.recipe,
-        "optimiser": run.optim.kind,
-        "dtype": run.model.dtype,
-        "batch_size": settings.batch_size,
-        "unit": "examples/s",
-        "gflop": flops / 1e9,
-        "ideal": settings.batch_size / ideal,
-        **_changed_in_reference(shape, settings),
-    }
-    return _sum_up(figures, found, amount=settings.batch_size, flops=flops)
+    count = max(TRAIN_PUZZLES, settings.batch_size)
+    return run, open_source(get_task(run.task), f"make:{count}@{settings.seed}")
 
 
-def bench_solve(settings: Settings, tell: Tell) -> dict[str, Any]:
-    """Puzzles a second at equal steps; for given weights also with halting, and the share solved."""
-    run, model = _solving_model(settings)
-    shape = counted(run.model)
-    modes = ("never", "head", "rules") if settings.weights is not None else ("never",)
-    count = settings.puzzles or settings.batch_size
-    if settings.int8 and (problem := _no_int8(model)):
-        tell(f"int8 is left out: {problem}")
-        settings = replace(settings, int8=False)
-    with TemporaryDirectory(prefix="redraft-bench-") as name:
-        folder = Path(name)
-        tell("making puzzles")
-        # Another seed than a recipe's test data, which may have chosen the weights.
-        store = open_source(get_task(run.task), f"make:{count}@{settings.seed + 1000}")
-        _prepare(folder, run, model, store, settings, max_steps=settings.steps)
-        contenders = _entrants("solve", run.task, settings, folder, modes=modes)
-        found = settings.contest(contenders, shape, tell=tell, folder=folder)
-    step = inference_flops(shape)
-    each = ideal_seconds(shape, found["peak"]["shapes"], training=False) * settings.steps
-    figures = {
-        "recipe": run.recipe,
-        "dtype": run.model.dtype,
-        "batch_size": settings.batch_size,
-        "puzzles": count,
-        "steps": settings.steps,
-        "unit": "puzzles/s",
-        "gflop": step * settings.steps / 1e9,
-        "ideal": settings.batch_size / each,
-        **_changed_in_reference(shape, settings),
-    }
-    return _sum_up(figures, found, amount=count, flops=step)
+def solving_case(settings: Settings) -> tuple[RunConfig, Model, Store]:
+    """The model to solve with, its run (of which task, model and loss matter), and puzzles made for it."""
+    if settings.weights is None:
+        run = replace(get_recipe(settings.recipe), batch_size=settings.batch_size, seed=settings.seed)
+        run = replace(run, model=settings.model(run.model))
+        model: Model = build_model(run.model, seed=run.seed)
+    else:
+        opened = open_weights(settings.weights, dtype=settings.dtype or "float32")
+        model, task = opened.model, get_task(opened.task).name
+        run = replace(get_recipe(settings.recipe), recipe=settings.weights, task=task, model=model.config)
+    # another seed than a recipe's test data, by which the weights may have been chosen
+    source = f"make:{settings.puzzles or settings.batch_size}@{settings.seed + 1000}"
+    return run, model, open_source(get_task(run.task), source)
+
+
+def plan(settings: Settings, modes: Sequence[str] = ("",)) -> Plan:
+    """Contenders of a benchmark: PyTorch in each mode, then the other executions in the first mode."""
+    eager = Execution()
+    found = [(f"redraft, halt={mode}" if len(modes) > 1 else "redraft", eager, mode) for mode in modes]
+    first = found[0][0]
+    if settings.int8:
+        found.append(("redraft, int8", Execution(int8=True), modes[0]))
+    if settings.onnx:
+        found.append(("redraft, onnx", Execution(graph=True), modes[0]))
+        found.append(("redraft, onnx, int8", Execution(graph=True, int8=True), modes[0]))
+    if settings.compile:
+        found.append((f"{first}, compiled", Execution(compile=True), modes[0]))
+    return found
+
+
+def halting_modes(settings: Settings) -> tuple[str, ...]:
+    """Halting rules to solve with; random weights never halt."""
+    return ("never", "head", "rules") if settings.weights is not None else ("never",)
+
+
+def without_useless_int8(settings: S, model: Model, report: Log) -> S:
+    """The settings, with int8 switched off and the reason reported where it is not available or gains nothing."""
+    if not settings.int8 or not (problem := _no_int8(model)):
+        return settings
+    report(f"int8 is left out: {problem}")
+    return replace(settings, int8=False)
 
 
 def _no_int8(model: Model) -> str:
     """Why the model cannot be run in 8-bit integers here; empty where it can."""
     if not int8.available():
-        return "torch has no 8-bit linear maps on this machine"
+        return "torch has no 8-bit linear layers on this machine"
     return "" if share_quantised(quantised(model)) else "every linear layer is too small to gain by it"
 
 
-def _solving_model(settings: Settings) -> tuple[RunConfig, Model]:
-    """The model to solve with, and the run (of which task, model and loss matter)."""
-    if settings.weights is None:
-        run = replace(get_recipe(settings.recipe), batch_size=settings.batch_size, seed=settings.seed)
-        run = replace(run, model=settings.model(run.model))
-        return run, build_model(run.model, seed=run.seed)
-    opened = open_weights(settings.weights, dtype=settings.dtype or "float32")
-    run = replace(
-        get_recipe(settings.recipe), recipe=settings.weights, task=get_task(opened.task).name, model=opened.model.config
-    )
-    return run, opened.model
+def bench_train(settings: Settings, report: Log) -> dict[str, Any]:
+    """Training examples per second: in each step every slot takes one supervision step."""
+    report("making puzzles")
+    run, store = training_case(settings)
+    with TemporaryDirectory(prefix="redraft-bench-") as folder:
+
+        def side(execution: Execution) -> Side:
+            out = Path(folder) / f"run-{execution.compile}"
+            return Train(replace(run, compile=execution.compile), store, out, device=settings.device)
+
+        found = _contest(plan(settings), side, settings, report, amount=settings.batch_size)
+    figures = {"recipe": run.recipe, "optimiser": run.optim.kind, "dtype": run.model.dtype}
+    return {**figures, "batch_size": settings.batch_size, "unit": "examples/s", **found}
 
 
-def _prepare(folder: Path, run: RunConfig, model: Model, store: Store, settings: Settings, *, max_steps: int) -> None:
-    """Writes what the workers read: weights, configuration and puzzles, also as the published code wants them."""
-    (folder / RUN).write_text(json.dumps(run_to_dict(run)))
-    store.save(folder / STORE)
-    save_weights(folder / WEIGHTS, model, task=run.task, card={})
-    if settings.reference is None:
-        return
-    if not isinstance(model, TRM):
-        raise ConfigError(f"--reference: the published code has no model of kind {type(model).__name__}")
-    arch = published_arch(
-        model.config, batch_size=settings.batch_size, max_steps=max_steps, exploration=run.exploration
-    )
-    described = {
-        "arch": arch,
-        "width_multiple": model.config.width_multiple,
-        "settings": published_settings(run),
-        "loss": LOSSES[run.loss],
-    }
-    (folder / ARCH).write_text(json.dumps(described))
-    torch.save(to_published(model), folder / PUBLISHED)
-    sampler = Sampler(store, get_task(run.task), batch_size=settings.batch_size, seed=run.seed)
-    batches = [sampler.batch(step) for step in range(settings.warmup + settings.repeats + 1)]
-    np.savez(
-        folder / BATCHES,
-        inputs=np.stack([batch.inputs for batch in batches]),
-        labels=np.stack([batch.labels for batch in batches]),
-        puzzle_ids=np.stack([batch.puzzle_ids for batch in batches]),
-    )
+def bench_solve(settings: Settings, report: Log) -> dict[str, Any]:
+    """Puzzles per second at equal steps; for given weights also with halting, and the share solved."""
+    report("making puzzles")
+    run, model, store = solving_case(settings)
+    settings = without_useless_int8(settings, model, report)
+
+    def side(execution: Execution) -> Side:
+        return Solve(
+            model,
+            get_task(run.task),
+            store,
+            execution,
+            steps=settings.steps,
+            batch_size=settings.batch_size,
+            device=settings.device,
+            threads=settings.threads,
+        )
+
+    found = _contest(plan(settings, halting_modes(settings)), side, settings, report, amount=len(store))
+    figures = {"recipe": run.recipe, "dtype": run.model.dtype, "batch_size": settings.batch_size}
+    return {**figures, "puzzles": len(store), "steps": settings.steps, "unit": "puzzles/s", **found}
 
 
-def _entrants(kind: str, task: str, settings: Settings, folder: Path, *, modes: Sequence[str]) -> list[Contender]:
-    job = Workload(
-        side=kind,
-        folder=str(folder),
-        device=settings.device,
-        threads=settings.threads,
-        task=task,
-        batch_size=settings.batch_size,
-        steps=settings.steps,
-    )
-    label = "redraft, halt={}" if len(modes) > 1 else "redraft"
-    contenders = [Contender(name=label.format(mode), job=job, mode=mode) for mode in modes]
-    if settings.reference is not None:
-        theirs = replace(job, side=f"reference-{kind}", reference=str(settings.reference.resolve()))
-        contenders.insert(1, Contender(name="reference", job=theirs))
-    twins = [e for e in contenders if e.mode in ("", "never")]
-    if settings.int8:
-        contenders.append(Contender(name="redraft, int8", job=replace(job, int8=True), mode=modes[0]))
-    if settings.onnx:
-        graph = replace(job, graph=True)
-        contenders.append(Contender(name="redraft, onnx", job=graph, mode=modes[0]))
-        contenders.append(Contender(name="redraft, onnx, int8", job=replace(graph, int8=True), mode=modes[0]))
-    if settings.compile:
-        contenders += [replace(e, name=f"{e.name}, compiled", job=replace(e.job, compile=True)) for e in twins]
-    return contenders
-
-
-def _changed_in_reference(shape: Counted, settings: Settings) -> dict[str, Any]:
-    """What the published code was told to do otherwise than it says, so that both sides run the same model."""
-    multiple = shape.width_multiple
-    if settings.reference is None or multiple == THEIR_MULTIPLE:
-        return {}
-    return {"reference_changed": f"inner widths rounded up to multiples of {multiple}, not of {THEIR_MULTIPLE}"}
-
-
-def _sum_up(figures: dict[str, Any], found: dict[str, Any], *, amount: int, flops: int) -> dict[str, Any]:
-    """Rates and shares beside the raw times; ratios of ours to the reference, round by round."""
-    peak = found["peak"]["square"]["median"]
-    ideal = figures["gflop"] * figures["ideal"]  # GFLOP/s
-    seconds = {run["name"]: [each["seconds"] for each in run["rounds"]] for run in found["runs"]}
-    for run in found["runs"]:
-        times = seconds[run["name"]]
-        done = flops * amount * run["rounds"][0].get("steps", 1) / 1e9  # steps that were saved by halting do not count
-        gflops = done / spread(times)["median"]
-        run |= {"seconds": spread(times), "rate": rate(amount, times), "gflops": gflops}
-        run |= {"share": gflops / peak, "of_ideal": gflops / ideal}
-    names = list(seconds)
-    pairs = [(a, b) for b in names if b.startswith("reference") for a in names if not a.startswith("reference")]
-    pairs += [(name, names[0]) for name in names[1:] if not name.startswith("reference")]
-    ratios = {f"{a} / {b}": ratio(seconds[a], seconds[b]) for a, b in pairs}
-    return {**figures, **found, "ratios": ratios}
+def _contest(
+    rows: Plan, make: Callable[[Execution], Side], settings: Settings, report: Log, *, amount: int
+) -> dict[str, Any]:
+    """Times of all contenders: `runs` with raw `rounds`, `first_seconds`, `seconds` and `rate`; `agreement`, `ratios`;
+    and `peak_mib`, the peak memory of this process."""
+    sides: dict[Execution, Side] = {}
+    for name, execution, _ in rows:
+        if execution not in sides:
+            report(f"starting {name}")
+            sides[execution] = make(execution)
+    contenders = [Contender(name=name, side=sides[how], mode=mode, compiled=how.compile) for name, how, mode in rows]
+    agreeing = agreement(contenders)
+    first = [warm_up(each, settings.warmup, report) for each in contenders]
+    rounds = take_turns(contenders, settings.repeats, report)
+    runs: list[dict[str, Any]] = [
+        {"name": each.name, "first_seconds": seconds, "rounds": row}
+        for each, seconds, row in zip(contenders, first, rounds, strict=True)
+    ]
+    peak = memory(torch.device(settings.device))["peak"]
+    return {"runs": runs, "agreement": agreeing, "ratios": sum_up(runs, amount=amount), "peak_mib": peak}

@@ -1,7 +1,8 @@
-"""What a worker runs for us: a trainer's step, or a solver on a set of puzzles; timed inside, checked outside."""
+"""Implementations that are timed: a trainer's step, or a solver on a set of puzzles."""
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,42 +24,23 @@ from redraft.models import Model
 from redraft.models.execution import cast_networks, compile_networks, quantised
 from redraft.solve.solver import HaltRule, Solver
 from redraft.tasks import Task, get_task
-from redraft.train.config import run_from_dict
+from redraft.train.config import RunConfig
 from redraft.train.loop import Trainer
-from redraft.weights.format import read_json
-from redraft.weights.io import load_weights
-
-# Files of a job's folder, written by `bench.models`.
-RUN, STORE, WEIGHTS, PUBLISHED, ARCH, BATCHES = "run.json", "store", "weights", "published.pt", "arch.json", "batches"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workload:
-    """What a worker is to set up.
+class Execution:
+    """How a model runs.
 
     Attributes:
-        side: a key of `bench.worker.SIDES`.
-        folder: weights, configuration and puzzles, the same for every side.
-        device, threads: where it runs, and how many of the CPU it may use.
-        task, batch_size: of the puzzles.
-        steps: supervision steps a puzzle gets in solving.
-        compile: whether torch.compile is used.
-        int8: whether linear maps are in 8-bit integers; for our side in solving.
-        graph: whether the model is exported, and its graph solves; likewise.
-        reference: checkout of the published code, empty where it is not needed.
+        compile: under torch.compile.
+        int8: with linear layers in 8-bit integers; in solving only.
+        graph: as an exported graph in ONNX Runtime; in solving only.
     """
 
-    side: str
-    folder: str
-    device: str
-    threads: int
-    task: str
-    batch_size: int
-    steps: int = 16
     compile: bool = False
     int8: bool = False
     graph: bool = False
-    reference: str = ""
 
 
 class Side(Protocol):
@@ -69,25 +51,22 @@ class Side(Protocol):
         ...
 
     def run(self, mode: str) -> dict[str, Any]:
-        """One timed repeat: `seconds`, and maybe what came of it."""
+        """One timed repeat: `seconds`, and in solving the share `solved` and the mean number of `steps`."""
         ...
 
 
 class Train:
-    """Our training step: sampling, augmentation, forward, backward, optimisers, moving average, metrics."""
+    """A training step: sampling, augmentation, forward, backward, optimisers, moving average, metrics."""
 
-    def __init__(self, job: Workload) -> None:
-        folder, task, device = Path(job.folder), get_task(job.task), torch.device(job.device)
-        config = run_from_dict({**read_json(folder / RUN), "compile": job.compile}, where=RUN)
-        self.store = Store.open(folder / STORE, task=task.name)
-        out = folder / f"run-{job.compile}"
-        self.trainer = Trainer(config, out, task=task, data=self.store, device=device)
-        self.batch_size, self.clock = job.batch_size, clock_of(device)
+    def __init__(self, run: RunConfig, store: Store, out: Path, *, device: str) -> None:
+        self.store, self.batch_size = store, run.batch_size
+        self.trainer = Trainer(run, out, task=get_task(run.task), data=store, device=torch.device(device))
+        self.clock = clock_of(self.trainer.device)
 
     def first_logits(self) -> NDArray[np.float32]:
         model = self.trainer.learner.model
         training = model.training
-        found = first_logits(TorchStepper(model, device=self.trainer.device), self.store, self.batch_size)
+        found = _first_logits(TorchStepper(model, device=self.trainer.device), self.store, self.batch_size)
         model.train(training)
         return found
 
@@ -96,33 +75,40 @@ class Train:
 
 
 class Solve:
-    """Our solver on all puzzles; `mode` is the halting rule."""
+    """The solver on all puzzles of a store; `mode` is the halting rule. The model itself stays as it is."""
 
-    def __init__(self, job: Workload) -> None:
-        folder = Path(job.folder)
-        self.job, self.task = job, get_task(job.task)
-        self.store = Store.open(folder / STORE, task=self.task.name)
-        self.questions = self.task.decode(self.store.inputs)
-        dtype = run_from_dict(read_json(folder / RUN), where=RUN).model.dtype
-        model = load_weights(folder / WEIGHTS, dtype=dtype, trust=True).model.to(job.device)
-        self.clock = clock_of(torch.device(job.device))
-        self.stepper = _exported(model, job) if job.graph else _in_torch(model, job)
+    def __init__(
+        self,
+        model: Model,
+        task: Task,
+        store: Store,
+        execution: Execution,
+        *,
+        steps: int,
+        batch_size: int,
+        device: str,
+        threads: int,
+    ) -> None:
+        self.task, self.store, self.steps, self.batch_size = task, store, steps, batch_size
+        self.questions = list(task.decode(store.inputs))
+        self.clock = clock_of(torch.device(device))
+        model = copy.deepcopy(model).to(device)
+        self.stepper = _exported(model, execution, threads) if execution.graph else _in_torch(model, execution, device)
 
     def first_logits(self) -> NDArray[np.float32]:
-        return first_logits(self.stepper, self.store, self.job.batch_size)
+        return _first_logits(self.stepper, self.store, self.batch_size)
 
     def run(self, mode: str) -> dict[str, Any]:
-        job = self.job
         solver = Solver(
             self.stepper,
             self.task,
-            max_steps=job.steps,
+            max_steps=self.steps,
             halt=cast(HaltRule, mode),
-            batch_size=job.batch_size,
+            batch_size=self.batch_size,
             trace=False,
         )
         started = self.clock()
-        answers = solver.solve_many(list(self.questions))
+        answers = solver.solve_many(self.questions)
         seconds = self.clock() - started
         return {
             "seconds": seconds,
@@ -131,30 +117,24 @@ class Solve:
         }
 
 
-def _exported(model: Model, job: Workload) -> Stepper:
+def _exported(model: Model, execution: Execution, threads: int) -> Stepper:
     with TemporaryDirectory(prefix="redraft-bench-") as name:
         plain, rounded = Path(name) / "float32.onnx", Path(name) / "int8.onnx"
         exported = write_graph(model, plain)
-        if job.int8:
+        if execution.int8:
             write_int8(plain, rounded)
-        return OnnxStepper(open_session(rounded if job.int8 else plain, threads=job.threads), exported)
+        return OnnxStepper(open_session(rounded if execution.int8 else plain, threads=threads), exported)
 
 
-def _in_torch(model: Model, job: Workload) -> Stepper:
-    if job.int8:
+def _in_torch(model: Model, execution: Execution, device: str) -> Stepper:
+    if execution.int8:
         model = quantised(model)
     cast_networks(model)
-    if job.compile:
+    if execution.compile:
         compile_networks(model)
-    return TorchStepper(model, device=job.device)
+    return TorchStepper(model, device=device)
 
 
-def first_logits(stepper: Stepper, store: Store, batch_size: int) -> NDArray[np.float32]:
-    """See `Side.first_logits`."""
+def _first_logits(stepper: Stepper, store: Store, batch_size: int) -> NDArray[np.float32]:
     state, _ = stepper.step(stepper.start(store.inputs[:batch_size], store.puzzle_ids[:batch_size]))
     return stepper.logits(state)
-
-
-def share_solved(task: Task, store: Store, predictions: NDArray[np.integer]) -> float:
-    """Share of the store's puzzles that predictions (N, L) solve by the rules."""
-    return float(task.check_many(task.decode(store.inputs), task.decode(predictions)).mean())

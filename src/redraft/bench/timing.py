@@ -1,4 +1,4 @@
-"""Repeated times and what they amount to: median and spread, rates, ratios of runs that took turns."""
+"""Repeated times, their median and spread, rates, and ratios of runs that took turns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_SECONDS = 0.5  # of a measurement that is one number
 def seconds_of(
     call: Callable[[], Any], *, warmup: int, repeats: int, clock: Callable[[], float] = perf_counter
 ) -> list[float]:
-    """Times of `repeats` calls after `warmup` untimed ones; with `process_time` for a clock, of the processor."""
+    """Times of `repeats` calls after `warmup` untimed ones."""
     for _ in range(warmup):
         call()
     times = []
@@ -28,10 +28,9 @@ def seconds_of(
 def seconds_on_end(
     call: Callable[[], Any], *, clock: Callable[[], float] = perf_counter, least: float = LEAST_SECONDS
 ) -> float:
-    """Seconds a call takes amid many: the first one, if it lasts `least`, else a mean of so many more as do together.
+    """Seconds of a call: of the first, if it lasts `least`, else the mean of as many more as last that long together.
 
-    A process that has waited for others starts with cold caches and sleeping threads; one step of a small model would
-    measure that.
+    A process that has waited starts with cold caches and sleeping threads, which one short call would measure.
     """
     started = clock()
     call()
@@ -51,10 +50,10 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def rate(amount: float, seconds: Sequence[float]) -> dict[str, float]:
-    """`amount` a second: median, least and greatest over the repeats."""
+    """`amount` per second: median, least and greatest over the repeats."""
     return spread([amount / s for s in seconds])
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
-    """How many times as fast ours is: round by round, so that a drift of the machine cancels out."""
+    """Speed of ours relative to theirs, round by round, so that a drift of the machine cancels out."""
     return spread([b / a for a, b in zip(ours, theirs, strict=True)])

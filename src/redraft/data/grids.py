@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from redraft.data.build import from_examples
 from redraft.data.store import new_folder
 from redraft.errors import DataError
-from redraft.memory import free_memory
+from redraft.hardware import free_memory
 from redraft.tasks import Examples
 from redraft.tasks.grids.survey import Survey, blank_of, encode, place_of, sorted_symbols
 from redraft.tasks.grids.symmetries import Symmetries, keys

@@ -1,4 +1,4 @@
-"""Operations on tensors, as fast as the machine allows: `ops` is the table of what runs when. No modules in here."""
+"""Operations on tensors, as fast as the machine allows; `ops` is the table of implementations. No torch modules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ P = ParamSpec("P")
 class Implementation:
     """One way to compute an operation: `run`, where `applies` to its arguments.
 
-    `name` says what does the work, `when` is the condition in words, and `able` whether this machine can meet it.
+    `name` is the library or language, `when` the condition in words; `able` says whether this machine can meet it.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """An equivariant block without a gradient on a CPU with AMX: weights laid out for its tiles, and one kernel.
 
-It computes what the layers do, in bfloat16, and rounds where they round: after each half of a block, and at the inner
-width. What pools add, gates and ups stay float32 between.
+It computes the same as the layers, in bfloat16, and rounds where they round: after each half of a block, and at the
+inner width. Messages of pools, gates and ups stay float32 between.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from torch import Tensor
 from redraft.kernels import cpu, matmul
 from redraft.scopes import Axes
 
-_PRCTL, _ASK, _TILES = 158, 0x1023, 18  # the system call, "may this process use it", and what
-MOST_WEIGHTS = 2**19  # of a SwiGLU: more would not stay in the cache while rows pass through
+_PRCTL, _ASK, _TILES = 158, 0x1023, 18  # arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+MOST_WEIGHTS = 2**19  # of a SwiGLU; more would not stay in the cache while rows pass through
 
 
 class Packed(NamedTuple):
@@ -36,7 +36,7 @@ class Packed(NamedTuple):
     firsts: Tensor
     width: int
     inner: int
-    plain: tuple[tuple[Axes, ...], Sequence[Tensor], tuple[()], Tensor, Tensor]  # what they were before
+    plain: tuple[tuple[Axes, ...], Sequence[Tensor], tuple[()], Tensor, Tensor]  # the weights as they were given
 
 
 @cache
@@ -48,14 +48,14 @@ def usable() -> bool:
 
 
 def applies(h: Tensor) -> bool:
-    """Whether a state like this one goes through the kernel, where there are packed weights for it."""
+    """Whether the kernel takes a state like this one, where there are packed weights for it."""
     return h.dtype == torch.bfloat16 and not torch.is_grad_enabled() and matmul.eager_on_cpu(h) and h.numel() > 0
 
 
 def packed(
     pools: tuple[Axes, ...], maps: Sequence[Tensor], gate_up: Tensor, down: Tensor, *, symbols: int
 ) -> Packed | None:
-    """The weights of a block as they are now, None where the kernel is not made for them; `symbols` of each cell."""
+    """The current weights of a block, None where the kernel does not suit them; `symbols` is their number per cell."""
     width, inner = down.shape
     if width % 32 or inner % 32 or 3 * width * inner > MOST_WEIGHTS:
         return None
@@ -79,31 +79,28 @@ def packed(
     )
 
 
-def block(h: Tensor, weights: Packed, *, eps: float) -> Tensor:
-    """The block of states h (B, L, S, d), with weights that have been packed for it."""
-    return _run(h.contiguous(), weights, eps, _kernels().AMX)
-
-
-def _run(h: Tensor, weights: Packed, eps: float, tiles: Any) -> Tensor:
-    kernels, result = _kernels(), torch.empty_like(h)
+def block(h: Tensor, weights: Packed, *, eps: float, tiles: Any = None) -> Tensor:
+    """The block of states h (B, L, S, d); `tiles` is `amx_numba.AMX` by default, or `LOOPS` in tests."""
+    kernels, h = _kernels(), h.contiguous()
+    result = torch.empty_like(h)
     pools, places = weights.homes.shape
     size = kernels.scratch_bytes(int(weights.firsts[-1]), pools, weights.width, weights.inner)
     scratch = h.new_empty(size, dtype=torch.uint8)
     addresses = (each.data_ptr() for each in (h, result, scratch, *weights[:7]))
     sizes = len(h), places, pools, weights.width, weights.inner
-    kernels.block(*addresses, *sizes, kernels.eps(eps), tiles)
+    kernels.block(*addresses, *sizes, kernels.eps(eps), kernels.AMX if tiles is None else tiles)
     return result
 
 
 @cache
 def _kernels() -> Any:
-    """The module of kernels, loaded late as all that Numba compiles."""
+    """The module of kernels, loaded late because importing Numba takes time."""
     return import_module("redraft.kernels.amx_numba")
 
 
 def _in_tiles(weight: Tensor) -> Tensor:
-    """A weight (out, in) as tiles, 32 outputs after the other: of each 32 inputs two tiles of 16 outputs, in which
-    pairs of inputs lie beside one another."""
+    """A weight (out, in) as tiles, 32 outputs at a time: per 32 inputs two tiles of 16 outputs, in which pairs of
+    inputs are adjacent."""
     outputs, inputs = weight.shape
     tiles = weight.detach().bfloat16().view(outputs // 32, 2, 16, inputs // 32, 16, 2)
     return tiles.permute(0, 3, 1, 4, 2, 5).flatten()

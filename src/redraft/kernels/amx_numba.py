@@ -1,10 +1,10 @@
-"""An equivariant block on a CPU with AMX as one kernel: matmuls in tiles, and nothing between them leaves the cache.
+"""An equivariant block on a CPU with AMX as one kernel: matmuls in tiles, with intermediates kept in the cache.
 
 AMX multiplies tiles of 16 rows of 64 bytes. A matmul here is of 32 rows with 32 columns: four tiles of sums (0 to
-3), two of rows (4, 5) and two of weights (6, 7), whose pairs of inputs lie beside one another (`amx.packed`).
+3), two of rows (4, 5) and two of weights (6, 7), in which pairs of inputs are adjacent (`amx.packed`).
 
-`tiles` says what multiplies: an int8 stands for AMX, and an int16 for plain loops in its place, for tests on
-processors that have none.
+The type of `tiles` chooses the multiplication: int8 for AMX, int16 for plain loops, which tests use on processors
+without AMX.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from redraft.kernels.lanes import gate, normed_sum, pooled
 AMX, LOOPS = np.int8(0), np.int16(0)
 ROWS = 32  # of a matmul
 _HALF, _FLOAT, _INT = np.int16(0), np.float32(0), np.int32(0)
-eps = np.float32  # the kind of the epsilon of a norm
+eps = np.float32  # the type of the epsilon of a norm
 _BYTE, _LONG = ir.IntType(8), ir.IntType(64)
 
 
@@ -61,7 +61,7 @@ class _Tiles:
 
 @intrinsic
 def _configured(context, before, now):
-    """Saves at `before` how tiles are configured, and configures them as `now` has it."""
+    """Saves the configuration of tiles at `before`, and loads the one at `now`."""
 
     def code(context, builder, signature, arguments):
         tiles = _Tiles(builder)
@@ -127,18 +127,18 @@ def _stored(context, left, right, stride):
 
 
 def _begin(tiles, before, now):
-    """Makes tiles ready, and keeps how they were for `_end`."""
+    """Configures tiles, and keeps the previous configuration for `_end`."""
 
 
 def _end(tiles, before):
-    """Leaves tiles as they were."""
+    """Restores the configuration of tiles."""
 
 
 def _matmul(tiles, rows, stride, advance, weights, steps, left, right, below):
-    """Stores the matmul (32, 32) of rows with weights: floats, half of its columns from `left` on, half from `right`.
+    """Stores the matmul (32, 32) of rows with weights as floats, half of its columns at `left`, half at `right`.
 
-    Rows of 32 x `steps` halves lie `stride` bytes apart, and each 32 of their inputs `advance`; rows of the result
-    `below`.
+    Rows have 32 x `steps` halves; they lie `stride` bytes apart, each 32 of their inputs `advance` bytes, and rows of
+    the result `below` bytes.
     """
 
 
@@ -189,11 +189,11 @@ def _(tiles, rows, stride, advance, weights, steps, left, right, below):
     return by_loops
 
 
-# What is cached of this does not know when `lanes` or `cpu_numba` change: see there.
+# Numba's cache of this file does not notice changes of `lanes` or `cpu_numba`: see there.
 
 
 def scratch_bytes(groups, pools, width, inner):
-    """Bytes of memory that `block` wants, aligned to 64."""
+    """Bytes of scratch memory for `block`, aligned to 64."""
     return 8 * groups * width + ROWS * (6 * width + 2 * inner + 8 * ROWS) + 4 * width + 64 * pools + 128
 
 
@@ -204,9 +204,9 @@ def block(
 ):  # fmt: skip
     """The block of states h (batch, places, width): `norm(x + swiglu(x))` of x = `norm(h + pools(h))`.
 
-    All but numbers are addresses. `homes` and `members` (pools, places) are the group of each place, counted within
-    the pool, and the places of each group one after the other; `counts` (pools) the groups of a pool, and `firsts`
-    (pools + 1) where what belongs to those of a pool begins, rounded up to 32; all int32.
+    All but numbers are addresses. All int32: `homes` (pools, places) is the group of each place, counted within the
+    pool; `members` (pools, places) the places of each group one after the other; `counts` (pools) the number of groups
+    of a pool; `firsts` (pools + 1) the first row of each pool's groups, rounded up to 32.
     """
     homes, counts = array(homes, pools * places, _INT), array(counts, pools, _INT)
     firsts = array(firsts, pools + 1, _INT)

@@ -1,8 +1,8 @@
 """The halves of a block as one function each, with gradients written by hand, for eager execution on a CPU.
 
-`ops` has what they compute. Between two matmuls lies one pass over memory (`cpu_numba`, `pooling_numba`), mixing
-positions is one matmul for all puzzles where a state lies in memory as `positions_first` has it, and only what the
-gradient needs is kept.
+`ops` has the formulas. Between two matmuls lies one pass over memory (`cpu_numba`, `pooling_numba`); mixing positions
+is one matmul for all puzzles where a state is laid out by `positions_first`; only tensors that the gradient needs are
+kept.
 """
 
 from __future__ import annotations
@@ -25,14 +25,13 @@ _DTYPES = (torch.float32, torch.float64, torch.bfloat16)
 
 
 def applies(h: Tensor) -> bool:
-    """Whether a state like this one goes through the kernels."""
+    """Whether the kernels take a state like this one."""
     return matmul.eager_on_cpu(h) and h.dtype in _DTYPES and h.numel() > 0 and kernels() is not None
 
 
 @cache
 def kernels() -> Any:
-    """The module of kernels; None where Numba is not there or told not to compile. Loaded late, for that takes a
-    quarter of a second."""
+    """The module of kernels; None without Numba or where it must not compile. Loaded late: importing takes 0.25 s."""
     try:
         able = not import_module("numba").config.DISABLE_JIT
         return import_module("redraft.kernels.cpu_numba") if able else None
@@ -42,13 +41,13 @@ def kernels() -> Any:
 
 @cache
 def _pooling() -> Any:
-    """The module of kernels for pools, loaded late as all that Numba compiles."""
+    """The module of kernels for pools, loaded late as well."""
     return import_module("redraft.kernels.pooling_numba")
 
 
 def positions_first(h: Tensor) -> Tensor:
-    """The same state (B, S, D), laid out in memory as (S, B, D): what is computed from it stays so, and mixing
-    positions is then one matmul for all puzzles, with no copy made for it."""
+    """The same state (B, S, D), laid out in memory as (S, B, D): results keep the layout, and mixing positions is
+    one matmul for all puzzles, without a copy."""
     return h.transpose(0, 1).contiguous().transpose(0, 1)
 
 
@@ -60,8 +59,8 @@ def add_norm(h: Tensor, added: Tensor, *, eps: float) -> Tensor:
 
 
 def swiglu_add_norm(h: Tensor, gate_up: Tensor, down: Tensor, *, axis: int = -1, eps: float) -> Tensor:
-    """`norm(h + swiglu(h))` over channels (axis -1) or positions (axis 1) of h (B, S, D). The result is not to be
-    changed in place where a gradient is taken: it may be a view."""
+    """`norm(h + swiglu(h))` over channels (axis -1) or positions (axis 1) of h (B, S, D). The result may be a view, so
+    it must not be changed in place where a gradient is taken."""
     if torch.is_grad_enabled():
         return _SwiGLUAddNorm.apply(h, gate_up, down, axis, eps)  # type: ignore[no-untyped-call]
     layout = _Layout.of(h, axis)
@@ -80,8 +79,8 @@ def pools_add_norm(
 
 
 class _Layout(NamedTuple):
-    """How a state (B, S, D) is seen as a matrix, of which a half of a block maps and norms the vectors along `dim`:
-    (rows, D), in whatever order, for channels and dim -1; (S, B D) for positions and dim 0."""
+    """A view of a state (B, S, D) as a matrix, of which half a block transforms and norms the vectors along `dim`:
+    (rows, D), in any order, for channels and dim -1; (S, B D) for positions and dim 0."""
 
     shape: torch.Size
     dim: int
@@ -92,7 +91,7 @@ class _Layout(NamedTuple):
         return _Layout(h.shape, 0 if axis == 1 else -1, turned=axis == 1 or (h.ndim == 3 and not h.is_contiguous()))
 
     def matrix(self, h: Tensor) -> Tensor:
-        """A state as a matrix; a copy where it lies otherwise in memory."""
+        """A state as a matrix; a copy where its layout is another."""
         laid_out = (h.transpose(0, 1) if self.turned else h).contiguous()
         return laid_out.view((-1, self.shape[-1]) if self.dim else (self.shape[1], -1))
 
@@ -105,7 +104,7 @@ class _Layout(NamedTuple):
 
 
 def _forward(h: Tensor, gate_up: Tensor, down: Tensor, dim: int, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The result, and what the gradient needs besides: gates and ups, and the scale of the norm. All are matrices."""
+    """The result, gates and ups, and the scale of the norm, which the gradient needs. All are matrices."""
     both = _linear(h, gate_up, dim)
     total = _linear(_gate(both, dim), down, dim)
     scale = _add_norm_(total, h, dim, eps)
@@ -156,25 +155,25 @@ class _AddNorm(torch.autograd.Function):
 
 
 class Groups(NamedTuple):
-    """Which places, symbols of cells, are pooled together: see `pooling_numba` for `homes` and `firsts`."""
+    """Groups of places (symbols of cells) that are pooled: see `pooling_numba` for `homes` and `firsts`."""
 
     homes: Tensor  # (pools, places) int32
     firsts: Tensor  # (pools + 1,) int32
     bounds: tuple[int, ...]  # the same numbers as `firsts`
 
     def rows(self, batch: int) -> list[slice]:
-        """Where what belongs to the groups of each pool lies."""
+        """The rows of the groups of each pool."""
         return [slice(first * batch, last * batch) for first, last in pairwise(self.bounds)]
 
     def arguments(self, h: Tensor) -> tuple[int, ...]:
-        """What kernels take for them and for the shape of h (B, L, S, d)."""
+        """Arguments of kernels for these groups and the shape of h (B, L, S, d)."""
         pools, places = self.homes.shape
         return self.homes.data_ptr(), self.firsts.data_ptr(), len(h), places, pools, h.shape[-1]
 
 
 @cache
 def groups_of(pools: tuple[Axes, ...], symbols: int) -> Groups:
-    """The groups of these pools over states of so many symbols."""
+    """The groups of these pools over states with `symbols` per cell."""
     homes, bounds = [], [0]
     for grid, axes in pools:
         shape = (*grid, symbols)
@@ -188,17 +187,17 @@ def groups_of(pools: tuple[Axes, ...], symbols: int) -> Groups:
 def _pool(
     h: Tensor, also: Tensor | None, groups: Groups, eps: float, maps: Sequence[Tensor]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The result, and what the gradient needs besides: the scale of the norm, mean and maximum of each group."""
+    """The result, the scale of the norm, and mean and maximum of each group, which the gradient needs."""
     batch, width = len(h), h.shape[-1]
     kind, arguments = kernels().KINDS[h.dtype], groups.arguments(h)
-    pooled, heard = (h.new_empty(groups.bounds[-1] * batch, each * width) for each in (2, 1))
+    pooled, messages = (h.new_empty(groups.bounds[-1] * batch, each * width) for each in (2, 1))
     _pooling().pool(h.data_ptr(), pooled.data_ptr(), *arguments, *kind)
     for rows, weight in zip(groups.rows(batch), maps, strict=True):
-        heard[rows] = matmul.mm(pooled[rows], weight.t())
+        messages[rows] = matmul.mm(pooled[rows], weight.t())
     base = h if also is None else (h + also).contiguous()
     result, scale = torch.empty_like(h), _new_scale(h, -1)
-    addresses = (each.data_ptr() for each in (base, heard, result, scale))
-    _pooling().norm_heard(*addresses, *arguments, type(kind[1])(eps), *kind)
+    addresses = (each.data_ptr() for each in (base, messages, result, scale))
+    _pooling().norm_messages(*addresses, *arguments, type(kind[1])(eps), *kind)
     return result, scale, pooled
 
 
@@ -217,12 +216,12 @@ class _PoolsAddNorm(torch.autograd.Function):
         h, result, scale, pooled, *maps = ctx.saved_tensors
         kind, arguments = kernels().KINDS[h.dtype], ctx.groups.arguments(h)
         d_total = _add_norm_gradient(grad.contiguous(), result, scale, -1)
-        d_heard, d_pooled = h.new_empty(len(pooled), h.shape[-1]), torch.empty_like(pooled)
-        _pooling().sum_groups(d_total.data_ptr(), d_heard.data_ptr(), *arguments, *kind)
+        d_messages, d_pooled = h.new_empty(len(pooled), h.shape[-1]), torch.empty_like(pooled)
+        _pooling().sum_groups(d_total.data_ptr(), d_messages.data_ptr(), *arguments, *kind)
         d_maps = []
         for rows, weight in zip(ctx.groups.rows(len(h)), maps, strict=True):
-            d_maps.append(matmul.mm(d_heard[rows].t(), pooled[rows]))
-            d_pooled[rows] = matmul.mm(d_heard[rows], weight)
+            d_maps.append(matmul.mm(d_messages[rows].t(), pooled[rows]))
+            d_pooled[rows] = matmul.mm(d_messages[rows], weight)
         d_h = d_total.clone() if ctx.also else d_total
         _pooling().pool_gradient(*(each.data_ptr() for each in (h, pooled, d_pooled, d_h)), *arguments, *kind)
         return d_h, (d_total if ctx.also else None), None, None, *d_maps
@@ -249,7 +248,7 @@ def _gate(both: Tensor, dim: int) -> Tensor:
 
 
 def _gate_gradient(both: Tensor, d_hidden: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Gradients of gates and ups; and, written over `d_hidden`, `_gate` of them: cheaper to repeat than to keep."""
+    """Gradients of gates and ups; and `_gate` of them, written over `d_hidden`: cheaper to repeat than to keep."""
     d_both = torch.empty_like(both)
     addresses = both.data_ptr(), d_hidden.data_ptr(), d_both.data_ptr()
     like, _ = kernels().KINDS[both.dtype]
@@ -258,7 +257,7 @@ def _gate_gradient(both: Tensor, d_hidden: Tensor, dim: int) -> tuple[Tensor, Te
 
 
 def _add_norm_(total: Tensor, h: Tensor, dim: int, eps: float) -> Tensor:
-    """Makes of a total, in place, `norm(h + total)` along the dimension; the scale of the norm."""
+    """Replaces `total` by `norm(h + total)` along the dimension; returns the scale of the norm."""
     scale, kind = _new_scale(h, dim), kernels().KINDS[h.dtype]
     addresses = h.data_ptr(), total.data_ptr(), scale.data_ptr()
     norm = kernels().norm_rows if dim else kernels().norm_columns
@@ -267,7 +266,7 @@ def _add_norm_(total: Tensor, h: Tensor, dim: int, eps: float) -> Tensor:
 
 
 def _new_scale(h: Tensor, dim: int) -> Tensor:
-    """Room for the scale of a norm of h along that dimension, which stays with one place."""
+    """Room for the scale of a norm of h along that dimension, which has length 1."""
     shape = list(h.shape)
     shape[dim] = 1
     return h.new_empty(shape, dtype=torch.float64 if h.dtype == torch.float64 else torch.float32)
@@ -283,10 +282,10 @@ def _add_norm_gradient(grad: Tensor, result: Tensor, scale: Tensor, dim: int) ->
 
 
 def _run(hidden: Tensor, dim: int) -> int:
-    """How many elements of gates lie on end before ups follow."""
+    """The number of consecutive gates before ups follow."""
     return hidden.shape[-1] if dim else hidden.numel()
 
 
 def _sides(h: Tensor) -> tuple[int, int]:
-    """Rows and width of h (..., D), as the kernels of a norm take them."""
+    """Rows and width of h (..., D)."""
     return h.numel() // h.shape[-1], h.shape[-1]

@@ -1,9 +1,9 @@
-"""What lies between the matrix products of a block, each in one pass over memory: kernels for a CPU, compiled by Numba.
+"""The work between the matmuls of a block, each in one pass over memory: kernels for a CPU, compiled by Numba.
 
-All take addresses of contiguous elements: a tensor seen as an array takes four calls, each of which lets go of Python's
-lock, and threads would wait for it rather than compute. How elements are stored tells `like`, a zero of that kind
-(float32, float64, or int16 for bfloat16); `zero` is one of what is computed in, and of what scales are stored in:
-float32, for float64 float64. So every kernel rounds once, where it stores.
+All take addresses of contiguous elements: to view a tensor as an array takes four calls, each of which releases
+Python's lock, and threads would wait for it rather than compute. `like` is a zero of the storage dtype (float32,
+float64, or int16 for bfloat16), `zero` one of the dtype of sums and scales (float64 for float64, else float32). So
+every kernel rounds once, where it stores.
 """
 
 from __future__ import annotations
@@ -27,24 +27,23 @@ KINDS = {
     torch.bfloat16: (np.int16(0), np.float32(0)),
 }
 ONE = np.float32(1)
-# e^x = 2^k e^r with |r| <= ln 2 / 2; k ln 2 is taken off in two parts, of which the first loses nothing
+# e^x = 2^k e^r with |r| <= ln 2 / 2; k ln 2 is subtracted in two parts, of which the first is exact
 _LOG2_E, _LN2_HIGH = np.float32(math.log2(math.e)), np.float32(0.693359375)
 _LN2_LOW = np.float32(math.log(2) - 0.693359375)
 _TERMS = tuple(np.float32(1 / math.factorial(k)) for k in range(7, 1, -1))  # of the series of e^r
 
 
-# Numba's cache of kernels on disk knows when their own file changes, not when another does: after a change of `lanes`,
-# or of what is defined down to the first kernel, remove the `__pycache__` beside this file.
+# Numba's cache of kernels on disk notices changes of their own file alone: after a change of `lanes`, or of anything
+# defined above the first kernel, remove the `__pycache__` beside this file.
 
 
 def _compiled(*liberties):
     """Compiles a kernel, which may fuse products into sums, and take the other liberties with rounding named here."""
-
     return partial(jit, nogil=True, fastmath={"contract", *liberties}, error_model="numpy")
 
 
 elementwise = _compiled()
-summing = _compiled("reassoc", "nsz")  # a sum may be taken in any order; NaN and infinity stay what they are
+summing = _compiled("reassoc", "nsz")  # sums in any order; NaN and infinity are kept
 
 
 @intrinsic
@@ -72,11 +71,11 @@ def array(address, size, like):
 
 
 def load(stored):
-    """A stored number to compute with."""
+    """A stored number in the dtype of computation."""
 
 
 def store(value, like):
-    """A computed number as it is stored beside `like`: bfloat16 rounded to nearest, ties to even."""
+    """A computed number in the storage dtype of `like`: bfloat16 is rounded to nearest, ties to even."""
 
 
 def _sigmoid(x):
@@ -124,62 +123,45 @@ def _(x):
     return quick
 
 
-def _gate_in_lanes(gates, ups, into, like):
-    """Gates the first ones sixteen at a time, where `lanes` is quicker; how many."""
+def _in_lanes(like):
+    """Whether `lanes` is faster for this storage dtype."""
 
 
-def _gate_gradient_in_lanes(gates, ups, inner, d_gates, d_ups, like):
-    """As `_gate_in_lanes`, for the gradient."""
-
-
-@overload(_gate_in_lanes)
-def _(gates, ups, into, like):
-    if not (isinstance(like, types.Integer) and lanes.ABLE):
-        return lambda gates, ups, into, like: 0
-
-    def quick(gates, ups, into, like):
-        count = len(into) // lanes.LANES * lanes.LANES
-        lanes.gate_halves(gates.ctypes.data, ups.ctypes.data, into.ctypes.data, count)
-        return count
-
-    return quick
-
-
-@overload(_gate_gradient_in_lanes)
-def _(gates, ups, inner, d_gates, d_ups, like):
-    if not (isinstance(like, types.Integer) and lanes.ABLE):
-        return lambda gates, ups, inner, d_gates, d_ups, like: 0
-
-    def quick(gates, ups, inner, d_gates, d_ups, like):
-        count = len(inner) // lanes.LANES * lanes.LANES
-        into = d_gates.ctypes.data, d_ups.ctypes.data
-        lanes.gate_halves_gradient(gates.ctypes.data, ups.ctypes.data, inner.ctypes.data, into[0], into[1], count)
-        return count
-
-    return quick
+@overload(_in_lanes, inline="always")
+def _(like):
+    if isinstance(like, types.Integer) and lanes.ABLE:
+        return lambda like: True
+    return lambda like: False
 
 
 @elementwise
 def gate(both, hidden, size, run, like):
-    """hidden = silu(gates) x ups: `size` of them, `run` gates lying on end in `both` before as many ups follow."""
+    """hidden = silu(gates) x ups (`size`); `both` holds `run` consecutive gates, then as many ups, and so on."""
     both, hidden = array(both, 2 * size, like), array(hidden, size, like)
     for start in range(0, size, run):
         gates, ups = both[2 * start : 2 * start + run], both[2 * start + run : 2 * (start + run)]
-        into = hidden[start : start + run]
-        for i in range(_gate_in_lanes(gates, ups, into, like), run):
+        into, first = hidden[start : start + run], 0
+        if _in_lanes(like):
+            first = run // lanes.LANES * lanes.LANES
+            lanes.gate_halves(gates.ctypes.data, ups.ctypes.data, into.ctypes.data, first)
+        for i in range(first, run):
             g = load(gates[i])
             into[i] = store(g * _sigmoid(g) * load(ups[i]), like)
 
 
 @elementwise
 def gate_gradient(both, hidden, d_both, size, run, like):
-    """From the gradient that lies in `hidden`, those of gates and ups; `hidden` then holds what it was in `gate`."""
+    """From the gradient in `hidden`, those of gates and ups; `hidden` then holds the result of `gate`."""
     both, hidden, d_both = array(both, 2 * size, like), array(hidden, size, like), array(d_both, 2 * size, like)
     for start in range(0, size, run):
         gates, ups = both[2 * start : 2 * start + run], both[2 * start + run : 2 * (start + run)]
         d_gates, d_ups = d_both[2 * start : 2 * start + run], d_both[2 * start + run : 2 * (start + run)]
-        inner = hidden[start : start + run]
-        for i in range(_gate_gradient_in_lanes(gates, ups, inner, d_gates, d_ups, like), run):
+        inner, first = hidden[start : start + run], 0
+        if _in_lanes(like):
+            first = run // lanes.LANES * lanes.LANES
+            halves = gates.ctypes.data, ups.ctypes.data, inner.ctypes.data, d_gates.ctypes.data, d_ups.ctypes.data
+            lanes.gate_halves_gradient(*halves, first)
+        for i in range(first, run):
             g, u, d = load(gates[i]), load(ups[i]), load(inner[i])
             s = _sigmoid(g)
             inner[i] = store(g * s * u, like)
@@ -189,7 +171,7 @@ def gate_gradient(both, hidden, d_both, size, run, like):
 
 @summing
 def norm_rows(h, total, scale, rows, width, eps, like, zero):
-    """total = (h + total) x scale, where each row (rows, width) gets the mean square 1; a scale for each."""
+    """total = (h + total) x scale, so that each row (rows, width) has mean square 1; one scale per row."""
     h, total, scale = array(h, rows * width, like), array(total, rows * width, like), array(scale, rows, zero)
     for row in range(rows):
         old, new = h[row * width : (row + 1) * width], total[row * width : (row + 1) * width]
@@ -205,7 +187,7 @@ def norm_rows(h, total, scale, rows, width, eps, like, zero):
 
 @summing
 def norm_columns(h, total, scale, height, width, eps, like, zero):
-    """As `norm_rows`, where each column (height, width) gets the mean square 1."""
+    """As `norm_rows`, so that each column (height, width) has mean square 1."""
     size = height * width
     h, total, scale = array(h, size, like), array(total, size, like), array(scale, width, zero)
     scale[:] = zero

@@ -1,10 +1,10 @@
-"""An equivariant block on a GPU in a few kernels of our own: the same function as its layers one after the other.
+"""An equivariant block on a GPU in a few Triton kernels: the same function as its layers one after the other.
 
-    mixed  = norm(h + rows + columns + boxes + symbols)     each a linear map of mean and maximum over such a scope
+    mixed  = norm(h + rows + columns + boxes + symbols)     each a linear layer of mean and maximum over a scope
     result = norm(mixed + down(silu(gate(mixed)) * up(mixed)))
 
 In inference a state is read three times and written once. For the gradient a block keeps its input, `mixed`, its
-result and what was pooled; gates are computed again. Linear maps of pools, and gradients of weights, are PyTorch's.
+result and the pooled values; gates are computed again. Linear layers of pools, and gradients of weights, are PyTorch's.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from torch import Tensor
 
 from redraft.scopes import Axes
 
-# Tokens of a program, how much of the inner width it has in hand at a time, and how it is to be run: among the fastest
-# on an H100 (results/gpu-equivariant.json) of those that suit any inner width in chunks of 32.
+# Tokens of a program, the chunk of the inner width that it holds at a time, and launch options: among the fastest on an
+# H100 (results/gpu-equivariant.json) of those that suit any inner width in chunks of 32.
 FORWARD = {"TILE": 64, "CHUNK": 32, "num_warps": 4, "num_stages": 3}
 BACKWARD = {"TILE": 64, "CHUNK": 32, "num_warps": 4}
-PART = 32  # channels that a program pools, or that it hands gradients of pools to
-WIDEST = 128  # channels, or a tile would not fit where a program keeps it
+PART = 32  # channels per program in pooling and its gradient
+WIDEST = 128  # most channels: a wider tile would not fit in shared memory
 DTYPES = (torch.bfloat16, torch.float16)
-ROOM = 128 * 1024  # bytes that a program may share, from which on three chunks are on their way at a time; else two
+ROOM = 128 * 1024  # bytes of shared memory from which on three chunks are prefetched; else two
 
 
 class BlockShape(NamedTuple):
-    """Cells of a grid in boxes of so many rows and columns."""
+    """A grid of `height` x `width` cells in boxes of `tall` rows and `wide` columns."""
 
     height: int
     width: int
@@ -50,8 +50,8 @@ class BlockShape(NamedTuple):
 
 @cache
 def boxed(pools: tuple[Axes, ...]) -> BlockShape | None:
-    """The grid in boxes, of pools over its rows, columns and boxes, in that order, and the symbols of a cell: what the
-    kernels are for. None of others."""
+    """The grid of pools over rows, columns and boxes, in that order, and the symbols of a cell, which the kernels
+    are written for; None for other pools."""
     if len(pools) != 4:
         return None
     boxes = pools[2].grid
@@ -62,7 +62,7 @@ def boxed(pools: tuple[Axes, ...]) -> BlockShape | None:
 
 
 class BlockWeights(NamedTuple):
-    """Of a block, in the dtype of its state: of each pool (D, 2D), of gate and up (2 inner, D), of down (D, inner)."""
+    """Weights in the dtype of the state: of each pool (D, 2D), gate/up projection (2 inner, D), down (D, inner)."""
 
     rows: Tensor
     columns: Tensor
@@ -88,15 +88,15 @@ def available() -> bool:
 
 
 def fits(width: int, inner: int) -> bool:
-    """Whether the kernels are made for states of this width and a SwiGLU of this inner width."""
+    """Whether the kernels support states of this width and a SwiGLU of this inner width."""
     chunk = max(FORWARD["CHUNK"], BACKWARD["CHUNK"])
     return 16 <= width <= WIDEST and width & (width - 1) == 0 and inner % chunk == 0
 
 
 def applies(h: Tensor, pools: tuple[Axes, ...], inner: int) -> bool:
-    """Whether the kernels are to take a state h (B, L, S, D): in half precision, on CUDA, and not for a compiler.
+    """Whether the kernels take a state h (B, L, S, D): in half precision, on CUDA, and not compiled.
 
-    Cards before Ampere have no bfloat16, and too little memory that a program's threads share.
+    GPUs before Ampere have no bfloat16, and too little shared memory.
     """
     if not h.is_cuda or h.dtype not in DTYPES or torch.compiler.is_compiling():
         return False
@@ -112,13 +112,13 @@ def block(h: Tensor, weights: BlockWeights, pools: tuple[Axes, ...], *, eps: flo
     with torch.cuda.device_of(h):  # Triton launches on the current device
         if torch.is_grad_enabled():
             return _Block.apply(h, shape, eps, *weights)  # type: ignore[no-untyped-call]
-        return _forward(h, _pool(h, shape), weights, shape, eps, keep=False)[0]
+        return _forward(h, Pooled(*_reduced(h, shape, sums=False)), weights, shape, eps, keep=False)[0]
 
 
 class _Block(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, h: Tensor, shape: BlockShape, eps: float, *weights: Tensor) -> Tensor:
-        pooled = _pool(h, shape)
+        pooled = Pooled(*_reduced(h, shape, sums=False))
         result, mixed, scales = _forward(h, pooled, BlockWeights(*weights), shape, eps, keep=True)
         ctx.save_for_backward(h, mixed, result, scales, *weights, *pooled)
         ctx.shape = shape
@@ -129,27 +129,27 @@ class _Block(torch.autograd.Function):
         h, mixed, result, scales, *rest = ctx.saved_tensors
         weights, pooled = BlockWeights(*rest[: len(BlockWeights._fields)]), Pooled(*rest[len(BlockWeights._fields) :])
         with torch.cuda.device_of(h):
-            d_heard, d_gate_up, d_down = _gate_backward(grad.contiguous(), mixed, result, scales, weights)
-            d_said = _sums(d_heard, ctx.shape)  # of what each scope said, the same to all in it
-            d_weights = [d.flatten(0, -2).t() @ both.flatten(0, -2) for d, both in zip(d_said, pooled, strict=True)]
-            d_pooled = Pooled(*(d @ weight for d, weight in zip(d_said, weights[:4], strict=True)))
-            _pool_backward(h, d_heard, pooled, d_pooled, ctx.shape)
-        return d_heard, None, None, *d_weights, d_gate_up, d_down
+            d_sum, d_gate_up, d_down = _gate_backward(grad.contiguous(), mixed, result, scales, weights)
+            d_messages = _reduced(d_sum, ctx.shape, sums=True)  # one per scope, the same for all its places
+            d_weights = [d.flatten(0, -2).t() @ both.flatten(0, -2) for d, both in zip(d_messages, pooled, strict=True)]
+            d_pooled = Pooled(*(d @ weight for d, weight in zip(d_messages, weights[:4], strict=True)))
+            _pool_backward(h, d_sum, pooled, d_pooled, ctx.shape)
+        return d_sum, None, None, *d_weights, d_gate_up, d_down
 
 
 def _forward(
     h: Tensor, pooled: Pooled, weights: BlockWeights, shape: BlockShape, eps: float, *, keep: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Result, mixed and the scales of both norms (2, tokens); the last two are empty unless they are to be kept."""
+    """Result, mixed and the scales of both norms (2, tokens); the last two are empty unless `keep`."""
     from redraft.kernels.gpu_triton import mix_and_gate
 
-    said = [both @ weight.t() for both, weight in zip(pooled, weights[:4], strict=True)]
+    messages = [both @ weight.t() for both, weight in zip(pooled, weights[:4], strict=True)]
     symbols, width = h.shape[-2:]
     tokens = h.numel() // width
     result, mixed = torch.empty_like(h), torch.empty_like(h if keep else h[:0])
     scales = h.new_empty((2, tokens) if keep else 0, dtype=torch.float32)
     mix_and_gate[(-(-tokens // FORWARD["TILE"]),)](
-        h, *said, weights.gate_up, weights.down, mixed, result, scales, tokens, eps,
+        h, *messages, weights.gate_up, weights.down, mixed, result, scales, tokens, eps,
         S=symbols, D=width, INNER=weights.down.shape[1], HEIGHT=shape.height, WIDTH=shape.width, TALL=shape.tall,
         WIDE=shape.wide, KEEP=keep, **FORWARD,
     )  # fmt: skip
@@ -159,34 +159,26 @@ def _forward(
 def _gate_backward(
     grad: Tensor, mixed: Tensor, result: Tensor, scales: Tensor, weights: BlockWeights
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of the sum of h and what it heard, and of the weights of gate and up, and of down."""
+    """Gradients of the sum of h and messages, and of the weights of gate/up and down."""
     from redraft.kernels.gpu_triton import mix_and_gate_backward
 
     width, inner = weights.down.shape
     tokens = grad.numel() // width
-    d_mixed, d_heard = torch.empty_like(grad), torch.empty_like(grad)
+    d_mixed, d_sum = torch.empty_like(grad), torch.empty_like(grad)
     d_both, hidden = grad.new_empty(tokens, 2 * inner), grad.new_empty(tokens, inner)
     mix_and_gate_backward[(-(-tokens // BACKWARD["TILE"]),)](
-        grad, mixed, result, scales, weights.gate_up, weights.down, d_mixed, d_both, hidden, d_heard, tokens,
+        grad, mixed, result, scales, weights.gate_up, weights.down, d_mixed, d_both, hidden, d_sum, tokens,
         D=width, INNER=inner, **BACKWARD, num_stages=_stages(grad.device),
     )  # fmt: skip
-    return d_heard, d_both.t() @ mixed.view(tokens, width), d_mixed.view(tokens, width).t() @ hidden
+    return d_sum, d_both.t() @ mixed.view(tokens, width), d_mixed.view(tokens, width).t() @ hidden
 
 
 def _stages(device: torch.device) -> int:
-    """How many chunks of weights the gradient's programs may have on their way at a time."""
+    """The number of chunks of weights that the gradient's programs prefetch."""
     if device.type != "cuda":
         return 1
     room = getattr(torch.cuda.get_device_properties(device), "shared_memory_per_block_optin", 0)
     return 3 if room >= ROOM else 2
-
-
-def _pool(h: Tensor, shape: BlockShape) -> Pooled:
-    return Pooled(*_reduced(h, shape, sums=False))
-
-
-def _sums(d: Tensor, shape: BlockShape) -> list[Tensor]:
-    return _reduced(d, shape, sums=True)
 
 
 def _reduced(h: Tensor, shape: BlockShape, *, sums: bool) -> list[Tensor]:
@@ -209,7 +201,7 @@ def _reduced(h: Tensor, shape: BlockShape, *, sums: bool) -> list[Tensor]:
 
 
 def _pool_backward(h: Tensor, d_h: Tensor, pooled: Pooled, d_pooled: Pooled, shape: BlockShape) -> None:
-    """Adds to d_h what comes through the pools."""
+    """Adds to d_h the gradient through the pools."""
     from redraft.kernels.gpu_triton import pool_cells_backward, pool_symbols_backward
 
     batch, cells, symbols, width = h.shape
@@ -224,5 +216,5 @@ def _pool_backward(h: Tensor, d_h: Tensor, pooled: Pooled, d_pooled: Pooled, sha
 
 
 def _power_of_two(count: int) -> int:
-    """The least that is at least 16, which small tiles are padded to."""
+    """The least power of two >= `count` and >= 16, which small tiles are padded to."""
     return max(16, 1 << (count - 1).bit_length())

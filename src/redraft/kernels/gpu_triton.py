@@ -1,8 +1,8 @@
-"""Triton kernels of an equivariant block on a GPU: what its arithmetic needs, and hardly a byte more.
+"""Triton kernels of an equivariant block on a GPU, with as little memory traffic as its arithmetic needs.
 
 A state h is (B, cells, S, D), contiguous: cells of a grid of HEIGHT rows and WIDTH columns in boxes of TALL x WIDE,
-S symbols, D channels. `core.block_gpu` says what is computed; here a kernel reads a state once where PyTorch's
-operations, one after the other, read and write it a dozen times, and those at an inner width three times as wide.
+S symbols, D channels. `kernels.gpu` has the formula; a kernel reads a state once where PyTorch's operations, one after
+the other, read and write it a dozen times, and values at the three times wider inner width as well.
 """
 
 from __future__ import annotations
@@ -88,10 +88,10 @@ def mix_and_gate(
     S: tl.constexpr, D: tl.constexpr, INNER: tl.constexpr, HEIGHT: tl.constexpr, WIDTH: tl.constexpr,
     TALL: tl.constexpr, WIDE: tl.constexpr, TILE: tl.constexpr, CHUNK: tl.constexpr, KEEP: tl.constexpr,
 ):  # fmt: skip
-    """`mixed = norm(h + what each scope says)`, `result = norm(mixed + down(silu(gate(mixed)) * up(mixed)))`.
+    """`mixed = norm(h + message of each scope)`, `result = norm(mixed + down(silu(gate(mixed)) * up(mixed)))`.
 
     Program: TILE of all B * cells * S tokens; the inner width is never in memory, CHUNK of it at a time in registers.
-    With KEEP it also writes what the gradient needs: `mixed`, and the scale of each norm, `scales` (2, tokens).
+    With KEEP it also writes, for the gradient, `mixed` and the scale of each norm, `scales` (2, tokens).
     """
     token = tl.program_id(0) * TILE + tl.arange(0, TILE)
     channel, inner = tl.arange(0, D), tl.arange(0, CHUNK)
@@ -132,13 +132,13 @@ def mix_and_gate(
 
 @triton.jit
 def mix_and_gate_backward(
-    grad, mixed, result, scales, gate_up, down, d_mixed, d_both, hidden, d_heard, tokens,
+    grad, mixed, result, scales, gate_up, down, d_mixed, d_both, hidden, d_sum, tokens,
     D: tl.constexpr, INNER: tl.constexpr, TILE: tl.constexpr, CHUNK: tl.constexpr,
 ):  # fmt: skip
-    """From the gradient of `result` to `d_heard`, that of the sum that the first norm took.
+    """From the gradient of `result` to `d_sum`, that of the input of the first norm.
 
-    Writes what the gradients of the weights are products of: `d_mixed` (tokens, D), that of the sum that the second
-    norm took; `d_both` (tokens, 2 INNER), of gate and up; and `hidden` (tokens, INNER), computed again.
+    Writes the factors of the gradients of the weights: `d_mixed` (tokens, D), that of the input of the second norm;
+    `d_both` (tokens, 2 INNER), of gate and up; and `hidden` (tokens, INNER), computed again.
     """
     token = tl.program_id(0) * TILE + tl.arange(0, TILE)
     channel, inner = tl.arange(0, D), tl.arange(0, CHUNK)
@@ -172,7 +172,7 @@ def mix_and_gate_backward(
     y = x.to(tl.float32)
     first = tl.load(scales + token, mask=token < tokens, other=0.0)
     total = (total - y * (tl.sum(y * total, 1) / D)[:, None]) * first[:, None]
-    tl.store(d_heard + own, total.to(x.dtype), mask=there)
+    tl.store(d_sum + own, total.to(x.dtype), mask=there)
 
 
 @triton.jit
@@ -180,10 +180,10 @@ def pool_cells_backward(
     h, d_h, rows, columns, boxes, d_rows, d_columns, d_boxes, S: tl.constexpr, D: tl.constexpr, HEIGHT: tl.constexpr,
     WIDTH: tl.constexpr, TALL: tl.constexpr, WIDE: tl.constexpr, ACROSS: tl.constexpr, PART: tl.constexpr,
 ):  # fmt: skip
-    """Adds to `d_h`, in place, what comes through means and maxima over rows, columns and boxes.
+    """Adds to `d_h`, in place, the gradient through means and maxima over rows, columns and boxes.
 
-    Means and maxima as `pool_cells` wrote them, and gradients of the same shape. A mean hands its gradient to all
-    alike, a maximum to the cells that are equal to it. Program (b * S + s, which PART of the channels).
+    Means and maxima as `pool_cells` wrote them, and gradients of the same shape. The gradient of a mean goes to all
+    cells, that of a maximum to the cells equal to it. Program (b * S + s, which PART of the channels).
     """
     puzzle, symbol = (tl.program_id(0) // S).to(tl.int64), tl.program_id(0) % S
     at, channel = tl.arange(0, ACROSS), tl.program_id(1) * PART + tl.arange(0, PART)
@@ -231,7 +231,7 @@ def pool_cells_backward(
 
 @triton.jit
 def pool_symbols_backward(h, d_h, pooled, d_pooled, S: tl.constexpr, D: tl.constexpr, ACROSS: tl.constexpr):
-    """Adds to `d_h`, in place, what comes through means and maxima over the symbols of a cell: b * cells + cell."""
+    """Adds to `d_h`, in place, the gradient through means and maxima over the symbols: program b * cells + cell."""
     cell = tl.program_id(0).to(tl.int64)
     at, channel = tl.arange(0, ACROSS), tl.arange(0, D)
     inside = (at < S)[:, None]

@@ -1,7 +1,7 @@
 """Linear layers in 8-bit integers, for solving on a CPU: weights rounded once, activations at every use.
 
-Weights have a scale for each output, activations one for the whole tensor, found anew in each call; matmuls are summed
-in 32-bit integers by the library that comes with torch (FBGEMM or oneDNN). What lies between the layers stays float32.
+Weights have a scale per output, activations one for the whole tensor, computed in each call; torch's library (FBGEMM
+or oneDNN) sums matmuls in 32-bit integers. All else stays float32.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class Weight(NamedTuple):
-    """A weight in int8 and its bias, as the library has them."""
+    """A weight in int8 and its bias, as the library packs them."""
 
     packed: Any
     reduce_range: bool  # activations get 7 bits
@@ -34,7 +34,7 @@ def rounded(weight: Tensor, bias: Tensor | None = None) -> Weight:
     weight = weight.detach().float()
     scales = weight.abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / 127
     with warnings.catch_warnings():
-        # torch means to move its quantised tensors elsewhere; see `available` for when they are gone
+        # torch will move its quantised tensors elsewhere; `available` notices when they are gone
         warnings.filterwarnings("ignore", message=".*quantize_per_channel.*", category=UserWarning)
         zeros = torch.zeros(len(weight), dtype=torch.int64)
         integers = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)

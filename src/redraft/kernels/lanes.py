@@ -1,8 +1,8 @@
-"""Sixteen numbers at a time: what lies between matmuls in bfloat16, written for vectors of a CPU.
+"""Sixteen numbers at a time: the work between matmuls in bfloat16, written for vectors of a CPU.
 
-A compiler makes vectors of plain loops as it thinks fit, and of short ones over bfloat16 it thinks badly: these are two
-to three times as fast (docs/log.md), for their sums stay in registers. All take addresses; halves are bfloat16, and
-what is computed in is float32. LLVM makes do where a processor's vectors are shorter.
+Compilers vectorise short loops over bfloat16 badly: these are two to three times as fast (docs/log.md) because their
+sums stay in registers. All take addresses; halves are bfloat16, computed in float32. LLVM splits vectors where a
+processor's are shorter.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 LANES = 16
-# Whether the processor rounds to bfloat16 and estimates inverses itself. Elsewhere LLVM would call functions that are
-# missing, or slow.
+# Whether the processor rounds to bfloat16 and estimates inverses itself; elsewhere LLVM would call missing or slow
+# functions.
 try:
     ABLE = all(get_host_cpu_features().get(name, False) for name in ("avx512f", "avx512bf16"))
 except RuntimeError:  # LLVM does not know the processor
@@ -29,7 +29,7 @@ except RuntimeError:  # LLVM does not know the processor
 _INT, _LONG, _FLOAT = ir.IntType(32), ir.IntType(64), ir.FloatType()
 _FLOATS, _INTS, _HALVES = (ir.VectorType(each, LANES) for each in (_FLOAT, _INT, ir.IntType(16)))
 
-# 2^f for |f| <= 1/2, within 3e-6 (Chebyshev's points); adding _ROUND and taking it off again leaves a whole number
+# 2^f for |f| <= 1/2, within 3e-6 (Chebyshev nodes); adding and subtracting _ROUND leaves a whole number
 _POWER = tuple(
     np.polynomial.Polynomial.fit(x := np.cos(np.pi * (np.arange(64) + 0.5) / 64) / 2, 2.0**x, 4).convert().coef
 )
@@ -37,7 +37,7 @@ _ROUND = 1.5 * 2.0**23
 
 
 class _Bfloat(ir.Type):
-    """A type that llvmlite has no name for."""
+    """A type that llvmlite lacks."""
 
     def _to_string(self) -> str:
         return "bfloat"
@@ -50,7 +50,7 @@ class _Bfloat(ir.Type):
 
 
 class _Lanes:
-    """Emits code for sixteen lanes; a method for each operation that is used."""
+    """Emits code for sixteen lanes, with a method per operation."""
 
     def __init__(self, builder: Any) -> None:
         self.builder = builder
@@ -109,10 +109,10 @@ class _Lanes:
         return self.builder.extract_element(value, ir.Constant(_INT, 0))
 
     def inverse(self, value: Any) -> Any:
-        """1 / value of lanes from 1 to 2^126, within 7e-5: dividing takes as long as all else of a gate.
+        """1 / value of lanes from 1 to 2^126, within 7e-5: dividing takes as long as the rest of a gate.
 
         Without the processor's guess, begins with a line through exponent and mantissa, within an eighth; each step of
-        Newton squares that.
+        Newton's method squares the error.
         """
         b = self.builder
         if ABLE:
@@ -150,7 +150,7 @@ class _Lanes:
         return place
 
     def offset(self, address: Any, number: Any, size: int) -> Any:
-        """The address of an element of so many bytes."""
+        """The address of an element of `size` bytes."""
         return self.builder.add(address, self.builder.mul(number, ir.Constant(_LONG, size)))
 
     def root(self, value: Any) -> Any:
@@ -167,7 +167,7 @@ class _Lanes:
 
 
 def _addressed(emit: Callable[..., None], *kinds: Any) -> Any:
-    """An intrinsic without a result: `emit(lanes, *values)` writes its code; `kinds` are those of its arguments."""
+    """An intrinsic without a result: `emit(lanes, *values)` writes its code; `kinds` are the types of its arguments."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         emit(_Lanes(builder), *arguments)
@@ -179,34 +179,32 @@ def _addressed(emit: Callable[..., None], *kinds: Any) -> Any:
 _A, _F = types.int64, types.float32  # addresses, counts; numbers
 
 
-@intrinsic
-def gate(context, gates, ups, into, size):
-    """into (halves) = silu(gates) x ups (floats), `size` of them, a multiple of sixteen."""
+def _gating(load, size):
+    """The intrinsic that gates numbers of `size` bytes, loaded by a method of `_Lanes`."""
 
-    def emit(v, gates, ups, into, size):
-        with v.loop(v.builder.sdiv(size, ir.Constant(_LONG, LANES))) as i:
-            g = v.load(v.offset(gates, i, 4 * LANES))
-            gated = v.builder.fmul(v.builder.fmul(g, v.sigmoid(g)), v.load(v.offset(ups, i, 4 * LANES)))
-            v.store_half(gated, v.offset(into, i, 2 * LANES))
-
-    return _addressed(emit, _A, _A, _A, _A)
-
-
-@intrinsic
-def gate_halves(context, gates, ups, into, size):
-    """As `gate`, of halves."""
-
-    def emit(v, gates, ups, into, size):
-        with v.loop(v.builder.sdiv(size, ir.Constant(_LONG, LANES))) as i:
-            g, u = (v.load_half(v.offset(each, i, 2 * LANES)) for each in (gates, ups))
+    def emit(v, gates, ups, into, count):
+        with v.loop(v.builder.sdiv(count, ir.Constant(_LONG, LANES))) as i:
+            g, u = (load(v, v.offset(each, i, size * LANES)) for each in (gates, ups))
             v.store_half(v.builder.fmul(v.builder.fmul(g, v.sigmoid(g)), u), v.offset(into, i, 2 * LANES))
 
     return _addressed(emit, _A, _A, _A, _A)
 
 
 @intrinsic
+def gate(context, gates, ups, into, size):
+    """into (halves) = silu(gates) x ups (floats), `size` of them, a multiple of sixteen."""
+    return _gating(_Lanes.load, 4)
+
+
+@intrinsic
+def gate_halves(context, gates, ups, into, size):
+    """As `gate`, of halves."""
+    return _gating(_Lanes.load_half, 2)
+
+
+@intrinsic
 def gate_halves_gradient(context, gates, ups, hidden, d_gates, d_ups, size):
-    """From the gradient of `gate_halves` in `hidden`, those of gates and ups; `hidden` then holds what it was."""
+    """From the gradient of `gate_halves` in `hidden`, those of gates and ups; `hidden` then holds its result."""
 
     def emit(v, gates, ups, hidden, d_gates, d_ups, size):
         b, one = v.builder, v.floats(1.0)
@@ -224,9 +222,9 @@ def gate_halves_gradient(context, gates, ups, hidden, d_gates, d_ups, size):
 
 @intrinsic
 def normed_sum(context, half, rows, count, total, into, width, eps):
-    """into (halves) = half + the sum of `count` rows (floats), whose addresses lie at `rows`, with a mean square of 1.
+    """into (halves) = half + the sum of `count` rows (floats), scaled to a mean square of 1.
 
-    `total` is room for a row of floats; `width` is a multiple of sixteen.
+    `rows` is where their addresses lie, `total` room for a row of floats; `width` is a multiple of sixteen.
     """
 
     def emit(v, half, rows, count, total, into, width, eps):

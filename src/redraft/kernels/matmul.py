@@ -1,12 +1,10 @@
-"""Matmuls on a CPU, by the library that uses what the processor has, and in the layout it likes.
+"""Matmuls on a CPU, by the library and in the layout that is fastest on the processor.
 
-torch multiplies float32 on a CPU by Intel's MKL, which leaves AVX-512 alone on a processor of another maker; oneDNN,
-which comes with torch as well, does not ask who made it. On AMD's Zen 5 it is 2.2 times as fast (docs/performance.md).
+torch multiplies float32 on a CPU by Intel's MKL, which uses no AVX-512 on other makers' processors; oneDNN, also in
+torch, does. On AMD's Zen 5 it is 2.2 times as fast (docs/performance.md). bfloat16 is oneDNN's everywhere; with Intel's
+AMX it reads a transposed first factor at half its speed, so a large one is copied.
 
-bfloat16 is oneDNN's everywhere. With Intel's AMX it reads a first factor that is transposed at half of its speed, and
-for large ones a copy pays.
-
-Private functions of torch are looked up here, once; where a later torch has none of them, its public ones do the work.
+Private functions of torch are looked up here, once; without them torch's public ones do the work.
 """
 
 from __future__ import annotations
@@ -18,25 +16,25 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from redraft.hardware import allowed_by_onednn, bfloat16_among, flags
+from redraft.hardware import made_by_amd as _made_by_amd
 from redraft.kernels import Implementation, operation
-from redraft.processor import allowed_by_onednn, bfloat16_among, flags
-from redraft.processor import made_by_amd as _made_by_amd
 
 _multiply: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)  # oneDNN's
-# What transforms functions (`torch.func`) just now. Without it none is seen, and one in use is an error of torch's.
+# The active transform of `torch.func`. Without this function none is seen, and one in use is an error of torch's.
 _transforms: Any = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", lambda: None)
 
 ONEDNN = "float32, eager on a CPU of AMD with AVX-512"  # the condition, in words
 
 
 def by_onednn(a: Tensor) -> bool:
-    """Whether matmuls with this factor go to oneDNN rather than to where torch sends them."""
+    """Whether matmuls with this factor go to oneDNN rather than to torch's choice."""
     return eager_on_cpu(a) and a.dtype == torch.float32 and onednn_is_faster()
 
 
 def eager_on_cpu(a: Tensor) -> bool:
-    """Whether operations on this tensor run one by one on a CPU, so that others may take their place: not in what is
-    compiled or transformed (`torch.func`), nor where matmuls come out in another dtype than their factors."""
+    """Whether operations on this tensor run one by one on a CPU, so that others may replace them: not when compiled,
+    transformed (`torch.func`) or under autocast."""
     if a.device.type != "cpu" or torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
         return False
     return _transforms() is None
@@ -44,9 +42,9 @@ def eager_on_cpu(a: Tensor) -> bool:
 
 @cache
 def onednn_is_faster() -> bool:
-    """Whether this is a processor on which MKL does not use AVX-512, and oneDNN does.
+    """Whether oneDNN uses AVX-512 on this processor and MKL does not.
 
-    Told by its maker rather than by a measurement, so that a run gives the same numbers whenever it is repeated.
+    Its maker decides, not a measurement, so that a repeated run gives the same numbers.
     """
     known = _multiply is not None and torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
     if not known or not torch.backends.cpu.get_cpu_capability().startswith("AVX512") or not _made_by_amd():
@@ -59,7 +57,7 @@ def onednn_is_faster() -> bool:
         return False
 
 
-COPIED = 512  # rows and columns of a matmul from which on a copy costs less than it saves (measured)
+COPIED = 512  # fewest rows and columns of a matmul for which a copy costs less than it saves (measured)
 
 
 @cache
@@ -82,16 +80,16 @@ def in_tiles() -> bool:
         when="bfloat16, eager on a CPU with AMX; a transposed first factor, copied if large",
         able=lambda: in_tiles(),
         applies=lambda a, b: a.dtype == torch.bfloat16 and not a.is_contiguous() and eager_on_cpu(a) and in_tiles(),
-        run=lambda a, b: _rows_on_end(a, b),
+        run=lambda a, b: _with_copy(a, b),
     ),
 )
 def mm(a: Tensor, b: Tensor) -> Tensor:
-    """The matmul (M, N) of a (M, K) and b (K, N), of any strides, as its factors; not on the graph."""
+    """The matmul (M, N) of a (M, K) and b (K, N), of any strides, in their dtype; not on the graph."""
     return torch.mm(a, b)
 
 
-def _rows_on_end(a: Tensor, b: Tensor) -> Tensor:
-    """The matmul with a copy of `a`, or of the transpose of `b` where that is smaller and comes first, if it pays."""
+def _with_copy(a: Tensor, b: Tensor) -> Tensor:
+    """The matmul with a copy of `a`, or of the transpose of `b` where that is smaller, where a copy pays."""
     if len(a) < COPIED:
         return torch.mm(a, b)
     if b.numel() < a.numel() and not b.t().is_contiguous():
@@ -130,8 +128,7 @@ def _rows_times(x: Tensor, weight: Tensor) -> Tensor:
 
 
 def _onednn(a: Tensor, b: Tensor) -> Tensor:
-    """The matmul; its first factor is copied where its rows do not lie on end, so the better one, maybe of the
-    transposes, comes first."""
+    """The matmul; oneDNN copies a first factor that is not contiguous, so factors are swapped where that is better."""
     swapped = not a.is_contiguous() and (b.t().is_contiguous() or b.numel() < a.numel())
     first, second = (b.t(), a) if swapped else (a, b.t())
     product: Tensor = _multiply(first, second, None, "none", [], "")

@@ -1,8 +1,8 @@
-"""What runs for a tensor: each operation as it is written, what is faster, and when that takes its place.
+"""The table of operations: each as a plain formula, faster implementations, and the conditions under which they run.
 
-An operation runs the first of its implementations that applies to its arguments, last of all the function written here
-(`Operation.choose`). `OPERATIONS` is the table, which `redraft bench kernels` prints. Results and gradients are the
-same whichever runs, up to rounding. States are (B, S, D): batch, positions, channels.
+An operation runs the first implementation that applies to its arguments, else the function written here
+(`Operation.choose`). `redraft bench kernels` prints `OPERATIONS`. Results and gradients are the same whichever runs, up
+to rounding. States are (B, S, D): batch, positions, channels.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def rms_norm(x: Tensor, *, eps: float) -> Tensor:
 
 
 def swiglu(x: Tensor, gate_up: Weight, down: Weight) -> Tensor:
-    """`down(silu(gate(x)) * up(x))` over the last axis; gate and up are one matrix."""
+    """`down(silu(gate(x)) * up(x))` over the last axis; the gate/up projection is one matrix."""
     gate, up = linear(x, gate_up).chunk(2, dim=-1)
     return linear(F.silu(gate) * up, down)
 
 
 def pool(h: Tensor, over: Axes, weight: Weight) -> Tensor:
-    """Mean and maximum of h (B, L, S, d) over axes, through a linear layer, for all that were pooled together."""
+    """Mean and maximum of h (B, L, S, d) over axes, through a linear layer, at every place that was pooled."""
     cells = h.unflatten(1, over.grid)
     mean, peak = cells.mean(over.axes, keepdim=True), cells.amax(over.axes, keepdim=True)
     return linear(torch.cat((mean, peak), dim=-1), weight).expand_as(cells).reshape(h.shape)
@@ -43,7 +43,7 @@ def _floats(*weights: Weight) -> bool:
 
 
 def _numba(run: Callable[..., Tensor], when: str = "", also: Callable[..., bool] = lambda *_: True) -> Implementation:
-    """A kernel of `cpu`: for states that `cpu.applies` to, where all arguments are what is `also` asked for."""
+    """A kernel of `cpu`: for states that `cpu.applies` to, where `also` holds for all arguments."""
     where = f"eager on a CPU, with Numba{when}"
     able, applies = lambda: cpu.kernels() is not None, lambda h, *rest, **_: cpu.applies(h) and also(h, *rest)
     return Implementation("Numba", where, able, applies, run)
@@ -83,7 +83,7 @@ _TRITON = Implementation(
 
 @operation("x W^T + b", _INT8, _ONEDNN)
 def linear(x: Tensor, weight: Weight, bias: Tensor | None = None) -> Tensor:
-    """x (..., K) times the transpose of a weight (N, K), plus a bias (N,); one in int8 has its bias within."""
+    """x (..., K) times the transpose of a weight (N, K), plus a bias (N,); an int8 weight contains its bias."""
     return F.linear(x, weight, bias)  # type: ignore[arg-type]
 
 
@@ -99,7 +99,7 @@ def add_norm(h: Tensor, added: Tensor, *, eps: float) -> Tensor:
 @operation("norm(h + swiglu(h))", _numba(cpu.swiglu_add_norm, "; weights not in int8", lambda h, *both: _floats(*both)))
 def swiglu_add_norm(h: Tensor, gate_up: Weight, down: Weight, *, axis: int = -1, eps: float) -> Tensor:
     """Half a block: `norm(h + swiglu(h))` over channels (axis -1), or over positions (axis 1). The result may be a
-    view, which is not to be changed in place."""
+    view, which must not be changed in place."""
     h = h if axis == -1 else h.transpose(1, 2)  # (B, D, S)
     result = rms_norm(h + swiglu(h, gate_up, down), eps=eps)
     return result if axis == -1 else result.transpose(1, 2)
@@ -113,8 +113,8 @@ def pools_add_norm(
     h: Tensor, pools: tuple[Axes, ...], maps: Sequence[Weight], others: Sequence[Tensor], *, eps: float
 ) -> Tensor:
     """Half an equivariant block: `norm(h + pools(h) + others)` of h (B, L, S, d), each pool with a weight (d, 2d)."""
-    heard = [pool(h, over, weight) for over, weight in zip(pools, maps, strict=True)]
-    return rms_norm(h + torch.stack([*heard, *others]).sum(0), eps=eps)
+    messages = [pool(h, over, weight) for over, weight in zip(pools, maps, strict=True)]
+    return rms_norm(h + torch.stack([*messages, *others]).sum(0), eps=eps)
 
 
 @operation("both halves: pools, then swiglu", _AMX, _TRITON)
@@ -139,7 +139,7 @@ def pools_block(
 
 @operation("h, laid out otherwise", _numba(cpu.positions_first))
 def laid_out(h: Tensor) -> Tensor:
-    """The same state, lying in memory as mixing its positions likes it; what is computed from it stays so."""
+    """The same state, in the memory layout that suits mixing positions; results keep it."""
     return h
 
 
@@ -147,7 +147,7 @@ OPERATIONS = (linear, matmul.mm, add_norm, swiglu_add_norm, pools_add_norm, pool
 
 
 def table() -> list[dict[str, str | bool]]:
-    """`OPERATIONS` as plain values: a row for each implementation, in the order they are tried, and whether it can run
+    """`OPERATIONS` as plain values: a row per implementation, in the order they are tried, and whether it can run
     `here`, on this machine."""
     return [
         {"operation": each.name, "computes": each.formula, "by": way.name, "where": way.when, "here": way.able()}

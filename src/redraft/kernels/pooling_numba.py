@@ -1,8 +1,8 @@
-"""Pooling on a CPU: kernels for what cells hear of their scopes, each one pass over memory; see `cpu_numba`.
+"""Pooling on a CPU: kernels for the messages of scopes to cells, each in one pass over memory; see `cpu_numba`.
 
-They see a state as rows of `width` channels, `places` of them a puzzle, and have each place in one group of each pool:
-`homes` (pools, places) int32 tells in which, counted within the pool, whose groups are `firsts[pool]` and those up to
-`firsts[pool + 1]`. What belongs to a group lies in rows of its own: pool by pool, then puzzle by puzzle.
+A state is rows of `width` channels, `places` of them per puzzle. Each place is in one group of each pool: `homes`
+(pools, places) int32 is its number within the pool, whose groups are those from `firsts[pool]` up to
+`firsts[pool + 1]`. Values of groups are rows, too: pool by pool, then puzzle by puzzle.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from redraft.kernels.cpu_numba import ONE, array, elementwise, load, store, summ
 
 @njit(inline="always")
 def _groups(homes, firsts, pools, places):
-    """The arrays that tell of the groups, and how many there are in all."""
+    """`homes` and `firsts` as arrays, and the number of all groups."""
     firsts = array(firsts, pools + 1, np.int32(0))
     return array(homes, pools * places, np.int32(0)), firsts, firsts[pools]
 
 
 @njit(inline="always")
 def _row_of_group(firsts, pool, home, puzzle, batch):
-    """Where what belongs to a group of a puzzle lies."""
+    """The row of a puzzle's group."""
     return firsts[pool] * batch + puzzle * (firsts[pool + 1] - firsts[pool]) + home
 
 
@@ -58,12 +58,12 @@ def pool(h, pooled, homes, firsts, batch, places, pools, width, like, zero):
 
 
 @summing
-def norm_heard(h, heard, result, scale, homes, firsts, batch, places, pools, width, eps, like, zero):
-    """result = (h + what each place hears of its groups) x scale, where each row gets the mean square 1."""
+def norm_messages(h, messages, result, scale, homes, firsts, batch, places, pools, width, eps, like, zero):
+    """result = (h + messages of its groups) x scale, so that each row has mean square 1."""
     homes, firsts, groups = _groups(homes, firsts, pools, places)
     rows = batch * places
     h, result, scale = array(h, rows * width, like), array(result, rows * width, like), array(scale, rows, zero)
-    heard = array(heard, batch * groups * width, like)
+    messages = array(messages, batch * groups * width, like)
     total = np.full(width, zero)
     for row in range(rows):
         puzzle, place = row // places, row % places
@@ -72,9 +72,9 @@ def norm_heard(h, heard, result, scale, homes, firsts, batch, places, pools, wid
             total[i] = load(old[i])
         for pool in range(pools):
             start = _row_of_group(firsts, pool, homes[pool * places + place], puzzle, batch) * width
-            said = heard[start : start + width]
+            message = messages[start : start + width]
             for i in range(width):
-                total[i] += load(said[i])
+                total[i] += load(message[i])
         square = zero
         for i in range(width):
             square += total[i] * total[i]
@@ -85,10 +85,10 @@ def norm_heard(h, heard, result, scale, homes, firsts, batch, places, pools, wid
 
 
 @elementwise
-def sum_groups(d_total, d_heard, homes, firsts, batch, places, pools, width, like, zero):
-    """Gradient of what is heard: the sum over all places that hear it."""
+def sum_groups(d_total, d_messages, homes, firsts, batch, places, pools, width, like, zero):
+    """Gradient of messages: the sum over all places that get them."""
     homes, firsts, groups = _groups(homes, firsts, pools, places)
-    d_total, d_heard = array(d_total, batch * places * width, like), array(d_heard, batch * groups * width, like)
+    d_total, d_messages = array(d_total, batch * places * width, like), array(d_messages, batch * groups * width, like)
     sums = np.full((groups, width), zero)
     for puzzle in range(batch):
         sums[:] = zero
@@ -102,15 +102,15 @@ def sum_groups(d_total, d_heard, homes, firsts, batch, places, pools, width, lik
         for pool in range(pools):
             for home in range(firsts[pool + 1] - firsts[pool]):
                 start = _row_of_group(firsts, pool, home, puzzle, batch) * width
-                into, total = d_heard[start : start + width], sums[firsts[pool] + home]
+                into, total = d_messages[start : start + width], sums[firsts[pool] + home]
                 for i in range(width):
                     into[i] = store(total[i], like)
 
 
 @elementwise
 def pool_gradient(h, pooled, d_pooled, d_h, homes, firsts, batch, places, pools, width, like, zero):
-    """Adds to `d_h` the gradient of `pool`: a mean hands its own to all alike, a maximum to those that are equal to it,
-    in equal shares."""
+    """Adds to `d_h` the gradient of `pool`: that of a mean goes to all places, that of a maximum in equal shares to
+    the places equal to it."""
     homes, firsts, groups = _groups(homes, firsts, pools, places)
     h, d_h = array(h, batch * places * width, like), array(d_h, batch * places * width, like)
     pooled = array(pooled, batch * groups * 2 * width, like)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from redraft.errors import RedraftError
-from redraft.memory import free_memory
+from redraft.hardware import free_memory
 from redraft.models import Model, ModelConfig, build_model
 from redraft.models.execution import recompute_networks
 from redraft.train.config import RunConfig

@@ -123,12 +123,12 @@ def test_a_task_without_rules_is_measured_without(model: Model) -> None:
 
 
 def test_it_says_what_it_does(model: Model) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     done: list[int] = []
     bench_effort(
-        model, TASK, STORE.rows(slice(3)), steps=1, batch_size=2, tries=1, tell=told.append, progress=done.append
+        model, TASK, STORE.rows(slice(3)), steps=1, batch_size=2, tries=1, report=reported.append, progress=done.append
     )
-    assert re.findall(r"\d+", told[0]) == ["3", "2"] and any(line.startswith("restart 1 ") for line in told)
+    assert re.findall(r"\d+", reported[0]) == ["3", "2"] and any(line.startswith("restart 1 ") for line in reported)
     assert done == [2, 3]
 
 

@@ -5,7 +5,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from redraft.bench.flops import counted, head_products, inference_flops, network_products, training_flops
+from benchmarks.flops import counted, head_products, inference_flops, network_products, training_flops
 from redraft.errors import ConfigError
 from redraft.kernels import matmul
 from redraft.models import TRMConfig, build_model

@@ -1,4 +1,4 @@
-"""The speed of matrix products alone: the ceiling that a step is held against."""
+"""The speed of matmuls alone: the ceiling that a step is compared with."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from redraft.bench.flops import Counted, Product, backpropagated, evaluations, network_products
+from benchmarks.flops import Counted, Product, backpropagated, evaluations, network_products
 from redraft.bench.timing import seconds_of
 from redraft.kernels import matmul
 from redraft.machine import clock_of
 
 SIDE = 2048
-GPU_SIDE = 8192  # where a smaller product would not fill the device
-LEAST_FLOPS, GPU_LEAST_FLOPS = 10**7, 10**11  # of what is timed at once
-MOST_ELEMENTS = 2**26  # scores that are timed at once: of many heads, some stand for all
+GPU_SIDE = 8192  # a smaller matmul would not fill the device
+LEAST_FLOPS, GPU_LEAST_FLOPS = 10**7, 10**11  # of calls that are timed together
+MOST_ELEMENTS = 2**26  # scores that are timed together: some of many heads stand for all
 
 
 Clock = Callable[[], float]
@@ -27,7 +27,7 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where products are timed: the device, the dtype of the factors, and the clock (that of the wall by default)."""
+    """Where matmuls are timed: the device, the dtype of the factors, and the clock (wall time by default)."""
 
     device: str = "cpu"
     dtype: torch.dtype = torch.float32
@@ -35,7 +35,7 @@ class Place:
 
     @property
     def side(self) -> int:
-        """Of the square product that shows the peak."""
+        """Side of the square matmul that shows the peak."""
         return SIDE if self.device == "cpu" else GPU_SIDE
 
     @property
@@ -54,7 +54,7 @@ CPU = Place()
 
 
 def square_rate(side: int | None = None, *, place: Place = CPU) -> float:
-    """GFLOP/s of one product of two random squares; call it between other measurements."""
+    """GFLOP/s of one matmul of two random squares; call it between other measurements."""
     side = side or place.side
     a, b = place.random(2, side, side)
     seconds = seconds_of(lambda: matmul.mm(a, b), warmup=1, repeats=2, clock=place.now)
@@ -62,12 +62,12 @@ def square_rate(side: int | None = None, *, place: Place = CPU) -> float:
 
 
 def shape_rates(config: Counted, batch: int, *, repeats: int = 3, place: Place = CPU) -> list[dict[str, Any]]:
-    """GFLOP/s of the products of one evaluation of the network, and of those of its backward pass."""
+    """GFLOP/s of the matmuls of one evaluation of the network, and of those of its backward pass."""
     return [_rates(product, repeats, place) for product in network_products(config, batch)]
 
 
 def ideal_seconds(config: Counted, shapes: list[dict[str, Any]], *, training: bool, looks_ahead: bool = False) -> float:
-    """Time of a supervision step if it consisted of its products alone, at the rates of `shape_rates`."""
+    """Seconds of a supervision step if it consisted of its matmuls alone, at the rates of `shape_rates`."""
     forward: float = sum(row["gflop"] / row["forward"] for row in shapes)
     backward: float = sum(row["gflop"] / row["grad_input"] + row["gflop"] / row["grad_weight"] for row in shapes)
     return evaluations(config) * (1 + looks_ahead) * forward + backpropagated(config) * backward * training
@@ -82,7 +82,7 @@ def _rates(product: Product, repeats: int, place: Place) -> dict[str, Any]:
 
 
 def _linear(product: Product, repeats: int, place: Place) -> dict[str, float]:
-    """Forward `x w^T`, gradient of the input `g w`, gradient of the weight `g^T x`, in the layouts of a linear map."""
+    """Forward `x w^T`, gradient of the input `g w`, gradient of the weight `g^T x`, with a linear layer's layouts."""
     x = place.random(product.rows, product.inner)
     w = place.random(product.columns, product.inner)
     g = place.random(product.rows, product.columns)
@@ -96,10 +96,10 @@ def _linear(product: Product, repeats: int, place: Place) -> dict[str, float]:
 
 
 def _attention(product: Product, repeats: int, place: Place) -> dict[str, float]:
-    """Both products of attention, of equal size, as the library does them: in one, with the soft-max between."""
+    """Both matmuls of attention, of equal size, fused with the softmax between as in the library."""
     positions, head_dim = product.rows, min(product.inner, product.columns)
     together = max(1, min(product.times, MOST_ELEMENTS // positions**2))
-    # with a batch of one before the heads: only then is it the fused kernel
+    # a batch of one before the heads, which the fused kernel requires
     q, k, v = place.random(3, 1, together, positions, head_dim).requires_grad_().unbind()
     flops = 2 * together * (product.flops // product.times)
     with torch.no_grad():
@@ -111,8 +111,8 @@ def _attention(product: Product, repeats: int, place: Place) -> dict[str, float]
 
 
 def _rate(call: Callable[[], Any], flops: int, repeats: int, place: Place) -> float:
-    """GFLOP/s of a call of so many operations."""
-    count = max(1, place.least_flops // flops)  # small ones many at a time, or the clock would be too coarse
+    """GFLOP/s of a call of `flops` operations."""
+    count = max(1, place.least_flops // flops)  # many small ones at a time, because the clock is too coarse
     seconds = seconds_of(partial(_repeat, call, count), warmup=1, repeats=repeats, clock=place.now)
     return count * flops / median(seconds) / 1e9
 

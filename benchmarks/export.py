@@ -1,4 +1,4 @@
-"""The benchmark of exported models: how long exporting takes, how large graphs are, and how fast they solve."""
+"""The benchmark of exported models: time to export, size of graphs, and speed of solving."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import redraft.weights
 from redraft.backends.onnx import OnnxStepper, open_session
 from redraft.backends.protocol import Stepper
 from redraft.backends.torch import TorchStepper
-from redraft.bench.contest import Tell
+from redraft.bench.contest import Log
 from redraft.bench.timing import rate, ratio, seconds_on_end, spread
 from redraft.errors import require_at_least
 from redraft.export import require_export
@@ -31,9 +31,9 @@ LOADS = 5  # of a session, of which the median counts
 
 
 def bench_export(
-    models: Sequence[str], *, batch_size: int, threads: int, warmup: int, repeats: int, seed: int, tell: Tell
+    models: Sequence[str], *, batch_size: int, threads: int, warmup: int, repeats: int, seed: int, report: Log
 ) -> dict[str, Any]:
-    """Of each model: seconds to export it, bytes, ms to open it, and puzzle steps a second beside torch in float32.
+    """Per model: seconds to export it, bytes, ms to open it, and puzzle steps per second beside torch in float32.
 
     `models` are weights, or recipes, whose weights are random. The sides take turns in one process.
     """
@@ -43,18 +43,20 @@ def bench_export(
     opened = {name: _opened(name, seed) for name in models}
     found = []
     for name, weights in opened.items():
-        tell(name)
+        report(name)
         trial = Trial.of(
             get_task(weights.task), vocab_size=weights.model.config.vocab_size, count=batch_size, seed=seed + 1000
         )
         with TemporaryDirectory(prefix="redraft-bench-") as folder:
-            figures = _measure(weights, trial, Path(folder), threads=threads, warmup=warmup, repeats=repeats, tell=tell)
+            figures = _measure(
+                weights, trial, Path(folder), threads=threads, warmup=warmup, repeats=repeats, report=report
+            )
         found.append({"name": name, **figures})
     return {"batch_size": batch_size, "models": found}
 
 
 def require_models(models: Sequence[str]) -> None:
-    """Raises RedraftError where a package is missing, or one of the models is none."""
+    """Raises RedraftError where a package or one of the models is missing."""
     require_export()
     for name in models:
         if name not in RECIPES:
@@ -70,22 +72,22 @@ def _opened(name: str, seed: int) -> Weights:
 
 
 def _measure(
-    weights: Weights, trial: Trial, folder: Path, *, threads: int, warmup: int, repeats: int, tell: Tell
+    weights: Weights, trial: Trial, folder: Path, report: Log, *, threads: int, warmup: int, repeats: int
 ) -> dict[str, Any]:
     files = {"onnx": folder / "float32.onnx", "onnx, int8": folder / "int8.onnx"}
-    tell("exporting")
+    report("exporting")
     started = perf_counter()
     exported = write_graph(weights.model, files["onnx"])
     seconds = perf_counter() - started
     write_int8(files["onnx"], files["onnx, int8"])
     steppers: dict[str, Stepper] = {"torch": TorchStepper(weights.model)}
     steppers |= {name: OnnxStepper(open_session(file, threads=threads), exported) for name, file in files.items()}
-    tell("drafts")
+    report("drafts")
     drafts = {name: trial.run(stepper) for name, stepper in steppers.items()}
     calls = {name: _step_of(stepper, trial) for name, stepper in steppers.items()}
     times: dict[str, list[float]] = {name: [] for name in steppers}
     for turn in range(warmup + repeats):
-        tell(f"round {turn + 1 - warmup} of {repeats}" if turn >= warmup else "warming up")
+        report(f"round {turn + 1 - warmup} of {repeats}" if turn >= warmup else "warming up")
         for name, call in calls.items():
             lasted = seconds_on_end(call)
             if turn >= warmup:
@@ -108,13 +110,13 @@ def _measure(
 
 
 def _step_of(stepper: Stepper, trial: Trial) -> Callable[[], Any]:
-    """A supervision step of all puzzles, again and again from the same state."""
+    """A call that takes a supervision step of all puzzles from the same state."""
     state = stepper.start(trial.inputs, np.zeros(len(trial.inputs), np.int64))
     return lambda: stepper.step(state)
 
 
 def _of_graph(file: Path | None, threads: int) -> dict[str, Any]:
-    """Its size, and how long it takes to open."""
+    """Size of a graph, and milliseconds to open it."""
     if file is None:
         return {}
     loads = []

@@ -1,4 +1,4 @@
-"""The benchmark of data: making and checking puzzles, and sampling batches beside what a large GPU would consume."""
+"""The benchmark of data: making and checking puzzles, and sampling batches beside the demand of a large GPU."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from redraft.bench.contest import Tell
-from redraft.bench.flops import counted, training_flops
+from benchmarks.flops import counted, training_flops
+from redraft.bench.contest import Log
 from redraft.bench.timing import rate, seconds_of, spread
 from redraft.data.arc import arc_stores
 from redraft.data.build import from_examples
@@ -23,18 +23,19 @@ from redraft.tasks.sudoku import search as sudoku_search
 
 BATCH = 768  # the paper's
 ROWS = 1000  # of a store that is sampled: the paper's number of Sudokus and mazes
-VIEWS = 1000  # of an ARC task, as in the paper
-MAZES = 5  # a hard maze takes about so many times as long to make as a Sudoku
-# What the sampler is held against, an assumption: a GPU in bfloat16 at half of its peak.
+VIEWS = 1000  # augmentations of an ARC task, as in the paper
+MAZES = 5  # a hard maze takes about five times as long to make as a Sudoku
+# The sampler is compared with an assumption: a GPU in bfloat16 at half of its peak.
 GPU_NAME, GPU_PEAK, GPU_SHARE = "H200", 989e12, 0.5
 
-Timed = Callable[[Callable[[int], Any]], list[float]]  # seconds of each repeat of a call with the repeat's number
+Timed = Callable[[Callable[[int], Any]], list[float]]  # seconds of each repeat of a call with its number
 
 
-def bench_data(*, warmup: int, repeats: int, seed: int, puzzles: int, tell: Tell) -> dict[str, Any]:
-    """Minimal Sudokus, hard mazes and ARC views a second, time of a uniqueness check, rows a second of the sampler.
+def bench_data(*, warmup: int, repeats: int, seed: int, puzzles: int, report: Log) -> dict[str, Any]:
+    """Minimal Sudokus, hard mazes, ARC augmentations and sampled rows per second, and time of a uniqueness check.
 
-    `puzzles` 9x9 Sudokus a repeat (at least 1), eight times as many of 6x6, a fifth of mazes, as many ARC tasks.
+    A repeat takes `puzzles` (at least 1) Sudokus of 9x9, eight times as many of 6x6, a fifth as many mazes, and
+    `puzzles` ARC tasks.
     """
     require_at_least(1, {"--puzzles": puzzles, "--repeats": repeats})
 
@@ -42,12 +43,12 @@ def bench_data(*, warmup: int, repeats: int, seed: int, puzzles: int, tell: Tell
         numbers = iter(range(max(1, warmup) + repeats))  # a first call at least: it may compile the search
         return seconds_of(lambda: call(next(numbers)), warmup=max(1, warmup), repeats=repeats)
 
-    tell("making Sudokus and mazes")
+    report("making Sudokus and mazes")
     rows = [_sudokus(9, puzzles, seed, timed), _sudokus(6, 8 * puzzles, seed, timed)]
     rows.append(_mazes(max(1, puzzles // MAZES), seed, timed))
-    tell("checking that Sudokus have one solution")
+    report("checking that Sudokus have one solution")
     rows += [_uniqueness(puzzles, seed, timed, compiled=compiled) for compiled in (False, True)]
-    tell("drawing views of ARC tasks")
+    report("drawing views of ARC tasks")
     rows.append(_views(puzzles, seed, timed))
     sampled: dict[str, Callable[[], Store]] = {
         "sudoku-extreme-mlp": lambda: _made("sudoku-9x9", max(puzzles, 16), seed),
@@ -55,7 +56,7 @@ def bench_data(*, warmup: int, repeats: int, seed: int, puzzles: int, tell: Tell
         "arc1": lambda: _arc(puzzles, seed),
     }
     for recipe, store in sampled.items():
-        tell(f"sampling batches of {recipe}")
+        report(f"sampling batches of {recipe}")
         rows.append(_sampling(recipe, store(), seed, timed))
     return {"rows": rows, "gpu": {"name": GPU_NAME, "tflops": GPU_PEAK / 1e12, "share": GPU_SHARE}}
 
@@ -87,7 +88,7 @@ def _views(count: int, seed: int, timed: Timed) -> dict[str, Any]:
 
 
 def _made(name: str, count: int, seed: int) -> Store:
-    """A store of ROWS rows, among which `count` puzzles take turns."""
+    """A store of ROWS rows that repeats `count` puzzles."""
     task = get_task(name)
     examples = task.make(count, seed)
     return from_examples(task, examples[np.resize(np.arange(len(examples)), ROWS)], source="made")
@@ -99,7 +100,7 @@ def _arc(count: int, seed: int) -> Store:
 
 
 def _sampling(recipe: str, store: Store, seed: int, timed: Timed) -> dict[str, Any]:
-    """Rows a second beside those that a GPU would learn from, training the recipe's model."""
+    """Rows per second beside those that a GPU would train the recipe's model on."""
     run = get_recipe(recipe)
     task: Task = get_task(run.task)
     sampler = Sampler(store, task, batch_size=BATCH, seed=seed)

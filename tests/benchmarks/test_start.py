@@ -4,20 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from redraft.bench.contest import WorkerError
-from redraft.bench.start import _reported, _seconds, bench_start
+from benchmarks.published.contest import WorkerError
+from benchmarks.start import _reported, _seconds, bench_start
 
 
 @pytest.mark.slow
 def test_every_start_takes_time() -> None:
-    told: list[str] = []
-    rows = bench_start(threads=1, warmup=0, repeats=1, seed=0, tell=told.append)["rows"]
+    reported: list[str] = []
+    rows = bench_start(threads=1, warmup=0, repeats=1, seed=0, report=reported.append)["rows"]
     names = [row["name"] for row in rows]
     assert names[:4] == ["Python alone", "redraft --help", "import torch", "redraft solve, one 6x6 Sudoku"]
     assert names[4:6] == [f"one 6x6 Sudoku in a warm process, {backend}" for backend in ("torch", "numpy")]
     assert names[6] == "redraft train sudoku-6x6, to the end of its first step"
     assert all(0 < row["min"] <= row["median"] <= row["max"] for row in rows)
-    assert len(told) == len(rows)
+    assert len(reported) == len(rows)
 
 
 def test_a_process_that_fails_says_why() -> None:

@@ -1,4 +1,4 @@
-"""The benchmark of starting: how long people wait for the first answer, and for the first step of a training run."""
+"""The benchmark of starting: time to the first answer, and to the first step of a training run."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.published.contest import WorkerError, environment, last_line
 from redraft.backends.choose import Backend
-from redraft.bench.contest import Tell, WorkerError, last_line
+from redraft.bench.contest import Log
 from redraft.bench.timing import spread
 from redraft.errors import require_at_least
-from redraft.machine import environment
 from redraft.solve.load import load
 from redraft.tasks import get_task
 from redraft.train.log import METRICS
@@ -26,18 +26,18 @@ from redraft.train.log import METRICS
 WEIGHTS = RECIPE = "sudoku-6x6"  # bundled weights, and their recipe
 BACKENDS: tuple[Backend, ...] = ("torch", "numpy")
 LOOK_EVERY = 0.005  # seconds between looks for a run's first step
-LONGEST = 120.0  # seconds until a run that has not made its first step is given up
-WARM_PUZZLES = 20  # a repeat of the warm process, each solved by itself
+LONGEST = 120.0  # most seconds to wait for the first step of a run
+WARM_PUZZLES = 20  # per repeat of the warm process, each solved by itself
 
 
-def bench_start(*, threads: int, warmup: int, repeats: int, seed: int, tell: Tell) -> dict[str, Any]:
+def bench_start(*, threads: int, warmup: int, repeats: int, seed: int, report: Log) -> dict[str, Any]:
     """Seconds of whole processes from their start, and milliseconds of a puzzle in a process that is warm."""
     require_at_least(1, {"--repeats": repeats})
     task = get_task(WEIGHTS)
     puzzle = task.format(task.make(1, seed + 1000).questions[0])
 
     def process(name: str, *arguments: str) -> dict[str, Any]:
-        tell(name)
+        report(name)
         seconds = [_seconds(arguments, threads) for _ in range(warmup + repeats)]
         return _row(name, "s", seconds[warmup:])
 
@@ -49,16 +49,16 @@ def bench_start(*, threads: int, warmup: int, repeats: int, seed: int, tell: Tel
     ]
     questions = task.make(WARM_PUZZLES, seed + 1000).questions
     for backend in BACKENDS:
-        tell(f"puzzles in a warm process, {backend}")
+        report(f"puzzles in a warm process, {backend}")
         rows.append(_warm(backend, questions, warmup=warmup, repeats=repeats))
-    tell(f"redraft train {RECIPE}")
+    report(f"redraft train {RECIPE}")
     seconds = [_first_step(threads) for _ in range(warmup + repeats)]
     rows.append(_row(f"redraft train {RECIPE}, to the end of its first step", "s", seconds[warmup:]))
     return {"rows": rows}
 
 
 def _seconds(arguments: Sequence[str], threads: int) -> float:
-    """Of a Python process from start to end; raises WorkerError where it fails."""
+    """Seconds of a Python process from start to end; raises WorkerError where it fails."""
     started = perf_counter()
     done = subprocess.run([sys.executable, *arguments], env=environment(threads), capture_output=True, text=True)
     seconds = perf_counter() - started
@@ -68,7 +68,7 @@ def _seconds(arguments: Sequence[str], threads: int) -> float:
 
 
 def _first_step(threads: int) -> float:
-    """Seconds from the start of a training process until it reports its first step, whereupon it is stopped."""
+    """Seconds from the start of a training process until it reports its first step; it is then stopped."""
     with TemporaryDirectory(prefix="redraft-bench-") as name:
         folder = Path(name) / "run"
         arguments = ["train", RECIPE, "--steps", "1", "--log-every", "1", "--device", "cpu", "--out", str(folder)]
@@ -103,7 +103,7 @@ def _reported(file: Path) -> bool:
 
 
 def _warm(backend: Backend, questions: NDArray[np.int8], *, warmup: int, repeats: int) -> dict[str, Any]:
-    """Milliseconds of a puzzle solved by itself, as a program with loaded weights would."""
+    """Milliseconds per puzzle, each solved by itself by loaded weights."""
     solver = load(WEIGHTS, device="cpu", backend=backend, trace=False)
 
     def round_of_puzzles() -> float:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from redraft.bench.flops import network_products
-from redraft.bench.peak import ideal_seconds, shape_rates, square_rate
+from benchmarks.flops import network_products
+from benchmarks.peak import ideal_seconds, shape_rates, square_rate
 from redraft.models.config import HRMConfig, TRMConfig
 
 TINY = {"vocab_size": 6, "seq_len": 16, "hidden_size": 32, "num_heads": 4, "width_multiple": 16, "puzzle_dim": 32}

@@ -1,9 +1,9 @@
 """The published TRM code as a side of the contest: imported from the user's checkout, in a process of its own.
 
-Repository SamsungSAILMontreal/TinyRecursiveModels. What surrounds its modules here does what its `pretrain.py`
-(`train_batch`, `evaluate`) does. Its AdamAtan2 is a CUDA extension, so it trains with
-AdamW, and so do we when compared. Its batches lie ready in memory: its loader works in another process. It rounds
-inner widths up to multiples of 256; for models with another multiple, that number alone is replaced as it is imported.
+Repository SamsungSAILMontreal/TinyRecursiveModels. The code around its modules here does what its `pretrain.py`
+(`train_batch`, `evaluate`) does. Its AdamAtan2 is a CUDA extension, so both sides train with AdamW. Its batches lie
+ready in memory: its loader works in another process. It rounds inner widths up to multiples of 256; for models with
+another multiple, that number alone is replaced as it is imported.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from redraft.bench.published import THEIR_MULTIPLE
-from redraft.bench.sides import ARCH, BATCHES, PUBLISHED, STORE, Workload, share_solved
+from benchmarks.published.contest import ARCH, BATCHES, PUBLISHED, STORE, Workload
+from benchmarks.published.names import THEIR_MULTIPLE
 from redraft.bench.timing import seconds_on_end
 from redraft.data.store import Store
 from redraft.machine import clock_of
-from redraft.tasks import get_task
+from redraft.tasks import Task, get_task
 from redraft.weights.format import read_json
 
 
@@ -128,7 +128,7 @@ class ReferenceTrain(_Reference):
 
 
 class ReferenceSolve(_Reference):
-    """Its evaluation: every puzzle the same number of steps, batch by batch."""
+    """Its evaluation: the same number of steps for every puzzle, batch by batch."""
 
     def __init__(self, job: Workload) -> None:
         super().__init__(job)
@@ -161,3 +161,8 @@ def _round_widths_to(multiple: int) -> None:
 def _batch(inputs: Any, labels: Any, ids: Any) -> dict[str, Tensor]:
     arrays = {"inputs": inputs, "labels": labels, "puzzle_identifiers": ids}
     return {name: torch.from_numpy(np.asarray(array, dtype=np.int32)) for name, array in arrays.items()}
+
+
+def share_solved(task: Task, store: Store, predictions: NDArray[np.integer]) -> float:
+    """Share of the store's puzzles that predictions (N, L) solve by the rules."""
+    return float(task.check_many(task.decode(store.inputs), task.decode(predictions)).mean())

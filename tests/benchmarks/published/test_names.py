@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from redraft.bench.published import published_arch, to_published
+from benchmarks.published.names import published_arch, to_published
 from redraft.models import TRM, TRMConfig, build_model
 from redraft.weights.published import PublishedShape, convert
 

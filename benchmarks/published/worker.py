@@ -1,7 +1,7 @@
 """A process that runs one implementation: a job on standard input, then requests, one JSON line each.
 
-One process an implementation, so that peaks of memory do not mix and no module of one reaches the other. Standard
-output carries answers alone; whatever else prints goes to standard error.
+One process per implementation, so that peaks of memory do not mix and no module of one reaches the other. Standard
+output carries answers alone; everything else printed goes to standard error.
 """
 
 from __future__ import annotations
@@ -10,19 +10,50 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from time import process_time
 from typing import Any
 
 import numpy as np
 import torch
 
-from redraft.bench.reference import ReferenceSolve, ReferenceTrain
-from redraft.bench.sides import Side, Solve, Train, Workload
+from benchmarks.published.contest import RUN, STORE, WEIGHTS, Workload
+from benchmarks.published.reference import ReferenceSolve, ReferenceTrain
+from redraft.bench.sides import Side, Solve, Train
+from redraft.data.store import Store
 from redraft.machine import memory
+from redraft.tasks import get_task
+from redraft.train.config import run_from_dict
+from redraft.weights.format import read_json
+from redraft.weights.io import load_weights
+
+
+def _train(job: Workload) -> Side:
+    folder = Path(job.folder)
+    run = replace(run_from_dict(read_json(folder / RUN), where=RUN), compile=job.compile)
+    store = Store.open(folder / STORE, task=get_task(job.task).name)
+    return Train(run, store, folder / f"run-{job.compile}", device=job.device)
+
+
+def _solve(job: Workload) -> Side:
+    folder, task = Path(job.folder), get_task(job.task)
+    dtype = run_from_dict(read_json(folder / RUN), where=RUN).model.dtype
+    return Solve(
+        load_weights(folder / WEIGHTS, dtype=dtype, trust=True).model,
+        task,
+        Store.open(folder / STORE, task=task.name),
+        job,
+        steps=job.steps,
+        batch_size=job.batch_size,
+        device=job.device,
+        threads=job.threads,
+    )
+
 
 SIDES: dict[str, Callable[[Workload], Side]] = {
-    "train": Train,
-    "solve": Solve,
+    "train": _train,
+    "solve": _solve,
     "reference-train": ReferenceTrain,
     "reference-solve": ReferenceSolve,
 }

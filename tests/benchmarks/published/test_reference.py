@@ -1,11 +1,13 @@
-"""The one thing that is changed in the published code: the multiple that inner widths are rounded up to."""
+"""The published code: the multiple that inner widths are rounded up to is replaced, and its answers are checked."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-from redraft.bench import reference
+from benchmarks.published import reference
+from redraft.data.build import open_source
+from redraft.tasks import get_task
 
 LAYERS = """
 def _find_multiple(a, b):
@@ -32,3 +34,10 @@ def test_widths_are_rounded_to_the_models_multiple(tmp_path: Path, monkeypatch: 
     assert layers.inner_width(128) == 128
     for name in ("models", "models.layers"):
         monkeypatch.delitem(sys.modules, name)
+
+
+def test_share_solved() -> None:
+    task = get_task("sudoku-4x4")
+    store = open_source(task, "make:4@0")
+    assert reference.share_solved(task, store, store.labels) == 1.0
+    assert reference.share_solved(task, store, store.inputs) == 0.0

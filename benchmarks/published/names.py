@@ -28,7 +28,7 @@ def to_published(model: TRM) -> dict[str, Tensor]:
 
 
 def published_arch(model: TRMConfig, *, batch_size: int, max_steps: int, exploration: float) -> dict[str, Any]:
-    """The published code's configuration of the same model, but for `model.width_multiple`, which it has none for."""
+    """The published code's configuration of the same model, except `model.width_multiple`, which it lacks."""
     return {
         "batch_size": batch_size,
         "seq_len": model.seq_len,
@@ -55,7 +55,7 @@ def published_arch(model: TRMConfig, *, batch_size: int, max_steps: int, explora
 
 
 def published_settings(run: RunConfig) -> dict[str, float]:
-    """What its optimisers and its moving average are set to."""
+    """Settings of its optimisers and its moving average."""
     optim = run.optim
     return {
         "lr": optim.lr,

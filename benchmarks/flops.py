@@ -1,4 +1,4 @@
-"""Floating-point operations of a supervision step, counted from the model's shape: matrix products only."""
+"""Floating-point operations of a supervision step, counted from the model's shape: matmuls only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redraft.scopes import scope_members
 
 @dataclass(frozen=True, kw_only=True)
 class Product:
-    """A matrix product (rows, inner) x (inner, columns), done `times` times."""
+    """A matmul (rows, inner) x (inner, columns), done `times` times."""
 
     name: str
     rows: int
@@ -24,12 +24,12 @@ class Product:
 
     @property
     def flops(self) -> int:
-        """Of all `times`; a multiplication and an addition count as two."""
+        """Operations of all `times`; a multiplication and an addition count as two."""
         return 2 * self.rows * self.inner * self.columns * self.times
 
 
 Counted = RecursiveConfig | EquivariantConfig
-KINDS = (TRMConfig, HRMConfig, EquivariantConfig)  # these alone, for others made from them may do more
+KINDS = (TRMConfig, HRMConfig, EquivariantConfig)  # not their subclasses, which may compute more
 
 
 def counted(model: ModelConfig) -> Counted:
@@ -37,14 +37,14 @@ def counted(model: ModelConfig) -> Counted:
     if type(model) not in KINDS or (isinstance(model, EquivariantConfig) and model.mixer != "scopes"):
         kind = type(model).__name__.removesuffix("Config")
         raise ConfigError(
-            f"bench: counts the operations of a TRM, an HRM or an equivariant model that mixes by scopes, not of {kind}"
+            f"counts the operations of a TRM, an HRM or an equivariant model that mixes by scopes, not of {kind}"
         )
     assert isinstance(model, Counted)
     return model
 
 
 def evaluations(config: Counted) -> int:
-    """Of a network in a supervision step: n of the latent and one of the answer, T times."""
+    """Evaluations of a network in a supervision step: n of the latent and one of the answer, T times."""
     return config.T * (config.n + 1)
 
 
@@ -54,7 +54,7 @@ def backpropagated(config: Counted) -> int:
 
 
 def network_products(config: Counted, batch: int) -> list[Product]:
-    """The matrix products of one evaluation of the network on its state."""
+    """The matmuls of one evaluation of the network on its state."""
     if isinstance(config, EquivariantConfig):
         return _by_scopes(config, batch)
     features, positions, layers = config.hidden_size, config.puzzle_positions + config.seq_len, config.num_layers
@@ -79,7 +79,7 @@ def network_products(config: Counted, batch: int) -> list[Product]:
 
 
 def _by_scopes(config: EquivariantConfig, batch: int) -> list[Product]:
-    """Of an equivariant network: a map for each scope, one for the symbols of each cell, and the channels' SwiGLU."""
+    """Matmuls of an equivariant network: one per scope, one for the symbols of each cell, and the channels' SwiGLU."""
     features, cells, layers = config.hidden_size, config.seq_len, config.num_layers
     height, width = cells // config.grid_width, config.grid_width
     counts = {
@@ -93,7 +93,7 @@ def _by_scopes(config: EquivariantConfig, batch: int) -> list[Product]:
 
 
 def head_products(config: Counted, batch: int) -> list[Product]:
-    """The matrix products of the answer head and the halting head."""
+    """The matmuls of the answer head and the halting head."""
     if isinstance(config, EquivariantConfig):
         return _equivariant_heads(config, batch)
     features, outputs = config.hidden_size, 2 if isinstance(config, HRMConfig) else 1
@@ -114,7 +114,7 @@ def _equivariant_heads(config: EquivariantConfig, batch: int) -> list[Product]:
 
 
 def inference_flops(config: Counted, batch: int = 1) -> int:
-    """Of a supervision step without gradient: all evaluations of the network, and the heads.
+    """Operations of a supervision step without gradient: all evaluations of the network, and the heads.
 
     26 GFLOP for one Sudoku at the paper's size (MLP mixer, D = 512, 97 positions, T = 3, n = 6: 21 evaluations).
     """
@@ -122,12 +122,12 @@ def inference_flops(config: Counted, batch: int = 1) -> int:
 
 
 def training_flops(config: Counted, batch: int = 1, *, looks_ahead: bool = False) -> int:
-    """Of a supervision step with its backward pass, nothing recomputed.
+    """Operations of a supervision step with its backward pass, nothing recomputed.
 
-    Back-propagation goes through the last evaluations alone (`backpropagated`) and the heads, and costs two products
+    Back-propagation goes through the last evaluations alone (`backpropagated`) and the heads, and costs two matmuls
     for each of the forward pass: the gradient of its input and that of its weights (for attention: of both factors).
     43 GFLOP for one Sudoku at the paper's size: 21 evaluations forward and twice 7 backward, 35 in all. `looks_ahead`:
-    whether halting is learnt by Q-learning, which costs a second forward pass.
+    whether halting is trained by Q-learning, which costs a second forward pass.
     """
     once = _total(network_products(config, batch))
     backward = backpropagated(config) * once + _total(head_products(config, batch))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from redraft.processor import bfloat16_among
+from redraft.hardware import bfloat16_among
 
 ZEN5 = {"avx512_bf16": True, "avx2": True}
 RAPIDS = {"avx512_bf16": True, "amx_tile": True, "amx_bf16": True}

@@ -1,4 +1,4 @@
-"""The benchmark of exported models: what it tells, on the smallest weights, and what it refuses."""
+"""The benchmark of exported models: its figures for the smallest weights, and what it refuses."""
 
 import json
 from io import StringIO
@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from redraft.bench import export as bench
-from redraft.bench.show import show_export
+from benchmarks import export as bench
+from benchmarks.show import show_export
 from redraft.errors import ConfigError, WeightsError
 
 for package in ("onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(package)
 
-OPTIONS: dict[str, Any] = {"batch_size": 2, "threads": 1, "warmup": 0, "repeats": 2, "seed": 0, "tell": str}
+OPTIONS: dict[str, Any] = {"batch_size": 2, "threads": 1, "warmup": 0, "repeats": 2, "seed": 0, "report": str}
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""The published TRM code beside ours: each implementation in a process of its own."""
