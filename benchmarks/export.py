@@ -19,8 +19,7 @@ from redraft.bench.timing import rate, ratio, seconds_on_end, spread
 from redraft.errors import require_at_least
 from redraft.export import require_export
 from redraft.export.check import Agreement, Trial
-from redraft.export.graph import write_graph
-from redraft.export.quantize import write_int8
+from redraft.export.graph import write_graph, write_int8
 from redraft.models import build_model
 from redraft.recipes import RECIPES, get_recipe
 from redraft.solve.load import find_weights, open_weights

@@ -13,7 +13,6 @@ BUDGET = 35_250  # lines of Python in the wheel
 MOST_FILES = 12  # of a folder, its __init__.py not counted; with more it says why
 CROWDED = {
     ".": "foundations, each of which everything may import",
-    "ablate": "a suite, its plan, its processes, and five ways to show what came out",
     "commands": "a file per command",
     "models": "a file per model, their configurations, the contract, how it is executed, and its check",
     "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, --fast",

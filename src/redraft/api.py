@@ -229,7 +229,7 @@ def inspect(
     >>> found.save("report.html").stat().st_size > 1000, len(found.drafts)
     (True, 16)
     """
-    from redraft.inspect.look import look
+    from redraft.inspect.inspect import look
     from redraft.trust import trusting
 
     options: dict[str, Any] = {"number": number, "split": split, "answer": answer, "steps": steps, "puzzles": puzzles}
@@ -267,13 +267,13 @@ def export(
     >>> redraft.export("sudoku-6x6", "onnx", check=1, quiet=True).name
     'onnx'
     """
-    from redraft.export.folder import export_folder
+    from redraft.export.export import export_folder
     from redraft.progress import stages
     from redraft.trust import trusting
 
     source = None if data is None else str(data)
-    with trusting(trust), nullcontext(lambda what: None) if quiet else stages("export") as tell:
-        return export_folder(_named(weights), out, int8=int8, check=check, data=source, tell=tell)[0]
+    with trusting(trust), nullcontext(lambda what: None) if quiet else stages("export") as report:
+        return export_folder(_named(weights), out, int8=int8, check=check, data=source, report=report)[0]
 
 
 def make(task: str | Task, count: int = 1, *, seed: int = 0, **options: int | None) -> list[Puzzle]:

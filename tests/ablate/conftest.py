@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from redraft.ablate.jobs import Job, make_jobs
-from redraft.ablate.plan import Plan, make_plan
 from redraft.ablate.pool import Pool
-from redraft.ablate.suite import Row, Suite, Test
+from redraft.ablate.suite import Plan, Row, Suite, Test, make_plan
 from redraft.recipes import get_recipe
 from redraft.train.config import RunConfig
 

@@ -11,10 +11,9 @@ import pytest
 from rich.console import Console
 
 from redraft.ablate.findings import findings, mean_and_spread
-from redraft.ablate.plan import Plan
-from redraft.ablate.plot import plot_rows
 from redraft.ablate.pool import Pool, note_failure, write_result
-from redraft.ablate.table import markdown, show
+from redraft.ablate.report import markdown, plot_rows, show
+from redraft.ablate.suite import Plan
 
 
 def report(exact: float) -> dict[str, Any]:

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from redraft.ablate.plan import FOREVER, Budget, Plan, PlannedRun, chosen, make_plan
-from redraft.ablate.suite import Row, Suite
+from redraft.ablate.suite import FOREVER, Budget, Plan, PlannedRun, Row, Suite, chosen, make_plan
 from redraft.errors import ConfigError
 from redraft.models import VariantConfig
 from redraft.train.config import DataConfig, RunConfig

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from redraft.ablate.plan import Plan
-from redraft.ablate.pool import MARK, Pool, note_failure, write_result
+from redraft.ablate.pool import MARK, Pool, note_failure, read_result, require_same, write_result
+from redraft.ablate.suite import Plan
 from redraft.errors import ConfigError, RedraftError
 from redraft.train.config import run_to_dict
 
@@ -15,11 +15,11 @@ from redraft.train.config import run_to_dict
 def test_it_is_made_and_opened_again(tmp_path: Path, plan: Plan) -> None:
     run = plan.runs()[0]
     pool = Pool(tmp_path / "deep/out")
-    assert pool.result(run) is None and pool.failure(run) is None
+    assert read_result(pool.of(run)) is None and pool.failure(run) is None
     note_failure(pool.of(run), "too hot")
     write_result(pool.of(run), {"tests": {}})
     again = Pool(tmp_path / "deep/out")
-    assert again.failure(run) == "too hot" and again.result(run) == {"tests": {}}
+    assert again.failure(run) == "too hot" and read_result(again.of(run)) == {"tests": {}}
     note_failure(pool.of(run), None)
     note_failure(pool.of(run), None)
     assert again.failure(run) is None
@@ -49,13 +49,13 @@ def test_a_folder_with_another_run_than_its_name_says(pool: Pool, plan: Plan) ->
     pool.of(run).mkdir(parents=True)
     file = pool.of(run) / "config.json"
     file.write_text(json.dumps(run_to_dict(run.config)))
-    pool.require_same(run)
+    require_same(pool.of(run), run.config)
     file.write_text(json.dumps(run_to_dict(replace(run.config, steps=7))))
     with pytest.raises(ConfigError, match=f"{run.key}: .*--out"):
-        pool.require_same(run)
+        require_same(pool.of(run), run.config)
     file.write_text("{")
     with pytest.raises(RedraftError, match=f"{file}: .*JSON"):
-        pool.require_same(run)
+        require_same(pool.of(run), run.config)
 
 
 def test_a_larger_puzzle_table_is_the_same_run(pool: Pool, plan: Plan) -> None:
@@ -66,4 +66,4 @@ def test_a_larger_puzzle_table_is_the_same_run(pool: Pool, plan: Plan) -> None:
     pool.of(run).mkdir(parents=True)
     grown = replace(run.config, model=replace(model, num_puzzles=12))
     (pool.of(run) / "config.json").write_text(json.dumps(run_to_dict(grown)))
-    pool.require_same(run)
+    require_same(pool.of(run), run.config)

@@ -14,11 +14,11 @@ import pytest
 
 from redraft.ablate.jobs import Job
 from redraft.ablate.pool import FAILED
-from redraft.ablate.runner import Ending, Workers, run_jobs
+from redraft.ablate.runner import Ending, RunsDisplay, Workers, run_jobs
 
 
-class Heard:
-    """A listener that remembers."""
+class Recorder(RunsDisplay):
+    """A display that remembers."""
 
     def __init__(self) -> None:
         self.begun: list[int] = []
@@ -42,11 +42,11 @@ class Foreseen(Workers):
         self.endings, self.at_work, self.most = endings, 0, 0
         self.lock = threading.Lock()
 
-    def run(self, job: Job, tell: Callable[[dict[str, Any]], None]) -> Ending:
+    def run(self, job: Job, report: Callable[[dict[str, Any]], None]) -> Ending:
         with self.lock:
             self.at_work += 1
             self.most = max(self.most, self.at_work)
-        tell({"step": 1})
+        report({"step": 1})
         time.sleep(0.02)
         with self.lock:
             self.at_work -= 1
@@ -60,35 +60,35 @@ def jobs(job: Job) -> list[Job]:
 
 
 def test_some_at_a_time(jobs: list[Job]) -> None:
-    heard, workers = Heard(), Foreseen({})
-    endings = run_jobs(jobs, at_once=2, listener=heard, workers=workers)
+    shown, workers = Recorder(), Foreseen({})
+    endings = run_jobs(jobs, at_once=2, display=shown, workers=workers)
     assert [ending.end for ending in endings] == ["done"] * 6
-    assert sorted(heard.begun) == list(range(6)) and workers.most == 2
-    assert sorted(left or 0 for _, left in heard.over.values()) == [0, 5, 10, 15, 20, 25], "10 s a job, two at a time"
+    assert sorted(shown.begun) == list(range(6)) and workers.most == 2
+    assert sorted(left or 0 for _, left in shown.over.values()) == [0, 5, 10, 15, 20, 25], "10 s a job, two at a time"
 
 
 def test_one_that_fails_does_not_keep_others_from_running(jobs: list[Job]) -> None:
-    heard = Heard()
+    shown = Recorder()
     workers = Foreseen({"a": Ending("failed", "not finite"), "c": Ending("busy")})
-    endings = run_jobs(jobs, at_once=1, listener=heard, workers=workers)
+    endings = run_jobs(jobs, at_once=1, display=shown, workers=workers)
     assert [ending.end for ending in endings] == ["failed", "done", "busy", "done", "done", "done"]
     assert endings[0].reason == "not finite"
-    assert heard.over[0] == ("failed", None), "what fails tells nothing of how long the others take"
+    assert shown.over[0] == ("failed", None), "what fails tells nothing of how long the others take"
 
 
 def test_ctrl_c_begins_nothing_new(jobs: list[Job], capsys: pytest.CaptureFixture[str]) -> None:
-    heard = Heard()
+    shown = Recorder()
 
     class Stopped(Foreseen):
-        def run(self, job: Job, tell: Callable[[dict[str, Any]], None]) -> Ending:
+        def run(self, job: Job, report: Callable[[dict[str, Any]], None]) -> Ending:
             os.kill(os.getpid(), signal.SIGINT)
             while not self.stopping:
                 time.sleep(0.01)
             return Ending("stopped")
 
-    endings = run_jobs(jobs, at_once=1, listener=heard, workers=Stopped({}))
+    endings = run_jobs(jobs, at_once=1, display=shown, workers=Stopped({}))
     assert [ending.end for ending in endings] == ["stopped"] * 6
-    assert heard.begun == [0]
+    assert shown.begun == [0]
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -96,7 +96,7 @@ def test_a_second_ctrl_c_ends_at_once(jobs: list[Job]) -> None:
     class Stubborn(Foreseen):
         killed = False
 
-        def run(self, job: Job, tell: Callable[[dict[str, Any]], None]) -> Ending:
+        def run(self, job: Job, report: Callable[[dict[str, Any]], None]) -> Ending:
             os.kill(os.getpid(), signal.SIGINT)
             while not self.stopping:
                 time.sleep(0.01)
@@ -110,7 +110,7 @@ def test_a_second_ctrl_c_ends_at_once(jobs: list[Job]) -> None:
 
     workers = Stubborn({})
     with pytest.raises(KeyboardInterrupt):
-        run_jobs(jobs, at_once=1, listener=Heard(), workers=workers)
+        run_jobs(jobs, at_once=1, display=Recorder(), workers=workers)
     assert workers.killed
 
 

@@ -2,11 +2,9 @@
 
 import pytest
 
-from redraft.ablate.jobs import exams
-from redraft.ablate.plan import make_plan
-from redraft.ablate.suite import Scale, Suite
+from redraft.ablate.jobs import judged_on, require_movable
+from redraft.ablate.suite import Scale, Suite, make_plan
 from redraft.ablate.suites import SUITES, get_suite
-from redraft.ablate.transfer import require_movable
 from redraft.errors import RedraftError
 from redraft.models import build_model
 from redraft.tasks import get_task
@@ -25,8 +23,8 @@ def test_rows_can_be_run(name: str, scale: Scale) -> None:
         get_halting(config.halting)
         if scale == "small":
             build_model(config.model)
-            for exam in exams(plan, row).values():
-                require_movable(config.model, get_task(exam.task))
+            for test in judged_on(plan, row).values():
+                require_movable(config.model, get_task(str(test.task)))
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -56,11 +54,11 @@ def test_the_paper_at_full_scale_is_the_paper() -> None:
 
 
 def test_a_suite_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert get_suite("redraft.ablate.paper:table1").name == "table1"
-    assert isinstance(get_suite("redraft.ablate.paper:table3"), Suite)
+    assert get_suite("redraft.ablate.suites:table1").name == "table1"
+    assert isinstance(get_suite("redraft.ablate.suites:table3"), Suite)
     for name, message in (
         ("tabel1", "suite 'tabel1'.* table1"),
-        ("redraft.ablate.paper:SUDOKU", r"redraft\.ablate\.suite\.Suite.* dict"),
+        ("redraft.ablate.suites:SUDOKU", r"redraft\.ablate\.suite\.Suite.* dict"),
         ("nowhere:SUITE", "nowhere:SUITE: .*suite.*module:NAME"),
     ):
         with pytest.raises(RedraftError, match=message):

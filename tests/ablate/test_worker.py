@@ -12,9 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from redraft.ablate.jobs import Exam, Job
-from redraft.ablate.plan import FOREVER
+from redraft.ablate.jobs import Job
 from redraft.ablate.pool import read_result
+from redraft.ablate.suite import FOREVER
+from redraft.ablate.suite import Test as FurtherTest
 from redraft.ablate.worker import Meter, work
 from redraft.errors import ConfigError
 from redraft.locks import locked
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.arithmetic
 def test_a_job_travels_as_one_line(job: Job) -> None:
     assert "\n" not in job.to_json()
     assert Job.from_json(job.to_json()) == job
-    assert Job.from_json(replace(job, seconds=3.5, exams=()).to_json()).seconds == 3.5
+    assert Job.from_json(replace(job, seconds=3.5, tests=()).to_json()).seconds == 3.5
 
 
 def test_a_run_comes_to_its_figures(job: Job) -> None:
@@ -48,7 +49,7 @@ def test_a_run_comes_to_its_figures(job: Job) -> None:
 
 
 def test_what_is_done_is_not_done_again(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert work(replace(job, exams=()))
+    assert work(replace(job, tests=()))
     first = read_result(job.folder)
     monkeypatch.setattr(Trainer, "train_step", None)
     assert work(job), "only the further test is missing"
@@ -68,7 +69,7 @@ def test_seconds_end_a_run(job: Job) -> None:
 def test_stopped_and_gone_on_with(job: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As if it had never been stopped: weights to the bit, and the cost of both parts together."""
     whole = replace(job, folder=tmp_path / "whole")
-    assert work(whole) and work(replace(whole, exams=()))
+    assert work(whole) and work(replace(whole, tests=()))
     looks = count(1)  # one after every step, and one more when it stops
 
     class Stopping:
@@ -97,7 +98,7 @@ def test_stopped_and_gone_on_with(job: Job, monkeypatch: pytest.MonkeyPatch, tmp
 def test_the_meter_goes_on_from_the_checkpoint(tmp_path: Path) -> None:
     lines = [{"step": step, "kind": "train", "seconds": 10 * step, "cpu_seconds": step} for step in (2, 4, 6)]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    meter = Meter(tmp_path, resumed_at=5, tell=lambda message: None, total={})
+    meter = Meter(tmp_path, resumed_at=5, send=lambda message: None, total={})
     assert meter.cost["seconds"] == 40 and meter.cost["cpu_seconds"] == 4
     meter.tick(6)
     assert 40 < meter.cost["seconds"] < 41
@@ -110,16 +111,16 @@ def test_one_process_a_run(job: Job) -> None:
 
 
 def test_the_folder_of_another_run(job: Job) -> None:
-    assert work(replace(job, exams=()))
+    assert work(replace(job, tests=()))
     (job.folder / "result.json").unlink()
     with pytest.raises(ConfigError, match=f"^{job.folder}: .*run"):
         work(replace(job, config=replace(job.config, batch_size=8)))
 
 
 def test_a_test_that_is_all_trained_on(job: Job) -> None:
-    exam = Exam(task=job.config.task, source=job.config.data.train)
+    test = FurtherTest(task=job.config.task, source=job.config.data.train)
     with pytest.raises(ConfigError, match=r"make:16@1 .*trained"):
-        work(replace(job, exams=(exam,)))
+        work(replace(job, tests=(test,)))
 
 
 @pytest.mark.slow

@@ -49,9 +49,9 @@ LARGER = suite(rows=ROWS, tests={"small": {"9x9": Test(source="make:4", task="su
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with suites of one's own, and runs that need no process each."""
 
-    def run(self: Workers, job: Job, tell: Callable[[dict[str, Any]], None]) -> Ending:
+    def run(self: Workers, job: Job, report: Callable[[dict[str, Any]], None]) -> Ending:
         try:
-            return Ending("done" if work(job, tell) else "stopped", seconds=1.0)
+            return Ending("done" if work(job, report) else "stopped", seconds=1.0)
         except RedraftError as error:
             note_failure(job.folder, str(error))
             return Ending("failed", str(error), 1.0)
@@ -102,7 +102,9 @@ def test_a_suite_may_grow_and_shares_its_runs(run: Run, here: Path) -> None:
 def test_shares(run: Run, here: Path) -> None:
     first = ablate(run, "TINY", "--share", "1/3")
     assert "2 runs, 0 of them done" in first[2] and done(here) == 2
-    ablate(run, "TINY", "--share", "2/3")
+    assert "after the first run" in first[2] and "for the remaining 1" in first[2]
+    second = ablate(run, "TINY", "--share", "2/3")
+    assert "for the remaining 1\n" in second[2].partition("starting")[0], "known from the finished runs"
     assert "3 of 4 runs finished" in ablate(run, "TINY", "--table")[1]
     assert "4 of 4 runs finished" in ablate(run, "TINY", "--share", "3/3")[1]
 

@@ -70,7 +70,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def forget() -> None:
     """As in a new process."""
-    for name in ("mine", "six", "judge"):
+    for name in ("mine", "own_six", "judge"):
         sys.modules.pop(name, None)
 
 
@@ -150,9 +150,9 @@ def test_data_of_a_colleague(run: Run) -> None:
 
 def test_an_export_of_ones_own(run: Run) -> None:
     pytest.importorskip("onnxruntime")
-    Path("six.py").write_text("from redraft.tasks.sudoku.task import Sudoku\n\ndef six(): return Sudoku(6)\n")
+    Path("own_six.py").write_text("from redraft.tasks.sudoku.task import Sudoku\n\ndef six(): return Sudoku(6)\n")
     bundled = open_weights("sudoku-6x6")
-    save_weights(Path("six"), bundled.model, task="six:six", card=bundled.card)
+    save_weights(Path("six"), bundled.model, task="own_six:six", card=bundled.card)
     status, _, err = run("export", "six", "-o", "graph", "--check", "4")
     assert status == 0, err
     question = get_task("sudoku-6x6").format(get_task("sudoku-6x6").make(1, 0).questions[0])

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import redraft.ablate.report
-from redraft.ablate.plan import make_plan
 from redraft.ablate.pool import RESULT, Pool
+from redraft.ablate.suite import make_plan
 from redraft.ablate.suites import get_suite
 from redraft.data.build import open_source
 from redraft.tasks import get_task

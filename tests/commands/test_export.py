@@ -12,7 +12,7 @@ from helpers.failing import mentions, refused
 
 from redraft.backends.onnx import Exported
 from redraft.export import export as exporting
-from redraft.export.folder import _name
+from redraft.export.export import _name
 from redraft.models import TRMConfig, build_model
 from redraft.weights.io import save_weights
 

@@ -15,9 +15,9 @@ import torch
 from helpers.failing import mentions, raises, refused
 
 import redraft
-from redraft.ablate.plan import make_plan
 from redraft.ablate.pool import Pool
 from redraft.ablate.report import RESULTS
+from redraft.ablate.suite import make_plan
 from redraft.ablate.suites import get_suite
 from redraft.data.build import open_source
 from redraft.data.store import Store, task_in

@@ -12,7 +12,6 @@ from helpers.failing import mentions, refused
 from redraft.data.build import open_source
 from redraft.inspect.inspect import inspect, training_run
 from redraft.inspect.inspection import Inspection
-from redraft.inspect.numbers import numbers
 from redraft.inspect.report import report
 from redraft.models import TRMConfig, build_model
 from redraft.models.cost import work
@@ -156,7 +155,7 @@ def test_what_takes_long_is_cut_short_or_left_out_unasked(monkeypatch: pytest.Mo
     mentions(some.notes[1], "1 of 2 steps", "--influence always")
     assert some.landscape is not None and len(some.landscape.right) == 8
     mentions(some.notes[0], "8 puzzles", "--puzzles make:100@1")
-    assert json.dumps(numbers(some)) and report(some).startswith("<!doctype html>")
+    assert json.dumps(some.to_dict()) and report(some).startswith("<!doctype html>")
 
     asked = found(1.0, influence="always", others=open_source(TASK, "make:3@1"))
     assert asked.influence is not None and asked.influence.change.shape == (2, count, 16) and not asked.notes

@@ -12,7 +12,7 @@ from helpers.failing import mentions, refused
 from safetensors.torch import load_file
 
 from redraft.commands import fastest, train
-from redraft.recipes import RECIPES
+from redraft.recipes import RECIPES, get_recipe
 from redraft.train.config import RunConfig
 from redraft.train.fast import Facts
 from redraft.train.trials import Setting, Stand, Together
@@ -44,7 +44,7 @@ def test_a_recipe_as_it_is(run: Run, asked: list[Any]) -> None:
 @pytest.mark.parametrize("order", [["sudoku-4x4", "--tiny"], ["--tiny", "sudoku-4x4"]])
 def test_tiny(run: Run, asked: list[Any], order: list[str]) -> None:
     assert run("train", *order, "--steps", 3)[0] == 0
-    tiny = RECIPES["sudoku-4x4"](tiny=True)
+    tiny = get_recipe("sudoku-4x4", tiny=True)
     assert asked[0][0].steps == 3 and asked[0][0].model == tiny.model
 
 

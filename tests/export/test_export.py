@@ -22,8 +22,7 @@ from redraft.export import check
 from redraft.export import export as exporting
 from redraft.export.check import Trial
 from redraft.export.export import ExportReport, export
-from redraft.export.graph import ExportError, write_graph
-from redraft.export.quantize import write_int8
+from redraft.export.graph import ExportError, write_graph, write_int8
 from redraft.models import HRMConfig, Model, TRMConfig, build_model
 from redraft.models.config import DirectConfig
 from redraft.recipes.alike import equivariant
@@ -159,7 +158,7 @@ def test_its_habits_are_those_of_the_card(model: Model, tmp_path: Path) -> None:
 
 def test_what_is_under_way_is_reported(model: Model, tmp_path: Path) -> None:
     told: list[str] = []
-    export(weights_of(model), tmp_path / "x", name="x", int8=True, count=4, tell=told.append)
+    export(weights_of(model), tmp_path / "x", name="x", int8=True, count=4, report=told.append)
     mentions(told[1], "4 puzzles")
     mentions(told[2], "step 1", 16, "4 of 4")
     mentions(told[18], "8-bit")
@@ -186,7 +185,7 @@ def test_eight_bits_that_solve_too_few_are_not_written(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = check.Drafts(tokens=np.full((2, 16), 99, np.int16), solved=0.0)
-    monkeypatch.setattr(Trial, "run", lambda self, stepper, tell: wrong)
+    monkeypatch.setattr(Trial, "run", lambda self, stepper, report: wrong)
     made = export(weights_of(model), tmp_path / "x", name="x", int8=True, count=2)
     assert not made.int8 and made.rejected is not None and made.rejected.loss == 1
     assert not json.loads((tmp_path / "x" / "config.json").read_text())["onnx"]["int8"]

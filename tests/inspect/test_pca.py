@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from redraft.inspect.pca import components, projection, ways
+from redraft.inspect.pca import components, projection, trajectories
 from redraft.models import MODELS, TRMConfig, build_model
 from redraft.tasks import get_task
 
@@ -45,12 +45,12 @@ def test_too_few_points_have_axes_of_no_variance() -> None:
         assert np.isfinite(found.project(points)).all() and found.explained[1] == 0
 
 
-def test_ways_are_states_averaged_over_positions() -> None:
+def test_trajectories_are_states_averaged_over_positions() -> None:
     model, told = build_model(TINY, seed=1), list[int]()
-    found = ways(model, TOKENS, np.zeros(5, int), steps=3, progress=told.append)
+    found = trajectories(model, TOKENS, np.zeros(5, int), steps=3, progress=told.append)
     assert found.y.shape == (5, 3, 16) and found.tokens.shape == (5, 16) and told == [1, 3, 5]
     assert found.z is not None and found.z.shape == (5, 3, 16)
-    alone = ways(model, TOKENS[2:3], np.zeros(1, int), steps=3)
+    alone = trajectories(model, TOKENS[2:3], np.zeros(1, int), steps=3)
     np.testing.assert_allclose(alone.y[0], found.y[2], atol=1e-4)
     seen = projection(found.y, found.y[2])
     np.testing.assert_allclose(seen.own, seen.points[2])
@@ -61,5 +61,5 @@ def test_a_model_without_a_latent() -> None:
     config = MODELS["direct"](
         vocab_size=6, seq_len=16, hidden_size=16, width_multiple=8, mixer="mlp", positions="none", puzzle_positions=0
     )  # type: ignore[call-arg]
-    found = ways(build_model(config), TOKENS, np.zeros(5, int), steps=2)
+    found = trajectories(build_model(config), TOKENS, np.zeros(5, int), steps=2)
     assert found.z is None and found.y.shape == (5, 2, 16)

@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 
 from redraft.inspect.inspection import Inspection
-from redraft.inspect.numbers import numbers
-from redraft.inspect.pictures import drafts_png, drafts_svg, redrafting
 from redraft.inspect.report import embedded, page_data, report
 from redraft.tasks import get_task
 
@@ -101,7 +99,7 @@ def test_the_page_is_told_what_was_found(inspection: Inspection) -> None:
 
 
 def test_numbers_are_json(inspection: Inspection) -> None:
-    found = json.loads(json.dumps(numbers(inspection), allow_nan=False))
+    found = json.loads(json.dumps(inspection.to_dict(), allow_nan=False))
     assert found["question"] == TASK.format(inspection.question) and len(found["steps"]) == 3
     step = found["steps"][0]
     assert np.array(step["y"]["probabilities"]).shape == (16, 6) and len(step["evaluations"]) == 6
@@ -121,10 +119,10 @@ def test_verdicts(inspection: Inspection) -> None:
     assert re.match("solved .*step 1 .*known answer", replace(inspection, drafts=[labelled]).verdict)
 
 
-def test_pictures(inspection: Inspection) -> None:
-    assert redrafting(inspection).startswith(b"GIF89a")
-    assert drafts_png(inspection).startswith(b"\x89PNG")
-    assert drafts_svg(inspection).count("step ") >= 1
+def test_pictures(inspection: Inspection, tmp_path: Path) -> None:
+    assert inspection.save(tmp_path / "a.gif").read_bytes().startswith(b"GIF89a")
+    assert inspection.save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert inspection.save(tmp_path / "a.svg").read_text().count("step ") >= 1
 
 
 def dumped(file: Path, fragment: str, profile: Path) -> str:

@@ -10,8 +10,7 @@ from safetensors.torch import load_file, save_file
 from redraft.errors import WeightsError
 from redraft.models import Model, TRMConfig, build_model
 from redraft.weights.format import unpack_tables
-from redraft.weights.io import load_weights, save_weights
-from redraft.weights.tables import pack_tables
+from redraft.weights.io import load_weights, pack_tables, save_weights
 
 CONFIG = TRMConfig(
     vocab_size=6, seq_len=9, hidden_size=16, num_heads=2, width_multiple=16, n=1, T=1, mixer="mlp", positions="none",

@@ -1,4 +1,4 @@
-"""What a suite found: figures by row and seed from the results of its runs, as plain values for JSON."""
+"""Findings of a suite: figures by row and seed from the results of its runs, as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from redraft.ablate.jobs import TEST, exams, is_done
-from redraft.ablate.plan import Plan
-from redraft.ablate.pool import RESULT, Pool
+from redraft.ablate.jobs import TEST, is_done, judged_on
+from redraft.ablate.pool import RESULT, Pool, read_result
+from redraft.ablate.suite import Plan
 from redraft.errors import ConfigError
+from redraft.evaluate.judge import in_brief
 from redraft.train.config import run_to_dict
 
-MARKS = ("exact", "solved", "cells", "halt_exact", "halt_steps")
+MARKS = ("exact", "solved", "cells", "halt_exact", "halt_steps")  # as of `in_brief`
 COSTS = ("steps", "examples", "seconds", "cpu_seconds", "peak_mib")
 SIZES = ("parameters", "table_parameters", "effective_depth", "passes")
 
 
 def findings(plan: Plan, pool: Pool, *, command: str) -> dict[str, Any]:
-    """Everything the suite has found so far, every seed's figures included.
+    """Everything found so far, with the figures of every seed.
 
-    Shares are between 0 and 1, except `reported`, in % as published. Rows without a finished run are there too.
+    Shares are between 0 and 1, except `reported`, in % as published. Rows without a finished run are included.
     """
     rows = {name: _row(plan, pool, name) for name in plan.configs}
     _compare(list(rows.values()))
@@ -35,7 +36,7 @@ def findings(plan: Plan, pool: Pool, *, command: str) -> dict[str, Any]:
         "budget": asdict(plan.budget),
         "command": command,
         "base": run_to_dict(plan.base),
-        "tests": {label: exam.key for label, exam in exams(plan, next(iter(plan.configs))).items()},
+        "tests": {label: test.key for label, test in judged_on(plan, next(iter(plan.configs))).items()},
         "seeds": list(plan.seeds),
         "machines": sorted({seed["machine"] for seed in seeds}),
         "versions": sorted({seed["version"] for seed in seeds}),
@@ -48,7 +49,7 @@ def _row(plan: Plan, pool: Pool, name: str) -> dict[str, Any]:
     seeds, failed = {}, {}
     for seed in plan.seeds:
         run = plan.run(name, seed)
-        result = pool.result(run)
+        result = read_result(pool.of(run))
         if result is not None and is_done(run, plan, result):
             try:
                 seeds[str(seed)] = {"run": f"runs/{run.key}", **_figures(plan, name, result)}
@@ -67,39 +68,36 @@ def _row(plan: Plan, pool: Pool, name: str) -> dict[str, Any]:
 
 
 def _figures(plan: Plan, row: str, result: dict[str, Any]) -> dict[str, Any]:
-    """What one run contributes."""
-    found = result["context"]
-    machine, commit = found["machine"], found["commit"]
+    """The figures of one run."""
+    context = result["context"]
+    machine, commit = context["machine"], context["commit"]
     figures = result["tests"][TEST]["figures"]
     return {
-        **{name: _number(result[name]) for name in (*COSTS, *SIZES)},
+        **_numbers({name: result[name] for name in (*COSTS, *SIZES)}),
         **_marks(figures),
-        "by_step": [{name: _number(at[name]) for name in ("exact", "solved", "cells")} for at in figures["by_step"]],
-        "tests": {label: _marks(result["tests"][exam.key]["figures"]) for label, exam in exams(plan, row).items()},
+        "by_step": [_numbers({name: at[name] for name in ("exact", "solved", "cells")}) for at in figures["by_step"]],
+        "tests": {label: _marks(result["tests"][test.key]["figures"]) for label, test in judged_on(plan, row).items()},
         "machine": f"{machine['cpu']}, {machine['cores']} cores; {result['device']}",
-        "version": f"redraft {found['redraft']}, torch {found['torch']}"
+        "version": f"redraft {context['redraft']}, torch {context['torch']}"
         + (f", commit {commit[:12]}{'+' * commit.endswith('+')}" if commit else ""),
     }
 
 
 def _marks(figures: dict[str, Any]) -> dict[str, float]:
-    return {
-        **{name: _number(figures[name]) for name in ("puzzles", "exact", "solved", "cells")},
-        "halt_exact": _number(figures["halting"]["exact"]),
-        "halt_steps": _number(figures["halting"]["mean_steps"]),
-    }
+    return _numbers({"puzzles": figures["puzzles"], **in_brief(figures)})
 
 
-def _number(value: Any) -> float:
-    """The value; raises TypeError or OverflowError for what is none that a mean can be taken of."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"expected a number, got {reprlib.repr(value)}")
-    float(value)
-    return value
+def _numbers(values: dict[str, Any]) -> dict[str, float]:
+    """The values; raises TypeError or OverflowError for one that no mean can be taken of."""
+    for value in values.values():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"expected a number, got {reprlib.repr(value)}")
+        float(value)
+    return values
 
 
 def _over_seeds(seeds: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Means and spreads over the seeds that are there; nothing where none is."""
+    """Means and spreads over the finished seeds; nothing without any."""
     if not seeds:
         return {}
     return {

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from redraft.ablate.plan import PlannedRun
+from redraft.ablate.suite import PlannedRun
 from redraft.errors import ConfigError
 from redraft.files import write_text
 from redraft.train.config import RunConfig, run_to_dict, with_table
@@ -15,13 +15,13 @@ from redraft.train.loop import open_run
 from redraft.trust import names_in, trusting
 from redraft.weights.format import read_json
 
-MARK = "ablations.json"  # what tells such a folder from others
+MARK = "ablations.json"  # marks such a folder
 FORMAT = 1
 RESULT, FAILED, LOG = "result.json", "failed.json", "log.txt"
 
 
 class Pool:
-    """A folder `runs/KEY/` for every run, and one beside it for every suite; KEY is `Run.key`."""
+    """A folder `runs/KEY/` per run, and one beside it per suite; KEY is `PlannedRun.key`."""
 
     def __init__(self, folder: Path) -> None:
         """Opens a folder of ablations, or makes a new one; raises ConfigError where it is something else."""
@@ -43,15 +43,6 @@ class Pool:
         """The folder of a run."""
         return self.folder / "runs" / run.key
 
-    def require_same(self, run: PlannedRun) -> None:
-        """Raises ConfigError where the folder of a run holds another run."""
-        if (self.of(run) / CONFIG).exists():
-            require_same(self.of(run), run.config)
-
-    def result(self, run: PlannedRun) -> dict[str, Any] | None:
-        """What a finished run came to; None before that."""
-        return read_result(self.of(run))
-
     def failure(self, run: PlannedRun) -> str | None:
         """Why a run failed when it was last tried; None where it did not."""
         file = self.of(run) / FAILED
@@ -59,7 +50,9 @@ class Pool:
 
 
 def require_same(folder: Path, config: RunConfig) -> None:
-    """Raises ConfigError where the run in a folder is another one; its puzzle table may have been made larger."""
+    """Raises ConfigError where a folder holds another run; its puzzle table may have grown."""
+    if not (folder / CONFIG).exists():
+        return
     with trusting(names_in(run_to_dict(config))):
         found = open_run(folder)
     if with_table(config, found.model.num_puzzles) != found:
@@ -67,7 +60,7 @@ def require_same(folder: Path, config: RunConfig) -> None:
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
-    """What the finished run in a folder came to; None before that."""
+    """The result of the finished run in a folder; None before that."""
     if not (folder / RESULT).exists():
         return None
     result = read_json(folder / RESULT)
@@ -77,7 +70,7 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:
-    """Keeps what a run came to."""
+    """Keeps the result of a run."""
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / RESULT, json.dumps(result, indent=1) + "\n")
 

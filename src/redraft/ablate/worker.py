@@ -1,7 +1,7 @@
 """A process that trains one run of a suite and judges it: a job on standard input, messages on standard output.
 
-A process a run, so that memory, processor time and failures are its own. It stops with a checkpoint on SIGTERM, and
-when whoever started it is gone.
+Each run has its own process, so that memory, processor time and failures are its own. It stops with a checkpoint on
+SIGTERM, and when the process that started it is gone.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from typing import Any
 
 import torch
 
-from redraft.ablate.jobs import TEST, Exam, Job
+from redraft.ablate.jobs import TEST, Job, moved
 from redraft.ablate.pool import note_failure, read_result, require_same, write_result
-from redraft.ablate.transfer import moved
 from redraft.data.store import Store
 from redraft.device import choose_device, describe_device
 from redraft.errors import RedraftError
@@ -30,57 +29,53 @@ from redraft.machine import context, memory
 from redraft.models import Model
 from redraft.run import assemble, test_data, training_data
 from redraft.tasks import Task, get_task
-from redraft.train.config import RunConfig
 from redraft.train.folder import CONFIG, LAST, LOCK
 from redraft.train.log import METRICS, MetricsFile
 from redraft.trust import trusting
 from redraft.weights.io import count_parameters, load_weights
 
-TELL_EVERY = 1.0  # seconds
+SEND_EVERY = 1.0  # seconds
 
-Tell = Callable[[dict[str, Any]], None]
+Send = Callable[[dict[str, Any]], None]  # of messages
 
 
 class Meter(MetricsFile):
-    """A run's metrics, with what it has cost so far; on resuming, the cost goes on from the checkpoint's.
+    """A run's metrics, with its cost so far; on resuming, the cost continues from the checkpoint's.
 
-    Only training counts: the seconds of the clock and of the processor are those of the last step.
+    Only training counts: seconds by the clock and on the processor are those of the last step.
     """
 
-    def __init__(self, folder: Path, *, resumed_at: int, tell: Tell, total: dict[str, float]) -> None:
-        """`tell` hears now and then how much of `total`, steps or seconds, is done."""
+    def __init__(self, folder: Path, *, resumed_at: int, send: Send, total: dict[str, float]) -> None:
+        """Once a second, `send` gets how much of `total`, steps or seconds, is done."""
         super().__init__(folder, resumed_at=resumed_at)
         self.cost = {"seconds": 0.0, "cpu_seconds": 0.0, "peak_mib": 0.0}
         for line in (folder / METRICS).read_text().splitlines():
             self.cost = {name: json.loads(line).get(name, value) for name, value in self.cost.items()}
         self._before, self._began = dict(self.cost), {"seconds": time.monotonic(), "cpu_seconds": time.process_time()}
-        self._tell, self._total, self._told, self._step = tell, total, 0.0, resumed_at
+        self._send, self._total, self._sent, self._step = send, total, 0.0, resumed_at
 
     def tick(self, step: int) -> None:
         now = {"seconds": time.monotonic(), "cpu_seconds": time.process_time()}
         self.cost |= {name: self._before[name] + value - self._began[name] for name, value in now.items()}
         self._step = step
-        if now["seconds"] - self._told > TELL_EVERY:
-            self._told = now["seconds"]
-            self._tell({"step": step, "seconds": self.cost["seconds"], "total": self._total})
+        if now["seconds"] - self._sent > SEND_EVERY:
+            self._sent = now["seconds"]
+            self._send({"step": step, "seconds": self.cost["seconds"], "total": self._total})
 
     def report(self, kind: str, step: int, metrics: dict[str, float]) -> None:
-        super().report(kind, step, {**metrics, **self._costs()})
-
-    def close(self) -> None:
-        super().report("cost", self._step, self._costs())
-        super().close()
-
-    def _costs(self) -> dict[str, float]:
         peak = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_initialized() else memory()["peak"]
         self.cost["peak_mib"] = max(self.cost["peak_mib"], round(peak, 1))
-        return self.cost
+        super().report(kind, step, {**metrics, **self.cost})
+
+    def close(self) -> None:
+        self.report("cost", self._step, {})
+        super().close()
 
 
-def work(job: Job, tell: Tell = lambda message: None) -> bool | None:
+def work(job: Job, send: Send = lambda message: None) -> bool | None:
     """Trains the run where it is not trained yet, and judges it where it is not judged yet.
 
-    False where it was asked to stop before the end (the next call goes on), None where another process is at it.
+    False where it was stopped before the end (the next call resumes it), None where another process has it.
     Raises RedraftError where the run fails.
     """
     with trusting(job.trust), locked(job.folder / LOCK) as ours:
@@ -92,44 +87,46 @@ def work(job: Job, tell: Tell = lambda message: None) -> bool | None:
         task, data = training_data(config)
         result, model = read_result(job.folder), None
         if result is None:
-            trained = _train(job, task, data, device, tell)
+            trained = _train(job, task, data, device, send)
             if trained is None:
                 return False
             result, model = trained
             write_result(job.folder, result)
-        for exam in job.exams:
-            if exam.key in result["tests"]:
+        for test in job.tests:
+            if test.key in result["tests"]:
                 continue
             if model is None:
                 model = load_weights(job.folder / LAST, dtype=config.model.dtype).model.to(device)
-            tell({"judging": exam.key})
-            result["tests"][exam.key] = _examine(exam, model, data, config)
+            send({"judging": test.key})
+            other = get_task(str(test.task))
+            rows = unseen(other, test.source, trained_on=data)
+            options = {"steps": config.eval_steps, "batch_size": config.batch_size}
+            figures = judge(moved(model, other), other, rows, **options)
+            result["tests"][test.key] = {"task": test.task, "data": test.source, "figures": figures}
             write_result(job.folder, result)
         return True
 
 
-def _train(job: Job, task: Task, data: Store, device: torch.device, tell: Tell) -> tuple[dict[str, Any], Model] | None:
-    """Trains to the end of the budget; what the run came to and its model, None where it was interrupted."""
+def _train(job: Job, task: Task, data: Store, device: torch.device, send: Send) -> tuple[dict[str, Any], Model] | None:
+    """Trains to the end of the budget; the run's result and its model, None where it was stopped."""
     folder, test = job.folder, test_data(job.config, task, data)
-    if resume := (folder / CONFIG).exists():
-        require_same(folder, job.config)
+    require_same(folder, job.config)
+    resume = (folder / CONFIG).exists()
     trainer = assemble(job.config, folder, task=task, data=data, test=test, device=device, resume=resume)
-    config = trainer.config
+    config, progress = trainer.config, trainer.progress
     figures: dict[str, Any] = {}
 
     def evaluate(model: Model) -> dict[str, float]:
-        tell({"judging": TEST})
+        send({"judging": TEST})
         figures.update(judge(model, task, test, steps=config.eval_steps, batch_size=config.batch_size))
         return in_brief(figures)
 
     total = {"steps": float(config.steps)} if job.seconds is None else {"seconds": job.seconds}
-    meter = Meter(folder, resumed_at=trainer.progress.step, tell=tell, total=total)
-    left = None if job.seconds is None else job.seconds - trainer.progress.seconds
+    meter = Meter(folder, resumed_at=progress.step, send=send, total=total)
+    left = None if job.seconds is None else job.seconds - progress.seconds
     try:
-        if left is None or left > 0:
-            outcome = trainer.run(evaluate, [meter], stop_after=left)
-            if outcome.interrupted:
-                return None
+        if (left is None or left > 0) and trainer.run(evaluate, [meter], stop_after=left).interrupted:
+            return None
     finally:
         meter.close()
     model = trainer.learner.average.model
@@ -152,35 +149,27 @@ def _train(job: Job, task: Task, data: Store, device: torch.device, tell: Tell) 
     return result, model
 
 
-def _examine(exam: Exam, model: Model, data: Store, config: RunConfig) -> dict[str, Any]:
-    task = get_task(exam.task)
-    test = unseen(task, exam.source, trained_on=data)
-    fitting = moved(model, task)
-    figures = judge(fitting, task, test, steps=config.eval_steps, batch_size=config.batch_size)
-    return {"task": exam.task, "data": exam.source, "figures": figures}
-
-
 def main() -> None:
-    """Works on the job of the first line of standard input; the last message tells how it ended."""
+    """Works on the job in the first line of standard input; the last message says how it ended."""
     messages = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     job = Job.from_json(sys.stdin.readline())
     threading.Thread(target=_stop_when_alone, daemon=True).start()
 
-    def tell(message: dict[str, Any]) -> None:
+    def send(message: dict[str, Any]) -> None:
         print(json.dumps(message), file=messages)
 
     try:
-        done = work(job, tell)
+        done = work(job, send)
     except RedraftError as error:
         note_failure(job.folder, str(error))
-        tell({"end": "failed", "reason": str(error)})
+        send({"end": "failed", "reason": str(error)})
         return
-    tell({"end": "busy" if done is None else "done" if done else "stopped"})
+    send({"end": "busy" if done is None else "done" if done else "stopped"})
 
 
 def _stop_when_alone() -> None:
-    """Asks this process to stop once standard input ends, as it does when the process that started it is gone."""
+    """Asks this process to stop once standard input ends, because the process that started it is gone."""
     while sys.stdin.readline():
         pass
     os.kill(os.getpid(), signal.SIGTERM)

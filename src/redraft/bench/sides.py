@@ -17,8 +17,7 @@ from redraft.backends.protocol import Stepper
 from redraft.backends.torch import TorchStepper
 from redraft.bench.timing import seconds_on_end
 from redraft.data.store import Store
-from redraft.export.graph import write_graph
-from redraft.export.quantize import write_int8
+from redraft.export.graph import write_graph, write_int8
 from redraft.machine import clock_of
 from redraft.models import Model
 from redraft.models.execution import cast_networks, compile_networks, quantised

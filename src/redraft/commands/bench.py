@@ -30,7 +30,7 @@ WHAT = {
     "solve": "solving: puzzles per second at equal steps, and with halting where weights are given",
     "kernels": "kernels: which implementation of an operation runs when, and which this machine has (nothing is timed)",
 }
-GROUP = Group("bench", {name: (f"redraft.commands.bench:{name}", what) for name, what in WHAT.items()})
+GROUP = Group("redraft bench", {name: (f"redraft.commands.bench:{name}", what) for name, what in WHAT.items()})
 # Kinds that need a checkout of the repository, as does `--reference`, with their names there.
 MOVED = {"data": "data", "make": "data", "start": "start", "export": "export", "all": "all"}
 

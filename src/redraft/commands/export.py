@@ -1,4 +1,4 @@
-"""`redraft export`: weights become an ONNX graph that solves without PyTorch."""
+"""`redraft export`: writes weights as an ONNX graph that solves without PyTorch."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Arguments:
     weights: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WEIGHTS")]
     """Bundled weights (sudoku-6x6), a folder of weights, or a run's folder."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
-    """Folder to write; by default the name of the weights with `-onnx` appended."""
+    """Folder to write; default: the name of the weights with `-onnx` appended."""
     int8: bool = False
-    """Products in 8-bit integers, unless fewer puzzles were solved so."""
+    """Quantizes matmuls to int8; falls back to float32 if fewer puzzles are solved."""
     check: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Puzzles on which graph and model are compared before anything is written; up to 64 unless given, fewer of what
-    takes long."""
+    """Number of puzzles on which graph and model are compared before anything is written; default: up to 64, fewer if
+    that takes long."""
     data: Annotated[str | None, tyro.conf.arg(metavar="SOURCE")] = None
-    """Where they come from: a file, a folder or make:COUNT@SEED; else a run's own test data, or new puzzles."""
+    """Source of these puzzles: a file, a folder or make:COUNT@SEED; default: a run's own test data, or new puzzles."""
     seed: int = 20261127
     """Seed of new puzzles."""
     trust: Trusted = False
@@ -37,12 +37,12 @@ def run(arguments: list[str]) -> int:
 
     require_options(args, "check")
     require_options(args, "seed", least=0)
-    require_export()  # before PyTorch is missed: the extra brings it, too
-    from redraft.export.folder import export_folder
+    require_export()  # before PyTorch is missed: the extra installs it, too
+    from redraft.export.export import export_folder
 
-    with stages("export") as tell:
+    with stages("export") as report:
         folder, made = export_folder(
-            args.weights, args.output, int8=args.int8, check=args.check, data=args.data, seed=args.seed, tell=tell
+            args.weights, args.output, int8=args.int8, check=args.check, data=args.data, seed=args.seed, report=report
         )
     if made.rejected is not None:
         print(f"int8: {made.rejected}; written in float32", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`redraft import`: a published checkpoint becomes a folder of redraft weights."""
+"""`redraft import`: converts a published checkpoint to a folder of redraft weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from redraft.tasks import get_task
 if TYPE_CHECKING:
     from torch import Tensor
 
-BENCHMARKS = {6: "maze-30x30", 11: "sudoku-9x9", 12: "arc"}  # what checkpoints were published for, by their tokens
+BENCHMARKS = {6: "maze-30x30", 11: "sudoku-9x9", 12: "arc"}  # published benchmarks, by their number of tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,27 +24,27 @@ class Arguments:
     checkpoint: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CHECKPOINT")]
     """File of torch.save or safetensors with a state dict of the published TRM or HRM code, alone or among others."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
-    """Folder to write; by default the checkpoint's name with `-redraft` appended."""
+    """Folder to write; default: the checkpoint's name with `-redraft` appended."""
     task: Annotated[str | None, tyro.conf.arg(metavar="TASK")] = None
-    """Task whose cells and tokens the model reads; by default the published benchmark with as many tokens."""
+    """Task whose cells and tokens the model reads; default: the published benchmark with as many tokens."""
     seq_len: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Cells of a puzzle, where the task is not one of redraft's."""
+    """Cells per puzzle, if the task is not one of redraft's."""
     vocab_size: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Tokens, where the task is not one of redraft's."""
+    """Number of tokens, if the task is not one of redraft's."""
     T: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Latent recursions a step (H_cycles); from all_config.yaml beside the file, else 3 (HRM: 2)."""
+    """Latent recursions per step (H_cycles); default: from all_config.yaml beside the file, else 3 (HRM: 2)."""
     n: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Latent updates a recursion (L_cycles); likewise, else 6 for the MLP mixer and 4 for attention (HRM: 2)."""
+    """Latent updates per recursion (L_cycles); likewise, else 6 for the MLP mixer and 4 for attention (HRM: 2)."""
     num_heads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Attention heads; likewise, else 8."""
     puzzle_positions: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Positions of the puzzle embedding; found in the tensors where they tell, else 16 (HRM: as many as it fills)."""
+    """Positions of the puzzle embedding; default: from the tensors, else 16 (HRM: as many as it fills)."""
     key: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """Which weights, where the file holds several: the key that leads to them, such as ema."""
+    """Key of the weights, if the file holds several, such as ema."""
 
 
 def run(arguments: list[str]) -> int:
-    args = parse(Arguments, arguments, command="import", description="Opens a published TRM or HRM checkpoint.")
+    args = parse(Arguments, arguments, command="import", description="Converts a published TRM or HRM checkpoint.")
     from redraft.weights.io import count_parameters, save_weights
     from redraft.weights.published import PublishedShape, convert
     from redraft.weights.unwrap import read_checkpoint
@@ -70,8 +70,8 @@ def run(arguments: list[str]) -> int:
     network, table = count_parameters(model)
     config = model.config
     if checkpoint.others:
-        others = ", ".join(place or "(the file itself)" for place in checkpoint.others)
-        print(f"took {checkpoint.place or '(the file itself)'}; the file also holds {others} (--key NAME chooses)")
+        place, *others = (each or "(the file itself)" for each in (checkpoint.place, *checkpoint.others))
+        print(f"took {place}; the file also holds {', '.join(others)} (--key NAME chooses)")
     print(
         f"wrote {output}: {type(model).__name__}, {config.mixer} mixer, T={config.T} n={config.n}, "
         f"{network:,} parameters and {table:,} in the puzzle embedding"
@@ -85,5 +85,5 @@ def _task_of(tensors: Mapping[str, Tensor]) -> str:
 
     tokens = next((tensor.shape[0] for name, tensor in tensors.items() if rename(name) == "embed.tokens"), None)
     if tokens not in BENCHMARKS:
-        raise ConfigError("say what the model reads: --task NAME, or --seq-len and --vocab-size")
+        raise ConfigError("unknown task: expected --task NAME, or --seq-len and --vocab-size")
     return BENCHMARKS[tokens]

@@ -1,4 +1,4 @@
-"""`redraft inspect`: looks inside a model while it works on one puzzle."""
+"""`redraft inspect`: looks inside a model at work on one puzzle."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from redraft.files import require_place
 if TYPE_CHECKING:
     from redraft.inspect.inspection import Inspection
 
-PICTURES = (".svg", ".png")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
@@ -29,9 +27,9 @@ class Arguments:
     puzzle: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="PUZZLE")]
     """A puzzle written out as in redraft solve, a file or folder of puzzles, or make:COUNT@SEED for a new one."""
     number: Annotated[int, tyro.conf.arg(aliases=["-n"], metavar="INT")] = 1
-    """Which puzzle of several, from 1."""
+    """Number of the puzzle among several, from 1."""
     split: str = "test"
-    """Which file of a folder of data."""
+    """File of a folder of data."""
     answer: Annotated[str | None, tyro.conf.arg(metavar="ANSWER")] = None
     """The answer, written out; not needed for data that has answers."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("inspect.html")
@@ -39,13 +37,13 @@ class Arguments:
     steps: int = 16
     """Supervision steps."""
     recursions: bool = False
-    """Looks at every evaluation of the network within the steps, too."""
+    """Also looks at every evaluation of the network within the steps."""
     influence: Literal["auto", "always", "never"] = "auto"
-    """Blanks each given in turn, to see what depends on it; where that takes long, auto follows it for fewer steps, or
-    leaves it out."""
+    """Blanks each given in turn to see which cells depend on it; auto follows fewer steps, or none, if that takes
+    long."""
     puzzles: Annotated[str | None, tyro.conf.arg(metavar="SOURCE")] = None
-    """Puzzles whose ways through the states are shown: a file, a folder, make:COUNT@SEED, or none; by default up to 100
-    new ones where the task makes them, fewer where each takes long."""
+    """Puzzles whose trajectories are shown: a file, a folder, make:COUNT@SEED, or none; default: up to 100 new ones if
+    the task makes them, fewer if each takes long."""
     animation: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """An animated .gif of the board being redrafted."""
     picture: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -55,28 +53,17 @@ class Arguments:
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Type of the activations."""
+    """Activation dtype."""
     trust: Trusted = False
 
 
 def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="inspect", description="Looks inside a model at work on one puzzle.")
     _require_sense(args)
-    from redraft.inspect.look import look
+    from redraft.inspect.inspect import look
 
-    found = look(
-        args.weights,
-        args.puzzle,
-        number=args.number,
-        split=args.split,
-        answer=args.answer,
-        steps=args.steps,
-        recursions=args.recursions,
-        influence=args.influence,
-        puzzles=args.puzzles,
-        device=args.device,
-        dtype=args.dtype,
-    )
+    names = ("number", "split", "answer", "steps", "recursions", "influence", "puzzles", "device", "dtype")
+    found = look(args.weights, args.puzzle, **{name: getattr(args, name) for name in names})
     wanted = {"report": args.output, "numbers": args.json, "animation": args.animation, "picture": args.picture}
     written = [(what, found.save(file)) for what, file in wanted.items() if file is not None]
     _show(found, terminal.console())
@@ -88,12 +75,12 @@ def run(arguments: list[str]) -> int:
 
 
 def _require_sense(args: Arguments) -> None:
-    """Raises RedraftError for arguments that cannot be meant, before anything is computed."""
+    """Raises RedraftError for wrong files and numbers before anything is computed."""
     require_options(args, "steps", "number")
     endings = (
         ("-o", args.output, (".html", ".htm")),
         ("--animation", args.animation, (".gif",)),
-        ("--picture", args.picture, PICTURES),
+        ("--picture", args.picture, (".svg", ".png")),
         ("--json", args.json, (".json",)),
     )
     for flag, file, known in endings:
@@ -102,7 +89,7 @@ def _require_sense(args: Arguments) -> None:
                 raise ConfigError(f"{flag} {file}: expected a name that ends in {' or '.join(known)}")
             require_place(file)
     if args.animation is not None or (args.picture is not None and args.picture.suffix.lower() == ".png"):
-        import PIL  # noqa: F401  # where it is lacking, that is said before the model runs
+        import PIL  # noqa: F401  # fails before the model runs, not after
 
 
 def _show(found: Inspection, console: Console) -> None:
@@ -111,10 +98,9 @@ def _show(found: Inspection, console: Console) -> None:
     for name in ("step", "changed", "wrong", "sure", "confidence", "y moved", "z moved", "residual"):
         table.add_column(name, justify="right")
     for number, (step, draft) in enumerate(zip(found.trace.steps, found.drafts, strict=True), 1):
-        wrong = draft.broken if draft.verdict is not None or draft.differs is None else draft.differs
         moved = [f"{way:.2g}" if way == way else "-" for way in (step.y_moved, step.z_moved, step.residual)]
         sure = (f"{step.halt_probability:.0%}", f"{draft.confidence:.1%}")
         style = "green" if draft.right else ""
-        table.add_row(str(number), str(draft.changed), str(int(wrong.sum())), *sure, *moved, style=style)
+        table.add_row(str(number), str(draft.changed), str(int(draft.wrong.sum())), *sure, *moved, style=style)
     terminal.print_table(table, console)
     console.print(found.verdict, highlight=False, soft_wrap=True)

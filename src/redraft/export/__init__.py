@@ -1,4 +1,4 @@
-"""Export: a model's step as an ONNX graph that runs without PyTorch, in float32 or 8-bit integers."""
+"""A model's step as an ONNX graph that runs without PyTorch, in float32 or 8-bit integers."""
 
 from __future__ import annotations
 

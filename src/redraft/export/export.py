@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,13 +15,15 @@ from redraft.arrays import require_finite
 from redraft.backends.onnx import GRAPH, Exported, OnnxStepper, open_session
 from redraft.backends.torch import TorchStepper
 from redraft.config import to_dict
-from redraft.errors import RedraftError
+from redraft.contents import within
+from redraft.data.build import open_source
+from redraft.errors import ConfigError, DataWarning, RedraftError
 from redraft.export import require_export
-from redraft.export.check import Agreement, Tell, Trial, count_for, most_for, silent
-from redraft.export.graph import ExportError, write_graph
-from redraft.export.quantize import write_int8
+from redraft.export.check import Agreement, Report, Trial, count_for, most_for, silent
+from redraft.export.graph import ExportError, write_graph, write_int8
 from redraft.files import replacing, write_text
 from redraft.models import model_kind
+from redraft.solve.load import find_weights, open_weights
 from redraft.tasks import get_task
 from redraft.trust import remember
 from redraft.weights.format import FORMAT
@@ -30,12 +34,12 @@ SEED = 20261127  # of puzzles to compare on
 
 @dataclass(frozen=True, kw_only=True)
 class ExportReport:
-    """What came of an export.
+    """The outcome of an export.
 
     Attributes:
-        int8: whether the graph that was written is in 8-bit integers.
+        int8: whether the matmuls of the written graph are in 8-bit integers.
         agreement: of that graph with its model.
-        rejected: of the graph in 8-bit integers, where it was asked for and lost too much.
+        rejected: of the graph in 8-bit integers, where it was requested and lost too much.
         bytes: of `model.onnx`.
     """
 
@@ -43,6 +47,69 @@ class ExportReport:
     agreement: Agreement
     rejected: Agreement | None
     bytes: int
+
+
+def export_folder(
+    weights: str | Path,
+    out: str | Path | None = None,
+    *,
+    int8: bool = False,
+    check: int | None = None,
+    data: str | None = None,
+    seed: int = SEED,
+    report: Report = silent,
+) -> tuple[Path, ExportReport]:
+    """An export from names; the folder that was written, and the outcome. See `redraft.export`. Raises RedraftError."""
+    if seed < 0 or (check is not None and check < 1):
+        raise ConfigError(f"expected a check of at least 1 puzzle and a seed of at least 0, got {check} and {seed}")
+    require_export()
+    given = find_weights(weights)
+    folder = Path(f"{_name(given)}-onnx") if out is None else Path(out)
+    for file in ("model.onnx", "model.safetensors", "config.json"):
+        if (folder / file).exists():
+            raise ConfigError(f"{folder}: holds a model or a run already; name another folder with -o")
+    if folder.is_file() or not folder.resolve().parent.is_dir():
+        raise ConfigError(f"{folder}: no place for a folder; name another with -o")
+    opened = open_weights(given)
+    count = count_for(opened.model) if check is None else check
+    trial = _trial(opened, data, count, report)
+    options: dict[str, Any] = {"int8": int8, "trial": trial, "count": count, "seed": seed, "report": report}
+    return folder, export(opened, folder, name=str(weights), **options)
+
+
+def _name(weights: Path) -> str:
+    """The name of a folder of weights: of a run's best or last, the run's."""
+    weights = weights.resolve()
+    return weights.parent.name if weights.name in ("best", "last") else weights.name
+
+
+def _trial(weights: Weights, source: str | None, count: int, report: Report) -> Trial | None:
+    """At most `count` rows to compare on: of the source, else of the test data of the run that made the weights.
+
+    None where there is neither. Raises RedraftError where a source that was requested cannot be opened.
+    """
+    task = get_task(weights.task)
+    found = within(weights.card, "run", "data", "test") if source is None else source
+    if not isinstance(found, str) or (source is None and not os.path.exists(found)):
+        return None
+    report(f"reading {found}")
+    try:
+        store = open_source(task, found, split="test", limit=count)
+    except RedraftError as error:
+        if source is not None:
+            raise
+        remark = f"compared on new puzzles, because the run's test data cannot be read: {error}"
+        warnings.warn(remark, DataWarning, stacklevel=2)
+        return None
+    return Trial(
+        task=task,
+        inputs=store.inputs,
+        puzzle_ids=store.puzzle_ids,
+        labels=store.labels,
+        source=f"rows of {store.source}",
+        judged=task.judges or bool((store.labels >= 0).any(1).all()),
+        most=most_for(weights.model, len(store)),
+    )
 
 
 def export(
@@ -54,43 +121,42 @@ def export(
     trial: Trial | None = None,
     count: int | None = None,
     seed: int = SEED,
-    tell: Tell = silent,
+    report: Report = silent,
 ) -> ExportReport:
-    """Exports weights into a folder, once the graph has been held against its model.
+    """Exports weights into a folder, after the graph was compared with its model.
 
     Args:
-        weights: a model, its task and card.
-        folder: to write; made if need be.
-        name: what the weights are called.
-        int8: in 8-bit integers, unless that solves too few; then in float32.
-        trial: the puzzles to compare on; unless given, `count` new ones of the task, made with `seed`.
-        count: as many as do not take long, unless given.
-        tell: is called with what begins.
+        weights: a model, its task and model card.
+        folder: to write; created if needed.
+        name: of the weights.
+        int8: matmuls in 8-bit integers, unless that solves too few; then in float32.
+        trial: the puzzles to compare on; default: `count` new ones of the task, made with `seed`.
+        count: default: as many as do not take long.
+        report: called with each stage.
 
-    Raises ConfigError where a package is missing, ExportError where the model or its graph is no good; then nothing is
-    written.
+    Raises ConfigError where a package is missing, ExportError where the model has no graph or the graph does not agree;
+    then nothing is written.
     """
     require_export()
     model, task = weights.model, get_task(weights.task)
     require_finite(model.state_dict(), name)
     with TemporaryDirectory(prefix="redraft-export-") as temporary:
         graph, rounded = Path(temporary) / GRAPH, Path(temporary) / f"int8-{GRAPH}"
-        tell("tracing a step")
+        report("tracing a step")
         exported = replace(write_graph(model, graph), tokens=task.token_names, height=task.height, width=task.width)
         if trial is None:
             count = count_for(model) if count is None else count
-            tell(f"making {count} puzzles")
-            trial = Trial.of(
-                task, vocab_size=model.config.vocab_size, count=count, seed=seed, most=most_for(model, count)
-            )
-        wanted, found = trial.follow(TorchStepper(model), OnnxStepper(open_session(graph), exported), tell)
+            report(f"making {count} puzzles")
+            most = most_for(model, count)
+            trial = Trial.of(task, vocab_size=model.config.vocab_size, count=count, seed=seed, most=most)
+        wanted, found = trial.follow(TorchStepper(model), OnnxStepper(open_session(graph), exported), report)
         if not found.holds:
             raise ExportError(f"{name}: its graph does not do what the model does: {found}")
         rejected = None
         if int8:
-            tell("rounding to 8-bit integers")
+            report("rounding to 8-bit integers")
             write_int8(graph, rounded)
-            drafts = trial.run(OnnxStepper(open_session(rounded), exported), tell)
+            drafts = trial.run(OnnxStepper(open_session(rounded), exported), report)
             judged = Agreement.of(drafts, wanted, source=trial.source)
             if judged.holds:
                 found, graph, exported = judged, rounded, replace(exported, int8=True)
@@ -100,7 +166,7 @@ def export(
         return ExportReport(int8=exported.int8, agreement=found, rejected=rejected, bytes=graph.stat().st_size)
 
 
-def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, told: dict[str, Any]) -> None:
+def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, comparison: dict[str, Any]) -> None:
     """Raises RedraftError where the folder cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -113,17 +179,17 @@ def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, told
         "model": {"kind": model_kind(config), **to_dict(config)},
         "card": _short(weights.card),
         "onnx": to_dict(exported),
-        "export": told,
+        "export": comparison,
     }
     lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in described.items())
     write_text(folder / "config.json", f"{{\n{lines}\n}}\n")
     remember(folder / "config.json", described)
-    with replacing(folder / GRAPH) as partial:  # the last: without it the folder is none to solve with
+    with replacing(folder / GRAPH) as partial:  # the last: a folder without it is not taken for a model
         partial.write_bytes(graph.read_bytes())
 
 
 def _short(card: dict[str, Any]) -> dict[str, Any]:
-    """The part of a card that solving needs, and the data trained on; how the weights came about stands with them."""
+    """The part of a model card needed for solving, and the training data; the rest stays with the weights."""
     kept: dict[str, Any] = {key: card[key] for key in ("summary", "solve", "views") if key in card}
     run = card.get("run")
     return kept | {"run": {"data": run["data"]}} if isinstance(run, dict) and "data" in run else kept

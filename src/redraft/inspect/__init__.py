@@ -1,4 +1,4 @@
-"""Looks inside a model at work: what it drafts and thinks at every step, how far it moves, which cells it minds."""
+"""Inspection of a model at work: drafts and latents at each step, how far states move, which cells depend on which."""
 
 from redraft.calling import make_callable
 

@@ -1,9 +1,8 @@
-"""What cells take from one another in a model with attention: the probabilities of every layer and head."""
+"""Attention between cells in a model that has it: the probabilities of every layer and head."""
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,16 +12,16 @@ from torch import Tensor, nn
 from redraft.core.layers import Attention, rotate
 from redraft.models import Model
 
-MOST = 4 << 20  # numbers kept of a trace; where all steps have more, only the last one's maps are
+MOST = 4 << 20  # numbers kept in a trace; where all steps have more, only the last one's maps are
 
 
 def attention_layers(model: Model) -> list[Attention]:
-    """The attention layers of what a step evaluates again and again, in order."""
+    """The attention layers of the networks that a step evaluates again and again, in order."""
     return [layer for network in model.networks() for layer in network.modules() if isinstance(layer, Attention)]
 
 
 def attention_probabilities(layer: Attention, x: Tensor, rotary: tuple[Tensor, Tensor] | None = None) -> Tensor:
-    """What each position takes from each, (B, heads, S, S) float32, for the layer's input x (B, S, D)."""
+    """The attention of each position to each, (B, heads, S, S) float32, for the layer's input x (B, S, D)."""
     batch, positions, features = x.shape
     qkv = layer.qkv(x).view(batch, positions, 3, layer.heads, features // layer.heads)
     query, key, _ = qkv.permute(2, 0, 3, 1, 4).float()
@@ -32,10 +31,13 @@ def attention_probabilities(layer: Attention, x: Tensor, rotary: tuple[Tensor, T
 
 
 class AttentionMaps:
-    """Within it, keeps the maps of each step's last evaluation; `end_step` is to be called after every step."""
+    """Until it is closed, `end_step` after each step appends the maps of its last evaluation to `kept`.
 
-    def __init__(self, model: Model, steps: int, *, wanted: bool = True) -> None:
-        """`steps`: of which maps may be kept; without `wanted`, none are."""
+    Maps are (layers, heads, L, L) float32, or None.
+    """
+
+    def __init__(self, model: Model, steps: int, *, wanted: bool) -> None:
+        """`steps`: of which maps may be kept; unless `wanted`, none are."""
         self.cells, self.reserved = model.config.seq_len, model.config.puzzle_positions
         self.layers = attention_layers(model) if wanted else []
         size = sum(layer.heads for layer in self.layers) * self.cells**2
@@ -43,32 +45,22 @@ class AttentionMaps:
         self.kept_steps = range(first, steps)
         self.inputs: dict[int, tuple[Any, ...]] = {}  # of each layer's last call
         self.kept: list[NDArray[np.float32] | None] = []
+        self.hooks = [layer.register_forward_pre_hook(self._record) for layer in self.layers]
 
-    def __enter__(self) -> Self:
-        self.hooks = [layer.register_forward_pre_hook(self._hear) for layer in self.layers]
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         for hook in self.hooks:
             hook.remove()
 
     def end_step(self) -> None:
-        """Turns what was heard in a step into its maps."""
         self.kept.append(self._maps() if len(self.kept) in self.kept_steps else None)
         self.inputs.clear()
 
-    def of_step(self, number: int) -> NDArray[np.float32] | None:
-        """The maps (layers, heads, L, L) of a step, counted from 0."""
-        return self.kept[number]
-
-    def _hear(self, layer: nn.Module, call: tuple[Any, ...]) -> None:
+    def _record(self, layer: nn.Module, call: tuple[Any, ...]) -> None:
         self.inputs[id(layer)] = call
 
     @torch.inference_mode()
     def _maps(self) -> NDArray[np.float32] | None:
-        """Of the layers that mix the positions of cells, those alone; rows of a puzzle (symbols, say) are averaged."""
+        """Only of layers that mix the positions of cells; rows of a puzzle (symbols, say) are averaged."""
         maps = []
         for layer in self.layers:
             x, *rotary = self.inputs.get(id(layer), (torch.empty(0, 0, 0),))

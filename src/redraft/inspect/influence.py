@@ -1,4 +1,4 @@
-"""Which cells the answer of a cell depends on, for any model: one given at a time is blanked, and all is run again."""
+"""Which cells each cell of the answer depends on, for any model: givens are blanked one at a time, and all is rerun."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ BATCH = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Influence:
-    """What blanking a cell of the question changes.
+    """The effect of blanking cells of the question.
 
     Attributes:
         cells: (K,) the cells that were blanked, one at a time.
-        change: (S, K, L) float32, for each step that was followed: how far the probabilities of a cell's tokens are
-            then from what they were, 0 (the same) to 1 (nothing in common): half the sum of absolute differences.
+        change: (S, K, L) float32, for each step that was followed: the distance of the probabilities of a cell's
+            tokens from those of the whole question, 0 (the same) to 1 (nothing in common): half the sum of absolute
+            differences.
     """
 
     cells: NDArray[np.integer]
@@ -39,11 +40,11 @@ def occlusion(
     puzzle_id: int = 0,
     steps: int = 16,
     probability: Probability = "stablemax",
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Influence:
-    """Runs a puzzle, tokens (L,), anew for each of the cells (K,) with the token `blank` in its place.
+    """Reruns a puzzle, tokens (L,), for each of the cells (K,) with the token `blank` in its place.
 
-    `progress` is called after every step with the number that comes to.
+    `progress` is called after every step with the number of cells that are done, steps counted as shares.
     """
     change = np.zeros((steps, len(cells), len(tokens)), np.float32)
     for start in range(0, len(cells), BATCH):
@@ -53,20 +54,18 @@ def occlusion(
         for step, output in enumerate(walk(model, rows, np.full(len(rows), puzzle_id), steps)):
             shares = probabilities(output.logits, probability)
             change[step, start : start + len(chosen)] = (shares[1:] - shares[:1]).abs().sum(-1).cpu().numpy() / 2
-            if progress is not None:
-                progress(start + len(chosen) * (step + 1) // steps)
+            progress(start + len(chosen) * (step + 1) // steps)
     return Influence(cells=cells, change=change)
 
 
 def blank_of(task: Task, question: Grid) -> int:
-    """The token of a blank cell; of the most frequent symbol where the task knows none (ARC's background, say)."""
+    """The token of a blank cell; of the most frequent symbol where the task has none (ARC's background, say)."""
     if task.open_token is not None:
         return task.open_token
     blank = task.decode(np.zeros(task.seq_len, np.int16))
-    tokens = task.encode(question)
     if (blank != OUTSIDE).all():
         return int(task.encode(blank).ravel()[0])
-    return int(np.bincount(tokens[question.ravel() != OUTSIDE]).argmax())
+    return int(np.bincount(task.encode(question)[question.ravel() != OUTSIDE]).argmax())
 
 
 def givens(task: Task, question: Grid) -> NDArray[np.intp]:
@@ -75,7 +74,7 @@ def givens(task: Task, question: Grid) -> NDArray[np.intp]:
 
 
 def asked(task: Task, question: Grid) -> NDArray[np.bool_]:
-    """The cells (L,) that are to be filled in: the blank ones; all, where answers are not written into the question."""
+    """The cells (L,) to fill in: the blank ones; all, where answers are not written into the question."""
     if task.open_token is not None:
         found: NDArray[np.bool_] = task.encode(question) == task.open_token
         return found

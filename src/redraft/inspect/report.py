@@ -1,12 +1,13 @@
-"""The report: one HTML file with everything in it, which a browser shows without a network.
+"""The report: one HTML file that a browser shows without a network.
 
-The page's own style and scripts lie in `page/`; they are written into the file with the data, as JSON.
+The style and scripts in `page/` are written into the file with the data, as JSON.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from html import escape
 from importlib.resources import files
@@ -18,7 +19,6 @@ from numpy.typing import ArrayLike, NDArray
 from redraft.draw.board import ink_on, letter_of, tokens_of, used
 from redraft.inspect.drafts import ShownDraft
 from redraft.inspect.influence import asked
-from redraft.inspect.numbers import plain
 from redraft.inspect.pca import Projection
 from redraft.inspect.trace import StateReading, TracedStep
 from redraft.tasks import Grid, Task
@@ -27,8 +27,9 @@ from redraft.tasks.base import OUTSIDE
 if TYPE_CHECKING:
     from redraft.inspect.inspection import Inspection, Landscape
 
-CANDIDATES = 4  # tokens of a cell whose probabilities are told
-FINE = 10000  # steps in which coordinates of a landscape are told
+CANDIDATES = 4  # tokens per cell with their probabilities
+FINE = 10000  # whole numbers that coordinates of a landscape are rounded to
+DIGITS = 6
 SCRIPTS = ("boards.js", "plots.js", "report.js")
 
 Glyphs = dict[tuple[str, str], int]  # symbol and fill of a cell, and their place in the page's list
@@ -44,7 +45,7 @@ def report(found: Inspection) -> str:
         "DATA": embedded(page_data(found)),
         "SCRIPT": "\n".join((page / name).read_text(encoding="utf-8") for name in SCRIPTS),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], text)  # at once: what a part says is no place
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], text)  # at once, since a part may contain {{…}}
 
 
 def embedded(values: dict[str, Any]) -> str:
@@ -52,12 +53,20 @@ def embedded(values: dict[str, Any]) -> str:
     return json.dumps(values, allow_nan=False, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
 
 
+def plain(values: NDArray[Any] | float) -> Any:
+    """Numbers as (lists of) Python's, rounded; None for those that are not finite."""
+    if isinstance(values, np.ndarray):
+        return [plain(value) for value in values] if values.ndim else plain(values.item())
+    return round(float(values), DIGITS) if math.isfinite(values) else None
+
+
 def page_data(found: Inspection) -> dict[str, Any]:
-    """What the page shows. Cells are numbered row by row within the `size` that is drawn; see `_packed` for arrays."""
+    """The data of the page. Cells are numbered row by row within the `size` that is drawn; see `_packed` for arrays."""
     task = found.task
     glyphs: Glyphs = {}
     size = used(found.question, *(draft.grid for draft in found.drafts))
-    shown = _shown(task, size)
+    shown = np.arange(task.seq_len).reshape(task.height, task.width)[: size[0], : size[1]].ravel()  # cells drawn
+    open_cells = asked(task, found.question)
     frames = _frames(found, shown, glyphs)
     return {
         "weights": found.weights,
@@ -74,19 +83,14 @@ def page_data(found: Inspection) -> dict[str, Any]:
         "size": size,
         "block": task.block,
         "tokens": [_glyph(glyphs, *each) for each in tokens_of(task)],
-        "given": _packed(_given(task, found.question).ravel()[shown]),
-        "asked": _packed(asked(task, found.question)[shown]),
+        "given": _packed((~open_cells & (found.question.ravel() != OUTSIDE))[shown]),
+        "asked": _packed(open_cells[shown]),
         "frames": frames,
         "influence": _influence(found, shown),
         "attention": _attention(found.trace.steps, shown),
         "landscape": None if found.landscape is None else _landscape(found.landscape),
         "glyphs": [[symbol, fill, ink_on(fill) if fill else ""] for symbol, fill in glyphs],
     }
-
-
-def _shown(task: Task, size: tuple[int, int]) -> NDArray[np.intp]:
-    """The cells that are drawn, of those of the whole canvas."""
-    return np.arange(task.seq_len).reshape(task.height, task.width)[: size[0], : size[1]].ravel()
 
 
 def _frames(found: Inspection, shown: NDArray[np.intp], glyphs: Glyphs) -> list[dict[str, Any]]:
@@ -98,40 +102,30 @@ def _frames(found: Inspection, shown: NDArray[np.intp], glyphs: Glyphs) -> list[
     for number, (step, draft) in enumerate(zip(found.trace.steps, found.drafts, strict=True), 1):
         for place, each in enumerate(step.evaluations[:-1], 1):
             if each.reading is not None and each.renews == "y":
-                grid = task.decode(each.reading.tokens)
-                y = {**_read("y", task, each.reading, shown, glyphs), "wrong": _wrong(task, question, grid, shown)}
+                wrong = task.wrong_cells(question, task.decode(each.reading.tokens))
+                y = {**_read("y", task, each.reading, shown, glyphs), "wrong": _packed(wrong.ravel()[shown])}
             elif each.reading is not None:
                 z = _read("z", task, each.reading, shown, glyphs)
-            frames.append(
-                {
-                    "step": number,
-                    "end": False,
-                    "evaluation": [place, len(step.evaluations)],
-                    "renews": each.renews,
-                    "moved": plain(each.moved),
-                    **y,
-                    **z,
-                }
-            )
+            values = {"evaluation": [place, len(step.evaluations)], "renews": each.renews, "moved": plain(each.moved)}
+            frames.append({"step": number, "end": False, **values, **y, **z})
         y, z = _read("y", task, step.y, shown, glyphs), _read("z", task, step.z, shown, glyphs)
         frames.append({"step": number, "end": True, **y, **z, **_step(step, draft, shown)})
-        y["wrong"] = frames[-1]["wrong"]  # it stays so until y is renewed
+        y["wrong"] = frames[-1]["wrong"]  # until y is updated
     return frames
 
 
 def _step(step: TracedStep, draft: ShownDraft, shown: NDArray[np.intp]) -> dict[str, Any]:
-    """What is told of a step besides its readings."""
-    wrong = draft.broken if draft.verdict is not None or draft.differs is None else draft.differs
+    """The values of a step besides its readings."""
     likely = np.argsort(-step.y.probabilities[shown], axis=1, kind="stable")[:, :CANDIDATES]
     values = {
-        "wrong": _packed(wrong.ravel()[shown]),
+        "wrong": _packed(draft.wrong.ravel()[shown]),
         "differs": None if draft.differs is None else _packed(draft.differs.ravel()[shown]),
         "likely": _packed(likely),
         "shares": _packed(255 * np.take_along_axis(step.y.probabilities[shown], likely, 1)),
         "halt": plain(step.halt_probability),
         "halts": step.halts,
         "right": draft.right,
-        "reason": "" if draft.verdict is None else draft.verdict.reason,
+        "reason": draft.reason,
         "changed": draft.changed,
         "sure": plain(draft.confidence),
         "yMoved": plain(step.y_moved),
@@ -139,8 +133,8 @@ def _step(step: TracedStep, draft: ShownDraft, shown: NDArray[np.intp]) -> dict[
         "residual": plain(step.residual),
     }
     if step.evaluations:
-        values["evaluation"] = [len(step.evaluations), len(step.evaluations)]
-        values["renews"], values["moved"] = step.evaluations[-1].renews, plain(step.evaluations[-1].moved)
+        last, count = step.evaluations[-1], len(step.evaluations)
+        values |= {"evaluation": [count, count], "renews": last.renews, "moved": plain(last.moved)}
     return values
 
 
@@ -165,18 +159,8 @@ def _glyph(glyphs: Glyphs, symbol: str, fill: str) -> int:
     return glyphs.setdefault((letter_of(symbol, fill), fill), len(glyphs))
 
 
-def _given(task: Task, question: Grid) -> NDArray[np.bool_]:
-    """The cells (H, W) of the question that are not to be filled in."""
-    open_cells = asked(task, question).reshape(task.height, task.width)
-    return ~open_cells & (np.asarray(question) != OUTSIDE)
-
-
-def _wrong(task: Task, question: Grid, grid: Grid, shown: NDArray[np.intp]) -> str:
-    return _packed(task.wrong_cells(question, grid).ravel()[shown])
-
-
 def _influence(found: Inspection, shown: NDArray[np.intp]) -> dict[str, Any] | None:
-    """For each step, how much each cell's answer changes with each cell that was blanked."""
+    """Per step, how much each cell's answer changes with each blanked cell."""
     if found.influence is None:
         return None
     places = {cell: place for place, cell in enumerate(shown.tolist())}
@@ -189,7 +173,7 @@ def _influence(found: Inspection, shown: NDArray[np.intp]) -> dict[str, Any] | N
 
 
 def _attention(steps: tuple[TracedStep, ...], shown: NDArray[np.intp]) -> dict[str, Any] | None:
-    """The maps of each step that has them, each row's greatest share as 255."""
+    """The maps of each step that has any, scaled so that each row's greatest share is 255."""
     maps = {i: step.attention for i, step in enumerate(steps, 1) if step.attention is not None}
     if not maps:
         return None
@@ -203,30 +187,23 @@ def _attention(steps: tuple[TracedStep, ...], shown: NDArray[np.intp]) -> dict[s
 
 def _landscape(land: Landscape) -> dict[str, Any]:
     seen = {"y": land.y} if land.z is None else {"y": land.y, "z": land.z}
-    return {
-        "source": land.source,
-        "right": land.right.astype(int).tolist(),
-        **{name: _projected(each) for name, each in seen.items()},
-    }
+    projected = {name: _projected(each) for name, each in seen.items()}
+    return {"source": land.source, "right": land.right.astype(int).tolist(), **projected}
 
 
 def _projected(each: Projection) -> dict[str, Any]:
     """Coordinates as whole numbers from 0 to FINE, both axes on the same scale."""
     everything = np.concatenate([each.points.reshape(-1, 2), each.own])
-    low, span = everything.min(0), max(float(np.ptp(everything, axis=0).max()), 1e-12)
-
-    def fine(points: NDArray[np.float64]) -> list[Any]:
-        return np.round((points - low) / span * FINE).astype(int).tolist()
-
-    extent = np.ptp(everything, axis=0) / span * FINE
+    low, extent = everything.min(0), np.ptp(everything, axis=0)
+    span = max(float(extent.max()), 1e-12)
     return {
-        "points": fine(each.points),
-        "own": fine(each.own),
-        "extent": np.ceil(extent).astype(int).tolist(),
+        "points": np.round((each.points - low) / span * FINE).astype(int).tolist(),
+        "own": np.round((each.own - low) / span * FINE).astype(int).tolist(),
+        "extent": np.ceil(extent / span * FINE).astype(int).tolist(),
         "explained": plain(each.explained),
     }
 
 
 def _packed(values: ArrayLike) -> str:
-    """Whole numbers from 0 to 255, one a byte, in base64."""
+    """Whole numbers from 0 to 255, one per byte, in base64."""
     return base64.b64encode(np.rint(np.asarray(values)).astype(np.uint8).tobytes()).decode()

@@ -1,4 +1,4 @@
-"""A puzzle's way through a model, step by step, seen through the contract of `Model` alone: any kind of model will do.
+"""The trace of a puzzle through a model, step by step, by the contract of `Model` alone: for any kind of model.
 
 After each supervision step the answer y is read as the answer head reads it, and so is the latent z where it has y's
 shape. With `recursions` the same is done after every evaluation of the model's networks.
@@ -7,7 +7,7 @@ shape. With `recursions` the same is done after every evaluation of the model's 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -43,9 +43,9 @@ class Evaluation:
     """One evaluation of a model's networks.
 
     Attributes:
-        renews: `y` or `z`.
-        reading: the state it returned, None where the answer head cannot read it.
-        moved: its distance from the state it renews, relative to that; NaN where there is none of the same shape.
+        renews: the state it updates, `y` or `z`.
+        reading: the updated state, None where the answer head cannot read it.
+        moved: its distance from the state before, relative to that; NaN where the shapes differ.
     """
 
     renews: Update
@@ -55,17 +55,17 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class TracedStep:
-    """What one supervision step made of a puzzle.
+    """A puzzle after one supervision step.
 
     Attributes:
         y, z: answer and latent, read; z is None where the answer head cannot read it.
         halt_logit: of the model's probability that y is right.
         halts: whether the model would stop here.
         y_moved, z_moved: ||new - old|| / ||old|| of the step; NaN for a model without a latent.
-        residual: the same of y and z together, for one step more from here; 0 at a fixed point.
-        evaluations: of the networks, in order; empty unless asked for.
-        attention: (layers, heads, L, L) float32, what each cell takes from each in the step's last evaluation; None
-            for a model without attention, or where maps of that size are not kept.
+        residual: the same of y and z together, for one more step from here; 0 at a fixed point.
+        evaluations: of the networks, in order; empty unless requested.
+        attention: (layers, heads, L, L) float32, the attention of each cell to each in the step's last evaluation;
+            None for a model without attention, or where maps of that size are not kept.
     """
 
     y: StateReading
@@ -85,7 +85,7 @@ class TracedStep:
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:
-    """A puzzle's way through a model: every step, and how its logits were turned into probabilities."""
+    """All steps of a puzzle, and how its logits became probabilities."""
 
     steps: tuple[TracedStep, ...]
     probability: Probability
@@ -101,35 +101,35 @@ def trace(
     attention: bool = False,
     probability: Probability = "stablemax",
 ) -> Trace:
-    """Runs one puzzle, tokens (L,), for so many steps and one more, which only the last step's residual is taken from.
+    """Runs one puzzle, tokens (L,), for `steps` steps, and one more for the residual of the last.
 
     The model is left as it was.
     """
     outputs: list[StepOutput] = []
-    heard: list[list[Tensor]] = []
+    states: list[list[Tensor]] = []
     carry = model.initial_carry(1)
     carries = [carry]
     networks = model.networks() if recursions else ()
-    with listening(networks) as states, AttentionMaps(model, steps, wanted=attention) as maps:
+    with _recorded(networks) as recorded, closing(AttentionMaps(model, steps, wanted=attention)) as maps:
         for output in walk(model, tokens[None], np.array([puzzle_id]), steps + 1):
             outputs.append(output)
             carries.append(output.carry)
-            heard.append(list(states))
-            states.clear()
+            states.append(list(recorded))
+            recorded.clear()
             maps.end_step()
-    moved = [relative_change(before, after) for before, after in pairwise(carries)]
+    moved = [_relative_change(before, after) for before, after in pairwise(carries)]
     return Trace(
         steps=tuple(
             TracedStep(
-                y=read(outputs[i].logits, probability),
+                y=_read(outputs[i].logits, probability),
                 z=_read_state(model, carries[i + 1].z, carries[0].y, probability),
                 halt_logit=float(outputs[i].halt_logit[0]),
                 halts=bool(outputs[i].halts[0]),
                 y_moved=moved[i][0],
                 z_moved=moved[i][1],
                 residual=moved[i + 1][2],
-                evaluations=_evaluations(model, carries[i], heard[i], probability),
-                attention=maps.of_step(i),
+                evaluations=_evaluations(model, carries[i], states[i], probability),
+                attention=maps.kept[i],
             )
             for i in range(steps)
         ),
@@ -158,8 +158,8 @@ def walk(
 
 
 @contextmanager
-def listening(networks: tuple[nn.Module, ...]) -> Iterator[list[Tensor]]:
-    """Within it, what each evaluation of the networks returns is appended to the list."""
+def _recorded(networks: tuple[nn.Module, ...]) -> Iterator[list[Tensor]]:
+    """Within it, every evaluation of the networks appends its result to the list."""
     states: list[Tensor] = []
     hooks = [network.register_forward_hook(lambda *call: states.append(call[-1])) for network in networks]
     try:
@@ -180,7 +180,7 @@ def probabilities(logits: Tensor, kind: Probability) -> Tensor:
     return s / s.sum(-1, keepdim=True)
 
 
-def read(logits: Tensor, kind: Probability) -> StateReading:
+def _read(logits: Tensor, kind: Probability) -> StateReading:
     """The reading of the first row of logits (B, L, V)."""
     return StateReading(
         tokens=logits[0].argmax(-1).to("cpu", torch.int16).numpy(),
@@ -188,8 +188,16 @@ def read(logits: Tensor, kind: Probability) -> StateReading:
     )
 
 
-def relative_change(before: Carry, after: Carry) -> tuple[float, float, float]:
-    """||after - before|| / ||before|| of y, of z, and of both together; NaN of what is empty."""
+def _read_state(model: Model, state: Tensor, like: Tensor, kind: Probability) -> StateReading | None:
+    """A state as the answer head reads it, None where it has another shape than `like`, an answer."""
+    if state.shape != like.shape:
+        return None
+    with torch.inference_mode():
+        return _read(model.read(state), kind)
+
+
+def _relative_change(before: Carry, after: Carry) -> tuple[float, float, float]:
+    """||after - before|| / ||before|| of y, of z, and of both together; NaN for an empty state."""
     moved = [(float((new.float() - old.float()).norm()), float(old.float().norm()))
              for old, new in zip(before, after, strict=True)]  # fmt: skip
     both = (float(np.hypot(moved[0][0], moved[1][0])), float(np.hypot(moved[0][1], moved[1][1])))
@@ -197,21 +205,13 @@ def relative_change(before: Carry, after: Carry) -> tuple[float, float, float]:
     return y, z, together
 
 
-def _read_state(model: Model, state: Tensor, like: Tensor, kind: Probability) -> StateReading | None:
-    """A state as the answer head reads it, None where it has another shape than `like`, an answer."""
-    if state.shape != like.shape:
-        return None
-    with torch.inference_mode():
-        return read(model.read(state), kind)
-
-
 def _evaluations(model: Model, carry: Carry, states: list[Tensor], kind: Probability) -> tuple[Evaluation, ...]:
-    """What each evaluation of a step that began from `carry` made: `states`, in order."""
+    """The evaluations of a step that began from `carry` and returned `states`, in order."""
     latest: dict[Update, Tensor] = {"y": carry.y, "z": carry.z}
     found = []
     for state, renews in zip(states, model.schedule(), strict=False):
         old = latest[renews]
-        moved = relative_change(Carry(old, old), Carry(state, state))[0] if old.shape == state.shape else float("nan")
+        moved = _relative_change(Carry(old, old), Carry(state, state))[0] if old.shape == state.shape else float("nan")
         found.append(Evaluation(renews=renews, reading=_read_state(model, state, carry.y, kind), moved=moved))
         latest[renews] = state
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Recipes: functions that return a whole run. `RECIPES` names them."""
+"""Recipes: functions that return a whole run, by name in `RECIPES`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from redraft.data.build import open_source, store_folder, task_of
 from redraft.errors import ConfigError
 from redraft.naming import known, made
 from redraft.recipes import arc, lab, maze, sudoku
+from redraft.recipes.change import shrunk
 from redraft.recipes.own import Size, recipe_for
-from redraft.recipes.shrink import shrunk
 from redraft.train.config import RunConfig
 
 __all__ = ["RECIPES", "get_recipe", "recipe_of", "shrunk"]
 
-RECIPES: dict[str, Callable[..., RunConfig]] = {
+RECIPES: dict[str, Callable[[], RunConfig]] = {
     "sudoku-4x4": sudoku.sudoku_4x4,
     "sudoku-6x6": sudoku.sudoku_6x6,
     "sudoku-6x6-eq": sudoku.sudoku_6x6_eq,
@@ -31,7 +31,7 @@ RECIPES: dict[str, Callable[..., RunConfig]] = {
 
 
 def get_recipe(name: str, *, tiny: bool = False) -> RunConfig:
-    """The run of a recipe; `tiny` shrinks it to seconds, to see whether everything works.
+    """The run of a recipe; `tiny` shrinks it to seconds, to check that everything works.
 
     The name is one in `RECIPES`, or `module:NAME` for a function of your own that takes `tiny` and returns a run.
     """
@@ -39,11 +39,12 @@ def get_recipe(name: str, *, tiny: bool = False) -> RunConfig:
         expected = "a function that takes `tiny` and returns a RunConfig"
         run: RunConfig = made(name, RunConfig, what="a recipe", expected=expected, tiny=tiny)
         return run
-    return known(RECIPES, name, what="recipe")(tiny=tiny)
+    recipe = known(RECIPES, name, what="recipe")()
+    return shrunk(recipe) if tiny else recipe
 
 
 def recipe_of(name: str, *, size: Size | None = None, tiny: bool = False) -> RunConfig:
-    """The recipe of that name, or that inferred from a folder of data (one called like a recipe is `./NAME`)."""
+    """The recipe of that name, or one inferred from a folder of data (`./NAME` if it is named like a recipe)."""
     if name in RECIPES or store_folder(name, "train") is None:
         if size is not None:
             raise ConfigError("size is for a folder of data, whose recipe is inferred; a recipe has its own")

@@ -1,4 +1,4 @@
-"""The model for a task whose symbols are alike: digits that may be renamed, rules that hold in rows, columns, boxes."""
+"""The model for tasks with interchangeable symbols: digits that may be renamed, rules in rows, columns and boxes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ from typing import Any
 
 from redraft.models.config import EquivariantConfig
 from redraft.tasks import Task
-
-
-def suits(task: Task) -> bool:
-    """Whether a task declares both symbols that are interchangeable and the scopes its rules hold in."""
-    return bool(task.interchangeable) and bool(task.scopes)
 
 
 def equivariant(task: Task, **shape: Any) -> EquivariantConfig:

@@ -1,4 +1,4 @@
-"""ARC-AGI-1 and -2 as in the paper: attention, one puzzle embedding for every task and view."""
+"""ARC-AGI-1 and -2 as in the paper: attention, one puzzle embedding per task and augmentation."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from typing import Literal
 
 from redraft.models import ModelConfig
 from redraft.models.config import TRMConfig
-from redraft.recipes.shrink import shrunk
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
 
-def arc1(*, tiny: bool = False) -> RunConfig:
-    """ARC-AGI-1 with ConceptARC, 1,000 views a task (44.6 % with two tries reported).
+def arc1() -> RunConfig:
+    """ARC-AGI-1 with ConceptARC, 1,000 augmentations per task (44.6 % with two tries reported).
 
     Commands: `redraft data build arc1 --concept CONCEPT -o data/arc1`, then
     `torchrun --nproc-per-node 4 -m redraft train arc1 --compile True --model.dtype bfloat16`, and to score
-    `redraft arc eval runs/arc1 data/arc1 --submission submission.json`. The paper reports 3 days on four H100. What is
-    shown during training is the accuracy on the test inputs as they are, one try each; the score needs the votes.
+    `redraft arc eval runs/arc1 data/arc1 --submission submission.json`. The paper reports 3 days on four H100. Training
+    shows the accuracy on the test inputs as they are, one try each; the score needs the votes.
     """
-    run = RunConfig(
+    return RunConfig(
         recipe="arc1",
         task="arc",
         model=TRMConfig(vocab_size=12, seq_len=900, n=4, T=3, mixer="attention", positions="rope"),
@@ -30,21 +29,19 @@ def arc1(*, tiny: bool = False) -> RunConfig:
         eval_every=10_000,
         checkpoint_every=2000,
     )
-    return shrunk(run) if tiny else run
 
 
-def arc2(*, tiny: bool = False) -> RunConfig:
-    """ARC-AGI-2 with ConceptARC, 1,000 views a task (7.8 % with two tries reported).
+def arc2() -> RunConfig:
+    """ARC-AGI-2 with ConceptARC, 1,000 augmentations per task (7.8 % with two tries reported).
 
     Commands: `redraft data build arc2 --concept CONCEPT -o data/arc2`, then `redraft train arc2` as for arc1.
     """
-    run = replace(
+    return replace(
         arc1(),
         recipe="arc2",
         data=DataConfig(train="data/arc2", test="data/arc2"),
         steps=725_000,  # 100,000 epochs of 1,280 tasks with 4.4 pairs each
     )
-    return shrunk(run) if tiny else run
 
 
 def adaptation(
@@ -62,12 +59,12 @@ def adaptation(
     loss: str = "stablemax",
     seed: int = 0,
 ) -> RunConfig:
-    """The run that learns the tasks in a data folder from their `pairs` demonstrations (`redraft arc adapt`).
+    """The run that trains on the `pairs` demonstrations of the tasks in a data folder (`redraft arc adapt`).
 
     Args:
         model: of the weights, with as many rows in its table as the data has puzzle ids.
-        views: of a task; more vote better and cost more.
-        visits: how often each pair under each view is worked on, for up to N_sup steps each time.
+        views: augmentations per task; more vote better and cost more.
+        visits: how often each pair is trained on under each augmentation, for up to N_sup steps each time.
         learn: only the puzzle embeddings, or also the weights, at a low rate `lr`.
     """
     base = arc1()

@@ -1,20 +1,22 @@
-"""A run with some of its values changed, by dotted key (`model.n`): for rows of ablations and callers in Python."""
+"""A run with some of its values changed: by dotted key (`model.n`), or shrunk to seconds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from redraft.data.build import task_of
 from redraft.errors import ConfigError, RedraftError
-from redraft.models import model_class
+from redraft.models import ModelConfig, model_class
+from redraft.tasks import get_task
 from redraft.train.config import DataConfig, OptimConfig, RunConfig, run_from_dict, run_to_dict
 
 Change = Mapping[str, Any]
 
 KIND = "model.kind"
 _PARTS: dict[str, type] = {"data": DataConfig, "optim": OptimConfig}
+SMALLER = {"maze-30x30": "maze-10x10"}  # by task: 900 cells take minutes to make and to run
 
 
 def dotted(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,3 +82,37 @@ def _fit_task(values: dict[str, Any], change: Change) -> None:
         model.update({name: size for name, size in shape.items() if f"model.{name}" not in change})
     if conv and "model.grid_width" not in change:
         model["grid_width"] = task.width
+
+
+def shrunk(run: RunConfig, *, made: bool = True) -> RunConfig:
+    """The run with a model, data and steps so small that it takes seconds; its own data unless new puzzles are `made`.
+
+    Every part works, but the run is too short to learn anything.
+    """
+    data, model = replace(run.data, train_limit=None, test_limit=8), _small(run.model)
+    task = SMALLER.get(run.task, run.task) if made else run.task
+    if task != run.task:
+        model = replace(model, seq_len=get_task(task).seq_len)
+    if made:
+        data = replace(data, train="make:16@1", test="make:8@2")
+    return replace(
+        run,
+        task=task,
+        model=model,
+        data=data,
+        optim=replace(run.optim, warmup=2),
+        steps=6,
+        batch_size=4,
+        log_every=2,
+        eval_every=3,
+        checkpoint_every=2,
+        eval_steps=4,
+    )
+
+
+def _small(model: ModelConfig) -> ModelConfig:
+    """The same kind of model, narrow and with short loops, in those of the usual fields that it has."""
+    sizes = {"hidden_size": 32, "num_heads": 2, "puzzle_dim": 32, "puzzle_positions": min(1, model.puzzle_positions)}
+    there = _fields(type(model))
+    sizes |= {name: min(most, getattr(model, name)) for name, most in (("n", 3), ("T", 2)) if name in there}
+    return replace(model, **{name: size for name, size in sizes.items() if name in there})  # type: ignore[arg-type]

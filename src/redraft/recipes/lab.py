@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from redraft.recipes.maze import maze_8x8
-from redraft.recipes.shrink import shrunk
 from redraft.recipes.sudoku import sudoku_6x6
 from redraft.train.config import DataConfig, RunConfig
 
-# what makes a run short: few puzzles, of which it sees each about once, and one evaluation at its end
+# a short run: few puzzles, each seen about once, and one evaluation at its end
 _SHORT: dict[str, Any] = {
     "data": DataConfig(train="make:8000@1", test="make:500@2"),
     "steps": 800,
@@ -20,14 +19,14 @@ _SHORT: dict[str, Any] = {
 }
 
 
-def sudoku_6x6_lab(*, tiny: bool = False) -> RunConfig:
+def sudoku_6x6_lab() -> RunConfig:
     """6x6 Sudoku for ablations: a good minute on one thread, after which about half of unseen puzzles are solved.
 
     Command: `redraft train sudoku-6x6-lab --threads 1`; the base of most suites of `redraft ablate`. The average's
     decay is cut to the short run: it covers about as large a part of it as the paper's 0.999 does of 65,000 steps.
     """
     base = sudoku_6x6()
-    run = replace(
+    return replace(
         base,
         recipe="sudoku-6x6-lab",
         model=replace(base.model, hidden_size=64),  # type: ignore[call-arg]
@@ -35,16 +34,15 @@ def sudoku_6x6_lab(*, tiny: bool = False) -> RunConfig:
         **_SHORT,
         checkpoint_every=400,
     )
-    return shrunk(run) if tiny else run
 
 
-def maze_8x8_lab(*, tiny: bool = False) -> RunConfig:
+def maze_8x8_lab() -> RunConfig:
     """8x8 mazes for ablations: some minutes on one thread.
 
     Command: `redraft train maze-8x8-lab --threads 1`; the base of the suites of `redraft ablate` about mazes.
     """
     base = maze_8x8()
-    run = replace(
+    return replace(
         base,
         recipe="maze-8x8-lab",
         model=replace(base.model, hidden_size=32),  # type: ignore[call-arg]
@@ -52,4 +50,3 @@ def maze_8x8_lab(*, tiny: bool = False) -> RunConfig:
         **_SHORT,
         checkpoint_every=200,
     )
-    return shrunk(run) if tiny else run

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from redraft.models.config import TRMConfig
-from redraft.recipes.shrink import shrunk
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
 HARD = "hf:sapientinc/maze-30x30-hard-1k"
 
 
-def maze_8x8(*, tiny: bool = False) -> RunConfig:
-    """Mazes of 8x8 cells whose shortest path covers at least 8: fifteen minutes on two cores; these weights ship.
+def maze_8x8() -> RunConfig:
+    """Mazes of 8x8 cells whose shortest path covers at least 8: fifteen minutes on two cores (bundled).
 
     Commands: `redraft train maze-8x8`, then `redraft train maze-8x8 --init runs/maze-8x8/last --max-steps 16
     --exploration 0.5 --optim.lr 3e-4 --optim.warmup 20 --steps 500`. Hardware, time and result: see
     results/maze-8x8.json. Cells mix with their neighbours (`conv`). A maze gets 4 supervision steps at first rather
-    than 16, so that four times as many are seen; the second run teaches later steps to keep what is right
+    than 16, so that four times as many are seen; the second run trains later steps to keep what is right
     (docs/log.md).
     """
-    run = RunConfig(
+    return RunConfig(
         recipe="maze-8x8",
         task="maze-8x8",
         model=TRMConfig(
@@ -44,10 +41,9 @@ def maze_8x8(*, tiny: bool = False) -> RunConfig:
         eval_every=650,
         checkpoint_every=200,
     )
-    return shrunk(run) if tiny else run
 
 
-def maze_hard(*, tiny: bool = False) -> RunConfig:
+def maze_hard() -> RunConfig:
     """Maze-Hard, 1,000 mazes of 30x30: attention with rotary positions (85.3 % reported, 75 to 80 % by others).
 
     Command: `redraft train maze-hard --data.train FOLDER --data.test FOLDER` with a folder that holds train.csv and
@@ -55,7 +51,7 @@ def maze_hard(*, tiny: bool = False) -> RunConfig:
     hours on one L40S at `--batch-size 128`, which does as well. On a GPU add `--compile True --model.dtype bfloat16`.
     Training shows each maze under the eight symmetries of the square, with the path searched anew.
     """
-    run = RunConfig(
+    return RunConfig(
         recipe="maze-hard",
         task="maze-30x30",
         model=TRMConfig(vocab_size=6, seq_len=900, n=4, T=3, mixer="attention", positions="rope"),
@@ -66,6 +62,3 @@ def maze_hard(*, tiny: bool = False) -> RunConfig:
         eval_every=2500,
         checkpoint_every=500,
     )
-    if not tiny:
-        return run
-    return shrunk(replace(run, task="maze-10x10", model=replace(run.model, seq_len=100)))  # 900 cells take minutes

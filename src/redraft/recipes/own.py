@@ -1,4 +1,4 @@
-"""Own data: one dial, `size`, sets everything else from the grids and from how many there are."""
+"""The recipe for own data: `size` and the number and kind of grids decide everything else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from redraft.errors import ConfigError
 from redraft.models import ModelConfig
 from redraft.models.config import TRMConfig
-from redraft.recipes.alike import equivariant, suits
+from redraft.recipes.alike import equivariant
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
 if TYPE_CHECKING:
@@ -21,46 +21,42 @@ Size = Literal["nano", "tiny", "paper"]
 MIXED_BY_MLP = 150  # cells of a grid up to which the MLP mixer learns best; its weights grow with their square
 CELLS_A_BATCH = 16_384  # of the small sizes, so that a batch of large grids fits into a laptop's memory
 FEWER_ALIKE = 4  # a model that treats symbols alike learns in far fewer steps, which each take longer
-FEW, MANY = 500, 50_000  # examples: fewer are learnt by heart sooner, more take longer to see once
+FEW, MANY = 500, 50_000  # examples: fewer are memorised sooner, more take longer to see once
+
+
+_SMALL = OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.995)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Scale:
-    """What a size means; with fewer supervision steps a puzzle (`max_steps`), more puzzles are seen."""
+    """The values of a size; with fewer supervision steps per puzzle (`max_steps`), more puzzles are seen."""
 
     hidden_size: int
-    expansion: float
-    width_multiple: int
-    T: int
-    n_mlp: int
-    n_attention: int
-    heads: int
     field: int  # width of a symbol's state in a model that treats symbols alike
     steps: int
-    max_steps: int
-    batch_size: int
-    optim: OptimConfig
+    expansion: float = 2.0
+    width_multiple: int = 32
+    T: int = 2
+    n_mlp: int = 3
+    n_attention: int = 3
+    heads: int = 4
+    max_steps: int = 4
+    batch_size: int = 64
+    optim: OptimConfig = _SMALL
 
 
-_SMALL = OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.995)
 _SCALES: dict[Size, _Scale] = {
-    "nano": _Scale(
-        hidden_size=64, expansion=2.0, width_multiple=32, T=2, n_mlp=3, n_attention=3, heads=4, field=32,
-        steps=4000, max_steps=4, batch_size=64, optim=_SMALL,
-    ),
-    "tiny": _Scale(
-        hidden_size=128, expansion=2.0, width_multiple=32, T=2, n_mlp=3, n_attention=3, heads=4, field=64,
-        steps=6000, max_steps=4, batch_size=64, optim=_SMALL,
-    ),
+    "nano": _Scale(hidden_size=64, field=32, steps=4000),
+    "tiny": _Scale(hidden_size=128, field=64, steps=6000),
     "paper": _Scale(
-        hidden_size=512, expansion=4.0, width_multiple=256, T=3, n_mlp=6, n_attention=4, heads=8, field=128,
-        steps=50_000, max_steps=16, batch_size=768, optim=OptimConfig(),
+        hidden_size=512, field=128, steps=50_000, expansion=4.0, width_multiple=256, T=3, n_mlp=6, n_attention=4,
+        heads=8, max_steps=16, batch_size=768, optim=OptimConfig(),
     ),
 }  # fmt: skip
 
 
 def recipe_for(task: Task, store: Store, *, folder: Path | str, size: Size = "tiny") -> RunConfig:
-    """The run that learns a task from `store`, the training examples in `folder` beside those to test with.
+    """The run that trains on `store`, the training examples in `folder` beside the test examples.
 
     Command: `redraft train FOLDER --size tiny`. `nano` is minutes on a laptop for small grids, `tiny` better and
     slower, `paper` what the paper trained, for a GPU. Grids of one size of up to 150 cells are mixed by an MLP, others
@@ -73,31 +69,35 @@ def recipe_for(task: Task, store: Store, *, folder: Path | str, size: Size = "ti
         raise ConfigError(f"size: expected one of {', '.join(get_args(Size))}, got {size!r}")
     scale, cells = _SCALES[size], task.seq_len
     varies = bool((store.labels[:1000] < 0).any())  # labels beyond a grid that is smaller than the canvas
-    known = store.num_puzzle_ids > 1  # puzzles that the model is told apart by an embedding, as in ARC
-    alike = suits(task) and not varies and not known
-    steps = _steps(scale.steps, len(store)) // (FEWER_ALIKE if alike else 1)
-    most = scale.batch_size if size == "paper" else min(scale.batch_size, max(8, CELLS_A_BATCH // cells))
+    known = store.num_puzzle_ids > 1  # puzzles with an embedding each, as in ARC
+    alike = bool(task.interchangeable and task.scopes) and not varies and not known
+    steps = scale.steps // 2 if len(store) < FEW else scale.steps if len(store) < MANY else 2 * scale.steps
+    steps //= FEWER_ALIKE if alike else 1
+    if size == "paper":
+        batch_size = min(scale.batch_size, len(store))
+    else:  # a power of two
+        batch_size = max(1, min(scale.batch_size, max(8, CELLS_A_BATCH // cells), len(store)))
+        batch_size = 1 << (batch_size.bit_length() - 1)
+    if alike:
+        model: ModelConfig = equivariant(task, hidden_size=scale.field, T=scale.T, n=scale.n_mlp)
+    else:
+        model = _distinct(task, store, scale, varies=varies, size=size)
     return RunConfig(
         recipe=f"own-{size}",
         task=task.name,
-        model=_alike(task, scale) if alike else _told_apart(task, store, scale, varies=varies, size=size),
+        model=model,
         data=DataConfig(train=str(folder), test=str(folder), test_limit=500),
         optim=replace(scale.optim, puzzle_lr=1e-2, puzzle_weight_decay=0.1) if known else scale.optim,
         steps=steps,
         max_steps=scale.max_steps,
-        batch_size=_power_of_two(min(most, len(store))) if size != "paper" else min(most, len(store)),
+        batch_size=batch_size,
         eval_every=max(1, steps // 8),
         checkpoint_every=250,
     )
 
 
-def _alike(task: Task, scale: _Scale) -> ModelConfig:
-    """The model of a task whose symbols are alike."""
-    return equivariant(task, hidden_size=scale.field, T=scale.T, n=scale.n_mlp)
-
-
-def _told_apart(task: Task, store: Store, scale: _Scale, *, varies: bool, size: Size) -> ModelConfig:
-    """The model of a task whose symbols each have a sense of their own."""
+def _distinct(task: Task, store: Store, scale: _Scale, *, varies: bool, size: Size) -> ModelConfig:
+    """The model of a task whose symbols are not interchangeable."""
     by_mlp = task.seq_len <= MIXED_BY_MLP and not varies
     return TRMConfig(
         vocab_size=task.vocab_size,
@@ -114,13 +114,3 @@ def _told_apart(task: Task, store: Store, scale: _Scale, *, varies: bool, size: 
         num_puzzles=store.num_puzzle_ids,
         puzzle_dim=scale.hidden_size,
     )
-
-
-def _steps(steps: int, examples: int) -> int:
-    """Steps for a store of so many examples."""
-    return steps // 2 if examples < FEW else steps if examples < MANY else 2 * steps
-
-
-def _power_of_two(number: int) -> int:
-    """The largest power of two that is not larger."""
-    return 1 << (max(1, number).bit_length() - 1)

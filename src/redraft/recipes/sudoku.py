@@ -6,19 +6,18 @@ from dataclasses import replace
 
 from redraft.models.config import TRMConfig
 from redraft.recipes.alike import equivariant
-from redraft.recipes.shrink import shrunk
 from redraft.tasks import get_task
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
 EXTREME = "hf:sapientinc/sudoku-extreme"
 
 
-def sudoku_4x4(*, tiny: bool = False) -> RunConfig:
+def sudoku_4x4() -> RunConfig:
     """4x4 Sudoku, minimal puzzles: two minutes on two cores.
 
     Command: `redraft train sudoku-4x4`. Hardware, time and result: see results/sudoku-4x4.json.
     """
-    run = RunConfig(
+    return RunConfig(
         recipe="sudoku-4x4",
         task="sudoku-4x4",
         model=_small(side=4, hidden_size=64, expansion=4.0),
@@ -29,15 +28,14 @@ def sudoku_4x4(*, tiny: bool = False) -> RunConfig:
         eval_every=200,
         checkpoint_every=200,
     )
-    return shrunk(run) if tiny else run
 
 
-def sudoku_6x6(*, tiny: bool = False) -> RunConfig:
-    """6x6 Sudoku, minimal puzzles: ten minutes on two cores; these weights ship.
+def sudoku_6x6() -> RunConfig:
+    """6x6 Sudoku, minimal puzzles: ten minutes on two cores (bundled).
 
     Command: `redraft train sudoku-6x6`. Hardware, time and result: see results/sudoku-6x6.json.
     """
-    run = RunConfig(
+    return RunConfig(
         recipe="sudoku-6x6",
         task="sudoku-6x6",
         model=_small(side=6, hidden_size=96, expansion=2.0),
@@ -48,10 +46,9 @@ def sudoku_6x6(*, tiny: bool = False) -> RunConfig:
         eval_every=500,
         checkpoint_every=250,
     )
-    return shrunk(run) if tiny else run
 
 
-def sudoku_extreme_mlp(*, tiny: bool = False) -> RunConfig:
+def sudoku_extreme_mlp() -> RunConfig:
     """Sudoku-Extreme, 1,000 puzzles, MLP mixer: the paper's best (87.4 % reported).
 
     Command: `redraft train sudoku-extreme-mlp --data.train FOLDER --data.test FOLDER` with a folder that holds
@@ -59,7 +56,7 @@ def sudoku_extreme_mlp(*, tiny: bool = False) -> RunConfig:
     reports under 20 hours on one L40S. The best weights are chosen on the first 1,000 test rows, so report accuracy on
     the others. On a GPU add `--compile True --model.dtype bfloat16`.
     """
-    run = RunConfig(
+    return RunConfig(
         recipe="sudoku-extreme-mlp",
         task="sudoku-9x9",
         model=TRMConfig(vocab_size=11, seq_len=81, n=6, T=3, mixer="mlp", positions="none"),
@@ -70,28 +67,26 @@ def sudoku_extreme_mlp(*, tiny: bool = False) -> RunConfig:
         eval_every=2500,
         checkpoint_every=500,
     )
-    return shrunk(run) if tiny else run
 
 
-def sudoku_extreme_att(*, tiny: bool = False) -> RunConfig:
+def sudoku_extreme_att() -> RunConfig:
     """Sudoku-Extreme, 1,000 puzzles, attention with rotary positions (74.7 % reported).
 
     Command: `redraft train sudoku-extreme-att`, with the flags of sudoku-extreme-mlp.
     """
     model = TRMConfig(vocab_size=11, seq_len=81, n=6, T=3, mixer="attention", positions="rope")
-    run = replace(sudoku_extreme_mlp(), recipe="sudoku-extreme-att", model=model)
-    return shrunk(run) if tiny else run
+    return replace(sudoku_extreme_mlp(), recipe="sudoku-extreme-att", model=model)
 
 
-def sudoku_6x6_eq(*, tiny: bool = False) -> RunConfig:
-    """6x6 Sudoku by a model that treats all digits alike, and cells by the scopes they are in; these weights ship.
+def sudoku_6x6_eq() -> RunConfig:
+    """6x6 Sudoku by a model that treats all digits alike, and cells by the scopes they are in (bundled).
 
     Commands: `redraft train sudoku-6x6-eq`, then `redraft train sudoku-6x6-eq --init runs/sudoku-6x6-eq/last
     --max-steps 16 --exploration 0.5 --optim.warmup 20 --optim.lr 1e-3 --steps 300 --seed 1`. Hardware, time and result:
     see results/sudoku-6x6-eq.json. As with the small mazes, a puzzle gets 4 supervision steps at first, and the second
-    run teaches later steps to keep what is right.
+    run trains later steps to keep what is right.
     """
-    run = RunConfig(
+    return RunConfig(
         recipe="sudoku-6x6-eq",
         task="sudoku-6x6",
         model=equivariant(get_task("sudoku-6x6"), hidden_size=32, n=3, T=2),
@@ -103,20 +98,19 @@ def sudoku_6x6_eq(*, tiny: bool = False) -> RunConfig:
         eval_every=350,
         checkpoint_every=100,
     )
-    return shrunk(run) if tiny else run
 
 
-def sudoku_extreme_eq(*, tiny: bool = False) -> RunConfig:
+def sudoku_extreme_eq() -> RunConfig:
     """Sudoku-Extreme, 20,000 puzzles, all digits alike and cells mixed by the scopes they are in.
 
     Command: `redraft train sudoku-extreme-eq`, with the flags of sudoku-extreme-mlp but without `--compile`: on a GPU
-    and in bfloat16 its blocks are kernels of our own (39 ms a step on an H100). What ships, `sudoku-9x9`, comes of two
-    shorter runs of this kind, 5.4 minutes in all: 5,000 steps on 1,000 puzzles, then 3,500 on 19,000
-    (results/sudoku-9x9.json). Augmentation shows this model nothing new, for every symmetry is built in, and of 1,000
-    puzzles it learns by heart what they are: 52 % of unseen ones at its best (results/sudoku-extreme-eq-1k.json).
+    and in bfloat16 its blocks are kernels of our own (39 ms per step on an H100). The bundled `sudoku-9x9` comes from
+    two shorter runs of this kind, 5.4 minutes in all: 5,000 steps on 1,000 puzzles, then 3,500 on 19,000
+    (results/sudoku-9x9.json). Augmentation shows this model nothing new, because every symmetry is built in, and it
+    memorises 1,000 puzzles: 52 % of unseen ones at its best (results/sudoku-extreme-eq-1k.json).
     From scratch, with these values and all 20,000 rows, it has not been run.
     """
-    run = RunConfig(
+    return RunConfig(
         recipe="sudoku-extreme-eq",
         task="sudoku-9x9",
         model=equivariant(get_task("sudoku-9x9"), hidden_size=128, expansion=2.0, n=4, T=3),
@@ -127,7 +121,6 @@ def sudoku_extreme_eq(*, tiny: bool = False) -> RunConfig:
         eval_every=1000,
         checkpoint_every=1000,
     )
-    return shrunk(run) if tiny else run
 
 
 def _small(*, side: int, hidden_size: int, expansion: float) -> TRMConfig:

@@ -18,8 +18,7 @@ from redraft.train.losses import StepLoss
 from redraft.train.optim import AdamAtan2, FlatParameters, MovingAverage, SignSGD, learning_rate
 from redraft.train.processes import Processes, sum_rows
 from redraft.train.slots import Slots
-from redraft.weights.io import Weights, require_fit
-from redraft.weights.tables import pack_tables
+from redraft.weights.io import Weights, pack_tables, require_fit
 
 LEAST_ROWS = 2  # slots worth a thread of their own
 

@@ -16,12 +16,12 @@ def names() -> list[str]:
 
 
 def folder(name: str) -> Path | None:
-    """The folder of the weights called `name`, None where none ship under that name."""
+    """The folder of the bundled weights `name`, None where there are none of that name."""
     return _HERE / name if name in names() else None
 
 
 def summary(name: str) -> str:
-    """What the card of the weights called `name` says about them in a line; raises WeightsError."""
+    """The summary of the bundled weights `name`, from their model card; raises WeightsError."""
     file = _HERE / name / "config.json"
     try:
         return str(json.loads(file.read_text(encoding="utf-8"))["card"].get("summary", ""))

@@ -22,9 +22,9 @@ A = TypeVar("A")  # an array, NumPy's or PyTorch's
 Arrays = dict[str, NDArray[np.generic]]
 
 FORMAT = 1  # of config.json
-# Parts of a puzzle table of which only the rows that were ever learnt are written, see `weights.tables`.
+# Parts of a puzzle table of which only the rows that are not zero are written, see `io.pack_tables`.
 ROWS, VALUES, LENGTH = "@rows", "@values", "@length"
-# What NumPy has of the dtypes of safetensors. `safetensors.numpy` knows no bfloat16, in which weights may be saved.
+# NumPy's dtypes of those of safetensors. `safetensors.numpy` lacks bfloat16, in which weights may be saved.
 DTYPES = {
     **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "BOOL": "?"},
     **{f"{kind}{bits}": f"<{kind.lower()}{bits // 8}" for kind in "IU" for bits in (8, 16, 32, 64)},
@@ -33,8 +33,8 @@ DTYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What `config.json` says: the task as in `Task.spec`, the card, the model's configuration and kind, and of an
-    exported model what `backends.onnx.Exported` holds."""
+    """The content of `config.json`: the task as in `Task.spec`, the model card, the model's configuration and kind, and
+    `backends.onnx.Exported` of an exported model."""
 
     task: str | dict[str, Any]
     card: dict[str, Any]
@@ -43,9 +43,9 @@ class Description:
 
 
 def describe(folder: Path, *, trust: bool = False) -> Description:
-    """Reads `config.json`; raises WeightsError or ConfigError where it is not one that `save_weights` writes.
+    """Reads `config.json`; raises WeightsError or ConfigError where `save_weights` did not write it.
 
-    Raises TrustError where it names code that nobody has consented to (`trust`, see `trust.py`).
+    Raises TrustError where it names code without consent (`trust`, see `trust.py`).
     """
     file = folder / "config.json"
     meta = read_json(file)
@@ -87,7 +87,7 @@ def _array(name: str, *, dtype: str, shape: list[int], data: bytearray) -> NDArr
 
 
 def unreadable(file: Path, error: Exception, *, where: str) -> WeightsError:
-    """Why a safetensors file cannot be read: what it is instead, or the error; `where` begins the message."""
+    """The error of an unreadable safetensors file: what it is instead, or the reason; it begins with `where`."""
     if isinstance(error, FileNotFoundError):
         return WeightsError(f"{where}no such file")
     try:
@@ -108,7 +108,7 @@ def unpack_tables(tensors: Mapping[str, A], zeros: Callable[..., Any] = np.zeros
             rows, values, length = (tensors[name + part] for part in (ROWS, VALUES, LENGTH))
             table = zeros((int(length), values.shape[1]), dtype=values.dtype)  # type: ignore[call-overload, attr-defined]
             table[rows] = values
-        # no size, more than there is memory, or rows beyond the last
+        # no size, more than the memory, or rows beyond the last
         except (KeyError, IndexError, ValueError, RuntimeError, MemoryError, OverflowError) as error:
             raise ValueError(f"puzzle table {name} lacks a part, or it is wrong ({error})") from error
         whole[name] = table

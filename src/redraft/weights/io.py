@@ -1,4 +1,4 @@
-"""Weights on disk: a folder with `model.safetensors` and `config.json` (task, model, and a card of how they came)."""
+"""Weights on disk as a PyTorch model: a folder with `model.safetensors` and `config.json` (task, model, model card)."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ from redraft.files import replacing, write_text
 from redraft.models import MODELS, Model, ModelConfig, build_model, model_config, model_kind
 from redraft.models.base import DTYPES
 from redraft.trust import remember
-from redraft.weights.format import FORMAT, describe, unpack_tables, unreadable
-from redraft.weights.tables import pack_tables
+from redraft.weights.format import FORMAT, LENGTH, ROWS, VALUES, describe, unpack_tables, unreadable
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """A model with its weights, the task it was trained on (as in `Task.spec`), and the card that tells how."""
+    """A model with its weights, the task it was trained on (as in `Task.spec`), and its model card."""
 
     model: Model
     task: str | dict[str, Any]
@@ -36,40 +35,51 @@ class Weights:
 def save_weights(
     folder: Path, model: Model, *, task: str | dict[str, Any], card: dict[str, Any], dtype: torch.dtype = torch.float32
 ) -> None:
-    """Writes weights and configuration; each file is replaced whole or not at all. Floats are stored as `dtype`."""
+    """Writes weights and configuration, each file whole or not at all. Floats are stored as `dtype`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WeightsError(f"{folder}: cannot be made a folder of weights: {error.strerror or error}") from error
     sparse = model.sparse_parameters()
     named = {name: tensor for name, tensor in model.state_dict().items() if name not in sparse} | pack_tables(model)
-    write_tensors(folder / "model.safetensors", {name: _stored(tensor, dtype) for name, tensor in named.items()})
+    tensors = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in named.items()}
+    write_tensors(folder / "model.safetensors", tensors)
     config = {"kind": model_kind(model.config), **to_dict(model.config)}
     described = {"format": FORMAT, "task": task, "model": config, "card": card}
     write_text(folder / "config.json", json.dumps(described, indent=2) + "\n")
     remember(folder / "config.json", described)
 
 
-def _stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+def pack_tables(model: Model) -> dict[str, torch.Tensor]:
+    """The puzzle tables (N, D) of a model by name, each whole or, where most rows are zero, in three parts.
+
+    The parts are `NAME@rows` (K,) and `NAME@values` (K, D), the rows that are not zero, and `NAME@length`, N.
+    """
+    packed: dict[str, torch.Tensor] = {}
+    for name, parameter in model.sparse_parameters().items():
+        table = parameter.detach()
+        rows = table.any(1).nonzero().squeeze(1)
+        if 2 * len(rows) < len(table):
+            packed[name + ROWS], packed[name + VALUES] = rows.to(torch.int32), table[rows]
+            packed[name + LENGTH] = torch.tensor(len(table))
+        else:
+            packed[name] = table
+    return packed
 
 
 def write_tensors(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Writes a safetensors file whole or not at all, without a second copy of it in memory.
-
-    Raises RedraftError where it cannot.
-    """
+    """Writes a safetensors file whole or not at all, without a second copy in memory; raises RedraftError."""
     ready = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
     shared = [name for name, tensor in ready.items() if tensor.untyped_storage().nbytes() != tensor.nbytes]
     with replacing(file) as partial:
         partial.touch()
         mode = partial.stat().st_mode
         try:
-            # a view of a larger buffer would be taken for shared memory
+            # safetensors takes a view of a larger buffer for shared memory
             save_file(ready | {name: ready[name].clone() for name in shared}, partial, metadata)
-        except SafetensorError as error:  # which a full disk is, too
+        except SafetensorError as error:  # a full disk, too
             raise WeightsError(f"{file}: cannot be written: {error}") from error
-        partial.chmod(mode)  # save_file's files only their owner may read
+        partial.chmod(mode)  # save_file makes files that only their owner may read
 
 
 def load_weights(
@@ -77,10 +87,8 @@ def load_weights(
 ) -> Weights:
     """Opens a folder written by `save_weights` (or its `model.safetensors`); activations will be in `dtype`.
 
-    `arrays` are the tensors of its file, in NumPy, where they have been read already.
-
-    Raises WeightsError or ConfigError naming the file and what is wrong with it, TrustError where it names code that
-    nobody has consented to (`trust`, see `trust.py`).
+    `arrays` are the tensors of its file, in NumPy, if they have been read already. Raises WeightsError or ConfigError
+    naming the file and the fault, TrustError where it names code without consent (`trust`, see `trust.py`).
     """
     folder = Path(folder)
     folder = folder.parent if folder.name == "model.safetensors" else folder
@@ -107,9 +115,9 @@ def load_weights(
 
 
 def _built(config: ModelConfig, tensors: dict[str, torch.Tensor], file: Path) -> Model:
-    """The model that these tensors of a file are for; raises WeightsError where they are of another shape.
+    """The model of a configuration, of the shape of a file's tensors; raises WeightsError where their shapes differ.
 
-    Of a model of this package that is known before memory is taken, however large the configuration says it is.
+    For models of this package that is checked before any memory is taken, however large the configuration is.
     """
     try:
         if type(config) in MODELS.values():
@@ -123,7 +131,7 @@ def _built(config: ModelConfig, tensors: dict[str, torch.Tensor], file: Path) ->
 
 
 def read_safetensors(file: Path, *, where: str) -> dict[str, torch.Tensor]:
-    """The tensors of a file; raises WeightsError that names what the file is instead, behind `where`."""
+    """The tensors of a file; raises WeightsError, which begins with `where` and names what the file is instead."""
     try:
         return load_file(file)
     except (SafetensorError, OSError, ValueError) as error:
@@ -132,21 +140,16 @@ def read_safetensors(file: Path, *, where: str) -> dict[str, torch.Tensor]:
 
 def require_fit(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor], prefix: str = "") -> None:
     """Raises WeightsError naming tensors that are missing, unexpected or of another shape."""
-    missing = sorted(set(expected) - set(found))
-    if missing:
-        raise WeightsError(f"{prefix}missing tensors: {', '.join(missing[:5])}")
-    extra = sorted(set(found) - set(expected))
-    if extra:
-        raise WeightsError(f"{prefix}unexpected tensors: {', '.join(extra[:5])}")
+    for kind, names in (("missing", expected.keys() - found.keys()), ("unexpected", found.keys() - expected.keys())):
+        if names:
+            raise WeightsError(f"{prefix}{kind} tensors: {', '.join(sorted(names)[:5])}")
     for name, tensor in expected.items():
-        if tensor.shape != found[name].shape:
-            raise WeightsError(
-                f"{prefix}tensor {name} has shape {tuple(found[name].shape)}, expected {tuple(tensor.shape)}"
-            )
+        if (shape := tuple(found[name].shape)) != tuple(tensor.shape):
+            raise WeightsError(f"{prefix}tensor {name} has shape {shape}, expected {tuple(tensor.shape)}")
 
 
 def digest(model: Model, *, about: str = "") -> str:
-    """What the weights are, and what else is told about them, in 16 characters."""
+    """A digest of the weights and of `about`, in 16 characters."""
     found = hashlib.blake2b(about.encode(), digest_size=8)
     for name, tensor in sorted(model.state_dict().items()):
         found.update(name.encode())
@@ -155,6 +158,6 @@ def digest(model: Model, *, about: str = "") -> str:
 
 
 def count_parameters(model: Model) -> tuple[int, int]:
-    """Parameters of the network, and of its puzzle-embedding tables, which papers tend to leave out."""
+    """Parameters of the network, and of its puzzle tables, which papers tend to leave out."""
     dense = sum(p.numel() for p in model.dense_parameters().values())
     return dense, sum(p.numel() for p in model.sparse_parameters().values())

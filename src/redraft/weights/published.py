@@ -21,6 +21,7 @@ from redraft.models.hrm import HRM
 from redraft.models.trm import TRM
 from redraft.weights.io import require_fit
 
+# our names of tensors by the published ones
 _NAMES = {
     "embed_tokens.embedding_weight": "embed.tokens",
     "embed_pos.embedding_weight": "embed.positions",
@@ -31,7 +32,7 @@ _NAMES = {
     "H_init": "y_init",
     "L_init": "z_init",
 }
-_NETWORKS = {"L_level": "net", "H_level": "answer_net"}  # a TRM has the first alone
+_NETWORKS = {"L_level": "net", "H_level": "answer_net"}  # a TRM has only the first
 _LAYER = {
     "mlp_t.gate_up_proj.weight": "mix.gate_up.weight",
     "mlp_t.down_proj.weight": "mix.down.weight",
@@ -40,7 +41,6 @@ _LAYER = {
     "mlp.gate_up_proj.weight": "mlp.gate_up.weight",
     "mlp.down_proj.weight": "mlp.down.weight",
 }
-
 _VECTORS = ("halt_head.bias", "y_init", "z_init")
 
 # A published name, behind any prefix that ends in a dot.
@@ -51,7 +51,7 @@ PUBLISHED = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedShape:
-    """What a state dict does not say about its model; None where the file tells or the paper's value holds."""
+    """Values of a model that its state dict may lack; None where the tensors show them or the paper's value holds."""
 
     T: int | None = None
     n: int | None = None
@@ -62,7 +62,7 @@ class PublishedShape:
     def beside(cls, checkpoint: Path) -> PublishedShape:
         """Read from the `all_config.yaml` that the published trainer writes beside its checkpoints, if there.
 
-        Raises WeightsError where that cannot be read, or has something else in the place of these numbers.
+        Raises WeightsError where that cannot be read, or has other things than numbers there.
         """
         file = checkpoint.parent / "all_config.yaml"
         values = read_yaml(file, WeightsError) if file.is_file() else {}
@@ -78,11 +78,9 @@ class PublishedShape:
                 raise WeightsError(f"{file}: {name}: expected a whole number from {least} to 999999, got {shown}")
             return int(value)
 
+        positions = number("puzzle_emb_len", least=0)
         return cls(
-            T=number("H_cycles"),
-            n=number("L_cycles"),
-            num_heads=number("num_heads"),
-            puzzle_positions=number("puzzle_emb_len", least=0),
+            T=number("H_cycles"), n=number("L_cycles"), num_heads=number("num_heads"), puzzle_positions=positions
         )
 
 
@@ -98,14 +96,14 @@ def rename(name: str) -> str | None:
 
 def published_name(name: str) -> str:
     """The published name of one of our tensors: `rename` undone."""
+
+    def theirs(names: Mapping[str, str], name: str) -> str:
+        return next(theirs for theirs, ours in names.items() if ours == name)
+
     layer = re.fullmatch(r"(net|answer_net)\.blocks\.(\d+)\.(.+)", name)
     if layer:
-        return f"{_theirs(_NETWORKS, layer[1])}.layers.{layer[2]}.{_theirs(_LAYER, layer[3])}"
-    return _theirs(_NAMES, name)
-
-
-def _theirs(names: Mapping[str, str], name: str) -> str:
-    return next(theirs for theirs, ours in names.items() if ours == name)
+        return f"{theirs(_NETWORKS, layer[1])}.layers.{layer[2]}.{theirs(_LAYER, layer[3])}"
+    return theirs(_NAMES, name)
 
 
 def convert(
@@ -118,8 +116,8 @@ def convert(
 ) -> TRM | HRM:
     """A TRM, or an HRM where there is an H_level, with the weights of a published state dict.
 
-    Raises WeightsError naming the tensors that do not fit. The published halting head has a second row, for the
-    continue value of Q-learning; an HRM needs it, but TRM never uses it: there it is dropped.
+    The published halting head has a second row, for the continue value of Q-learning; an HRM needs it, TRM never uses
+    it and it is dropped. Raises WeightsError naming the tensors that do not fit.
     """
     prefix = f"{source}: " if source else ""
     hierarchical = any("H_level." in name for name in published)
@@ -140,10 +138,7 @@ def convert(
     for head in ("halt_head.weight", "halt_head.bias"):
         if head in tensors and not hierarchical:
             tensors[head] = tensors[head][:1]
-    config = infer_config(
-        tensors, vocab_size=vocab_size, seq_len=seq_len, shape=shape or PublishedShape(), prefix=prefix
-    )
-    model = build_model(config)
+    model = build_model(_config(tensors, vocab_size, seq_len, shape or PublishedShape(), prefix))
     assert isinstance(model, TRM | HRM)
     _require(model.state_dict(), tensors, prefix)
     require_fit(model.state_dict(), tensors, prefix)
@@ -157,22 +152,23 @@ def _require(names: Iterable[str], tensors: Mapping[str, Tensor], prefix: str) -
         raise WeightsError(f"{prefix}missing tensors: {', '.join(missing[:5])}")
 
 
-def infer_config(
-    tensors: Mapping[str, Tensor], *, vocab_size: int, seq_len: int, shape: PublishedShape, prefix: str = ""
+def _config(
+    tensors: Mapping[str, Tensor], vocab_size: int, seq_len: int, shape: PublishedShape, prefix: str
 ) -> TRMConfig | HRMConfig:
-    """The configuration that the tensors' shapes imply; the paper's value where only the author could know."""
+    """The configuration that the tensors' shapes imply; the paper's value where these do not show it."""
     needed = ("embed.tokens", "net.blocks.0.mlp.gate_up.weight", "net.blocks.0.mlp.down.weight")
     _require(needed, tensors, prefix)
-    low, high = _layers(tensors, "net"), _layers(tensors, "answer_net")
+    low, high = (
+        len({name.split(".")[2] for name in tensors if name.startswith(f"{network}.blocks.")})
+        for network in ("net", "answer_net")
+    )
     if high and low != high:
         raise WeightsError(
             f"{prefix}not an HRM: expected as many layers in both networks, got {low} in L_level and {high} in H_level"
         )
-    if tensors["embed.tokens"].shape[0] != vocab_size:
-        raise WeightsError(
-            f"{prefix}made for {tensors['embed.tokens'].shape[0]} tokens, but the task has {vocab_size}: another task?"
-        )
-    hidden = tensors["embed.tokens"].shape[1]
+    tokens, hidden = tensors["embed.tokens"].shape
+    if tokens != vocab_size:
+        raise WeightsError(f"{prefix}made for {tokens} tokens, but the task has {vocab_size}: another task?")
     width = tensors["net.blocks.0.mlp.down.weight"].shape[1]
     mixing = tensors.get("net.blocks.0.mix.gate_up.weight")
     learned = tensors.get("embed.positions")
@@ -180,8 +176,14 @@ def infer_config(
     total = mixing.shape[1] if mixing is not None else learned.shape[0] if learned is not None else None
     if total is not None and total < seq_len:
         raise WeightsError(f"{prefix}made for {total} positions, fewer than the task's {seq_len} cells: another task?")
-    # 0 stands for as many as the table fills, which is what every published HRM has
-    told = 0 if high and shape.puzzle_positions is None else shape.puzzle_positions
+    # as in the published code, 0 stands for as many as a row of the table fills, which every published HRM has
+    positions = shape.puzzle_positions if shape.puzzle_positions is not None else 0 if high else 16
+    if total is not None:
+        positions = total - seq_len
+    elif table is None:
+        positions = 0
+    elif positions == 0:
+        positions = -(-table.shape[1] // hidden)
     n, T = (2, 2) if high else (4 if mixing is None else 6, 3)
     values: dict[str, Any] = {
         "vocab_size": vocab_size,
@@ -194,28 +196,11 @@ def infer_config(
         "positions": "learned" if learned is not None else "none" if mixing is not None else "rope",
         "num_heads": 8 if shape.num_heads is None else shape.num_heads,
         "expansion": _expansion(hidden, width, total, None if mixing is None else mixing.shape[0] // 2),
-        "puzzle_positions": _puzzle_positions(table, told, hidden) if total is None else total - seq_len,
+        "puzzle_positions": positions,
         "num_puzzles": 1 if table is None else table.shape[0],
         "puzzle_dim": hidden if table is None else table.shape[1],
     }
     return HRMConfig(**values) if high else TRMConfig(**values)
-
-
-def _layers(tensors: Mapping[str, Tensor], network: str) -> int:
-    """How many blocks of a network there are."""
-    return len({name.split(".")[2] for name in tensors if name.startswith(f"{network}.blocks.")})
-
-
-def _puzzle_positions(table: Tensor | None, told: int | None, hidden: int) -> int:
-    """Positions reserved for the rows of a puzzle table, where no tensor tells the length of the whole sequence.
-
-    As in the published code, `told` 0 stands for as many as a row fills.
-    """
-    if table is None:
-        return 0
-    if told == 0:
-        return -(-table.shape[1] // hidden)
-    return 16 if told is None else told
 
 
 def _expansion(hidden: int, width: int, positions: int | None, mixing_width: int | None) -> float:

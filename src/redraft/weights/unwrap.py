@@ -1,8 +1,8 @@
-"""Finds the state dict of the published TRM or HRM in a file, however it is wrapped; nothing but tensors is unpickled.
+"""Finds the state dict of the published TRM or HRM in a file, however it is wrapped; only tensors are unpickled.
 
-People's training loops put the weights under keys of their own beside an optimiser, keep an average of them, and leave
-the names of their wrappers (`module.`, `_orig_mod.`) in those of the tensors. A dictionary
-with a tensor of a published name is a candidate; what stands before that name is taken off.
+Training loops put the weights under keys of their own beside an optimiser, keep an average of them, and leave the names
+of their wrappers (`module.`, `_orig_mod.`) in those of the tensors. A dictionary with a tensor of a published name is a
+candidate; anything before that name is removed.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from redraft.weights.published import PUBLISHED
 
 WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"}
 AVERAGED = re.compile(r"(^|[._])(ema|ewa|average|averaged|avg|swa|shadow)([._]|$)", re.IGNORECASE)
-# Of no weights: caches of rotary positions, masks, counters, and a batch's rows of a puzzle table.
+# Not weights: caches of rotary positions, masks, counters, and a batch's rows of a puzzle table.
 BUFFERS = re.compile(
     r"(.*\.)?((rotary|rope)\w*(\..+)?|(cos|sin)(_cached)?|inv_freq|freqs(_cis)?|\w*mask|position_ids"
     r"|n_averaged|num_updates|num_batches_tracked|local_(weights|ids)|_extra_state)"
 )
-HARMLESS: list[Any] = [Namespace, PosixPath]  # of settings that stand beside weights; making them runs nothing
-DEPTH = 8  # of wrappings
+HARMLESS: list[Any] = [Namespace, PosixPath]  # settings beside weights; making them runs nothing
+DEPTH = 8  # of wrapping
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A state dict as it was found in a file.
+    """A state dict found in a file.
 
     Attributes:
         tensors: by their published names.
         place: the keys that lead to it, such as `model`; empty where it is the whole file.
-        others: places of other state dicts that `key` would choose.
+        others: places of the other state dicts.
     """
 
     tensors: dict[str, Tensor]
@@ -53,8 +53,8 @@ class Checkpoint:
 def read_checkpoint(file: Path, key: str | None = None) -> Checkpoint:
     """The published state dict in a file of torch.save or safetensors.
 
-    Where there are several, `key` names one, in full or by a part (`ema` of `ema_model`); unless it is given, the
-    weights themselves are taken rather than averages of them. Raises WeightsError.
+    `key` names one of several, in full or by a part (`ema` of `ema_model`); without it, the weights themselves are
+    preferred to averages of them. Raises WeightsError.
     """
     try:
         found = candidates(_read(file))
@@ -62,31 +62,28 @@ def read_checkpoint(file: Path, key: str | None = None) -> Checkpoint:
         raise WeightsError(f"{file}: {error.strerror or error}") from None
     except WeightsError as error:
         raise WeightsError(f"{file}: {error}") from error
-    chosen = {place: tensors for place, tensors in found.items() if key is None or _is_called(place, key)}
+    chosen = [place for place in found if key is None or key in (place, *place.split("."), *re.split("[._]", place))]
     if len(chosen) > 1:
-        exact = {place: tensors for place, tensors in chosen.items() if place == key}
-        plain = {place: tensors for place, tensors in chosen.items() if not AVERAGED.search(place)}
-        chosen = exact or plain or chosen
+        exact = [place for place in chosen if place == key]
+        chosen = exact or [place for place in chosen if not AVERAGED.search(place)] or chosen
     if len(chosen) != 1:
         known = ", ".join(place or "(the file itself)" for place in found)
         wrong = "holds several state dicts" if key is None else f"{len(chosen) or 'no'} state dicts under --key {key}"
         raise WeightsError(f"{file}: {wrong}; expected one of --key {known}")
-    ((place, tensors),) = chosen.items()
-    return Checkpoint(tensors=tensors, place=place, others=tuple(other for other in found if other != place))
+    [place] = chosen
+    return Checkpoint(tensors=found[place], place=place, others=tuple(other for other in found if other != place))
 
 
 def candidates(values: Any) -> dict[str, dict[str, Tensor]]:
-    """Every state dict in what a file holds, by the keys that lead to it; raises WeightsError where there is none."""
+    """Every state dict in the content of a file, by the keys that lead to it; raises WeightsError without any."""
     if not isinstance(values, Mapping):
         raise WeightsError(f"expected a state dict (names to tensors), got {type(values).__name__}")
-    found: dict[str, dict[str, Tensor]] = {}
     names: list[str] = []
-    for place, tensors in _groups(values, (), names):
-        found[place] = tensors
+    found = dict(_groups(values, (), names))
     if found:
         return found
     if any(name.startswith(("net.blocks.", "model/net.blocks.")) for name in names):
-        raise WeightsError("holds weights of redraft itself: their folder is used as it is")
+        raise WeightsError("holds weights of redraft itself: use their folder as it is")
     named = f"its tensors are called {', '.join(names[:3])}{', …' if len(names) > 3 else ''}" if names else "no tensors"
     raise WeightsError(f"holds no state dict of a published TRM or HRM: {named}")
 
@@ -115,10 +112,6 @@ def _groups(
                 yield from _groups(value, (*path, str(key)), names)
 
 
-def _is_called(place: str, key: str) -> bool:
-    return key == place or key in place.split(".") or key in re.split("[._]", place)
-
-
 def _read(file: Path) -> Any:
     """The content of a file; raises OSError, or WeightsError with the reason alone."""
     if file.is_dir():
@@ -135,7 +128,7 @@ def _read(file: Path) -> Any:
 
 def _unpickle(file: Path) -> Any:
     try:
-        # warnings are about formats; a file that is none of ours is an error below
+        # warnings are about formats; a file of none of them is an error below
         with warnings.catch_warnings(action="ignore"), torch.serialization.safe_globals(HARMLESS), file.open("rb") as f:
             return torch.load(f, map_location="cpu", weights_only=True)
     except Exception as error:  # of a dozen kinds: a damaged file drives the unpickler into any of them
@@ -147,8 +140,8 @@ def _why_not(file: Path) -> str:
     """The reason that torch.load refuses a file of torch.save."""
     remedy = "save the state dict alone, where it was made: torch.save(model.state_dict(), FILE)"
     with file.open("rb") as opened:
-        zipped = opened.read(2) == b"PK"
-    if not zipped:
+        start = opened.read(2)
+    if start != b"PK":
         return f"is cut off or damaged, or holds more than tensors; {remedy}"
     if not zipfile.is_zipfile(file):
         return "is cut off: the end of a PyTorch file is missing; fetch it again"
@@ -156,10 +149,10 @@ def _why_not(file: Path) -> str:
         if any(name.endswith("/constants.pkl") for name in archive.namelist()):
             return f"is a TorchScript program (torch.jit.save), not weights alone; {remedy}"
     try:
-        wanted = sorted(set(torch.serialization.get_unsafe_globals_in_checkpoint(file)))
+        unsafe = set(torch.serialization.get_unsafe_globals_in_checkpoint(file))
     except Exception:  # of as many kinds
-        return "is a damaged PyTorch file; fetch it again"
-    wanted = [name for name in wanted if name not in {f"{each.__module__}.{each.__qualname__}" for each in HARMLESS}]
+        unsafe = set()
+    wanted = sorted(unsafe - {f"{each.__module__}.{each.__qualname__}" for each in HARMLESS})
     if not wanted:
         return "is a damaged PyTorch file; fetch it again"
     named = f"{', '.join(wanted[:3])}{', …' if len(wanted) > 3 else ''}"

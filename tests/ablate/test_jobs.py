@@ -1,11 +1,13 @@
-"""The same weights on other grids."""
+"""How long jobs will take, and the same weights on other grids."""
 
 from dataclasses import replace
 
 import pytest
 import torch
 
-from redraft.ablate.transfer import moved, require_movable
+from redraft.ablate.jobs import estimate, moved, require_movable
+from redraft.ablate.pool import Pool, write_result
+from redraft.ablate.suite import Budget, Plan, Suite, make_plan
 from redraft.errors import ConfigError
 from redraft.models import build_model
 from redraft.recipes import get_recipe
@@ -39,3 +41,14 @@ def test_weights_that_know_the_size() -> None:
     require_movable(mlp, get_task("maze-8x8"))
     with pytest.raises(ConfigError, match=r" 6 tokens .*sudoku-6x6 .*8"):
         require_movable(CONV, get_task("sudoku-6x6"))
+
+
+def test_an_estimate_comes_from_finished_runs(plan: Plan, pool: Pool, suite: Suite) -> None:
+    base, other, base_again, other_again = plan.runs()
+    assert estimate(plan, pool, plan.runs()) is None, "nothing is finished"
+    write_result(pool.of(base), {"tests": {}, "seconds": 60.0})
+    assert estimate(plan, pool, [other, base_again, other_again]) == 180.0, "a row without one takes the mean"
+    write_result(pool.of(other), {"tests": {}, "seconds": 20.0})
+    assert estimate(plan, pool, [base_again, other_again]) == 80.0
+    timed = make_plan(suite, budget=Budget.parse("300s"))
+    assert estimate(timed, pool, timed.runs()) == 1200.0
