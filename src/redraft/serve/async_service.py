@@ -25,12 +25,16 @@ class AsyncService:
     async def in_thread(self, function: Callable[[], T], *, late: Callable[[T], None] = lambda found: None) -> T:
         """What a function returns; `late` has what it returns when nobody waits for it any more."""
         future = asyncio.get_running_loop().run_in_executor(self._threads, function)
-        try:
-            return await asyncio.wait_for(asyncio.shield(future), self.limits.seconds)
+        wanted = True
+        try:  # not asyncio.wait_for, which in Python 3.11 may swallow a cancellation
+            async with asyncio.timeout(self.limits.seconds):
+                found = await asyncio.shield(future)
+            wanted = False
+            return found
         except TimeoutError:
             raise Refused(f"not done within {self.limits.seconds:g} seconds", status=503, retry_after=5) from None
         finally:
-            if not future.done():
+            if wanted:
                 future.add_done_callback(lambda done: None if done.exception() else late(done.result()))
 
     async def begin(self, begin: Callable[[], Work]) -> Work:

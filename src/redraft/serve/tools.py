@@ -20,8 +20,9 @@ from redraft.serve.service import Service, Work
 
 NOTATION = (
     'A Sudoku is its cells row by row, a blank as ".": "6.......14..........4.1.1....2..3.5." (6x6; 81 cells for 9x9). '
-    'A maze is drawn, # wall, . free, S start, G goal, o path, a newline after each row: "S.#\\n..#\\n#.G"; '
-    "results have it in one line, row by row, a space for a free cell."
+    "A maze is drawn, # wall, . free, S start, G goal, o path, a newline after each row: "
+    '"..#.#.##\\n.#.#..#.\\n.#.###.#\\n#..##.#.\\n#...##..\\n..##.S#.\\n..#...##\\nG......."; results have it in one '
+    "line, row by row, a space for a free cell."
 )
 
 
