@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 import torch
 from helpers.failing import mentions, raises
+from helpers.places import ROOT
 
 from redraft import __version__
-from redraft.backends.onnx import GRAPH, Exported, OnnxStepper, open_session
+from redraft.backends.onnx import GRAPH, STARTS, Exported, OnnxStepper, open_session
+from redraft.backends.protocol import starting_vectors
 from redraft.backends.torch import TorchStepper
 from redraft.errors import ConfigError, WeightsError
 from redraft.export import check
@@ -135,6 +137,17 @@ def test_what_is_written_beside_the_graph(shipped: tuple[Path, ExportReport]) ->
     assert [told["onnx"][key] for key in ("halt_every", "halt_above", "height", "width")] == [2, 2.0, 6, 6]
     assert (folder / "config.json").stat().st_size < 4000
     assert {file.name for file in folder.iterdir()} == {GRAPH, "config.json"}
+
+
+def test_restarts_begin_elsewhere_as_they_do_in_redraft(shipped: tuple[Path, ExportReport]) -> None:
+    """Programs that cannot draw NumPy's random numbers read the vectors from a file."""
+    folder = ROOT / "src/redraft/serve/page/models/sudoku-6x6"  # exported with redraft, see web/models.py
+    told = json.loads((folder / "config.json").read_text())
+    starts = np.fromfile(folder / STARTS, "<f4").reshape(told["onnx"]["starts"], 2, -1)
+    assert told["card"]["solve"] == {"restart": 2} and len(starts) == 16 // 2 - 1
+    assert np.array_equal(starts.swapaxes(0, 1), starting_vectors(np.arange(1, 8), starts.shape[-1]))
+    without = json.loads((shipped[0] / "config.json").read_text())
+    assert without["onnx"]["starts"] == 0 and not (shipped[0] / STARTS).exists()
 
 
 def test_it_solves_without_torch(shipped: tuple[Path, ExportReport]) -> None:

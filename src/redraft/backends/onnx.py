@@ -26,6 +26,7 @@ from redraft.errors import ConfigError, WeightsError
 from redraft.formats import HEAD, ONNX, describe_format, what_else
 
 GRAPH = "model.onnx"
+STARTS = "starts.f32"
 INPUTS = ("tokens", "puzzle_ids", "y", "z")
 OUTPUTS = ("y_next", "z_next", "logits", "halt_logit", "continue_logit")
 
@@ -51,8 +52,9 @@ class Exported:
         halt_above: the answer is accepted where `halt_logit` (less `continue_logit`, if any) is above this.
         tokens: the meaning of each token (V,).
         height, width: of the grid, in cells.
+        starts: starting vectors for restarts that `starts.f32` holds: y and z (starts, 2, D) as little-endian float32.
 
-    The last five are for programs other than this one; older folders lack them.
+    The last six are for programs other than this one; older folders lack them.
     """
 
     parts: int
@@ -65,6 +67,7 @@ class Exported:
     tokens: tuple[str, ...] = ()
     height: int = 0
     width: int = 0
+    starts: int = 0
 
     def __post_init__(self) -> None:
         if self.parts < 1 or not self.y or len(self.y) != len(self.z):

@@ -23,6 +23,9 @@ from redraft.serve.service import Service
 
 TOKEN = "REDRAFT_TOKEN"
 LIMITS = Limits()
+# Seconds that the thread which solves keeps the interpreter while a request waits to be read or answered. Python's own
+# 0.005 left both idle: 16 clients got 270 answers a second, and get 370 so.
+SWITCH = 0.0005
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +93,7 @@ def run(arguments: list[str]) -> int:
         if not args.no_open and sys.stdout.isatty():
             webbrowser.open(url)
 
+    sys.setswitchinterval(SWITCH)
     Server(app, seconds=args.limits.seconds, ready=ready).run([bound])
     service.close()
     return 0

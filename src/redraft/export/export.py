@@ -10,9 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from redraft import __version__
 from redraft.arrays import require_finite
-from redraft.backends.onnx import GRAPH, Exported, OnnxStepper, open_session
+from redraft.backends.onnx import GRAPH, STARTS, Exported, OnnxStepper, open_session
+from redraft.backends.protocol import starting_vectors
 from redraft.backends.torch import TorchStepper
 from redraft.config import to_dict
 from redraft.contents import within
@@ -21,15 +25,17 @@ from redraft.errors import ConfigError, DataWarning, RedraftError
 from redraft.export import require_export
 from redraft.export.check import Agreement, Report, Trial, count_for, most_for, silent
 from redraft.export.graph import ExportError, write_graph, write_int8
-from redraft.files import replacing, write_text
+from redraft.files import replacing, write_bytes, write_text
 from redraft.models import model_kind
 from redraft.solve.load import find_weights, open_weights
+from redraft.solve.opened import habits_of
 from redraft.tasks import get_task
 from redraft.trust import remember
 from redraft.weights.format import FORMAT
 from redraft.weights.io import Weights
 
 SEED = 20261127  # of puzzles to compare on
+MOST_STARTS = 15  # starting vectors that are written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +179,8 @@ def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, comp
     except OSError as error:
         raise RedraftError(f"{folder}: cannot be made a folder: {error.strerror or error}") from error
     config = weights.model.config
+    starts = _starts(weights, len(exported.y))
+    exported = replace(exported, starts=len(starts))
     described = {
         "format": FORMAT,
         "task": weights.task,
@@ -184,8 +192,19 @@ def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, comp
     lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in described.items())
     write_text(folder / "config.json", f"{{\n{lines}\n}}\n")
     remember(folder / "config.json", described)
+    if len(starts):
+        write_bytes(folder / STARTS, starts.astype("<f4").tobytes())
     with replacing(folder / GRAPH) as partial:  # the last: a folder without it is not taken for a model
         partial.write_bytes(graph.read_bytes())
+
+
+def _starts(weights: Weights, width: int) -> NDArray[np.float32]:
+    """The vectors (starts, 2, width) that restarts begin with, for programs that cannot draw them as NumPy does."""
+    max_steps, restart, _ = habits_of(weights.task, weights.card)
+    count = min(MOST_STARTS, max_steps // restart - 1) if restart else 0
+    if count < 1:
+        return np.empty((0, 2, width), np.float32)
+    return starting_vectors(np.arange(1, count + 1), width).swapaxes(0, 1)
 
 
 def _short(card: dict[str, Any]) -> dict[str, Any]:

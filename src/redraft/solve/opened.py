@@ -70,18 +70,22 @@ class Opened:
     table: PuzzleTable
 
     def habits(self, halt: HaltRule) -> Habits:
-        """The options in the card for halting by the rules, which are the model's own; the usual ones otherwise.
+        """The options for a halting rule: `habits_of` the weights for the rules, the usual ones otherwise."""
+        found = habits_of(self.task, self.card)
+        return found if halt == "rules" else Habits()
 
-        Raises WeightsError for an invalid card.
-        """
-        found = self.card.get("solve", {})
-        # Puzzles of one's own that a checker judges: restarts find more of them, sooner (docs/own-puzzles.md).
-        own = isinstance(self.task, dict) and self.task.get("checker") is not None
-        usual = (Habits(max_steps=64, restart=4) if own else Habits())._asdict()
-        if not isinstance(found, dict) or any(
-            type(found.get(name, value)) is not type(value) for name, value in usual.items()
-        ):
-            raise WeightsError(f"card: solve: expected values like {usual}, got {found!r}")
-        if halt != "rules":
-            return Habits()
-        return Habits(**(usual | {name: found[name] for name in usual if name in found}))
+
+def habits_of(task: str | dict[str, Any], card: Mapping[str, Any]) -> Habits:
+    """The options in a card for halting by the rules, which are the model's own.
+
+    Raises WeightsError for an invalid card.
+    """
+    found = card.get("solve", {})
+    # Puzzles of one's own that a checker judges: restarts find more of them, sooner (docs/own-puzzles.md).
+    own = isinstance(task, dict) and task.get("checker") is not None
+    usual = (Habits(max_steps=64, restart=4) if own else Habits())._asdict()
+    if not isinstance(found, dict) or any(
+        type(found.get(name, value)) is not type(value) for name, value in usual.items()
+    ):
+        raise WeightsError(f"card: solve: expected values like {usual}, got {found!r}")
+    return Habits(**(usual | {name: found[name] for name in usual if name in found}))

@@ -137,8 +137,6 @@ def _training(task: Task) -> str:
     """The command that trains weights for a task: by its own recipe, or that of another size."""
     shape = f"--model.seq-len {task.seq_len}"
     match task.name.partition("-")[0]:
-        case _ if task.name == "sudoku-4x4":
-            return "redraft train sudoku-4x4"
         case "sudoku":
             return f"redraft train sudoku-6x6 --task {task.name} {shape} --model.vocab-size {task.vocab_size}"
         case "maze":

@@ -1,0 +1,108 @@
+"""Writes what the page solves with, and what its tests compare with: run from the root of a checkout.
+
+    python web/models.py            # models and puzzles of the page, and the vectors of redraft-js
+    python web/models.py --vectors  # the vectors alone
+
+Models are exported from the bundled weights, puzzles are made and rated, vectors are drafts and answers of Python on
+the same graphs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import redraft
+from redraft.backends.onnx import OnnxStepper, open_session, read_exported
+from redraft.solve.solver import Solver
+from redraft.tasks import get_task
+
+ROOT = Path(__file__).resolve().parents[1]
+MODELS = ROOT / "src/redraft/serve/page/models"
+VECTORS = ROOT / "web/redraft-js/test/vectors.json"
+PER_LEVEL = 40  # puzzles of a difficulty
+BUNDLED = ("sudoku-4x4", "sudoku-6x6", "sudoku-9x9", "maze-8x8")
+
+
+def vectors(name: str) -> dict[str, Any]:
+    """What Python answers with an exported model, draft by draft, and what the rules say of wrong answers."""
+    folder = MODELS / name
+    config = json.loads((folder / "config.json").read_text())
+    stepper = OnnxStepper(open_session(folder / "model.onnx", threads=1), read_exported(folder, config["onnx"]))
+    task = get_task(config["task"])
+    habits = config["card"].get("solve", {})
+    solver = Solver(stepper, task, **({"max_steps": 16} | habits))
+    made = task.make(400 if task.seq_len < 81 else 80, seed=17)
+    answers = solver.solve_many(list(made.questions))
+    order = sorted(range(len(answers)), key=lambda i: (-answers[i].tries, -answers[i].steps, i))
+    chosen = [*order[:6], *order[len(order) // 2 : len(order) // 2 + 4], *order[-2:]]
+    return {
+        "model": name,
+        "solved": [
+            {
+                "question": task.format(made.questions[i]),
+                "answer": answers[i].text,
+                "status": answers[i].to_dict()["status"],
+                "steps": answers[i].steps,
+                "tries": answers[i].tries,
+                "halt_probability": round(answers[i].halt_probability, 4),
+                "drafts": [task.format(step.grid) for step in answers[i].trace],
+            }
+            for i in chosen
+        ],
+        "rules": list(judged(task, made.questions, made.answers)),
+    }
+
+
+def judged(task: redraft.Task, questions: Any, answers: Any) -> Any:
+    """Answers, right and spoilt, with what the rules say of them."""
+    rng = np.random.default_rng(3)
+    for number in range(60):
+        answer = answers[number].copy()
+        for _ in range(number % 4):
+            cell = tuple(int(rng.integers(side)) for side in answer.shape)
+            answer[cell] = int(rng.integers(0, task.vocab_size - 1))
+        verdict = task.check(questions[number], answer)
+        yield {
+            "question": task.format(questions[number]),
+            "answer": task.format(answer),
+            "solved": bool(verdict),
+            "reason": verdict.reason,
+            "wrong": np.flatnonzero(task.wrong_cells(questions[number], answer)).tolist(),
+        }
+
+
+def puzzles(name: str) -> dict[str, list[str]]:
+    """Questions for the page by difficulty: clues and the guesses that a search needs, or the length of the path."""
+    task = get_task(name)
+    made = task.make(3000, seed=2026)
+    if name.startswith("maze"):
+        low, high = np.quantile(made.ratings, (0.4, 0.8))
+        levels = {"easy": made.ratings <= low, "medium": (made.ratings > low) & (made.ratings <= high)}
+        chosen = {level: made.questions[rows] for level, rows in levels.items()}
+        chosen["hard"] = made.questions[made.ratings > high]
+    else:
+        many = made.ratings >= (3 if task.seq_len < 81 else 10)
+        easy = task.make(PER_LEVEL, seed=2026, clues=task.seq_len * 4 // 9)
+        chosen = {"easy": easy.questions, "medium": made.questions[made.ratings == 0]}
+        chosen |= {"hard": made.questions[(made.ratings > 0) & ~many], "extreme": made.questions[many]}
+    return {level: [task.format(each) for each in found[:PER_LEVEL]] for level, found in chosen.items() if len(found)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Writes the page's models and the vectors of redraft-js.")
+    parser.add_argument("--vectors", action="store_true", help="the vectors alone")
+    if not parser.parse_args().vectors:
+        MODELS.mkdir(parents=True, exist_ok=True)
+        for name in BUNDLED:
+            redraft.export(name, MODELS / name)
+            (MODELS / name / "puzzles.json").write_text(json.dumps(puzzles(name), indent=0) + "\n")
+    VECTORS.write_text(json.dumps([vectors(name) for name in BUNDLED], separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    main()
