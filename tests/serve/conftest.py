@@ -8,6 +8,7 @@ from helpers.serving import Client, Gated, served, serving
 
 from redraft.serve.limits import Limits
 from redraft.serve.models import open_all
+from redraft.serve.page import BUILT
 from redraft.serve.service import Service
 
 
@@ -22,7 +23,7 @@ def bundled() -> Iterator[Service]:
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
     """A client of a server with all bundled weights."""
-    with serving(open_all([], limits := Limits(body=200_000)), limits, level="error") as found:
+    with serving(open_all([], limits := Limits(body=200_000)), limits, level="error", built=BUILT) as found:
         yield found
 
 

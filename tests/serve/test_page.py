@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,15 @@ from redraft.serve.page import PageFile, merged_index, page_files, write_page
 
 LIMITS = Limits()
 WASM = b"\0asm" + bytes(1000)
-BUNDLED = [{"name": "sudoku-6x6", "task": "sudoku-6x6", "title": "Sudoku 6x6"}]
+FOUR = {
+    "name": "sudoku-4x4",
+    "title": "Sudoku 4x4",
+    "folder": "models/sudoku-4x4",
+    "summary": "s",
+    "puzzles": {"easy": ["x"]},
+}
+SIX = {**FOUR, "name": "sudoku-6x6", "folder": "models/sudoku-6x6"}
+BUNDLED = [SIX, FOUR]
 
 
 @pytest.fixture
@@ -26,7 +35,7 @@ def built(tmp_path: Path) -> Path:
         "assets/app.js": b"export {}",
         "assets/ort.wasm.gz": gzip.compress(WASM),
         "manifest.webmanifest": b"{}",
-        "models/index.json": json.dumps(BUNDLED).encode(),
+        "models/index.json": json.dumps({"models": BUNDLED}).encode(),
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
@@ -37,6 +46,7 @@ def exported(folder: Path) -> Served:
     folder.mkdir()
     found = served(Gated(), LIMITS, folder)
     (folder / "model.onnx").write_bytes(b"graph")
+    (folder / "starts.f32").write_bytes(b"")
     return found
 
 
@@ -85,12 +95,13 @@ def test_what_a_client_has_is_not_sent_again(built: Path) -> None:
         assert packed != client.get("/assets/ort.wasm").headers["etag"]
 
 
-def test_without_a_page_there_is_a_text_that_says_so(client: Client) -> None:
-    if not page.BUILT.is_dir():
+def test_without_a_page_there_is_a_text_that_says_so(tmp_path: Path) -> None:
+    with serving([], LIMITS, built=tmp_path / "none") as client:
         got = client.get("/")
         assert got.status == 200 and b"/v1" in got.body and b"web/" in got.body
-        with pytest.raises(ConfigError):
-            write_page(Path("anywhere"), page_files())
+    with pytest.raises(ConfigError):
+        write_page(tmp_path / "out", page_files(built=tmp_path / "none"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_exported_models_are_offered_by_the_page(built: Path, tmp_path: Path) -> None:
@@ -99,14 +110,31 @@ def test_exported_models_are_offered_by_the_page(built: Path, tmp_path: Path) ->
     files = page_files([one, other], built=built)
     assert files["models/gated/model.onnx"].content == b"graph"
     index = json.loads(files["models/index.json"].content)
-    assert [each["name"] for each in index] == ["gated", "sudoku-6x6"]
-    assert index[0]["graph"] in files and index[0]["config"] in files and index[0]["task"] == "sudoku-4x4"
+    first = index["models"][0]
+    assert [each["name"] for each in index["models"]] == ["gated", "sudoku-6x6", "sudoku-4x4"] and "api" not in index
+    assert f"{first['folder']}/config.json" in files and f"{first['folder']}/starts.f32" in files
+    assert set(first) == set(FOUR) and first["puzzles"] == FOUR["puzzles"]
+    assert json.loads(page_files(api=True, built=built)["models/index.json"].content) == {
+        "models": BUNDLED,
+        "api": True,
+    }
 
 
 def test_an_exported_model_takes_the_place_of_a_bundled_one_of_its_name(tmp_path: Path) -> None:
-    one = exported(tmp_path / "mine")
-    index = merged_index([{"name": "gated", "task": "x"}, *BUNDLED], [one])
-    assert [(each["name"], each["task"]) for each in index] == [("gated", "sudoku-4x4"), ("sudoku-6x6", "sudoku-6x6")]
+    index = merged_index([{**FOUR, "name": "gated", "title": "old"}, SIX], [exported(tmp_path / "mine")])
+    assert [(each["name"], each["title"]) for each in index] == [("gated", "gated"), ("sudoku-6x6", "Sudoku 4x4")]
+
+
+def test_the_page_of_this_installation_is_whole(client: Client) -> None:
+    if not (page.BUILT / "index.html").is_file():
+        pytest.skip("the page is not built")
+    worker = client.get("/sw.js").body.decode()
+    [names] = [json.loads(found) for found in re.findall(r"\[\"\./\".*?\]", worker)]
+    assert all(client.get(f"/{name.removeprefix('./')}").status == 200 for name in names)
+    index = client.get("/models/index.json").json
+    for each in index["models"]:
+        for name in ("config.json", "model.onnx"):
+            assert client.get(f"/{each['folder']}/{name}").status == 200
 
 
 def test_the_page_is_written_decompressed_for_any_host(built: Path, tmp_path: Path) -> None:
@@ -130,7 +158,7 @@ def test_nothing_is_written_into_another_folder(built: Path, tmp_path: Path) -> 
 def test_the_command_writes_the_page(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(page_files, "__kwdefaults__", {"built": built})
+    monkeypatch.setattr(page_files, "__kwdefaults__", {"api": False, "built": built})
     assert main(["serve", "--static", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "index.html").is_file() and str(tmp_path / "out") in capsys.readouterr().err
     assert main(["serve", "--static", str(built.parent)]) == 2

@@ -78,7 +78,7 @@ def test_one_bad_puzzle_of_several_is_an_error_in_its_place(bundled: Service) ->
         ({"puzzle": "." * 36}, "puzzle", 422),
         ({"puzzle": "hello"}, "puzzle", 422),
         ({"puzzle": SIX, "task": "sudoku-9x9"}, "puzzle", 422),
-        ({"puzzle": SIX, "task": "sudoku-4x4"}, "task", 404),
+        ({"puzzle": SIX, "task": "sudoku-8x8"}, "task", 404),
         ({"puzzle": SIX, "task": "chess"}, "task", 404),
         ({"puzzle": SIX, "task": "os:getcwd"}, "task", 404),
         ({"puzzle": SIX, "weights": "sudoku-7x7"}, "weights", 404),

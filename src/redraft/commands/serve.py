@@ -81,7 +81,8 @@ def run(arguments: list[str]) -> int:
     local = args.host in LOOPBACK
     hosts = (*(LOOPBACK if local else ()), *map(str.lower, args.allow_host))
     access = Access(hosts=hosts, token=token, origins=args.allow_origin)
-    app = create_app(service, access, page_files(service.models), tools=args.mcp, level=args.log_level)
+    page = page_files(service.models, api=token is None)
+    app = create_app(service, access, page, tools=args.mcp, level=args.log_level)
     url = address_of(bound, args.host)
     if not local and token is None:
         print(

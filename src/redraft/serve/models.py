@@ -111,7 +111,7 @@ def any_task(name: str, models: Sequence[Served]) -> Task:
     """The task of a name: of weights that are served, or one of redraft's own; never code of somebody else's."""
     name = USUAL.get(name, name)
     for each in models:
-        if each.task.name == unversioned(name):
+        if each.task.name == name:
             return each.task
     if unversioned(name) in TASKS or _SIZED.fullmatch(name):
         try:

@@ -22,6 +22,7 @@ from redraft.serve.models import Served
 
 BUILT = Path(__file__).parent / "page"
 INDEX, MODELS = "index.html", "models/index.json"
+OF_A_MODEL = (GRAPH, "config.json", "starts.f32")  # what a browser needs of an exported folder
 SECURITY = {
     "Cross-Origin-Opener-Policy": "same-origin",  # these two make threads of WebAssembly possible
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -64,47 +65,49 @@ class PageFile:
         return sha256(self.packed or self.content).hexdigest()[:32]
 
 
-def page_files(models: Sequence[Served] = (), *, built: Path = BUILT) -> dict[str, PageFile]:
-    """Every file of the page by its path, exported models among `models` included; a short text where none is built."""
+def page_files(models: Sequence[Served] = (), *, api: bool = False, built: Path = BUILT) -> dict[str, PageFile]:
+    """Every file of the page by its path, exported models among `models` included; a short text where none is built.
+
+    With `api`, the page has puzzles made by the server that it comes from.
+    """
     files: dict[str, PageFile] = {}
     for file in sorted(built.rglob("*")) if built.is_dir() else ():
-        if not file.is_file():
-            continue
-        path, content = file.relative_to(built).as_posix(), file.read_bytes()
-        if path.endswith(".gz"):
+        if file.is_file():
+            path, content = file.relative_to(built).as_posix(), file.read_bytes()
+            packed = path.endswith(".gz")
             path = path.removesuffix(".gz")
-            files[path] = PageFile(type=_type(path), packed=content)
-        else:
-            files[path] = PageFile(type=_type(path), plain=content)
+            files[path] = PageFile(type=_type(path), **{"packed" if packed else "plain": content})
     if INDEX not in files:
         return {INDEX: PageFile(type="text/html", plain=NO_PAGE)}
-    for each in models:
-        if (each.folder / GRAPH).is_file():
-            for name in (GRAPH, "config.json"):
-                path = f"models/{each.name}/{name}"
-                files[path] = PageFile(type=_type(path), plain=(each.folder / name).read_bytes())
-    bundled = json.loads(files[MODELS].content) if MODELS in files else []
-    index = json.dumps(merged_index(bundled, models), indent=1).encode()
-    return files | {MODELS: PageFile(type=_type(MODELS), plain=index)}
+    exported = [each for each in models if (each.folder / GRAPH).is_file()]
+    for each in exported:
+        for file in (each.folder / name for name in OF_A_MODEL):
+            if file.is_file():
+                path = f"models/{each.name}/{file.name}"
+                files[path] = PageFile(type=_type(path), plain=file.read_bytes())
+    bundled = json.loads(files[MODELS].content)["models"] if MODELS in files else []
+    index = {"models": merged_index(bundled, exported), **({"api": True} if api else {})}
+    return files | {MODELS: PageFile(type=_type(MODELS), plain=json.dumps(index).encode())}
 
 
-def merged_index(bundled: Sequence[Mapping[str, Any]], models: Sequence[Served]) -> list[dict[str, Any]]:
-    """The models that the page offers: those it was built with, and exported ones, which come first."""
+def merged_index(bundled: Sequence[Mapping[str, Any]], exported: Sequence[Served]) -> list[dict[str, Any]]:
+    """The models that the page offers: exported ones, then those it was built with, but for names that occur above.
+
+    An exported model has the puzzles of a bundled one of its task, if there is one.
+    """
+    puzzles = {each["name"]: each["puzzles"] for each in bundled}
     own = [
         {
             "name": each.name,
-            "task": each.task.name,
             "title": each.name,
-            "height": each.task.height,
-            "width": each.task.width,
-            "graph": f"models/{each.name}/{GRAPH}",
-            "config": f"models/{each.name}/config.json",
+            "folder": f"models/{each.name}",
+            "summary": each.card().summary,
+            "puzzles": puzzles.get(each.task.name, {}),
         }
-        for each in models
-        if (each.folder / GRAPH).is_file()
+        for each in exported
     ]
     names = {each["name"] for each in own}
-    return own + [dict(each) for each in bundled if each.get("name") not in names]
+    return own + [dict(each) for each in bundled if each["name"] not in names]
 
 
 def page_response(file: PageFile) -> Callable[[Request], Any]:
