@@ -17,8 +17,8 @@ from redraft.data.store import Store
 from redraft.errors import require_at_least
 from redraft.recipes import get_recipe
 from redraft.tasks import Task, get_task
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.arc.make import make_tasks
-from redraft.tasks.arc.views import Views
 from redraft.tasks.sudoku import search as sudoku_search
 
 BATCH = 768  # the paper's

@@ -1,4 +1,4 @@
-"""A model of one's own, in one file: a TRM whose latent is renewed only in part.
+"""A model of one's own, in one file: a TRM whose latent is updated only in part.
 
 redraft train idea_model:recipe      # in this folder; --tiny to see whether it runs
 redraft ablate idea_model:suite      # against the plain TRM, three seeds each
@@ -58,7 +58,7 @@ def suite() -> Suite:
     """How much to keep."""
     return Suite(
         name="leaky",
-        title="A latent that is renewed in part",
+        title="A latent that is updated in part",
         what="Does it help to keep part of the latent at each update?",
         base={"small": "sudoku-6x6-lab", "full": "sudoku-extreme-mlp"},
         rows={

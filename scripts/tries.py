@@ -15,11 +15,11 @@ import torch
 
 import redraft
 from redraft.data.build import open_source
-from redraft.evaluate.report import wilson
 from redraft.files import write_text
 from redraft.machine import context
 from redraft.solve.load import open_stepper
 from redraft.solve.opened import Habits
+from redraft.stats import wilson
 
 WAYS = (
     Habits(max_steps=16),

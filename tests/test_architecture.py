@@ -9,19 +9,18 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "redraft"
 FILES = sorted(SOURCE.rglob("*.py"))
 MOST_LINES = 360
-BUDGET = 35_250  # lines of Python in the wheel
+BUDGET = 30_000  # lines of Python in the wheel
 MOST_FILES = 12  # of a folder, its __init__.py not counted; with more it says why
 CROWDED = {
     ".": "foundations, each of which everything may import",
     "commands": "a file per command",
-    "models": "a file per model, their configurations, the contract, how it is executed, and its check",
-    "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, --fast",
+    "train": "each part of a training step, and what surrounds it: the run's folder, signals, processes, timed steps",
 }
 
 # What everyone may import, and what these may import of one another.
 FOUNDATION: dict[str, tuple[str, ...]] = {
     "errors": (),
-    "arrays": ("errors",),
+    "arrays": ("contents", "errors"),
     "config": ("errors",),
     "contents": ("errors",),
     "files": ("errors",),
@@ -52,13 +51,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "data": ("tasks",),
     "backends": ("core.carry", "kernels.threads", "models", "weights.format"),
     "solve": ("tasks", "draw", "kernels.int8", "models", "weights", "backends", "device"),
-    "train": ("tasks", "data", "core.carry", "kernels.cpu", "kernels.threads", "models", "weights", "device"),
+    "train": ("tasks", "data", "core.carry", "kernels.threads", "models", "weights", "device"),
     "recipes": ("train.config", "train.losses", "models", "tasks", "data"),
     "progress": (),
     "evaluate": (
         *("tasks", "data", "models", "weights", "backends", "solve", "train.config", "stats", "plotting", "progress"),
     ),
-    "arc": ("tasks", "data", "models", "backends", "weights"),
+    "arc": ("tasks", "data", "models", "backends", "weights", "progress"),
     "run": ("tasks", "data", "weights", "solve", "train", "evaluate", "device", "plotting"),
     "export": ("tasks", "data", "core", "models", "weights", "backends", "solve", ""),
     "inspect": (
@@ -80,7 +79,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "commands": (
         *("tasks", "draw", "data", "core", "models", "weights", "backends", "solve", "evaluate", "arc", "inspect"),
         *("compare", "train", "recipes", "ablate", "export", "bench", "device", "machine", "stats", "plotting"),
-        *("kernels.ops", "api", "run", "progress", "serve", ""),
+        *("kernels.cpu", "kernels.ops", "api", "run", "progress", "serve", ""),
     ),
     "api": ("tasks", "weights", "train", "recipes", "run", "evaluate", "compare", "inspect", "export", "progress"),
     "cli": ("commands.group", ""),  # commands only by the names in its table
@@ -248,6 +247,6 @@ def test_the_package_stays_within_its_budget() -> None:
     for folder, sizes in sorted(folders.items(), key=lambda pair: -sum(pair[1])):
         print(f"{sum(sizes):>6,} lines in {len(sizes):>2} files  {folder}")
     total = sum(map(sum, folders.values()))
-    assert total <= BUDGET, f"{total:,} lines; delete some, or say in docs/design.md why the budget grows"
+    assert total <= BUDGET, f"{total:,} lines; delete some, or say in docs/decisions.md why the budget grows"
     crowded = {folder for folder, sizes in folders.items() if len(sizes) - 1 > MOST_FILES}
     assert crowded <= set(CROWDED), f"more than {MOST_FILES} files in {', '.join(sorted(crowded - set(CROWDED)))}"

@@ -5,9 +5,11 @@ from math import comb, sqrt
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import redraft.stats
-from redraft.stats import all_pairs, bootstrap, holm, mcnemar
+from redraft.stats import all_pairs, bootstrap, holm, mcnemar, wilson
 
 
 class TestMcNemar:
@@ -106,3 +108,24 @@ class TestAllPairs:
         assert set(found) == {(0, 1), (0, 2)}, "the last two share no row"
         assert (found[0, 1].rows, found[0, 1].wins, found[0, 2].rows) == (2, 1, 4)
         assert found[0, 1].holm >= found[0, 1].p
+
+
+@pytest.mark.parametrize(
+    ("hits", "count", "low", "high"),
+    [  # Newcombe 1998, table I, and the closed form at the ends
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+        (20, 20, 0.8389, 1.0),
+    ],
+)
+def test_wilson(hits: int, count: int, low: float, high: float) -> None:
+    assert wilson(hits, count) == pytest.approx((low, high), abs=6e-5)
+
+
+@given(count=st.integers(1, 500), share=st.floats(0, 1))
+def test_wilson_holds_the_share(count: int, share: float) -> None:
+    hits = round(share * count)
+    low, high = wilson(hits, count)
+    assert 0 <= low <= hits / count + 1e-12 and hits / count - 1e-12 <= high <= 1

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.effort.record import NEVER, Record
-from redraft.evaluate.report import wilson
+from redraft.stats import wilson
 
 
 class Policy(NamedTuple):

@@ -23,7 +23,7 @@ from redraft.core.recursion import Network, latent_recursion
 from redraft.errors import ConfigError
 from redraft.models.base import StepOutput, Update, recursions
 from redraft.models.config import NetworkConfig
-from redraft.models.network import RecursiveModel
+from redraft.models.trm import RecursiveModel
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""What the commands do, as functions: `redraft.train`, `redraft.evaluate` and so on.
+"""The commands as functions: `redraft.train`, `redraft.evaluate` and so on.
 
-Names of weights, data and tasks mean what they mean on the command line. All functions raise RedraftError or one of its
-kinds for what a caller can mend. The examples are run by tests/test_api.py.
+Names of weights, data and tasks have the meaning they have on the command line. All functions raise RedraftError or one
+of its kinds for a caller's mistake. tests/test_api.py runs the examples.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from redraft.train.config import RunConfig
 
 Precision = Literal["float32", "bfloat16"]
-USUAL = {"sudoku": "sudoku-9x9", "maze": "maze-8x8"}  # the size that is meant where none is named
+USUAL = {"sudoku": "sudoku-9x9", "maze": "maze-8x8"}  # the size where none is named
 
 
 def train(
@@ -55,7 +55,7 @@ def train(
         changes: values of the run in place of the recipe's, nested as in `RunConfig`.
 
     Returns:
-        The run. Ctrl-C stops after the current step with a checkpoint: it is then not `finished`, and `resume` goes on.
+        The run. Ctrl-C stops it after the current step with a checkpoint: it is not `finished`, and `resume` continues.
 
     Raises:
         ConfigError: a key that does not exist, a value out of range, or a folder in use.
@@ -75,7 +75,7 @@ def train(
         config = recipe if isinstance(recipe, RunConfig) else recipe_of(str(recipe), size=size, tiny=tiny)
         config = apply(config, dotted(changes), where="train") if changes else config
         folder = free_folder(Path("runs") / config.recipe) if out is None else Path(out)
-        with trusting(names_in(run_to_dict(config))):  # who calls has named them
+        with trusting(names_in(run_to_dict(config))):  # the caller has named them
             options: dict[str, Any] = {"stop_after": stop_after, "track": track, "prefetch": prefetch, "quiet": quiet}
             carry_out(config, folder, resume=False, device=device, threads=config.threads, **options)
             return Run(folder)
@@ -90,9 +90,9 @@ def resume(
     track: Literal["tensorboard", "wandb", "trackio"] | None = None,
     quiet: bool = False,
 ) -> Run:
-    """Goes on with a run, as if it had never stopped: equal to the bit on the same kind of machine.
+    """Resumes a run as if it had never stopped: equal to the bit on the same kind of machine.
 
-    `steps` is their number in all, more or fewer than planned, but no fewer than are done. Raises ConfigError where
+    `steps`: their number in all, more or fewer than planned, but no fewer than are done. Raises ConfigError where
     another process trains it, WeightsError where there is no run or its checkpoint is damaged.
 
     >>> run = redraft.resume("runs/first", steps=6, quiet=True)
@@ -128,11 +128,11 @@ def evaluate(
     Args:
         weights: a name in `list_weights()`, a folder of weights or of an exported model, or a run.
         data: a file or folder of puzzles with answers, or `make:COUNT@SEED` for new ones.
-        split: which file of a folder of data.
+        split: file of a folder of data.
         limit: maximum number of puzzles, taken from the start.
         steps: supervision steps of each puzzle; more than in training is allowed.
         batch_size: puzzles run at once.
-        device, dtype: what runs it, and the type of the activations; `int8`, of weights too, needs a CPU.
+        device, dtype: as in `train`, and the type of the activations; `int8`, of weights too, needs a CPU.
         quiet, trust: as in `train`.
 
     Warns (DataWarning) where the weights were trained on this data. Raises RedraftError.
@@ -174,10 +174,10 @@ def compare(
         data, split, limit, batch_size, device, dtype: as in `evaluate`; rows that a contender was trained on are left
             out.
         task: the task, where neither weights nor data name one.
-        steps: supervision steps of all that have none of their own.
-        at: the answer they are compared by, after the last step or where each would halt.
-        measure: what counts: solved by the rules, or equal to the known answer.
-        save: folder that keeps what each did, so that it is not evaluated again.
+        steps: supervision steps of all contenders without their own.
+        at: compares the answers after the last step or where each would halt.
+        measure: counts answers solved by the rules, or equal to the known answer.
+        save: folder for the outcomes, so that none is evaluated again.
 
     Raises RedraftError.
 
@@ -211,12 +211,12 @@ def inspect(
     quiet: bool = False,
     trust: bool = False,
 ) -> Inspection:
-    """Looks inside a model at work on one puzzle; `.save("report.html")` writes the report.
+    """Looks inside a model that solves a puzzle; `.save("report.html")` writes the report.
 
     Args:
         weights: as in `evaluate`, but not exported.
         puzzle: written out, a file or folder of puzzles, or `make:COUNT@SEED` for a new one.
-        number: which puzzle of several, from 1; `split`: of which file of a folder.
+        number: of the puzzle among several, from 1; `split`: file of a folder of data.
         answer: the answer written out, where the data has none.
         steps: supervision steps.
         recursions: also looks at every evaluation of the network within the steps.
@@ -248,7 +248,7 @@ def export(
     quiet: bool = False,
     trust: bool = False,
 ) -> Path:
-    """Writes weights as an ONNX graph that solves without PyTorch, once it was compared with its model.
+    """Writes weights as an ONNX graph that solves without PyTorch, after comparing it with its model.
 
     Args:
         weights: as in `evaluate`, but not exported.
@@ -262,7 +262,7 @@ def export(
 
     Raises:
         ConfigError: a package of the extra `export` is missing, or the folder is in use.
-        RedraftError: the graph does not do what the model does.
+        RedraftError: the graph differs from the model.
 
     >>> redraft.export("sudoku-6x6", "onnx", check=1, quiet=True).name
     'onnx'
@@ -279,8 +279,8 @@ def export(
 def make(task: str | Task, count: int = 1, *, seed: int = 0, **options: int | None) -> list[Puzzle]:
     """New puzzles with their answers (H, W) int8; the same seed gives the same puzzles.
 
-    `options` are the task's own: `clues`, the number of givens of a Sudoku, minimal if not given; `least`, the number
-    of cells that the shortest path of a maze has at least. Raises ConfigError for one that the task does not have.
+    `options` are the task's own: `clues`, the number of givens of a Sudoku, minimal if not given; `least`, the minimum
+    number of cells of a maze's shortest path. Raises ConfigError for one that the task does not have.
 
     >>> [puzzle] = redraft.make("sudoku-4x4", seed=1)
     >>> puzzle.question.shape, redraft.make_task("sudoku-4x4").check(puzzle.question, puzzle.answer).solved
@@ -297,7 +297,7 @@ def make(task: str | Task, count: int = 1, *, seed: int = 0, **options: int | No
 
 
 def make_examples(task: Task, count: int, seed: int, **options: int | None) -> Examples:
-    """New puzzles as arrays; options that are None do not count."""
+    """New puzzles as arrays; options that are None are ignored."""
     from redraft.errors import ConfigError, require_at_least
 
     require_at_least(1, {"count": count})
@@ -334,7 +334,7 @@ def list_tasks() -> list[str]:
 
 
 def list_recipes() -> dict[str, str]:
-    """Recipes by name, each with a line on it.
+    """Recipes by name, each with a one-line description.
 
     >>> "sudoku-4x4" in redraft.list_recipes()
     True
@@ -345,7 +345,7 @@ def list_recipes() -> dict[str, str]:
 
 
 def list_weights() -> dict[str, str]:
-    """Bundled weights by name, each with a line on it.
+    """Bundled weights by name, each with a one-line description.
 
     >>> "sudoku-6x6" in redraft.list_weights()
     True

@@ -1,8 +1,8 @@
 """Packages that can be called: `redraft.train(…)` is a function, and `redraft.train.loop` a module.
 
-Functions of the public API have the names of the packages that do the work, and Python makes a package an attribute of
-`redraft` as soon as any of it is imported. So the name has to mean both, whichever comes first: these packages are of a
-class of module that forwards a call to the function of their name in `redraft.api`, and shows its signature and help.
+Functions of the public API share the names of packages, and Python makes a package an attribute of `redraft` as soon as
+any of it is imported. So these packages forward a call to the function of their name in `redraft.api`, and show its
+signature and help.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""JSON and YAML as files hold them, read so that whatever else stands there is an error which names the file."""
+"""JSON and YAML files; anything else in them is an error that names the file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MOST_YAML = 256 << 10  # bytes; PyYAML takes seconds for more
 def parse_json(text: str | bytes) -> Any:
     """The value of a JSON text, in any of its encodings, with or without a byte-order mark.
 
-    Raises ValueError, and nothing else, for what is none: also for values nested too deep, for halves of characters,
-    which cannot be written again, and for objects with a key twice, which two readers may understand differently.
+    Raises ValueError, and nothing else, for any other text: also for values nested too deep, for halves of characters,
+    which cannot be written again, and for objects with a key twice, which readers understand differently.
     """
     try:
         if isinstance(text, bytes):
@@ -39,7 +39,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def content_of(file: Path, most: int = MOST) -> bytes:
-    """What a file holds; raises OSError where it cannot be read, ValueError where it is longer than `most` bytes."""
+    """The bytes of a file; raises OSError where it cannot be read, ValueError where it has more than `most`."""
     with file.open("rb") as opened:
         content = opened.read(most + 1)
     if len(content) > most:
@@ -48,7 +48,7 @@ def content_of(file: Path, most: int = MOST) -> bytes:
 
 
 def read_json(file: Path, error: type[RedraftError], *, expected: str = "") -> Any:
-    """What a JSON file holds; raises `error`, which says what was `expected` where there is none to read."""
+    """The value in a JSON file; raises `error`, which states `expected` where the file cannot be read."""
     try:
         return parse_json(content_of(file, MOST))
     except OSError as problem:
@@ -59,7 +59,7 @@ def read_json(file: Path, error: type[RedraftError], *, expected: str = "") -> A
 
 
 def read_object(file: Path, error: type[RedraftError], *, expected: str = "") -> dict[str, Any]:
-    """The JSON object in a file; raises `error` where there is none."""
+    """The JSON object in a file; raises `error` for anything else."""
     values = read_json(file, error, expected=expected)
     if not isinstance(values, dict):
         raise error(f"{file}: expected a JSON object")
@@ -67,16 +67,16 @@ def read_object(file: Path, error: type[RedraftError], *, expected: str = "") ->
 
 
 def within(values: Any, *keys: str) -> Any:
-    """What stands under these keys, one in the other; None where there is nothing, or no object to look into."""
+    """The value under these keys, one in the other; None where there is none."""
     for key in keys:
         values = values.get(key) if isinstance(values, dict) else None
     return values
 
 
 def read_yaml(file: Path, error: type[RedraftError]) -> Any:
-    """What a YAML file holds as dictionaries, lists and texts: tags mean nothing, so nothing else is ever made.
+    """The dictionaries, lists and texts in a YAML file, in UTF-8 or (with a byte-order mark) UTF-16.
 
-    A byte-order mark tells UTF-16. Raises `error` for what cannot be read.
+    Tags mean nothing, so no other object is ever made. Raises `error` where the file cannot be read.
     """
     import yaml
 

@@ -13,52 +13,45 @@ TORCH = "a PyTorch file (torch.save)"
 SAFETENSORS = "a safetensors file"
 ONNX = "an ONNX model"
 
-# First bytes of files; no text that people write begins so.
-_BEGINNINGS: tuple[tuple[bytes, str], ...] = (
-    (b"\x93NUMPY", "a NumPy array (.npy)"),
-    (b"PAR1", "a Parquet table"),
-    (b"ARROW1\0", "an Arrow table (Feather)"),
-    (b"FEA1", "an Arrow table (Feather)"),
-    (b"Obj\x01", "an Avro file"),
-    (b"ORC\n", "an ORC table"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x1f\x9d", "a compressed file (.Z)"),
-    (b"\xfd7zXZ\0", "an xz archive"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
-    (b"\x04\x22\x4d\x18", "an LZ4 archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras, h5py)"),
-    (b"MATLAB 5.0 MAT-file", "a MATLAB file"),
-    (b"MATLAB 7.3 MAT-file", "a MATLAB file"),
-    (b"SQLite format 3\0", "an SQLite database"),
-    (b"GGUF", "a GGUF model (llama.cpp)"),
-    (b"ggml", "a GGML model (llama.cpp)"),
-    (b"lmgg", "a GGML model (llama.cpp)"),
-    (b"tjgg", "a GGML model (llama.cpp)"),
-    (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF87a", "a GIF picture"),
-    (b"GIF89a", "a GIF picture"),
-    (b"II*\0", "a TIFF picture"),
-    (b"MM\0*", "a TIFF picture"),
-    (b"\0\0\1\0", "an icon (.ico)"),
-    (b"%PDF-", "a PDF document"),
-    (b"%!PS", "a PostScript document"),
-    (b"{\\rtf", "a rich-text document (RTF)"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of older Microsoft Office (.xls, .doc)"),
-    (b"\x7fELF", "a program (ELF)"),
-    (b"MZ\x90\0", "a program for Windows"),
-    (b"\xcf\xfa\xed\xfe", "a program for macOS"),
-    (b"\xca\xfe\xba\xbe", "a Java class, or a program for macOS"),
-    (b"\0asm", "a WebAssembly module"),
-    (b"ID3", "a sound file (MP3)"),
-    (b"OggS", "a sound or video file (Ogg)"),
-    (b"fLaC", "a sound file (FLAC)"),
-    (b"version https://git-lfs", POINTER),
-    (b"version https://hawser", POINTER),
-    (b"/annex/objects/", "a pointer of git-annex, not the file itself (git annex get fetches it)"),
-)
+# First bytes of files, by what they are; no text that people write begins so.
+_BEGINNINGS: dict[str, tuple[bytes, ...]] = {
+    "a NumPy array (.npy)": (b"\x93NUMPY",),
+    "a Parquet table": (b"PAR1",),
+    "an Arrow table (Feather)": (b"ARROW1\0", b"FEA1"),
+    "an Avro file": (b"Obj\x01",),
+    "an ORC table": (b"ORC\n",),
+    "a gzip archive": (b"\x1f\x8b",),
+    "a compressed file (.Z)": (b"\x1f\x9d",),
+    "an xz archive": (b"\xfd7zXZ\0",),
+    "a Zstandard archive": (b"\x28\xb5\x2f\xfd",),
+    "an LZ4 archive": (b"\x04\x22\x4d\x18",),
+    "a 7-Zip archive": (b"7z\xbc\xaf\x27\x1c",),
+    "a RAR archive": (b"Rar!\x1a\x07",),
+    "an HDF5 file (Keras, h5py)": (b"\x89HDF\r\n\x1a\n",),
+    "a MATLAB file": (b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file"),
+    "an SQLite database": (b"SQLite format 3\0",),
+    "a GGUF model (llama.cpp)": (b"GGUF",),
+    "a GGML model (llama.cpp)": (b"ggml", b"lmgg", b"tjgg"),
+    "a PNG picture": (b"\x89PNG\r\n\x1a\n",),
+    "a JPEG picture": (b"\xff\xd8\xff",),
+    "a GIF picture": (b"GIF87a", b"GIF89a"),
+    "a TIFF picture": (b"II*\0", b"MM\0*"),
+    "an icon (.ico)": (b"\0\0\1\0",),
+    "a PDF document": (b"%PDF-",),
+    "a PostScript document": (b"%!PS",),
+    "a rich-text document (RTF)": (b"{\\rtf",),
+    "a document of older Microsoft Office (.xls, .doc)": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",),
+    "a program (ELF)": (b"\x7fELF",),
+    "a program for Windows": (b"MZ\x90\0",),
+    "a program for macOS": (b"\xcf\xfa\xed\xfe",),
+    "a Java class, or a program for macOS": (b"\xca\xfe\xba\xbe",),
+    "a WebAssembly module": (b"\0asm",),
+    "a sound file (MP3)": (b"ID3",),
+    "a sound or video file (Ogg)": (b"OggS",),
+    "a sound file (FLAC)": (b"fLaC",),
+    POINTER: (b"version https://git-lfs", b"version https://hawser"),
+    "a pointer of git-annex, not the file itself (git annex get fetches it)": (b"/annex/objects/",),
+}
 # Of a zip archive, whose members' names stand in clear: by that of the first, or by any in the file's head.
 _FIRST_MEMBERS: tuple[tuple[bytes, str], ...] = (
     (rb".*\.npy", "NumPy arrays (.npz)"),
@@ -83,21 +76,21 @@ _ONNX = re.compile(rb"\x08[\x01-\x1f]\x12[\x01-\x40][ -~]{2}")  # the version, t
 def describe_format(head: bytes) -> str | None:
     """Names the format of a file by its first `HEAD` bytes, as a noun phrase with its article.
 
-    None for plain text, and for what is not known here.
+    None for plain text and for unknown formats.
 
     >>> describe_format(b"PAR1...")
     'a Parquet table'
     """
     if not head:
         return "an empty file"
-    for beginning, name in _BEGINNINGS:
-        if head.startswith(beginning):
+    for name, beginnings in _BEGINNINGS.items():
+        if head.startswith(beginnings):
             return name
     return _container(head) or _pickle(head) or _model(head) or _markup(head)
 
 
 def describe_file(file: Path) -> str | None:
-    """The same of a file on disk; a folder is named, too. Raises OSError where it cannot be read."""
+    """The same for a file on disk, or for a folder. Raises OSError where it cannot be read."""
     if file.is_dir():
         return "a folder"
     with file.open("rb") as opened:
@@ -105,7 +98,7 @@ def describe_file(file: Path) -> str | None:
 
 
 def what_else(file: Path, expected: str) -> str:
-    """Words on why a file could not be read as what was expected, a noun phrase: what it is instead, or damaged.
+    """The reason why a file could not be read as what was `expected` (a noun phrase): its format, or damage.
 
     Raises OSError where it cannot be read at all.
     """

@@ -1,7 +1,7 @@
-"""The Hugging Face Hub, by the package huggingface_hub: data and weights are downloaded, weights are pushed.
+"""The Hugging Face Hub, by the package huggingface_hub: downloads data and weights, pushes weights.
 
-`hf:owner/name` names a repository, and `hf:owner/name@revision` a branch, tag or commit of it. What comes from there is
-a file like any other: code that it names runs only with consent (`trust.py`).
+`hf:owner/name` names a repository, and `hf:owner/name@revision` a branch, tag or commit of it. Downloads are files like
+any other: code that they name runs only with consent (`trust.py`).
 """
 
 from __future__ import annotations
@@ -20,27 +20,21 @@ def data_file(name: str, split: str) -> Path:
     """`{split}.csv` of a data set; raises DataError."""
     instead = f"; give the path of a CSV file or of a folder with {split}.csv instead"
     repository, revision = _parts(name)
-    file = _call(
-        *(name, "hf_hub_download", repository, f"{split}.csv"),
-        error=DataError,
-        instead=instead,
-        repo_type="dataset",
-        **revision,
-    )
-    return Path(file)
+    options = {"repo_type": "dataset", **revision}
+    return Path(_call(name, "hf_hub_download", repository, f"{split}.csv", error=DataError, instead=instead, **options))
 
 
 def weights_folder(name: str) -> Path:
-    """A local copy of a repository's weights, kept in the cache of the Hub; raises WeightsError."""
+    """A local copy of a repository's weights, in the cache of the Hub; raises WeightsError."""
     repository, revision = _parts(name)
-    patterns = list(WEIGHTS)
-    return Path(_call(name, "snapshot_download", repository, error=WeightsError, allow_patterns=patterns, **revision))
+    options = {"allow_patterns": list(WEIGHTS), **revision}
+    return Path(_call(name, "snapshot_download", repository, error=WeightsError, **options))
 
 
 def push(folder: Path, name: str, *, card: str, private: bool = False) -> str:
-    """Uploads a folder of weights with a model card, and creates the repository if needed; returns its address.
+    """Uploads a folder of weights with a model card, creating the repository if needed; returns its address.
 
-    Raises WeightsError, also where no token of the user gives access (`hf auth login`).
+    Raises WeightsError, also if no token of the user gives access (`hf auth login`).
     """
     repository, revision = _parts(name)
     if revision:
@@ -54,13 +48,13 @@ def push(folder: Path, name: str, *, card: str, private: bool = False) -> str:
 
 
 def _parts(name: str) -> tuple[str, dict[str, Any]]:
-    """The repository, and its revision as an option of the Hub's functions, if there is one."""
+    """The repository, and its revision, if any, as an option of the Hub's functions."""
     repository, _, revision = name.removeprefix(PREFIX).partition("@")
     return repository, {"revision": revision} if revision else {}
 
 
 def _call(name: str, function: str, *args: Any, error: type[RedraftError], instead: str = "", **options: Any) -> Any:
-    """What a function of huggingface_hub returns; raises `error` where the package is missing or the function fails."""
+    """Calls a function of huggingface_hub; raises `error` if the package is missing or the function fails."""
     try:
         hub = import_module("huggingface_hub")
     except ImportError:

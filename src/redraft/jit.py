@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 
@@ -22,6 +23,21 @@ def jit(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     with suppress(RuntimeError, OSError, ImportError, AttributeError, TypeError):
         compiled._cache = _Cache(function)
     return compiled
+
+
+@cache
+def compile_kernel(kernel: Callable[..., Any], *calls: Callable[..., Any]) -> Callable[..., Any] | None:
+    """The kernel compiled by `jit`; None without Numba, where the same lines run interpreted.
+
+    `calls`: kernels of the same module that it calls, which are compiled too.
+    """
+    if calls:
+        compiled = {called.__name__: compile_kernel(called) for called in calls}
+        kernel = FunctionType(kernel.__code__, {**kernel.__globals__, **compiled}, kernel.__name__)
+    try:
+        return jit(kernel, nogil=True)
+    except ImportError:
+        return None
 
 
 class _Cache:

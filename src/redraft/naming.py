@@ -1,6 +1,6 @@
-"""Code that is named as `module:NAME`: imported, and looked at before it is called.
+"""Code named as `module:NAME`: imported, and checked before it is called.
 
-Whoever takes a name out of a file asks for consent first (`trust.py`); what a command line or a caller names is meant.
+Before a name from a file is used, `trust.py` requires consent; a command line or a caller consents by naming.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ T = TypeVar("T")
 
 
 def known(table: Mapping[str, T], name: str, *, what: str) -> T:
-    """The entry of that name in a table, whose users may name one of their own besides; raises ConfigError."""
+    """The entry of that name in a table that a user may extend by `module:NAME`; raises ConfigError."""
     if name not in table:
         raise ConfigError(f"unknown {what} {name!r}; known: {', '.join(table)}, or your own as module:NAME")
     return table[name]
 
 
 def unversioned(task: Any) -> Any:
-    """What `Task.spec` gives for a task, which an id may stand for: all versions have the same rules and tokens."""
+    """The `Task.spec` of a task, which an id may name: all versions have the same rules and tokens."""
     return VERSION.sub("", task) if isinstance(task, str) else task
 
 
 def named(path: str, *, what: str) -> Any:
     """The object that `module:NAME` names; its module is imported, if need be from the current folder.
 
-    Raises ConfigError, which says `what` was expected, where there is none, where the module raises an exception, and
-    for modules of Python itself, which are not even imported.
+    Raises ConfigError, with `what` was expected, if there is none or the module raises an exception, and for modules
+    of Python itself, which are not even imported.
     """
     module, _, name = path.partition(":")
     if not NAME.fullmatch(path):
@@ -50,7 +50,7 @@ def named(path: str, *, what: str) -> Any:
     if (top := module.partition(".")[0]) in sys.stdlib_module_names:
         raise ConfigError(
             f"{path}: expected {what} as module:NAME; {top} is a module of Python itself, which has none "
-            "(if you mean a file of yours, give it another name)"
+            "(rename a file of yours of that name)"
         )
     try:
         with _current_folder():
@@ -69,9 +69,8 @@ def named(path: str, *, what: str) -> Any:
 def made(path: str, kind: type, *, what: str, expected: str, functions: bool = True, **arguments: Any) -> Any:
     """The instance of `kind` that `module:NAME` names, or that the class or function there makes of the arguments.
 
-    Called is a subclass of `kind` or, where `functions` may make one, a function written in Python which takes these
-    arguments and does not declare that it returns something else; nothing else ever is. Raises ConfigError, with what
-    was `expected`.
+    Only two kinds of objects are called: a subclass of `kind` and, with `functions`, a function written in Python that
+    takes these arguments and does not declare another return type. Raises ConfigError, with what was `expected`.
     """
     found = named(path, what=what)
     if isinstance(found, kind):
@@ -93,7 +92,7 @@ def made(path: str, kind: type, *, what: str, expected: str, functions: bool = T
 def function(path: str, *parameters: str, what: str) -> Callable[..., Any]:
     """The function of these parameters, in their order, that `module:NAME` names, or an object called like one.
 
-    Raises ConfigError for classes, for what is not written in Python, and where it takes other arguments.
+    Raises ConfigError for classes, code not written in Python, and other parameters.
     """
     found = named(path, what=what)
     called = getattr(type(found), "__call__", None)  # noqa: B004 (not whether it is there, but what it is)
@@ -106,7 +105,7 @@ def function(path: str, *parameters: str, what: str) -> Callable[..., Any]:
 
 
 def origin(path: str) -> str | None:
-    """Where the module of `module:NAME` would come from, a file or folders; None where there is none. Runs nothing."""
+    """The file or folders that the module of `module:NAME` would be imported from, if any. Runs nothing."""
     top = path.partition(":")[0].partition(".")[0]
     places: list[str] = []
     with _current_folder(), suppress(ImportError, ValueError, AttributeError):
@@ -117,7 +116,7 @@ def origin(path: str) -> str | None:
 
 @contextmanager
 def _current_folder() -> Iterator[None]:
-    """Within it modules are looked for in the current folder too: last, so that its files hide no installed module."""
+    """Within it modules are also found in the current folder: last, so that its files hide no installed module."""
     try:
         here = os.getcwd()
     except OSError:  # it was deleted
@@ -135,7 +134,7 @@ def _current_folder() -> Iterator[None]:
 
 
 def _makes(found: Any, kind: type, arguments: dict[str, Any]) -> bool:
-    """Whether an object makes an instance of `kind` of the arguments, as far as can be seen without calling it."""
+    """Whether an object makes an instance of `kind` of the arguments, as far as is known without calling it."""
     if isinstance(found, type):
         return issubclass(found, kind) and _takes(found, **arguments)
     if not _written_in_python(found) or not _takes(found, **arguments):
@@ -148,7 +147,7 @@ def _makes(found: Any, kind: type, arguments: dict[str, Any]) -> bool:
 
 
 def _written_in_python(found: Any) -> bool:
-    """Whether it is a function written in Python, maybe wrapped or with arguments filled in, and not as `os.abort`."""
+    """Whether it is a function written in Python (unlike `os.abort`), maybe wrapped or with arguments filled in."""
     if isinstance(found, partial):
         return _written_in_python(found.func)
     with suppress(ValueError):  # wrapped in a circle
@@ -157,7 +156,7 @@ def _written_in_python(found: Any) -> bool:
 
 
 def _takes(found: Any, *positional: Any, **by_name: Any) -> bool:
-    """Whether it can be called so; True where its signature does not tell."""
+    """Whether it takes these arguments; True if its signature is not known."""
     try:
         inspect.signature(found).bind(*positional, **by_name)
     except TypeError:
@@ -172,7 +171,7 @@ def _described(found: Any) -> str:
 
 
 def _raised(error: BaseException) -> str:
-    """An exception of someone's own code, and where it came from."""
+    """An exception of a user's code, and where it was raised."""
     last = traceback.extract_tb(error.__traceback__)[-1:]
-    own = [frame for frame in last if not frame.filename.startswith("<")]  # a SyntaxError says itself where it is
+    own = [frame for frame in last if not frame.filename.startswith("<")]  # a SyntaxError names its place itself
     return f"{type(error).__name__}: {error}" + "".join(f" ({frame.filename}, line {frame.lineno})" for frame in own)

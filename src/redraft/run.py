@@ -1,11 +1,11 @@
-"""A training run: assembled here and nowhere else, trained to its end or until stopped, and then held as a `Run`."""
+"""A training run: its one assembly, its way to the last step or an early stop, and `Run`, which opens its folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -22,11 +22,22 @@ from redraft.errors import ConfigError, WeightsError, require_at_least
 from redraft.evaluate.judge import in_brief, judge, require_rows, unseen
 from redraft.solve.load import find_weights, open_weights
 from redraft.tasks import Task
-from redraft.train.checkpoint import STATE, Progress, read_progress
 from redraft.train.config import RunConfig, run_to_dict, with_table
-from redraft.train.folder import BEST, CONFIG, LAST, data_in, find_run, own_run, path_from
+from redraft.train.folder import (
+    BEST,
+    CONFIG,
+    LAST,
+    STATE,
+    Progress,
+    data_in,
+    find_run,
+    open_run,
+    own_run,
+    path_from,
+    read_progress,
+)
 from redraft.train.log import METRICS, Display, MetricsFile, Reporter, open_tracker, require_tracker
-from redraft.train.loop import Evaluate, Trainer, TrainingOutcome, open_run
+from redraft.train.loop import Evaluate, Trainer, TrainingOutcome
 from redraft.train.processes import Processes, processes
 from redraft.trust import remembered_names, trusting
 from redraft.weights.io import Weights, count_parameters
@@ -36,24 +47,20 @@ if TYPE_CHECKING:
     from redraft.models import Model
     from redraft.solve.solver import Solver
 
-Hint = Callable[[Task, Path, RunConfig], str]  # what to do with the weights of a finished run
+Hint = Callable[[Task, Path, RunConfig], str]  # advice on a next command for the weights of a finished run
 
 
 # assembly
 def training_data(config: RunConfig, *, resumed: Path | None = None) -> tuple[Task, Store]:
-    """A run's task and what it is trained on; `resumed` is the folder of a run that is. Raises RedraftError."""
-    train = config.data.train
-    if resumed is not None:
-        train = data_in(resumed, train, flag="--data.train")
+    """A run's task and training data; `resumed`: the folder of a resumed run. Raises RedraftError."""
+    train = config.data.train if resumed is None else data_in(resumed, config.data.train, flag="--data.train")
     task = task_of(config.task, train)
     return task, open_source(task, train, split="train", limit=config.data.train_limit)
 
 
 def test_data(config: RunConfig, task: Task, data: Store, *, resumed: Path | None = None, needed: bool = True) -> Store:
-    """The unseen examples that judge a run; of ARC there may be none, unless they are `needed`. Raises RedraftError."""
-    test = config.data.test
-    if resumed is not None:
-        test = data_in(resumed, test, flag="--data.test")
+    """A run's unseen test examples; of ARC there may be none, unless they are `needed`. Raises RedraftError."""
+    test = config.data.test if resumed is None else data_in(resumed, config.data.test, flag="--data.test")
     return unseen(task, test, trained_on=data, limit=config.data.test_limit, needed=needed)
 
 
@@ -72,7 +79,7 @@ def assemble(
 ) -> Trainer:
     """The trainer of a run, whose model gets a puzzle table as large as its data needs.
 
-    `initial`: weights that a new run starts from, where they are open already; else those that `config.init` names.
+    `initial`: opened weights that a new run starts from; by default those of `config.init`.
     """
     config = with_table(config, data.num_puzzle_ids)
     require_rows(config, data, test)
@@ -83,7 +90,7 @@ def assemble(
 
 
 def evaluator(task: Task, test: Store, config: RunConfig) -> Evaluate:
-    """What training calls to judge a model: figures of a full evaluation that are worth a line, if any."""
+    """The evaluation of a model during training: figures for one line, {} without test examples."""
     if not len(test):
         return lambda model: {}
     return lambda model: in_brief(judge(model, task, test, steps=config.eval_steps, batch_size=config.batch_size))
@@ -98,21 +105,21 @@ def conduct(
     stop_after: float | None = None,
 ) -> TrainingOutcome:
     """Runs the trainer, and reports to its folder, the console and the tracker, if this process is the first."""
+    folder, step, config = trainer.folder, trainer.progress.step, trainer.config
     with ExitStack() as closing:
         reporters: list[Reporter] = []
-        for reporter in _reporters(trainer, track, console) if trainer.processes.first else ():
+
+        def add(reporter: Reporter) -> None:
             closing.callback(reporter.close)
             reporters.append(reporter)
+
+        if trainer.processes.first:
+            add(MetricsFile(folder, resumed_at=step))
+            if track is not None:
+                add(open_tracker(track, folder, run_to_dict(config), console))
+            if not console.quiet:
+                add(Display(total=config.steps, start=step, console=console))
         return trainer.run(evaluate, reporters, stop_after=stop_after)
-
-
-def _reporters(trainer: Trainer, track: str | None, console: Console) -> Iterator[Reporter]:
-    step, config = trainer.progress.step, trainer.config
-    yield MetricsFile(trainer.folder, resumed_at=step)
-    if track is not None:
-        yield open_tracker(track, trainer.folder, run_to_dict(config), console)
-    if not console.quiet:
-        yield Display(total=config.steps, start=step, console=console)
 
 
 # from the first step to the last
@@ -129,9 +136,9 @@ def carry_out(
     quiet: bool = False,
     hint: Hint | None = None,
 ) -> TrainingOutcome:
-    """Trains a run, new or resumed, to its last step or until a signal stops it, and prints how it goes.
+    """Trains a run, new or resumed, to its last step or until a signal stops it, and prints its progress.
 
-    `hint` gives the last line. Raises RedraftError; what it sets of PyTorch's threads is put back.
+    `hint` returns the last line. Raises RedraftError; PyTorch has the same number of threads after it as before.
     """
     require_at_least(1, {"threads": threads})
     if track is not None:
@@ -142,15 +149,16 @@ def carry_out(
             torch.set_num_threads(threads)
         with processes(placed) as group, own_run(folder, group):
             console = terminal.console(stderr=True, quiet=quiet or not group.first)
-            _say(console, f"reading {config.data.train} and {config.data.test} …")
+            report = partial(console.print, highlight=False, soft_wrap=True)
+            report(f"reading {config.data.train} and {config.data.test} …")
             begun = folder if resume else None
             task, data = training_data(config, resumed=begun)
             test = test_data(config, task, data, resumed=begun, needed=False)
             options: dict[str, Any] = {"device": placed, "resume": resume, "group": group, "prefetch": prefetch}
             trainer = assemble(config, folder, task=task, data=data, test=test, **options)
-            _announce(trainer, test, console, resumed=resume)
+            _announce(trainer, test, report, resumed=resume)
             outcome = conduct(trainer, evaluator(task, test, config), console, track=track, stop_after=stop_after)
-            _conclude(outcome, trainer, console, hint)
+            _conclude(outcome, trainer, report, hint)
             return outcome
     finally:
         torch.set_num_threads(before)
@@ -164,7 +172,7 @@ def resumed_config(
     train: str | None = None,
     test: str | None = None,
 ) -> RunConfig:
-    """The configuration of a run that is resumed, with what may change: steps in all, threads of one without a
+    """The configuration of a resumed run with the values that may change: steps in all, threads of one without a
     checkpoint, and new places of its data. Raises RedraftError."""
     config = open_run(folder)
     data = config.data
@@ -187,49 +195,41 @@ def free_folder(folder: Path) -> Path:
     return candidate
 
 
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True)
-
-
-def _announce(trainer: Trainer, test: Store, console: Console, *, resumed: bool) -> None:
+def _announce(trainer: Trainer, test: Store, report: Callable[[str], None], *, resumed: bool) -> None:
     if not len(test):
-        _say(
-            console,
+        report(
             f"no test input of {trainer.config.data.test} has a known output that is not trained on: training without "
-            "figures; the last weights count as the best",
+            "figures; the last weights count as the best"
         )
     network, table = count_parameters(trainer.learner.model)
     world, step, steps = trainer.processes.world, trainer.progress.step, trainer.config.steps
-    _say(
-        console,
+    report(
         f"{trainer.config.recipe} in {trainer.folder}: {network:,} parameters"
         + (f" and {table:,} in the puzzle embedding" if table else "")
         + f", {len(trainer.data):,} training puzzles, {len(test):,} unseen test puzzles, on {trainer.device}"
-        + (f" in {world} processes" if world > 1 else ""),
+        + (f" in {world} processes" if world > 1 else "")
     )
     if resumed:
         begins = f"resuming at step {step} of {steps}" + ("; --steps N trains for longer" if step == steps else "")
-        saved = (trainer.folder / STATE).exists()
-        _say(console, begins if saved else "no checkpoint yet: starting at step 0")
-    _say(
-        console,
+        report(begins if (trainer.folder / STATE).exists() else "no checkpoint yet: starting at step 0")
+    report(
         "exact: puzzles that are right in every cell, in training of those that have halted since the last line; "
-        "halts after: supervision steps",
+        "halts after: supervision steps"
     )
 
 
-def _conclude(outcome: TrainingOutcome, trainer: Trainer, console: Console, hint: Hint | None) -> None:
+def _conclude(outcome: TrainingOutcome, trainer: Trainer, report: Callable[[str], None], hint: Hint | None) -> None:
     progress, folder, config = outcome.progress, outcome.folder, trainer.config
     if not outcome.finished:
-        _say(console, f"stopped at step {progress.step} of {config.steps}, saved in {folder / STATE}")
-        _say(console, f"go on with: redraft train --resume {folder}")
+        report(f"stopped at step {progress.step} of {config.steps}, saved in {folder / STATE}")
+        report(f"resume with: redraft train --resume {folder}")
         return
     judged = progress.best >= 0
     best = f"best evaluation {progress.best:.2%} exact at step {progress.best_step}" if judged else "not evaluated"
-    _say(console, f"done: {config.steps} steps in {progress.seconds:.0f} s; {best}")
-    _say(console, f"weights: {folder / BEST} (best), {folder / LAST}")
+    report(f"done: {config.steps} steps in {progress.seconds:.0f} s; {best}")
+    report(f"weights: {folder / BEST} (best), {folder / LAST}")
     if hint is not None:
-        _say(console, hint(trainer.task, folder, config) + ("" if judged else " --submission submission.json"))
+        report(hint(trainer.task, folder, config) + ("" if judged else " --submission submission.json"))
 
 
 # afterwards
@@ -237,7 +237,7 @@ class Run:
     """A training run in its folder, finished or not: `redraft.train` returns one, `Run(folder)` opens one.
 
     Attributes:
-        folder: where all of it lies (docs/training.md).
+        folder: holds all of it (docs/training.md).
         config: every value that decides its weights.
     """
 
@@ -254,7 +254,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether all steps are done and evaluated; else `redraft.resume` goes on with it."""
+        """Whether all steps are done and evaluated; else `redraft.resume` continues it."""
         progress = self.progress
         return min(progress.step, progress.evaluated) >= self.config.steps
 
@@ -278,9 +278,9 @@ class Run:
     @overload
     def metrics(self, *, frame: Literal[True]) -> Any: ...
     def metrics(self, *, frame: bool = False) -> Any:
-        """What it has reported: a dictionary for each report, with its `kind` (train or eval), `step` and figures.
+        """Its reports: a dictionary each, with its `kind` (train or eval), `step` and figures.
 
-        `frame=True` gives a pandas DataFrame, and raises ConfigError where pandas is not installed.
+        `frame=True` returns a pandas DataFrame, and raises ConfigError where pandas is not installed.
         """
         file = self.folder / METRICS
         rows = []

@@ -34,9 +34,9 @@ def scope_axes(name: str, *, height: int, width: int) -> Axes | None:
 
 
 def scope_members(name: str, *, height: int, width: int) -> list[list[int]]:
-    """For each cell of a grid, row by row, the cells that it shares a scope of this family with, itself included.
+    """The cells that share a scope of this family with each cell of a grid, row by row, itself included.
 
-    Raises ConfigError for a name that is none, or does not fit the grid.
+    Raises ConfigError for an unknown name, or one that does not fit the grid.
     """
     cells = [(row, column) for row in range(height) for column in range(width)]
     if name == "around":
@@ -56,15 +56,15 @@ def scope_members(name: str, *, height: int, width: int) -> list[list[int]]:
 
 
 def tiling(name: str, *, height: int, width: int) -> tuple[int, int] | None:
-    """Rows and columns of the blocks that the scopes of a family tile the grid in; None where they are no such blocks.
+    """Rows and columns of the blocks that the scopes of a family tile the grid with; None where they are no blocks.
 
     Raises ConfigError as `scope_members`.
     """
-    heard = scope_members(name, height=height, width=width)
-    tall, wide = heard[0][-1] // width + 1, max(cell % width for cell in heard[0]) + 1
+    members = scope_members(name, height=height, width=width)
+    tall, wide = members[0][-1] // width + 1, max(cell % width for cell in members[0]) + 1
     if height % tall or width % wide:
         return None
-    return (tall, wide) if heard == scope_members(f"blocks-{tall}x{wide}", height=height, width=width) else None
+    return (tall, wide) if members == scope_members(f"blocks-{tall}x{wide}", height=height, width=width) else None
 
 
 def _labels(name: str, cells: Sequence[tuple[int, int]], height: int, width: int) -> Sequence[Hashable]:

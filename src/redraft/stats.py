@@ -1,7 +1,8 @@
-"""Statistics of two contenders on the same rows: bootstrap interval, McNemar's test, Holm's correction. NumPy only."""
+"""Statistics of contenders on the same rows: Wilson and bootstrap intervals, McNemar's test, Holm's correction."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -107,6 +108,15 @@ def bootstrap(
         means.append(totals[:, 0] / totals[:, 1])
     low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def wilson(hits: int, count: int, *, z: float = 1.96) -> tuple[float, float]:
+    """95 % confidence interval of a share (Wilson 1927), sound near 0 and 1."""
+    share = hits / count
+    middle = share + z * z / (2 * count)
+    spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    scale = 1 + z * z / count
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
 def mcnemar(wins: int, losses: int) -> tuple[float, float]:

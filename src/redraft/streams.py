@@ -1,4 +1,4 @@
-"""Standard input, output and error as a command can rely on them, also where one is closed, full or read by nobody."""
+"""Standard input, output and error that a command can rely on, also where one is closed, full or without a reader."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from redraft.errors import RedraftError
 
 
 def prepare() -> None:
-    """Replaces closed streams: output by one that discards what is written, input by one that raises RedraftError.
+    """Replaces closed streams: output by one that discards everything, input by one that raises RedraftError.
 
-    Standard error discards what it cannot write, as it is only for show. Characters that a terminal lacks become `?`.
+    Standard error discards what it cannot write, because it is only for show. Characters that a terminal lacks become
+    `?`.
     """
     for number in range(3):  # or else the next file to be opened gets the number, and what libraries write there
         try:
@@ -63,9 +64,9 @@ def _redirect(number: int) -> None:
 
 
 class _Lossy(io.FileIO):
-    """A file that discards what cannot be written, as on a full disk or a terminal that is gone.
+    """A file that discards what cannot be written, as on a full disk or a closed terminal.
 
-    A pipe without a reader is an error all the same: nobody wants the rest.
+    A pipe without a reader stays an error, because nobody wants the rest.
     """
 
     def write(self, data: Any) -> int:

@@ -1,10 +1,9 @@
-"""Consent to the code that a file names: who writes a `config.json` or `store.json` remembers it, who reads one asks.
+"""Consent to the code that a file names: writers of a `config.json` or `store.json` remember it, readers require it.
 
-A `module:NAME` in a file is imported only where somebody has consented (docs/trust.md): by `--trust` or `trust=True`;
-by naming it on the command line of this process; or earlier, when this user's own redraft wrote that very file. Of
-the last there is a note in the user's state folder, outside of anything a stranger could send: the path of the file,
-each name in it, and where its module came from. It counts only for that path, and only while the module would still
-come from there.
+A `module:NAME` in a file is imported only with consent (docs/trust.md): by `--trust` or `trust=True`; by naming it on
+the command line of this process; or earlier, when this user's own redraft wrote that very file. For the last there is a
+note in the user's state folder, outside of anything a stranger could send: the path of the file, each name in it, and
+where its module came from. It counts only for that path, and only while the module would still come from there.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _given: ContextVar[Literal[True] | frozenset[str]] = ContextVar("_given", defaul
 
 @contextmanager
 def trusting(trust: Trust) -> Iterator[None]:
-    """Within it there is consent to every name, or to these, besides what there was."""
+    """Within it there is consent to every name, or to these, in addition to consent given before."""
     before = given()
     more = frozenset() if isinstance(trust, bool) else frozenset(trust)
     token = _given.set(True if trust is True or before is True else before | more)
@@ -42,12 +41,12 @@ def trusting(trust: Trust) -> Iterator[None]:
 
 
 def given() -> Literal[True] | frozenset[str]:
-    """The consent there is now: True for every name, or to which."""
+    """The present consent: True for every name, else the names."""
     return _given.get()
 
 
 def asked_for(arguments: Iterable[str]) -> Trust:
-    """The consent of a command line: to everything by `--trust`, else to each `module:NAME` that stands there."""
+    """The consent of a command line: to everything by `--trust`, else to each `module:NAME` in it."""
     words = list(arguments)
     if "--trust" in words:
         return True
@@ -55,7 +54,7 @@ def asked_for(arguments: Iterable[str]) -> Trust:
 
 
 def code_named(values: Any) -> list[tuple[str, str]]:
-    """What each `module:NAME` in the values of a `config.json` or `store.json` would be run as, and the name."""
+    """Purpose and name of each `module:NAME` in the values of a `config.json` or `store.json`."""
     if not isinstance(values, dict):
         return []
     task, model = values.get("task"), values.get("model")
@@ -75,7 +74,7 @@ def names_in(values: Any) -> set[str]:
 
 
 def require_consent(file: Path, values: Any, *, trust: Trust = ()) -> None:
-    """Raises TrustError where the values of a file name code that nobody has consented to; `trust` adds to consent."""
+    """Raises TrustError if the values of a file name code without consent; `trust` adds to consent."""
     wanted = code_named(values)
     with trusting(trust):
         known = given()
@@ -93,14 +92,14 @@ def require_consent(file: Path, values: Any, *, trust: Trust = ()) -> None:
 
 
 def _shown(name: str) -> str:
-    """A name as it is; what is none may hold anything, as control characters or pages of text, and is quoted."""
+    """A name as it is; other text, which may hold control characters or be long, is quoted and cut."""
     return name if NAME.fullmatch(name) and len(name) <= 200 else repr(name[:80])
 
 
 def remember(file: Path, *values: Any) -> None:
     """Notes that this user's own redraft has written the file with the code that these values name, if any.
 
-    Without a place for notes there is none, and the user will be asked.
+    Without a place for notes there is none, and opening the file requires consent.
     """
     code = {name: origin(name) for each in values for _, name in code_named(each)}
     place = _place(file)
@@ -111,12 +110,12 @@ def remember(file: Path, *values: Any) -> None:
 
 
 def remembered_names(file: Path) -> list[str]:
-    """The names that were remembered with a file, as far as their modules are where they were, or are nowhere."""
+    """The names remembered with a file whose modules are still where they were, or nowhere."""
     return [name for name, there in _note(file).items() if origin(name) in (there, None)]
 
 
 def _note(file: Path) -> dict[str, str | None]:
-    """Where the modules of the names came from that were remembered with a file; empty where there is no note."""
+    """Origin of the module of each name remembered with a file; empty without a note."""
     place = _place(file)
     if place is None:
         return {}
@@ -128,7 +127,7 @@ def _note(file: Path) -> dict[str, str | None]:
 
 
 def _place(file: Path) -> Path | None:
-    """Where the note on a file is; None for a user without a home."""
+    """The file of the note on a file; None for a user without a home."""
     named = os.environ.get("XDG_STATE_HOME", "")  # a relative one does not count: it could be a stranger's folder
     try:
         state = Path(named) if os.path.isabs(named) else Path.home() / ".local" / "state"

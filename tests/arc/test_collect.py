@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from redraft.arc.collect import asked, collect, share
-from redraft.arc.votes import Votes, score
+from redraft.arc.collect import collect, questions_of, share
+from redraft.arc.score import score
+from redraft.arc.votes import Votes
 from redraft.backends.protocol import Draft
 from redraft.data.arc import arc_stores
 from redraft.errors import ConfigError, DataError
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.arc.files import ArcTask, Pair
 from redraft.tasks.arc.task import Arc, canvas
-from redraft.tasks.arc.views import Views
 
 ARC = Arc()
 
@@ -33,7 +34,7 @@ TASKS = [  # of two tests, of one, of three
     for i, (name, tests) in enumerate((("turn", 2), ("fall", 1), ("fill", 3)))
 ]
 OTHER = ArcTask(name="other", train=(Pair(grid(7), grid(8)),), test=(Pair(grid(9), grid(11)),))
-VIEWS = Views.make([OTHER, *TASKS], count=9)  # with a task that is not asked, so that ids do not begin at 1
+VIEWS = Views.make([OTHER, *TASKS], count=9)  # with a task that is not in the store, so that ids do not begin at 1
 PAIRS = [(task, pair) for task in TASKS for pair in task.test]
 
 
@@ -195,9 +196,9 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
         votes_of(votes=Votes())
 
 
-# what is asked
+# questions
 def test_rows_are_tests_of_their_task() -> None:
-    assert asked(STORE) == [("turn", 0), ("turn", 1), ("fall", 0), ("fill", 0), ("fill", 1), ("fill", 2)]
+    assert questions_of(STORE) == [("turn", 0), ("turn", 1), ("fall", 0), ("fill", 0), ("fill", 1), ("fill", 2)]
     jobs = share(STORE, views=2)
     assert jobs.rows.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     starts = [VIEWS.ids(name).start for name in ("turn", "turn", "fall", "fill", "fill", "fill")]

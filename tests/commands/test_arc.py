@@ -17,9 +17,9 @@ from redraft.arc.votes import Votes
 from redraft.backends.protocol import Draft
 from redraft.data.arc import arc_stores, build_arc
 from redraft.models import TRMConfig, build_model
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.arc.files import ArcTask, Pair, to_json
 from redraft.tasks.arc.task import Arc, canvas
-from redraft.tasks.arc.views import Views
 from redraft.weights.io import save_weights
 
 Run = Callable[..., tuple[int, str, str]]

@@ -224,7 +224,7 @@ class TestArc:
         ),
         (
             ["weights", "--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m", "--llm-budget", "0"],
-            ("retries", 0, "budget", 1),
+            ("--llm-budget", 1, 0),
         ),
     ],
 )

@@ -17,7 +17,7 @@ from redraft.data.export import export_published
 from redraft.data.known import KNOWN
 from redraft.data.store import Store
 from redraft.tasks import get_task
-from redraft.tasks.arc.views import Views
+from redraft.tasks.arc.augmentations import Views
 
 Run = Callable[..., tuple[int, str, str]]
 TASK = get_task("sudoku-9x9")

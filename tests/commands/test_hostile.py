@@ -26,7 +26,7 @@ from redraft.recipes import get_recipe
 from redraft.solve.load import open_stepper, open_weights, task_of
 from redraft.tasks import get_task
 from redraft.train.config import run_to_dict
-from redraft.train.loop import open_run
+from redraft.train.folder import open_run
 from redraft.weights.io import load_weights
 
 pytestmark = pytest.mark.slow  # all of them together

@@ -14,7 +14,7 @@ from redraft.inspect.inspect import inspect, training_run
 from redraft.inspect.inspection import Inspection
 from redraft.inspect.report import report
 from redraft.models import TRMConfig, build_model
-from redraft.models.cost import work
+from redraft.models.execution import work
 from redraft.tasks import Puzzle, get_task
 from redraft.tasks.arc.task import Arc
 from redraft.weights.io import Weights

@@ -12,9 +12,9 @@ from helpers.failing import mentions, refused
 from safetensors.torch import load_file
 
 from redraft.commands import fastest, train
+from redraft.commands.fastest import Facts
 from redraft.recipes import RECIPES, get_recipe
 from redraft.train.config import RunConfig
-from redraft.train.fast import Facts
 from redraft.train.trials import Setting, Stand, Together
 
 Run = Callable[..., tuple[int, str, str]]
@@ -73,7 +73,7 @@ def test_folders_are_numbered(run: Run, asked: list[Any], tmp_path: Path, monkey
 
 
 def test_fast_takes_what_helps_and_says_so(run: Run, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    able = Facts(device="cuda", cores=16, threads=16, bfloat16=True, compiler=True, numba=True, free=10 * 2**30)
+    able = Facts(device="cuda", cores=16, threads=16, bfloat16=True, compiler=True, numba=True)
     monkeypatch.setattr(Facts, "of", staticmethod(lambda device: able))
     status, out, err = run("train", "sudoku-4x4", "--fast", "--model.hidden-size", 32)
     assert (status, out) == (0, "")
@@ -86,7 +86,7 @@ def test_fast_takes_what_helps_and_says_so(run: Run, asked: list[Any], monkeypat
 
 
 def test_flags_win_over_fast(run: Run, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    able = Facts(device="cuda", cores=16, threads=16, bfloat16=True, compiler=True, numba=True, free=10 * 2**30)
+    able = Facts(device="cuda", cores=16, threads=16, bfloat16=True, compiler=True, numba=True)
     monkeypatch.setattr(Facts, "of", staticmethod(lambda device: able))
     flags = "--compile False --model.dtype float32 --micro-batch 8 --prefetch 0"
     assert run("train", "sudoku-4x4", "--fast", *flags.split())[0] == 0
@@ -94,7 +94,7 @@ def test_flags_win_over_fast(run: Run, asked: list[Any], monkeypatch: pytest.Mon
     assert (config.compile, config.model.dtype, config.micro_batch, machine.prefetch) == (False, "float32", 8, 0)
 
 
-TWO_CORES = Facts(device="cpu", cores=2, threads=2, bfloat16=True, compiler=True, numba=True, free=10 * 2**30)
+TWO_CORES = Facts(device="cpu", cores=2, threads=2, bfloat16=True, compiler=True, numba=True)
 
 
 @pytest.fixture

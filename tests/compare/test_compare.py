@@ -16,8 +16,7 @@ from redraft.compare.show import markdown, plot_shares, show
 from redraft.data.build import from_examples
 from redraft.errors import DataError
 from redraft.evaluate.evaluate import Records
-from redraft.evaluate.report import wilson
-from redraft.stats import all_pairs
+from redraft.stats import all_pairs, wilson
 from redraft.tasks import get_task
 
 

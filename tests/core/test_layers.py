@@ -4,8 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from redraft.core.blocks import MixerBlock, Stack
-from redraft.core.layers import Neighbours
+from redraft.core.layers import MixerBlock, Neighbours, Stack
 from redraft.kernels import cpu
 from redraft.kernels.ops import laid_out
 

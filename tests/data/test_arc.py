@@ -14,10 +14,10 @@ from redraft.data.arc import arc_data, arc_stores, build_arc
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import DataError, RedraftError
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.arc.files import ArcTask, Pair, read_tasks, to_json
 from redraft.tasks.arc.make import make_tasks
 from redraft.tasks.arc.task import Arc, crop
-from redraft.tasks.arc.views import Views
 from redraft.tasks.base import IGNORE
 
 ARC = Arc()

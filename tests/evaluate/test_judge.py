@@ -11,8 +11,8 @@ from redraft.evaluate.judge import in_brief, judge, unseen
 from redraft.models import build_model
 from redraft.recipes import get_recipe
 from redraft.tasks import get_task
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.arc.make import make_tasks
-from redraft.tasks.arc.views import Views
 
 RUN = get_recipe("sudoku-4x4", tiny=True)
 TASK = get_task(RUN.task)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from redraft.evaluate.evaluate import Records
-from redraft.evaluate.report import auroc, by_rating, halting_quality, halting_step, report, show, wilson
+from redraft.evaluate.report import auroc, by_rating, halting_quality, halting_step, report, show
 
 
 def records(exact: list[list[int]], halt_logit: list[list[float]], ratings: list[float] | None = None) -> Records:
@@ -55,27 +55,6 @@ def test_report() -> None:
     assert (halting["precision"], halting["recall"]) == (pytest.approx(1 / 2), pytest.approx(1))
     assert halting["auroc"] == pytest.approx(1)
     assert figures["by_rating"] == []
-
-
-@pytest.mark.parametrize(
-    ("hits", "count", "low", "high"),
-    [  # Newcombe 1998, table I, and the closed form at the ends
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-        (20, 20, 0.8389, 1.0),
-    ],
-)
-def test_wilson(hits: int, count: int, low: float, high: float) -> None:
-    assert wilson(hits, count) == pytest.approx((low, high), abs=6e-5)
-
-
-@given(count=st.integers(1, 500), share=st.floats(0, 1))
-def test_wilson_holds_the_share(count: int, share: float) -> None:
-    hits = round(share * count)
-    low, high = wilson(hits, count)
-    assert 0 <= low <= hits / count + 1e-12 and hits / count - 1e-12 <= high <= 1
 
 
 @given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=30))

@@ -14,8 +14,9 @@ from redraft.models.check import check_model
 from redraft.recipes import get_recipe
 from redraft.tasks import get_task
 from redraft.train.config import RunConfig
+from redraft.train.folder import open_run
 from redraft.train.halting import get_halting
-from redraft.train.loop import Trainer, open_run
+from redraft.train.loop import Trainer
 from redraft.train.losses import get_loss, stablemax
 from redraft.weights.io import load_weights
 

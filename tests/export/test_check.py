@@ -11,7 +11,7 @@ from redraft.backends.torch import TorchStepper
 from redraft.export.check import Agreement, Drafts, Trial, _Beside, count_for, most_for
 from redraft.models import build_model
 from redraft.models.config import TRMConfig
-from redraft.models.cost import work
+from redraft.models.execution import work
 from redraft.tasks import get_task
 
 TASK = get_task("sudoku-4x4")

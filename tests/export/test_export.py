@@ -328,7 +328,7 @@ def test_folders_of_before_open(shipped: tuple[Path, ExportReport], tmp_path: Pa
     """Those without the values that other programs need of halting and tokens."""
     told = json.loads((shipped[0] / "config.json").read_text())
     old = {"parts", "positions", "y", "z", "int8"}
-    assert set(told["onnx"]) - old == {"halt_every", "halt_above", "tokens", "height", "width"}
+    assert set(told["onnx"]) - old == {"halt_every", "halt_above", "tokens", "height", "width", "starts"}
     told["onnx"] = {key: value for key, value in told["onnx"].items() if key in old}
     (tmp_path / "config.json").write_text(json.dumps(told))
     (tmp_path / GRAPH).write_bytes((shipped[0] / GRAPH).read_bytes())

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from redraft.core.blocks import AttentionBlock, MixerBlock
-from redraft.core.layers import SwiGLU
+from redraft.core.layers import AttentionBlock, MixerBlock, SwiGLU
 from redraft.kernels import cpu
 from redraft.kernels.ops import rms_norm, swiglu_add_norm
 

@@ -19,8 +19,8 @@ from redraft.models.execution import compile_options
 from redraft.train import compiled
 from redraft.train.compiled import CompiledForward, forward_of
 from redraft.train.config import RunConfig
-from redraft.train.forward import Forward
 from redraft.train.loop import Trainer
+from redraft.train.losses import Forward
 
 CPU = torch.device("cpu")
 # what a compiler of another project warns about is not ours to mend
@@ -114,9 +114,9 @@ def test_generated_code_finds_maxima_again_in_half_precision() -> None:
 @pytest.mark.slow
 def test_what_is_not_one_graph_is_compiled_by_networks(tiny: RunConfig) -> None:
     config: ModelConfig = HRMConfig(vocab_size=6, seq_len=16, hidden_size=8, num_heads=2, puzzle_dim=8)
-    said: list[str] = []
-    forward = CompiledForward(build_model(config), tiny, CPU, tell=said.append)
-    (line,) = said
+    lines: list[str] = []
+    forward = CompiledForward(build_model(config), tiny, CPU, report=lines.append)
+    (line,) = lines
     assert re.match("compile: .*HRM .*puzzle table.*networks", line)
     assert all(network._compiled_call_impl is not None for network in forward.model.networks())
 
@@ -124,8 +124,8 @@ def test_what_is_not_one_graph_is_compiled_by_networks(tiny: RunConfig) -> None:
 def test_without_a_compiler_the_run_goes_on(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
-    said: list[str] = []
-    forward = forward_of(build_model(tiny.model), replace(tiny, compile=True), CPU, tell=said.append)
+    lines: list[str] = []
+    forward = forward_of(build_model(tiny.model), replace(tiny, compile=True), CPU, report=lines.append)
     assert type(forward) is Forward and not forward.compiled, "so that threads share its rows"
-    (line,) = said
+    (line,) = lines
     assert line.startswith("compile: ") and "g++" in line

@@ -11,20 +11,21 @@ import pytest
 from redraft.errors import ConfigError, DataError, WeightsError
 from redraft.files import partial_of
 from redraft.models import Model
-from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig
 from redraft.train.folder import (
     CONFIG,
     LOCK,
+    STATE,
     begin_run,
     change_run,
     data_in,
     find_run,
+    open_run,
     own_run,
     path_from,
 )
 from redraft.train.log import METRICS
-from redraft.train.loop import Trainer, open_run
+from redraft.train.loop import Trainer
 from redraft.train.processes import Processes
 
 ALONE = Processes()

@@ -16,8 +16,8 @@ from redraft.data.sampler import Batch, Sampler
 from redraft.errors import ConfigError, RedraftError
 from redraft.models import DirectConfig, HRMConfig, Model, ModelConfig, StepOutput, VariantConfig
 from redraft.tasks.base import IGNORE
-from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig
+from redraft.train.folder import STATE
 from redraft.train.halting import HALTING, HaltingRule, get_halting
 from redraft.train.loop import Trainer
 from redraft.weights.io import load_weights

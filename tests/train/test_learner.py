@@ -1,4 +1,4 @@
-"""Starting from weights, and learning puzzle embeddings alone."""
+"""Starting from weights, learning puzzle embeddings alone, and running out of memory."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,13 +12,14 @@ from redraft.errors import WeightsError
 from redraft.models import Model, build_model
 from redraft.tasks import get_task
 from redraft.train.config import RunConfig
-from redraft.train.learner import begin_from
+from redraft.train.learner import OutOfMemory, begin_from, is_out_of_memory
 from redraft.train.loop import Trainer
 from redraft.weights.io import Weights
 
 pytestmark = pytest.mark.arithmetic
 
 TABLE = "embed.puzzle.table"
+ALLOCATOR = "[enforce fail at alloc_cpu.cpp:119] err == 0. DefaultCPUAllocator: can't allocate memory: you tried ..."
 
 
 @pytest.fixture
@@ -90,3 +91,54 @@ def test_a_run_without_a_checkpoint_begins_again_from_its_weights(frozen: Callab
     again = frozen("killed", resume=True)
     name = "answer_head.weight"
     assert torch.equal(again.learner.model.state_dict()[name], learnt(again.config).state_dict()[name])
+
+
+def test_which_errors_it_is_about() -> None:
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert is_out_of_memory(MemoryError()) and is_out_of_memory(RuntimeError(ALLOCATOR))
+    assert not is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError(ALLOCATOR), torch.OutOfMemoryError("CUDA")])
+@pytest.mark.parametrize(
+    ("change", "advice"),
+    [
+        ({}, r"4 slots .*--micro-batch 2 .*--recompute True"),
+        ({"micro_batch": 2}, r"2 slots .*--micro-batch 1 .*--recompute True"),
+        ({"recompute": True}, r"4 slots .*--micro-batch 2(?!.*--recompute)"),
+        ({"micro_batch": 1}, r"1 slots (?!.*--micro-batch).*--recompute True"),
+        ({"micro_batch": 1, "recompute": True}, r"1 slots (?!.*--micro-batch)(?!.*--recompute).*smaller model"),
+    ],
+)
+def test_out_of_memory_names_what_needs_less(
+    trainer: Callable[..., Trainer],
+    tiny: RunConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    change: dict[str, object],
+    advice: str,
+) -> None:
+    run = trainer("run", config=replace(tiny, **change))  # type: ignore[arg-type]
+
+    def fail(*rows: object) -> None:
+        raise error
+
+    monkeypatch.setattr(run.learner, "_part", fail)
+    with pytest.raises(OutOfMemory, match=rf"\bcpu: .*{advice}"):
+        run.run(no_figures, [])
+    trainer("run")  # the folder can be used again
+
+
+def test_other_errors_stay_what_they_are(trainer: Callable[..., Trainer], monkeypatch: pytest.MonkeyPatch) -> None:
+    run = trainer("run")
+
+    def fail(*rows: object) -> None:
+        raise RuntimeError("shapes cannot be multiplied")
+
+    monkeypatch.setattr(run.learner, "_part", fail)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        run.run(no_figures, [])
+
+
+def no_figures(model: Model) -> dict[str, float]:
+    return {"exact": 0.0}

@@ -19,10 +19,10 @@ from redraft.data.store import Store
 from redraft.errors import ConfigError, WeightsError
 from redraft.models import Model
 from redraft.tasks import get_task
-from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
+from redraft.train.folder import STATE, open_run
 from redraft.train.log import METRICS, MetricsFile
-from redraft.train.loop import Trainer, TrainingError, open_run
+from redraft.train.loop import Trainer, TrainingError
 from redraft.weights.io import load_weights
 
 pytestmark = pytest.mark.arithmetic

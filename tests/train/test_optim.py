@@ -14,12 +14,12 @@ pytestmark = pytest.mark.arithmetic
 
 
 def test_learning_rate_warms_up_then_falls_along_a_cosine() -> None:
-    rates = [learning_rate(step, peak=2.0, warmup=4, total=12, min_ratio=0.1) for step in range(13)]
-    assert rates[:4] == [0.5, 1.0, 1.5, 2.0]
-    assert rates[4] == 2.0
-    assert rates[8] == pytest.approx(2.0 * (0.1 + 0.9 * 0.5))
-    assert rates[12] == pytest.approx(0.2)
-    assert learning_rate(9, peak=2.0, warmup=4, total=12, min_ratio=1.0) == 2.0
+    shares = [learning_rate(step, warmup=4, total=12, min_ratio=0.1) for step in range(13)]
+    assert shares[:4] == [0.25, 0.5, 0.75, 1.0]
+    assert shares[4] == 1.0
+    assert shares[8] == pytest.approx(0.1 + 0.9 * 0.5)
+    assert shares[12] == pytest.approx(0.1)
+    assert learning_rate(9, warmup=4, total=12, min_ratio=1.0) == 1.0
 
 
 def test_flat_parameters_train_as_separate_ones_do() -> None:

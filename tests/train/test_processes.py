@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from redraft.cli import main
-from redraft.train.checkpoint import STATE
+from redraft.train.folder import STATE
 from redraft.train.processes import Processes, sum_rows
 
 pytestmark = pytest.mark.arithmetic

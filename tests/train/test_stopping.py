@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from redraft.models import Model
-from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig
+from redraft.train.folder import STATE
 from redraft.train.loop import Trainer
 from redraft.train.stopping import stop_on_signal
 

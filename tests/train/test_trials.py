@@ -11,10 +11,11 @@ import torch
 
 from redraft.models import HRMConfig
 from redraft.models.config import DType
-from redraft.train import together
+from redraft.train import trials as module
 from redraft.train.config import RunConfig
 from redraft.train.loop import Trainer
-from redraft.train.trials import ENOUGH, Setting, Stand, Together, Trials, promising, run_trials
+from redraft.train.processes import Processes
+from redraft.train.trials import ENOUGH, Setting, Stand, Together, Trials, fitting, promising, run_trials
 
 BOTH: tuple[DType, ...] = ("float32", "bfloat16")
 F2, H2 = Setting(dtype="float32", threads=2), Setting(dtype="bfloat16", threads=2)
@@ -119,6 +120,27 @@ def test_processes_are_tried_where_threads_leave_something(rates: dict[Setting, 
     assert promising(Trials(slots=8, rates=rates, taken=taken), 2) == dtype
 
 
+@pytest.mark.parametrize(("room", "slots", "found"), [(100, 100, 100), (99, 100, 50), (13, 100, 13), (0, 4, 1)])
+def test_as_many_slots_as_fit_into_memory(room: int, slots: int, found: int) -> None:
+    def prepare(candidate: Setting, size: int) -> Callable[[], float]:
+        def step() -> float:
+            if size > room:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return 1.0
+
+        return step
+
+    assert fitting(prepare, F1, slots, Processes(), torch.device("cpu")) == found
+
+
+def test_other_errors_of_a_trial_are_raised() -> None:
+    def prepare(candidate: Setting, size: int) -> Callable[[], float]:
+        raise RuntimeError("shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        fitting(prepare, F1, 4, Processes(), torch.device("cpu"))
+
+
 @pytest.fixture
 def clock() -> Callable[[], float]:
     """A second passes at each look."""
@@ -181,21 +203,21 @@ def test_a_run_has_the_threads_of_its_configuration_also_when_resumed(
 
 @pytest.mark.slow
 def test_processes_are_timed_side_by_side(tiny: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(together, "PATIENCE", 600.0)
-    found = together.time_together(tiny, "float32", 2, slots=2)
+    monkeypatch.setattr(module, "PATIENCE", 600.0)
+    found = module.time_together(tiny, "float32", 2, slots=2)
     assert found is not None and (found.dtype, found.processes) == ("float32", 2) and found.rate > 0
 
 
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Has processes run something else."""
-    start = together.subprocess.Popen
+    start = module.subprocess.Popen
 
     def use(code: str) -> None:
         def other(command: list[str], **options: Any) -> Any:
             return start([command[0], "-c", code], **options)
 
-        monkeypatch.setattr(together.subprocess, "Popen", other)
+        monkeypatch.setattr(module.subprocess, "Popen", other)
 
     yield use
 
@@ -204,11 +226,11 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
 def test_processes_that_come_to_nothing(
     tiny: RunConfig, code: str, program: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(together, "PATIENCE", 1.0)
+    monkeypatch.setattr(module, "PATIENCE", 1.0)
     program(code)
-    assert together.time_together(tiny, "float32", 2, slots=2) is None
+    assert module.time_together(tiny, "float32", 2, slots=2) is None
 
 
 def test_rate_of_processes(tiny: RunConfig, program: Callable[[str], None]) -> None:
     program("import os, sys; sys.stdin.read(); print(0.5 if os.environ['RANK'] == '0' else '')")
-    assert together.time_together(tiny, "bfloat16", 4, slots=8) == Together(dtype="bfloat16", processes=4, rate=64.0)
+    assert module.time_together(tiny, "bfloat16", 4, slots=8) == Together(dtype="bfloat16", processes=4, rate=64.0)

@@ -16,8 +16,8 @@ from redraft.errors import ConfigError, RedraftError
 from redraft.models import Model, ModelConfig, build_model
 from redraft.solve import load
 from redraft.tasks import Task, get_task
-from redraft.train.checkpoint import STATE
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
+from redraft.train.folder import STATE
 from redraft.trust import given, names_in
 from redraft.weights.io import require_fit
 

@@ -10,8 +10,7 @@ from redraft.ablate.suite import PlannedRun
 from redraft.errors import ConfigError
 from redraft.files import write_text
 from redraft.train.config import RunConfig, run_to_dict, with_table
-from redraft.train.folder import CONFIG
-from redraft.train.loop import open_run
+from redraft.train.folder import CONFIG, open_run
 from redraft.trust import names_in, trusting
 from redraft.weights.format import read_json
 

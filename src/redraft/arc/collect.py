@@ -1,9 +1,9 @@
-"""Collects votes for ARC: every test input under many views of its task, drafted, cropped, and the view undone."""
+"""Collects votes for ARC: drafts of every test input under many augmentations of its task, which are then undone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,12 @@ At = Literal["last", "halt"]
 
 
 class Jobs(NamedTuple):
-    """Test inputs to draft an answer to, each under one view.
+    """Test inputs to draft an answer to, each under one augmentation.
 
     Attributes:
         rows: (J,) int64, of the store.
-        ids: (J,) int32, puzzle ids of the views.
-        orders: (J,) int64, place of each in the work of one process that does everything.
+        ids: (J,) int32, puzzle ids of the augmentations.
+        orders: (J,) int64, place of each in the work of a single process.
     """
 
     rows: NDArray[np.int64]
@@ -45,22 +45,25 @@ def collect(
     views: int | None = None,
     shard: tuple[int, int] = (1, 1),
     at: At = "last",
+    origin: Mapping[str, Any] | None = None,
     votes: Votes | None = None,
-    progress: Callable[[Votes], None] | None = None,
+    progress: Callable[[Votes], None] = lambda votes: None,
 ) -> Votes:
-    """One vote for each test input of an ARC store under each of the first `views` views of its task (None: all).
+    """One vote for each test input of an ARC store under each of its task's first `views` augmentations (None: all).
 
     Args:
         steps: supervision steps of every draft.
-        batch_size: drafts made at once; a batch may hold views of several tasks.
-        shard: (number from 1, of how many), the share of this process. All shards merged are exactly the votes of
-            one process.
-        at: which draft votes, the one after the `last` step, as published, or the first that the halting head takes
-            to be right (`halt`), which is cheaper.
-        votes: those of the same shard that were collected before an interruption; they are added to.
-        progress: is shown the votes after every batch, when they are fit to be saved and gone on from.
+        batch_size: drafts made at once; a batch may hold augmentations of several tasks.
+        shard: number, from 1, and count of the shares of the work. All shards merged are exactly the votes of a
+            single process.
+        at: the draft that votes: after the `last` step, as published, or the first that the halting head takes to be
+            right (`halt`), which is cheaper.
+        origin: of new votes, see `Votes`.
+        votes: those of the same shard collected before an interruption, to be added to.
+        progress: called with the votes after every batch; they may then be saved, to continue from.
 
-    Raises ConfigError for values out of range, DataError where the store has no views or `votes` are of other work.
+    Raises ConfigError for values out of range, DataError if the store has no augmentations or `votes` are of other
+    work.
     """
     if store.views is None:
         raise DataError(f"{store.source or 'this store'}: has no augmentations of tasks; expected an ARC data set")
@@ -68,8 +71,8 @@ def collect(
     if at not in get_args(At):
         raise ConfigError(f"at: expected one of {', '.join(get_args(At))}, got {at!r}")
     jobs = share(store, views=views, shard=shard)
-    questions = asked(store)
-    votes = Votes(shards=[Shard(*shard, 0, len(jobs.rows))]) if votes is None else votes
+    questions = questions_of(store)
+    votes = Votes(origin, shards=[Shard(*shard, 0, len(jobs.rows))]) if votes is None else votes
     for start in range(_done(votes, shard, len(jobs.rows)), len(jobs.rows), batch_size):
         batch = jobs.some(slice(start, start + batch_size))
         tokens, halt_logit = _drafts(stepper, store, batch, steps, at)
@@ -79,15 +82,14 @@ def collect(
             name, test = questions[row]
             votes.add(name, test, store.views.undo(crop(canvas), puzzle_id), p, order=order)
         votes.shards = (Shard(*shard, start + len(batch.rows), len(jobs.rows)),)
-        if progress is not None:
-            progress(votes)
+        progress(votes)
     return votes
 
 
 def share(store: Store, *, views: int | None = None, shard: tuple[int, int] = (1, 1)) -> Jobs:
-    """The jobs of a shard: every row under the first `views` views of its task, dealt out in turn.
+    """The jobs of a shard: every row under the first `views` augmentations of its task, dealt out in turn.
 
-    Raises ConfigError where there is no such shard, or no view is asked for.
+    Raises ConfigError for an impossible shard or number of augmentations.
     """
     number, of = shard
     if not 1 <= number <= of:
@@ -103,7 +105,7 @@ def share(store: Store, *, views: int | None = None, shard: tuple[int, int] = (1
     return Jobs(rows, ids, orders).some(slice(number - 1, None, of))
 
 
-def asked(store: Store) -> list[Question]:
+def questions_of(store: Store) -> list[Question]:
     """Task and test of every row; the tests of a task are a group of the store, in order."""
     assert store.views is not None
     first = np.searchsorted(store.groups, store.groups)  # row with which the group of each row begins
@@ -114,28 +116,26 @@ def asked(store: Store) -> list[Question]:
 def _drafts(
     stepper: Stepper, store: Store, batch: Jobs, steps: int, at: At
 ) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
-    """The drafts (B, L) that vote, after the last step or that at which each halts, and their halting logits (B,)."""
+    """The drafts (B, L) that vote, after the last step or where each halts, and their halting logits (B,)."""
     assert store.views is not None
     inputs, _ = store.views.show(store.inputs[batch.rows], store.labels[batch.rows], batch.ids, None)
     state = stepper.start(inputs, batch.ids)
     tokens = np.zeros(inputs.shape, np.int16)
     halt_logit = np.zeros(len(inputs), np.float32)
     running = np.arange(len(inputs))
-    for step in range(1, steps + 1):
+    for _ in range(steps):
         state, draft = stepper.step(state)
-        if at == "halt" or step == steps:
-            tokens[running], halt_logit[running] = draft.tokens, draft.halt_logit
-        if at == "halt":
+        tokens[running], halt_logit[running] = draft.tokens, draft.halt_logit
+        if at == "halt" and draft.halts.any():
             going = np.flatnonzero(~draft.halts)
             if not len(going):
                 break
-            if len(going) < len(running):
-                running, state = running[going], stepper.select(state, going)
+            running, state = running[going], stepper.select(state, going)
     return tokens, halt_logit
 
 
 def _done(votes: Votes, shard: tuple[int, int], jobs: int) -> int:
-    """How many of the jobs of this shard the votes are; raises DataError where they are of other work."""
+    """Number of this shard's jobs that the votes are; raises DataError for votes of other work."""
     if len(votes.shards) != 1 or votes.shards[0][:2] != shard or votes.shards[0].votes != jobs:
         held = ", ".join(f"{each.number}/{each.of} of {each.votes} votes" for each in votes.shards) or "no shard"
         raise DataError(

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 
 from redraft import terminal
 from redraft.commands.arguments import Trusted, parse, require_options
-from redraft.commands.compare_llm import Llm, ask_models, open_endpoints
-
-if TYPE_CHECKING:
-    from redraft.compare.contest import Others
-    from redraft.compare.rows import Rows
+from redraft.commands.compare_llm import Llm, open_models
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,19 +23,19 @@ class Arguments:
     data: str
     """A file or folder of puzzles with answers, or make:COUNT@SEED for new ones; for ARC its folder or its tasks."""
     task: Annotated[str | None, tyro.conf.arg(metavar="TASK")] = None
-    """The task, where neither weights nor data tell it."""
+    """The task, if neither weights nor data name it."""
     split: str = "test"
-    """Which file of a folder of data."""
+    """The file of a folder of data."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Maximum number of rows, taken from the start."""
     steps: int = 16
-    """Supervision steps of each contender that does not name its own."""
+    """Supervision steps of contenders without their own."""
     at: Literal["last", "halt"] = "last"
-    """Which answer the pairs are compared by: that after the last step, or that where each would halt."""
+    """Answer that counts in pairs: after the last step, or where each contender would halt."""
     measure: Literal["solved", "exact"] = "solved"
-    """What counts: solved by the rules, where the task has some, or equal to the known answer."""
+    """Solved by the rules, if the task has some, or exact: equal to the known answer."""
     attempts: int = 1
-    """How many of the best candidates count, for ARC votes."""
+    """Number of the best candidates of ARC votes that count."""
     batch_size: int = 256
     """Puzzles run at once."""
     device: str = "auto"
@@ -48,7 +43,7 @@ class Arguments:
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Type of the activations."""
     save: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """Folder that keeps what each contender did, so that the same command does not evaluate it again."""
+    """Folder to keep outcomes in, so that the same command does not evaluate a contender again."""
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Writes all figures as JSON."""
     markdown: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -56,32 +51,26 @@ class Arguments:
     plot: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Draws the shares with their intervals into a .png or .svg file."""
     reported: bool = False
-    """Shows what papers report on public sets of any task; by default those of this task alone."""
+    """Shows figures that papers report on public sets of any task; by default of this task alone."""
     trust: Trusted = False
     asked: Annotated[Llm, tyro.conf.arg(name="")] = field(default_factory=Llm)
 
 
 def run(arguments: list[str]) -> int:
-    description = "Compares weights, and language models if you like, on the same unseen rows."
+    description = "Compares weights, and language models if you name some, on the same unseen rows."
     args = parse(Arguments, arguments, command="compare", description=description, gather="contenders")
     from redraft.compare.contest import Terms, contest
-    from redraft.files import write_text
+    from redraft.files import require_place, write_text
+    from redraft.plotting import require_picture
 
-    _require_sense(args)
+    require_options(args, "steps", "batch_size", "attempts")
+    models = open_models(args.asked, args.save)
+    for file in filter(None, (args.json, args.markdown, args.plot)):
+        require_place(file)
+    if args.plot is not None:
+        require_picture(args.plot)
     terms = Terms(**{each.name: getattr(args, each.name) for each in fields(Terms)})
-    errors = list[str]()
-
-    def others(rows: Rows) -> Callable[[], Others]:
-        examples = rows.examples()  # may be lacking: known before the work
-
-        def ask() -> Others:
-            asked = ask_models(args.asked, rows, examples, args.save)
-            errors.extend(asked.errors)
-            return asked.outcomes, asked.notes
-
-        return ask
-
-    found = contest(args.contenders, terms, others=None if args.asked.llm is None else others)
+    found = contest(args.contenders, terms, models=models)
     if args.json is not None:
         write_text(args.json, json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
     if args.markdown is not None:
@@ -89,21 +78,7 @@ def run(arguments: list[str]) -> int:
     if args.plot is not None:
         found.plot(args.plot)
     found.show(terminal.console())
+    errors = [] if models is None else models.errors
     for error in errors:
         print(f"redraft compare: {error}", file=sys.stderr)
     return 2 if errors else 0
-
-
-def _require_sense(args: Arguments) -> None:
-    """Raises RedraftError for arguments that cannot be meant, before anything is computed."""
-    from redraft.compare.contest import require_contenders
-    from redraft.files import require_place
-    from redraft.plotting import require_picture
-
-    require_options(args, "steps", "batch_size", "attempts")
-    open_endpoints(args.asked)
-    require_contenders(args.contenders, others=args.asked.llm_model)
-    for file in filter(None, (args.json, args.markdown, args.plot)):
-        require_place(file)
-    if args.plot is not None:
-        require_picture(args.plot)

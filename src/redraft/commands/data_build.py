@@ -7,15 +7,12 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import tyro
 
 from redraft.commands.arguments import parse, require_options
 from redraft.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from redraft.data.store import Store
 
 DESCRIPTION = "Builds a folder with a store to train on and one to test with, from pairs of grids or from ARC tasks."
 
@@ -26,51 +23,51 @@ class Arguments:
     """A CSV with the columns input and output (optionally group and rating), JSONL or JSON with the same, a folder of
     such files; or ARC: arc1, arc2, Kaggle's folder or files, or other files of tasks with --kind arc."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")]
-    """The folder to write; there must be none of that name."""
+    """The folder to write, which must not exist."""
     kind: Literal["auto", "grids", "arc"] = "auto"
     """Kind of SOURCE: arc for arc1, arc2, Kaggle's files and folders in two halves if not given, grids for all else."""
     seed: int = 0
     """Seed of the split, and of the augmentations of ARC tasks."""
 
     name: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """Grids: what the task is called; like the folder if not given."""
+    """Grids: name of the task, by default that of the folder."""
     test: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Grids: pairs to test with; without it a share of SOURCE is kept for that."""
+    """Grids: pairs for the test, by default a share of SOURCE."""
     test_share: float = 0.1
-    """Grids: the share of the pairs that is kept for the test; groups are never torn apart."""
+    """Grids: share of the pairs for the test; groups are never split."""
     symmetries: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME …")] = ()
-    """Grids: what keeps a right answer right when it is done to both grids: dihedral, rotate, flip-h, flip-v,
-    transpose, symbols:abc (the symbols a, b, c change places)."""
+    """Grids: changes of both grids that keep a right answer right: dihedral, rotate, flip-h, flip-v, transpose,
+    symbols:abc (the symbols a, b, c change places)."""
     scopes: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME …")] = ()
-    """Grids: the sets of cells that rules hold in: rows, columns, blocks-2x3, around (neighbours), all, or map:LETTERS
-    with a letter for each cell. With symbols that change places, the model then treats them alike."""
+    """Grids: sets of cells that rules refer to: rows, columns, blocks-2x3, around (neighbours), all, or map:LETTERS
+    with a letter per cell. With symbols that change places, the model then treats them alike."""
     checker: Annotated[str | None, tyro.conf.arg(metavar="MODULE:FUNCTION")] = None
-    """Grids: a function (question, answer) of lists of rows, in a file of the current folder, that judges whether an
+    """Grids: a function (question, answer) of lists of rows, in a file of the current folder, that returns whether the
     answer is right."""
     alphabet: Annotated[str | None, tyro.conf.arg(metavar="SYMBOLS")] = None
-    """Grids: the symbols there are, together or divided by commas; those found in the pairs if not given."""
+    """Grids: all symbols, together or separated by commas; by default those found in the pairs."""
     blank: Annotated[str | None, tyro.conf.arg(metavar="SYMBOL")] = None
-    """Grids: the symbol of cells to fill in; found without it where answers never hold it and keep all other cells."""
+    """Grids: the symbol of cells to fill in; by default found, if answers never hold it and keep all other cells."""
     shape: Annotated[str | None, tyro.conf.arg(metavar="HxW")] = None
     """Grids: rows and columns that grids written in a single row are folded into, such as 3x3."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Grids: maximum number of pairs of SOURCE, taken from the start."""
     allow_contradictions: bool = False
-    """Grids: keeps questions that stand there with several different answers."""
+    """Grids: keeps questions with several different answers."""
 
     concept: Annotated[str | None, tyro.conf.arg(metavar="PATH")] = None
-    """ARC: more tasks to train on, ConceptARC in the published recipes."""
+    """ARC: more tasks for training, ConceptARC in the published recipes."""
     views: int = 1000
     """ARC: augmentations of each task besides itself."""
     canvas: int = 30
-    """ARC: rows and columns of the canvas; a smaller one is faster, where all grids are small."""
+    """ARC: rows and columns of the canvas; if all grids are small, a smaller one is faster."""
     allow_leaks: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TASK …")] = ()
-    """ARC: evaluation tasks whose test pairs may be trained on; all for all of them."""
+    """ARC: evaluation tasks whose test pairs may be in training; all for all of them."""
 
 
 NAMED = ("arc1", "arc2")
 
-# Options of one kind of source that mean nothing for the other.
+# Options for one kind of source alone.
 ONLY = {
     "grids": (
         *("name", "test", "test_share", "symmetries", "scopes", "checker"),
@@ -107,7 +104,7 @@ def _is_arc(source: str) -> bool:
 
 
 def _holds_tasks(source: str) -> bool:
-    """Whether a source that cannot be read as pairs can be as tasks."""
+    """Whether a source can be read as tasks."""
     from redraft.tasks.arc.files import read_tasks
 
     try:
@@ -117,7 +114,7 @@ def _holds_tasks(source: str) -> bool:
 
 
 def _training(args: Arguments) -> str:
-    """The arguments of `redraft train` that learn from what was built."""
+    """The arguments of `redraft train` for the folder built."""
     from redraft.data.known import KNOWN
 
     folder, named = shlex.quote(str(args.output)), args.source.split("/")[0]
@@ -130,24 +127,15 @@ def _training(args: Arguments) -> str:
 def _grids(args: Arguments) -> list[str]:
     from redraft.data.grids import build_grids
 
-    built = build_grids(
-        Path(args.source),
-        args.output,
-        name=args.name,
-        test=args.test,
-        test_share=args.test_share,
-        seed=args.seed,
-        alphabet=None if args.alphabet is None else _symbols(args.alphabet),
-        symmetries=args.symmetries,
-        scopes=args.scopes,
-        checker=args.checker,
-        blank=args.blank,
-        shape=None if args.shape is None else _shape(args.shape),
-        limit=args.limit,
-        allow_contradictions=args.allow_contradictions,
-        tell=lambda doing: print(f"{doing} …", file=sys.stderr, flush=True),
-    )
-    return built.lines()
+    options = {name: getattr(args, name) for name in ONLY["grids"]}
+    options["alphabet"] = None if args.alphabet is None else _symbols(args.alphabet)
+    options["shape"] = None if args.shape is None else _shape(args.shape)
+    source = Path(args.source)
+    return build_grids(source, args.output, seed=args.seed, report=_report, **options).lines()
+
+
+def _report(stage: str) -> None:
+    print(f"{stage} …", file=sys.stderr, flush=True)
 
 
 def _shape(text: str) -> tuple[int, int]:
@@ -180,17 +168,15 @@ def _arc(args: Arguments) -> list[str]:
     for unread in left_out(args.source):
         name = shlex.quote(str(unread).removesuffix(CHALLENGES))
         print(
-            f"redraft data build: left out {unread}, the competition's test set; for a submission build it by itself: "
+            f"redraft data build: left out {unread}, the competition's test set; for a submission build it alone: "
             f"redraft data build {name} --kind arc --concept {shlex.quote(args.source)} -o FOLDER",
             file=sys.stderr,
         )
-    lines = [_line(split, store) for split, store in stores.items()]
+    lines = [
+        f"{split}: {len(store):,} pairs of {int(store.groups.max(initial=-1)) + 1:,} tasks, "
+        f"{store.num_puzzle_ids:,} puzzle ids"
+        for split, store in stores.items()
+    ]
     if not answered(stores["test"]):
-        lines.append("no output of the test is known: training goes without figures, for votes and a submission")
+        lines.append("no output of the test is known: training reports no accuracy; vote for a submission")
     return lines
-
-
-def _line(split: str, store: Store) -> str:
-    """A store of ARC tasks in a line."""
-    tasks = int(store.groups.max(initial=-1)) + 1
-    return f"{split}: {len(store):,} pairs of {tasks:,} tasks, {store.num_puzzle_ids:,} puzzle ids"

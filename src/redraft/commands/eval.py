@@ -20,7 +20,7 @@ class Arguments:
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
     """A file or folder of puzzles with answers, or make:COUNT@SEED for new ones."""
     split: str = "test"
-    """Which file of a folder of data."""
+    """The file of a folder of data."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Maximum number of puzzles, taken from the start."""
     steps: int = 16

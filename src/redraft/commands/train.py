@@ -1,9 +1,8 @@
-"""`redraft train`: run a recipe, or go on with a run."""
+"""`redraft train`: run a recipe, or resume a run."""
 
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
@@ -25,7 +24,7 @@ from redraft.tasks.arc.task import Arc
 from redraft.tasks.grids.task import Grids
 from redraft.train.config import RunConfig
 from redraft.train.folder import CONFIG, find_run
-from redraft.train.processes import Processes, processes
+from redraft.train.processes import processes
 from redraft.trust import remembered_names, trusting
 
 DESCRIPTION = "Trains a model by a recipe ({}). Every value of the recipe is a flag."
@@ -41,7 +40,7 @@ On several GPUs: torchrun --nproc-per-node N -m redraft train …"""
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """How this machine runs it; does not belong to the run."""
+    """How this machine runs it; not part of the run."""
 
     device: str = "auto"
     """auto, cpu, cuda or mps."""
@@ -57,7 +56,7 @@ class Machine:
 @dataclass(frozen=True, kw_only=True)
 class Arguments(Machine):
     fast: bool = False
-    """Takes every option that makes training faster on this machine, and says which and why; on a CPU it times a few
+    """Takes every option that makes training faster on this machine, and prints the reasons; on a CPU it times a few
     steps with each dtype and number of threads. Other flags win."""
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")] = None
     """Folder of the run; by default runs/RECIPE, with a number if that is taken."""
@@ -109,15 +108,20 @@ def run(arguments: list[str]) -> int:
         return parse(Arguments, rest, command=f"train {name}", description=description, default=default)
 
     args = parsed(recipe)
-    with processes(own_device(choose_device(args.device))) if args.fast else nullcontext(Processes()) as group:
-        if args.fast:
-            args = fastest(args, recipe, parsed, group)
-        folder = args.out or free_folder(Path("runs") / recipe.recipe)
-        return _train(args.config, folder, args, resume=False)
+    if not args.fast:
+        return _start(recipe, args)
+    device = own_device(choose_device(args.device))
+    with processes(device) as group:
+        ahead = args.prefetch is not None
+        return _start(recipe, parsed(fastest(recipe, lambda other: parsed(other).config, device, group, ahead=ahead)))
+
+
+def _start(recipe: RunConfig, args: Arguments) -> int:
+    return _train(args.config, args.out or free_folder(Path("runs") / recipe.recipe), args, resume=False)
 
 
 def _taken(arguments: list[str], flag: str, *, what: str) -> tuple[str | None, list[str]]:
-    """The value of a flag, None where it is not there, and the arguments without it; it is to name `what`."""
+    """The value of a flag, which names `what`, None if not given, and the arguments without it."""
     for i, argument in enumerate(arguments):
         if argument.startswith(flag + "="):
             return argument.partition("=")[2], arguments[:i] + arguments[i + 1 :]
@@ -129,7 +133,7 @@ def _taken(arguments: list[str], flag: str, *, what: str) -> tuple[str | None, l
 
 
 def _resume(path: str, arguments: list[str]) -> int:
-    args = parse(Resumed, arguments, command="train --resume FOLDER", description="Goes on with a run.")
+    args = parse(Resumed, arguments, command="train --resume FOLDER", description="Resumes a run.")
     folder = find_run(Path(path))
     with trusting(remembered_names(folder / CONFIG)):  # of the user's own run, also for the data that it names
         moved = args.data
@@ -153,7 +157,7 @@ def _train(config: RunConfig, folder: Path, args: Resumed | Arguments, *, resume
 
 
 def _hint(task: Task, folder: Path, config: RunConfig) -> str:
-    """What to do with the weights in the folder of a run."""
+    """Advice on a next command for the weights in the folder of a run."""
     test = store_folder(config.data.test, "test")
     if test is not None and (test / VIEWS).is_file():
         return f"let them vote: redraft arc eval {folder} {config.data.test}"

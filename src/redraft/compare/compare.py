@@ -1,9 +1,8 @@
-"""Outcomes of several contenders on the same rows: kept in files, counted, and compared in pairs."""
+"""Outcomes of contenders on the same rows: files of them, shares, and comparisons in pairs."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.arrays import unpack
-from redraft.contents import parse_json
+from redraft.arrays import Arrays, pack, unpack_with_meta
 from redraft.data.store import Store
 from redraft.errors import DataError
-from redraft.evaluate.report import halting_step, wilson
+from redraft.evaluate.report import halting_step
 from redraft.files import write_bytes
-from redraft.stats import RESAMPLES, Paired, all_pairs
+from redraft.stats import RESAMPLES, Paired, all_pairs, wilson
 
 if TYPE_CHECKING:
     from redraft.evaluate.evaluate import Records
@@ -29,7 +27,7 @@ Measure = Literal["solved", "exact"]
 READINGS: tuple[At, ...] = ("last", "halt")  # columns of an outcome's arrays
 FEW = 10  # rows that only one of two contenders solved: with fewer, a bootstrap interval is too narrow
 FORMAT = 1
-_ARRAYS: dict[str, tuple[type, int]] = {  # dtype and number of axes
+_ARRAYS: Arrays = {
     "answered": (np.bool_, 1),
     "solved": (np.bool_, 2),
     "exact": (np.bool_, 2),
@@ -39,15 +37,15 @@ _ARRAYS: dict[str, tuple[type, int]] = {  # dtype and number of axes
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a contender did on N rows.
+    """The answers of a contender on N rows, judged.
 
     Attributes:
-        name: what it is called in tables.
-        kind: what it is, in words: `trm, 89,185 parameters`.
-        answered: (N,) bool, rows it was asked and gave an answer to.
-        solved: (N, 2) bool, by the rules where the task has some, after the last step and where it would halt.
+        name: as in tables.
+        kind: a description: `trm, 89,185 parameters`.
+        answered: (N,) bool, rows with an answer.
+        solved: (N, 2) bool, by the rules if the task has some, after the last step and where it would halt.
         exact: (N, 2) bool, likewise, by the known answers.
-        steps: (N,) float32, supervision steps until it would halt; NaN for what takes none.
+        steps: (N,) float32, supervision steps until it would halt; NaN for a contender without steps.
         facts: more about it, as plain values for JSON.
     """
 
@@ -60,74 +58,59 @@ class Outcome:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of_records(cls, records: Records, *, name: str, kind: str, facts: Mapping[str, Any]) -> Outcome:
-        """The outcome of an evaluation of all rows."""
+    def of_records(cls, records: Records, **about: Any) -> Outcome:
+        """The outcome of an evaluation of all rows; `about` it: `name`, `kind` and `facts`."""
         halted = halting_step(records.halts)
         rows = np.arange(len(halted))
         return cls(
-            name=name,
-            kind=kind,
             answered=np.ones(len(rows), bool),
             solved=np.stack([records.solved[:, -1], records.solved[rows, halted]], 1),
             exact=np.stack([records.exact[:, -1], records.exact[rows, halted]], 1),
             steps=(halted + 1).astype(np.float32),
-            facts=facts,
+            **about,
         )
 
     @classmethod
     def of_answers(
-        cls,
-        answered: NDArray[np.bool_],
-        solved: NDArray[np.bool_],
-        exact: NDArray[np.bool_],
-        *,
-        name: str,
-        kind: str,
-        facts: Mapping[str, Any],
+        cls, answered: NDArray[np.bool_], solved: NDArray[np.bool_], exact: NDArray[np.bool_], **about: Any
     ) -> Outcome:
-        """The outcome of what answers once and takes no steps: a language model, or votes."""
+        """The outcome of a contender without steps, a language model or votes; arrays (N,), `about` as above."""
         return cls(
-            name=name,
-            kind=kind,
             answered=answered,
             solved=np.stack([solved, solved], 1),
             exact=np.stack([exact, exact], 1),
             steps=np.full(len(answered), np.nan, np.float32),
-            facts=facts,
+            **about,
         )
 
     def right(self, measure: Measure, at: At) -> NDArray[np.bool_]:
-        """Which rows (N,) it got right; none that it did not answer."""
+        """Mask (N,) of the rows with a right answer."""
         found = self.solved if measure == "solved" else self.exact
         return found[:, READINGS.index(at)] & self.answered
 
     def save(self, file: Path) -> None:
-        """Writes the outcome to an .npz file, whole or not at all; raises RedraftError where it cannot."""
+        """Writes the outcome to an .npz file, whole or not at all; raises RedraftError."""
         meta = {"format": FORMAT, "name": self.name, "kind": self.kind, "facts": dict(self.facts)}
-        content = io.BytesIO()
-        arrays: dict[str, Any] = {name: getattr(self, name) for name in _ARRAYS}
-        np.savez_compressed(content, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays)
-        write_bytes(file, content.getvalue())
+        write_bytes(file, pack(meta, {name: getattr(self, name) for name in _ARRAYS}))
 
     @classmethod
     def open(cls, file: Path, *, rows: int) -> Outcome:
-        """The outcome on `rows` rows that `save` wrote; raises DataError where it is damaged or of others."""
+        """The outcome on `rows` rows that `save` wrote; raises DataError if it is damaged or of other rows."""
         try:
-            arrays = unpack(file.read_bytes(), ("meta", *_ARRAYS))
-            meta = parse_json(arrays.pop("meta").tobytes())
+            meta, arrays = unpack_with_meta(file.read_bytes(), _ARRAYS)
             if meta["format"] != FORMAT:
                 raise ValueError(f"format {meta['format']}, expected {FORMAT}")
-            for name, (dtype, axes) in _ARRAYS.items():
-                shape = (rows, len(READINGS))[:axes]
-                if arrays[name].dtype != dtype or arrays[name].shape != shape:
-                    raise ValueError(f"{name} {arrays[name].shape}, expected {shape}")
+            for name, array in arrays.items():
+                shape = (rows, len(READINGS))[: array.ndim]
+                if array.shape != shape:
+                    raise ValueError(f"{name} {array.shape}, expected {shape}")
             return cls(name=str(meta["name"]), kind=str(meta["kind"]), facts=dict(meta["facts"]), **arrays)
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise DataError(f"{file}: damaged, or no outcome of redraft compare ({error}); remove it") from error
 
 
 def fingerprint(store: Store) -> str:
-    """What is asked and what is right in these rows, in 16 characters."""
+    """A digest of the task, questions and answers of these rows, in 16 characters."""
     digest = hashlib.blake2b(digest_size=8)
     digest.update(json.dumps(store.task, sort_keys=True).encode())
     for array in (store.inputs, store.labels, store.puzzle_ids):
@@ -147,7 +130,7 @@ def figures(
 ) -> dict[str, Any]:
     """The figures of a comparison, as plain values for JSON; shares are between 0 and 1.
 
-    `groups` (N,) is equal for rows that belong together, such as the test inputs of an ARC task: intervals of
+    `groups` (N,) is equal for rows that belong together, such as the test inputs of an ARC task; intervals of
     differences then draw whole groups.
     """
     pairs = all_pairs(
@@ -179,36 +162,37 @@ def figures(
 
 def _shares(outcome: Outcome) -> dict[str, Any]:
     rows = int(outcome.answered.sum())
-    shares: dict[str, Any] = {}
-    for measure in ("solved", "exact"):
-        for at in READINGS:
-            hits = int(outcome.right(measure, at).sum())
-            shares.setdefault(measure, {})[at] = {
-                "hits": hits,
-                "share": hits / rows if rows else None,
-                "interval": wilson(hits, rows) if rows else None,
-            }
+
+    def share(measure: Measure, at: At) -> dict[str, Any]:
+        hits = int(outcome.right(measure, at).sum())
+        return {"hits": hits, "share": hits / rows if rows else None, "interval": wilson(hits, rows) if rows else None}
+
     steps = outcome.steps[np.isfinite(outcome.steps)]
-    mean = float(steps.mean()) if len(steps) else None
-    facts = dict(outcome.facts)
-    return {"name": outcome.name, "kind": outcome.kind, "rows": rows, **shares, "mean_steps": mean, "facts": facts}
+    return {
+        "name": outcome.name,
+        "kind": outcome.kind,
+        "rows": rows,
+        "solved": {at: share("solved", at) for at in READINGS},
+        "exact": {at: share("exact", at) for at in READINGS},
+        "mean_steps": float(steps.mean()) if len(steps) else None,
+        "facts": dict(outcome.facts),
+    }
 
 
 def in_words(first: str, second: str, pair: Paired, *, compared: int = 1) -> str:
-    """A comparison as a sentence, the better one first; `compared` is how many comparisons were made with it."""
+    """A comparison as a sentence, the better contender first; `compared`: comparisons made together with it."""
     ahead, behind, low, high = first, second, *pair.interval
     if pair.difference < 0:
         ahead, behind, low, high = second, first, -high, -low
-    points = f"{100 * abs(pair.difference):.1f} points"
-    if not pair.wins + pair.losses:
+    points, apart = f"{100 * abs(pair.difference):.1f} points", pair.wins + pair.losses
+    if not apart:
         head = f"{first} and {second} solve the same {pair.both:,} of {pair.rows:,} rows"
     elif pair.difference == 0:
         head = f"{first} and {second} solve equally many of {pair.rows:,} rows"
     else:
         head = f"{ahead} solves {points} more than {behind} on {pair.rows:,} rows"
-    interval = f" (95 %: {100 * low:.1f} to {100 * high:.1f})" if pair.wins + pair.losses else ""
+    interval = f" (95 %: {100 * low:.1f} to {100 * high:.1f})" if apart else ""
     corrected = f", {p_text(pair.holm)} after Holm for {compared} comparisons" if compared > 1 else ""
-    apart = pair.wins + pair.losses
     few = f"; they differ in {apart} row{'s' * (apart != 1)} only" if 0 < apart < FEW else ""
     verdict = "" if (pair.holm if compared > 1 else pair.p) < 0.05 else ": no difference shown"
     return f"{head}{interval}, McNemar {p_text(pair.p)}{corrected}{few}{verdict}"

@@ -1,11 +1,11 @@
-"""A comparison from names to figures: opens contenders and data, runs each on the same rows, and tests differences."""
+"""A comparison from names to figures: opens contenders and data, runs all on the same rows, tests differences."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +15,7 @@ from rich.console import Console
 
 from redraft import terminal
 from redraft.compare.compare import At, Measure, Outcome, figures, fingerprint
+from redraft.compare.llm.contender import Models
 from redraft.compare.llm.reported import REPORTED, reported_for
 from redraft.compare.rows import Rows, open_rows
 from redraft.compare.show import markdown, plot_shares, show
@@ -33,26 +34,24 @@ if TYPE_CHECKING:
     from redraft.models import Model
     from redraft.weights.io import Weights
 
-Others = tuple[list[Outcome], list[str]]  # outcomes of contenders that are no weights, and notes on them
-
 
 @dataclass(frozen=True)
 class Comparison:
-    """Contenders on the same rows; printed in full by `print`, as tables in a notebook.
+    """Contenders on the same rows; `print` shows them in full, a notebook as tables.
 
     Attributes:
-        figures: all there are, as plain values: `entrants` with their shares, `pairs` with their tests, `notes`.
+        figures: as plain values: `entrants` with their shares, `pairs` with their tests, `notes`.
     """
 
     figures: dict[str, Any] = field(repr=False)
 
     @property
     def sentences(self) -> list[str]:
-        """Each pair in a sentence, with the interval of the difference and McNemar's test."""
+        """A sentence per pair, with the interval of the difference and McNemar's test."""
         return [each["in_words"] for each in self.figures["pairs"]]
 
     def to_dict(self) -> dict[str, Any]:
-        """All figures as `redraft compare --json` writes them."""
+        """The figures that `redraft compare --json` writes."""
         return self.figures
 
     def show(self, console: Console) -> None:
@@ -81,7 +80,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What all contenders are asked, and how they are run; see `redraft.compare`."""
+    """Rows and settings of all contenders; see `redraft.compare`."""
 
     data: str
     task: str | None = None
@@ -98,8 +97,8 @@ class Terms:
     reported: bool = False
 
 
-def require_contenders(names: Sequence[str], *, others: Sequence[str] = ()) -> None:
-    """Raises ConfigError where one is named twice, or there is nothing to compare; `others` are no weights."""
+def _require_contenders(names: Sequence[str], others: Sequence[str]) -> None:
+    """Raises ConfigError if one is named twice, or there is nothing to compare; `others` are language models."""
     everyone = [*names, *others]
     if twice := next((name for i, name in enumerate(everyone) if name in everyone[:i]), None):
         raise ConfigError(f"{twice} is named twice; add steps to compare weights with themselves, as in {twice}@32")
@@ -108,39 +107,30 @@ def require_contenders(names: Sequence[str], *, others: Sequence[str] = ()) -> N
         raise ConfigError(f"expected at least two contenders to compare, got {one}; redraft eval measures one alone")
 
 
-def contest(
-    names: Sequence[str],
-    terms: Terms,
-    *,
-    others: Callable[[Rows], Callable[[], Others]] | None = None,
-    quiet: bool = False,
-) -> Comparison:
-    """Compares weights (`NAME`, `NAME@STEPS`) and files of ARC votes (.npz).
-
-    `others` adds contenders of another kind: called with the rows before the work begins, to raise what may be wrong,
-    it returns what asks them. Raises RedraftError.
-    """
-    if others is None:
-        require_contenders(names)
+def contest(names: Sequence[str], terms: Terms, *, models: Models | None = None, quiet: bool = False) -> Comparison:
+    """Compares weights (`NAME`, `NAME@STEPS`), files of ARC votes (.npz) and language models; raises RedraftError."""
+    _require_contenders(names, [] if models is None else [endpoint.model for endpoint in models.endpoints])
     require_at_least(1, {name: getattr(terms, name) for name in ("steps", "batch_size", "attempts")})
     votes = [name for name in names if name.endswith(".npz")]
     opened = {name: _open(name, terms) for name in names if name not in votes}
     weights = {name: each for name, (each, _) in opened.items()}
     task = _task(terms, weights)
     rows = open_rows(task, terms.data, split=terms.split, limit=terms.limit, contenders=weights)
-    ask = None if others is None else others(rows)
+    examples = None if models is None else rows.examples()  # raises, if there are none, before the work
     outcomes: list[Outcome] = []
     notes = list(rows.notes)
     if terms.save is not None:
-        make_folder(Path(terms.save))
+        _make_folder(Path(terms.save))
+    if models is not None:
+        _make_folder(models.file.parent)
     for name in names:
         if name in votes:
             outcomes.append(_of_votes(name, rows, terms, notes))
         else:
             notes += require_fit(opened[name][0], rows.store, name=name, data=terms.data)
             outcomes.append(_of_weights(name, *opened[name], rows, terms, quiet))
-    if ask is not None:
-        more, remarks = ask()
+    if models is not None and examples is not None:
+        more, remarks = models.ask(task, rows.store, examples)
         outcomes += more
         notes += remarks
     found = figures(outcomes, measure=terms.measure, at=terms.at, groups=rows.store.groups)
@@ -162,7 +152,7 @@ def contest(
 
 
 def _open(name: str, terms: Terms) -> tuple[Weights, int]:
-    """The weights that a contender names, and its steps."""
+    """The weights of a contender, and its steps."""
     plain, at, steps = name.rpartition("@")
     if not at or not steps.isdecimal() or os.path.exists(name):
         return open_weights(name, dtype=terms.dtype), terms.steps
@@ -172,7 +162,7 @@ def _open(name: str, terms: Terms) -> tuple[Weights, int]:
 
 
 def _task(terms: Terms, contenders: Mapping[str, Weights]) -> Task:
-    """The task that all are of; raises RedraftError naming two that differ."""
+    """The task of all; raises RedraftError naming two that differ."""
     tasks = {name: get_task(weights.task) for name, weights in contenders.items()}
     if terms.task is not None:
         tasks = {"the task asked for": get_task(terms.task), **tasks}
@@ -180,7 +170,7 @@ def _task(terms: Terms, contenders: Mapping[str, Weights]) -> Task:
     if not tasks and folder is not None:
         tasks = {terms.data: get_task(task_in(folder))}
     if not tasks:
-        raise ConfigError(f"nothing tells what the puzzles of {terms.data} are; name the task, as --task sudoku-9x9")
+        raise ConfigError(f"{terms.data}: the task of these puzzles is not known; name it, as --task sudoku-9x9")
     first, *others = tasks
     for other in others:
         if tasks[other].spec != tasks[first].spec:
@@ -191,7 +181,7 @@ def _task(terms: Terms, contenders: Mapping[str, Weights]) -> Task:
 
 
 def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, terms: Terms, quiet: bool) -> Outcome:
-    """What weights do, from the folder --save names if it was kept there."""
+    """The outcome of weights, from the folder of --save if it is there."""
     from redraft.backends.torch import TorchStepper
     from redraft.device import choose_device
     from redraft.models import model_kind
@@ -204,14 +194,14 @@ def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, terms: Term
         return replace(Outcome.open(kept, rows=len(rows.store)), name=name)
     device = choose_device(terms.device)
     started = time.monotonic()
-    with progress(f"evaluating {name}", len(rows.store), shown=not quiet) as tell:
+    with progress(f"evaluating {name}", len(rows.store), shown=not quiet) as done:
         records = evaluating.evaluate(
             TorchStepper(weights.model, device=device),
             rows.task,
             rows.store,
             steps=steps,
             batch_size=terms.batch_size,
-            progress=tell,
+            progress=done,
         )
     network, table = count_parameters(weights.model)
     beside = f" and {table:,} in the puzzle embedding" if table else ""
@@ -235,7 +225,7 @@ def _of_weights(name: str, weights: Weights, steps: int, rows: Rows, terms: Term
 
 
 def _identity(model: Model) -> str:
-    """What the model is and what its weights are, in 16 characters."""
+    """A digest of the model's configuration and weights, in 16 characters."""
     from redraft.models import model_kind
     from redraft.weights.io import digest
 
@@ -244,8 +234,9 @@ def _identity(model: Model) -> str:
 
 
 def _of_votes(name: str, rows: Rows, terms: Terms, notes: list[str]) -> Outcome:
-    """What votes on ARC's test inputs come to, their best `--attempts` candidates counting."""
-    from redraft.arc.votes import Votes, data_fingerprint, score
+    """The outcome of votes on ARC's test inputs, by their best `--attempts` candidates."""
+    from redraft.arc.score import score
+    from redraft.arc.votes import Votes, data_fingerprint
 
     if not isinstance(rows.task, Arc):
         raise DataError(f"{name}: votes are of ARC tasks, and these rows are {rows.task.name}")
@@ -256,16 +247,16 @@ def _of_votes(name: str, rows: Rows, terms: Terms, notes: list[str]) -> Outcome:
     if missing := votes.missing():
         notes.append(f"{name}: these are not all votes; missing: shard {', '.join(missing)}")
     scored = score(votes, rows.tasks, (terms.attempts,))
-    ranks = [rank for task in (scored.tasks if scored else ()) for rank in task.ranks][rows.index]
+    ranks = [rank for found in (scored.ranks.values() if scored else ()) for rank in found][rows.index]
     solved = np.array([rank is not None and rank <= terms.attempts for rank in ranks], bool)
     tries = "1 try" if terms.attempts == 1 else f"{terms.attempts} tries"
     facts = {"votes": len(votes), "attempts": terms.attempts, **votes.origin}
-    kind = f"{len(votes):,} votes, {tries}"
-    return Outcome.of_answers(np.ones(len(solved), bool), solved, solved, name=name, kind=kind, facts=facts)
+    about = {"name": name, "kind": f"{len(votes):,} votes, {tries}", "facts": facts}
+    return Outcome.of_answers(np.ones(len(solved), bool), solved, solved, **about)
 
 
-def make_folder(folder: Path) -> None:
-    """Makes a folder, if there is none; raises RedraftError where there can be none."""
+def _make_folder(folder: Path) -> None:
+    """Makes a folder, if there is none; raises RedraftError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

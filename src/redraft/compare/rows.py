@@ -1,4 +1,4 @@
-"""The rows of a comparison: those of the data that have answers and that no contender was trained on."""
+"""Rows of a comparison: those of the data with answers that no contender was trained on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from redraft.arc.collect import asked
+from redraft.arc.collect import questions_of
 from redraft.arc.vote import open_data
 from redraft.compare.llm.contender import Pairs, examples_of
 from redraft.contents import within
@@ -18,26 +18,26 @@ from redraft.data.store import Store
 from redraft.errors import ConfigError, DataError, RedraftError
 from redraft.solve.load import open_weights
 from redraft.tasks import Task
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.arc.files import ArcTask
 from redraft.tasks.arc.task import Arc
-from redraft.tasks.arc.views import Views
 from redraft.tasks.base import IGNORE
 from redraft.weights.io import Weights
 
-MOST_STAGES = 20  # weights that began with others, which began with others: a card may also name itself
+MOST_STAGES = 20  # weights initialised from others, which were initialised from others: a card may also name itself
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """What all contenders are asked.
+    """Rows for all contenders.
 
     Attributes:
-        task: what they are puzzles of.
+        task: of the puzzles.
         store: the rows, all with answers.
-        source: where they came from, as the user named it.
+        source: their origin, as the user named it.
         tasks: of ARC, those that the rows are test inputs of, maybe more.
-        index: of ARC, which of the test inputs with a known output the rows are, from 0.
-        notes: what one should know about them.
+        index: of ARC, the rows' places among the test inputs with a known output.
+        notes: remarks on them.
     """
 
     task: Task
@@ -48,19 +48,21 @@ class Rows:
     notes: tuple[str, ...] = ()
 
     def examples(self) -> Callable[[int], Pairs]:
-        """The solved examples that a language model is shown with each row."""
+        """The solved examples in the prompt of each row for a language model."""
         if isinstance(self.task, Arc):
             known = {task.name: task for task in self.tasks}
-            shown = [[(pair.input, pair.output) for pair in known[each.task].train] for each in asked(self.store)]
+            shown = [
+                [(pair.input, pair.output) for pair in known[each.task].train] for each in questions_of(self.store)
+            ]
             return lambda row: shown[row]  # type: ignore[return-value]  # demonstrations have outputs
         folder = store_folder(self.source, "train")
         return examples_of(self.task, None if folder is None else Store.open(folder, task=self.task.spec))
 
 
 def open_rows(task: Task, source: str, *, split: str, limit: int | None, contenders: Mapping[str, Weights]) -> Rows:
-    """The rows of a source that have answers and that none of the contenders was trained on, at most `limit`.
+    """The rows of a source with answers that no contender was trained on, at most `limit`.
 
-    Raises RedraftError where none is left.
+    Raises RedraftError if none is left.
     """
     if isinstance(task, Arc):
         return _arc_rows(task, source, limit)
@@ -75,23 +77,23 @@ def open_rows(task: Task, source: str, *, split: str, limit: int | None, contend
             notes.append(f"{name}: not all of its training data is known; rows of it may be among these")
         for each in sources:
             seen.setdefault(each, []).append(name)
-    for (learnt, most), names in seen.items():
+    for (trained, most), names in seen.items():
         try:
-            others = open_source(task, learnt, split="train", limit=most)
+            others = open_source(task, trained, split="train", limit=most)
         except RedraftError as error:
             notes.append(f"{', '.join(names)}: its training data cannot be read ({error}); rows may be among these")
             continue
         before = len(store)
         store = without(store, others)
         if before - len(store):
-            notes.append(f"{before - len(store):,} rows left out, which {', '.join(names)} trained on ({learnt})")
+            notes.append(f"{before - len(store):,} rows left out, which {', '.join(names)} trained on ({trained})")
     if not len(store):
         raise ConfigError(f"{source}: every one of {whole:,} rows was trained on by a contender; name other data")
     return Rows(task=task, store=store, source=source, notes=tuple(notes))
 
 
 def _trained_on(card: Mapping[str, Any], stages: int = MOST_STAGES) -> tuple[list[tuple[str, int | None]], bool]:
-    """Sources of training data with their limits that a card tells of, and whether that is all there was."""
+    """Sources of training data in a card, with their limits, and whether that is all there was."""
     training = card.get("training", [card])  # of bundled weights, one run after the other
     runs = [within(each, "run") for each in (training if isinstance(training, list) else [training])]
     found: list[tuple[str, int | None]] = []
@@ -111,7 +113,7 @@ def _trained_on(card: Mapping[str, Any], stages: int = MOST_STAGES) -> tuple[lis
 
 
 def _arc_rows(task: Arc, source: str, limit: int | None) -> Rows:
-    """The test inputs of ARC data; its own building saw to it that training tasks do not hold them."""
+    """The test inputs of ARC data, which `build_arc` keeps out of training."""
     if limit is not None and limit < 1:
         raise DataError(f"{source}: expected a limit of at least 1 example, got {limit}")
     if store_folder(source, "test") is not None:

@@ -1,4 +1,4 @@
-"""A comparison as tables on the terminal, as Markdown, and as a picture of shares with their intervals."""
+"""A comparison as tables on the terminal, as Markdown, and as a plot of shares with their intervals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MARKED = "Reported, not measured here"
 READINGS = {"last": "after the last step", "halt": "where it halts"}
 _NONE = "—"
 _Table = tuple[str, list[str], list[list[str]]]  # title, header, rows
-_WORDS = ("", "contender", "pair", "model")  # columns that are no numbers
+_WORDS = ("", "contender", "pair", "model")  # columns of text
 
 
 def show(figures: dict[str, Any], console: Console) -> None:
@@ -50,7 +50,7 @@ def markdown(figures: dict[str, Any]) -> str:
 
 
 def _parts(figures: dict[str, Any]) -> Iterator[_Table | str]:
-    """What was measured, the pairs, both in words and with what one should know of them, and what others report."""
+    """Tables of contenders and pairs, sentences and notes on both, and a table of reported figures."""
     what = "solved by the rules" if figures["judged"] else "exact"
     yield (f"{figures['rows']:,} rows of {figures['data']} ({figures['task']}): {what}", *_measured(figures))
     if figures["pairs"]:
@@ -64,7 +64,7 @@ def _parts(figures: dict[str, Any]) -> Iterator[_Table | str]:
 
 
 def _measured(figures: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of what was measured; exact answers have a column where they are not all that is solved."""
+    """Header and rows of the contenders, with a column of exact answers if they differ from solved ones."""
     contenders = figures["entrants"]
     exact = any(each["solved"] != each["exact"] for each in contenders)
     header = ["", "contender", "rows", "last step", "95 %", *(["exact"] if exact else []), "at halt", "steps"]
@@ -95,7 +95,7 @@ def _pairs(figures: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def _reported(reported: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of what others report: a row for each model, a column for each set."""
+    """Header and rows of reported figures: a row per model, a column per set."""
     sets = list(dict.fromkeys(each["data"] for each in reported))
     shares = {(each["model"], each["data"]): f"{100 * each['share']:.1f}%" for each in reported}
     models = dict.fromkeys(each["model"] for each in reported)
@@ -113,12 +113,12 @@ def plot_shares(figures: dict[str, Any], file: Path) -> None:
     contenders = [each for each in figures["entrants"] if each["rows"]]
     with drawing(file, (7, 1.6 + 0.5 * len(contenders))) as figure:
         axes = figure.add_subplot()
-        readings = (
-            ("last", "#0969da", "o", -0.1),
-            ("halt", "#bf8700", "s", 0.1),
-        )
-        for at, colour, mark, shift in readings:
-            drawn = [(i, each[figures["measure"]][at]) for i, each in enumerate(contenders) if _has(each, at)]
+        for at, colour, mark, shift in (("last", "#0969da", "o", -0.1), ("halt", "#bf8700", "s", 0.1)):
+            drawn = [
+                (i, each[figures["measure"]][at])
+                for i, each in enumerate(contenders)
+                if at == "last" or each["mean_steps"] is not None  # a contender without steps has the last alone
+            ]
             if drawn:
                 shares = [found["share"] for _, found in drawn]
                 ends = [[abs(found["interval"][end] - found["share"]) for _, found in drawn] for end in (0, 1)]
@@ -136,17 +136,12 @@ def plot_shares(figures: dict[str, Any], file: Path) -> None:
             figure.legend(loc="outside lower center", ncols=len(READINGS), frameon=False)
 
 
-def _has(contender: dict[str, Any], at: str) -> bool:
-    """Whether a contender has a reading; one that answers once, without steps, has the last alone."""
-    return at == "last" or contender["mean_steps"] is not None
-
-
 def _plain(text: str) -> str:
     return text.replace("$", r"\$")  # matplotlib's sign for formulas
 
 
 def _cell(text: str) -> str:
-    """Text that may stand in a Markdown table."""
+    """Text for a Markdown table."""
     return text.replace("|", "\\|").replace("\n", "<br>")
 
 

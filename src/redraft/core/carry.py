@@ -1,4 +1,4 @@
-"""What one supervision step hands to the next: the answer y and the latent z of every slot."""
+"""The state between two supervision steps: the answer y and the latent z of every slot."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Carry(NamedTuple):
 
     def rows(self, index: Tensor | slice) -> Carry:
         """The rows named by `index`, a slice or (K,), in that order."""
-        return Carry(self.y[index], self.z[index])
+        return Carry(*(state[index] for state in self))
 
     @staticmethod
     def cat(parts: Sequence[Carry]) -> Carry:
         """The rows of all parts, one after the other."""
-        return Carry(torch.cat([part.y for part in parts]), torch.cat([part.z for part in parts]))
+        return Carry(*map(torch.cat, zip(*parts, strict=True)))

@@ -1,8 +1,7 @@
 """The recursion with the paper's choices left open: how many latents and networks, and how far back the gradient goes.
 
-`core/recursion.py` is the paper's own. This one serves to undo a choice and see what it was worth, and the Hierarchical
-Reasoning Model, from which the paper set out. With one latent, one network and a gradient through the last recursion
-both compute the same, to the bit.
+`core/recursion.py` is the paper's own. This one serves ablations and the Hierarchical Reasoning Model. With one latent,
+one network and a gradient through the last recursion both compute the same, to the bit.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ def general_recursion(
 ) -> tuple[Tensor, list[Tensor]]:
     """T recursions, of n evaluations of `think`, which reads everything, and one of `answer`, which reads all but x.
 
-    `think` renews the latents in turn, from the first one on in every recursion; without latents it renews y itself, a
-    single state that is latent and answer at once. `answer` renews y. Only the last `gradient` of these T (n+1)
+    `think` updates the latents in turn, from the first one on in every recursion; without latents it updates y itself,
+    a single state that is latent and answer at once. `answer` updates y. Only the last `gradient` of these T (n+1)
     evaluations are back-propagated. Without `reinject`, only the very first one sees the question x.
 
-    Tensors are (B, S, D). Gives y and the latents.
+    Tensors are (B, S, D). Returns y and the latents.
     """
     latents = list(latents)
     evaluations = T * (n + 1)

@@ -1,7 +1,11 @@
-"""Layers without surprises: casting linear layer, SwiGLU, attention, rotary positions, grid neighbours."""
+"""The network's parts: casting linear layer, SwiGLU, attention, grid neighbours, and the blocks of these.
+
+A block is post-norm: it mixes positions (attention, MLP or convolution), then channels (SwiGLU).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,7 +25,7 @@ def truncated_normal_(tensor: Tensor, std: float) -> Tensor:
 
 
 class Linear(nn.Module):
-    """Linear layer whose float32 weight (out, in) is cast to the dtype of its input at use."""
+    """Linear layer whose float32 weight (out, in) is cast to the dtype of its input."""
 
     cast: Tensor | None = None  # the weight in another dtype, while it must not change (`models.execution.cast_once`)
 
@@ -61,7 +65,7 @@ def swiglu_width(features: int, expansion: float, multiple: int) -> int:
 
 
 class SwiGLU(nn.Module):
-    """`down(silu(gate(x)) * up(x))` over the last axis; gate and up are one matrix."""
+    """`down(silu(gate(x)) * up(x))` over the last axis; the gate/up projection is one matrix."""
 
     def __init__(self, features: int, *, expansion: float, multiple: int) -> None:
         super().__init__()
@@ -70,7 +74,7 @@ class SwiGLU(nn.Module):
         self.down = Linear(width, features)
 
     def weights(self, dtype: torch.dtype) -> tuple[ops.Weight, ops.Weight]:
-        """Those of gate and up, and of down, in that dtype."""
+        """Those of the gate/up projection and of down, in that dtype."""
         return self.gate_up.weight_as(dtype), self.down.weight_as(dtype)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -111,9 +115,9 @@ class Attention(nn.Module):
 
 
 class Neighbours(nn.Module):
-    """Each cell of a grid hears its 3x3 surroundings (zeros beyond the edge) and the mean over all cells.
+    """Each cell of a grid reads its 3x3 surroundings (zeros beyond the edge) and the mean over all cells.
 
-    Weights are the same everywhere, so what is learnt on one part of a grid, or on a small grid, holds elsewhere.
+    Weights are the same everywhere, so a rule learned on one part of a grid, or on a small grid, holds elsewhere.
     """
 
     def __init__(self, features: int, width: int) -> None:
@@ -128,3 +132,71 @@ class Neighbours(nn.Module):
         grid = x.view(batch, cells // self.width, self.width, features).permute(0, 3, 1, 2)
         around = F.conv2d(grid, self.around.to(x.dtype), padding=1).permute(0, 2, 3, 1).reshape(x.shape)
         return around + self.everywhere(x.mean(1, keepdim=True))
+
+
+class Block(nn.Module):
+    """`h = norm(h + mix(h)); h = norm(h + swiglu(h))`: a subclass says how positions mix."""
+
+    def __init__(self, mix: nn.Module, features: int, *, expansion: float, multiple: int, eps: float) -> None:
+        super().__init__()
+        self.eps, self.mix = eps, mix
+        self.mlp = SwiGLU(features, expansion=expansion, multiple=multiple)
+
+    def mixed(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
+        """`norm(h + mix(h))`."""
+        raise NotImplementedError
+
+    def forward(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
+        h = self.mixed(h, rotary)
+        return ops.swiglu_add_norm(h, *self.mlp.weights(h.dtype), eps=self.eps)
+
+
+class AttentionBlock(Block):
+    """Mixes by self-attention."""
+
+    def __init__(self, features: int, *, heads: int, **shape: Any) -> None:
+        super().__init__(Attention(features, heads), features, **shape)
+
+    def mixed(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
+        return ops.add_norm(h, self.mix(h, rotary), eps=self.eps)
+
+
+class MixerBlock(Block):
+    """Mixes by a SwiGLU over positions."""
+
+    mix: SwiGLU
+
+    def __init__(self, features: int, *, positions: int, expansion: float, multiple: int, eps: float) -> None:
+        mix = SwiGLU(positions, expansion=expansion, multiple=multiple)
+        super().__init__(mix, features, expansion=expansion, multiple=multiple, eps=eps)
+
+    def mixed(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
+        return ops.swiglu_add_norm(h, *self.mix.weights(h.dtype), axis=1, eps=self.eps)
+
+
+class ConvBlock(Block):
+    """Mixes each cell with those around it; `width`: cells in a row of the grid."""
+
+    def __init__(self, features: int, *, width: int, **shape: Any) -> None:
+        super().__init__(Neighbours(features, width), features, **shape)
+
+    def mixed(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
+        return ops.add_norm(h, self.mix(h), eps=self.eps)
+
+
+class Stack(nn.Module):
+    """A network: blocks one after the other, (B, S, D) to (B, S, D), sharing one set of rotary tables."""
+
+    def __init__(self, blocks: Sequence[nn.Module], *, rotary: tuple[int, int, float] | None = None) -> None:
+        """`rotary`: (positions, head_dim, theta) for rotary positions, None for none."""
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        cos, sin = rotary_tables(*rotary) if rotary else (None, None)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+
+    def forward(self, h: Tensor) -> Tensor:
+        rotary = None if self.cos is None else (self.cos, self.sin)
+        for block in self.blocks:
+            h = block(h, rotary)
+        return h

@@ -1,4 +1,4 @@
-"""Pooling: cells hear what is in their scopes, and the symbols of a cell hear one another."""
+"""Pooling: cells read their scopes, and the symbols of a cell one another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redraft.scopes import Axes, scope_axes, scope_members
 
 
 class AxesPool(nn.Module):
-    """Mean and maximum over axes of a state, through one linear layer, for all that were pooled together to hear."""
+    """Mean and maximum over axes of a state, through one linear layer, for all that were pooled together."""
 
     def __init__(self, features: int, over: Axes) -> None:
         super().__init__()
@@ -27,14 +27,14 @@ class AxesPool(nn.Module):
 
 
 class GatherPool(nn.Module):
-    """As `AxesPool`, for scopes that are no axes of a grid: they overlap, or have other shapes than boxes."""
+    """As `AxesPool`, for scopes that are not axes of a grid: they overlap, or have other shapes than boxes."""
 
     members: Tensor  # (K, M) cells of each scope, the first repeated where a scope has fewer than M
     weights: Tensor  # (K, M) of the mean: 0 for a repetition
-    home: Tensor  # (L,) the scope that each cell hears
+    home: Tensor  # (L,) the scope that each cell reads
 
     def __init__(self, features: int, heard: Sequence[Sequence[int]]) -> None:
-        """`heard`: for each cell, the cells of the scope that it hears."""
+        """`heard`: per cell, the cells of the scope that it reads."""
         super().__init__()
         self.takes_maxima = True
         scopes = list(dict.fromkeys(tuple(cells) for cells in heard))
@@ -57,7 +57,7 @@ class GatherPool(nn.Module):
 
 
 def scope_pool(features: int, name: str, *, height: int, width: int) -> AxesPool | GatherPool:
-    """What is in a cell's scope: mean and maximum over the cells of each scope of this family."""
+    """Mean and maximum over the cells of each scope of this family."""
     over = scope_axes(name, height=height, width=width)
     if over is None:
         return GatherPool(features, scope_members(name, height=height, width=width))
@@ -70,13 +70,13 @@ def symbol_axes(cells: int) -> Axes:
 
 
 def symbol_pool(features: int, cells: int) -> AxesPool:
-    """What the symbols of a cell are like: mean and maximum over them."""
+    """Mean and maximum over the symbols of each cell."""
     return AxesPool(features, symbol_axes(cells))
 
 
 def heard(h: Tensor, parts: Sequence[nn.Module]) -> tuple[tuple[Axes, ...], list[ops.Weight], list[Tensor]]:
-    """What half a block adds to a state h (B, L, S, d), as `ops.pools_add_norm` takes it: axes and weights of the parts
-    that are pools over axes, and what all others compute."""
+    """What half a block adds to a state h (B, L, S, d), as arguments of `ops.pools_add_norm`: axes and weights of the
+    parts that are pools over axes, and the results of all others."""
     pools = [part for part in parts if isinstance(part, AxesPool)]
     others = [part(h) for part in parts if not isinstance(part, AxesPool)]
     return tuple(pool.over for pool in pools), [pool.out.weight_as(h.dtype) for pool in pools], others

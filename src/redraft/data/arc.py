@@ -1,4 +1,4 @@
-"""ARC tasks as stores: which pairs may be trained on, and which are kept for the test."""
+"""ARC tasks as stores: the pairs for training, and those kept for the test."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.data.arc_leaks import OWN_LEAKS, refuse_leaks, some
-from redraft.data.store import Store, new_folder
+from redraft.data.store import Store, new_folder, require_new
 from redraft.errors import DataError
 from redraft.files import write_text
+from redraft.tasks.arc.augmentations import Views
 from redraft.tasks.arc.files import SIDE, ArcTask, Pair, read_halves, read_tasks, to_json
 from redraft.tasks.arc.make import make_tasks
 from redraft.tasks.arc.task import Arc, canvas
-from redraft.tasks.arc.views import Views
 from redraft.tasks.base import OUTSIDE
 
-TASKS = "tasks.json"  # the evaluation tasks, with what outputs are known: for voting, scoring and submission
+TASKS = "tasks.json"  # the evaluation tasks with their known outputs: for voting, scoring and submission
 
 
 def build_arc(
@@ -33,19 +33,19 @@ def build_arc(
     allow: Collection[str] = OWN_LEAKS,
     side: int = SIDE,
 ) -> dict[str, Store]:
-    """Writes the data folder of `arc_data(source, concept=concept)` and gives its stores, `train` and `test`.
+    """Writes the data folder of `arc_data(source, concept=concept)` and returns its stores, as `write_arc` does.
 
-    The folder holds a store for each of them, and `tasks.json`; it is written whole or not at all. Every task has up
-    to `count` views besides itself. Evaluation tasks that leak into training are an error unless `allow` names them;
-    "all" allows all. Raises DataError.
+    Every task has up to `count` augmentations besides itself. Evaluation tasks that leak into training are an error
+    unless `allow` names them; "all" allows all. Raises DataError.
     """
-    if folder.exists():  # before the work, not after it
-        raise DataError(f"{folder}: already exists; name another folder")
+    require_new(folder)  # before the work, not after it
     training, evaluation = arc_data(source, concept=concept)
     allowed = refuse_leaks(training, evaluation, allow)
-    words = [source, *([f"with {concept}"] if concept else [])]
-    words += [f"evaluation tasks in training, which was allowed: {some(allowed)}"] if allowed else []
-    return write_arc(training, evaluation, folder, count=count, seed=seed, source=", ".join(words), side=side)
+    if concept:
+        source += f", with {concept}"
+    if allowed:
+        source += f", evaluation tasks in training, which was allowed: {some(allowed)}"
+    return write_arc(training, evaluation, folder, count=count, seed=seed, source=source, side=side)
 
 
 def write_arc(
@@ -58,9 +58,12 @@ def write_arc(
     source: str,
     side: int = SIDE,
 ) -> dict[str, Store]:
-    """Writes the data folder of these tasks, whole or not at all, and gives its stores; `source` says whence.
+    """Writes the data folder of these tasks, whole or not at all: the stores `train` and `test`, and `tasks.json`.
 
-    `side`: rows and columns of the canvas; DataError where a grid is larger.
+    Args:
+        count: augmentations of each task besides itself.
+        source: where the tasks came from, in words.
+        side: rows and columns of the canvas; raises DataError if a grid is larger.
     """
     views = Views.make([*training, *evaluation], count=count, seed=seed)
     source = f"{source}, {len(views)} views of up to {count} a task, seed {seed}"
@@ -85,8 +88,8 @@ def arc_data(source: str, *, concept: str | None = None) -> tuple[list[ArcTask],
     names = {task.name for task in training}
     if both := [task.name for task in evaluation if task.name in names]:
         raise DataError(
-            f"{some(both)}: {len(both)} of the evaluation tasks are called as training tasks are; expected other tasks "
-            "(a competition's test set as downloaded mostly stands in for the hidden one with copies of such tasks)"
+            f"{some(both)}: {len(both)} of the evaluation tasks have names of training tasks; expected other tasks "
+            "(a competition's test set as downloaded is mostly a placeholder with copies of such tasks)"
         )
     return training, evaluation
 
@@ -99,18 +102,17 @@ def arc_stores(
     source: str = "",
     side: int = SIDE,
 ) -> dict[str, Store]:
-    """The stores `train` and `test`; each task is a group and a puzzle, under the id of its first view.
+    """The stores `train` and `test`; each task is a group and a puzzle, with the id of its first augmentation.
 
     `train` has all pairs of the training tasks and the demonstrations of the evaluation tasks, never their test pairs;
-    those are `test`, without labels where the output is not known. Raises DataError for a task without views, and for
-    grids that the canvas of `side` rows and columns does not hold.
+    those are `test`, without labels if the output is unknown. Raises DataError for a task without augmentations, and
+    for grids larger than the canvas of `side` rows and columns.
     """
     _require_room([*training, *evaluation], side)
     train = [(task.name, (*task.train, *task.test)) for task in training] + [(t.name, t.train) for t in evaluation]
-    # nothing can be learnt from a pair without output
     train = [(name, tuple(pair for pair in pairs if pair.output is not None)) for name, pairs in train]
     test = [(task.name, task.test) for task in evaluation]
-    return {split: _store(groups, views, source, side) for split, groups in (("train", train), ("test", test))}
+    return {"train": _store(train, views, source, side), "test": _store(test, views, source, side)}
 
 
 def _store(groups: Sequence[tuple[str, tuple[Pair, ...]]], views: Views, source: str, side: int) -> Store:
@@ -134,7 +136,7 @@ def _store(groups: Sequence[tuple[str, tuple[Pair, ...]]], views: Views, source:
 
 
 def _canvases(grids: Sequence[NDArray[np.uint8] | None], side: int) -> NDArray[np.int8]:
-    """Canvases (N, side, side) of grids, which are no larger; empty ones where there is no grid."""
+    """Canvases (N, side, side) of grids no larger than that; an empty one for None."""
     boards = np.full((len(grids), side, side), OUTSIDE, np.int8)
     for board, grid in zip(boards, grids, strict=True):
         if grid is not None:
@@ -143,13 +145,13 @@ def _canvases(grids: Sequence[NDArray[np.uint8] | None], side: int) -> NDArray[n
 
 
 def _require_room(tasks: Sequence[ArcTask], side: int) -> None:
-    """Raises DataError naming the first grid that the canvas does not hold, and a canvas that holds all of them."""
+    """Raises DataError naming the first grid larger than the canvas, and a canvas that holds all of them."""
     grids = [
-        (f"task {task.name}, {part} pair {number}, {what}", grid)
+        (f"task {task.name}, {part} pair {number}, {half}", grid)
         for task in tasks
         for part, pairs in (("train", task.train), ("test", task.test))
         for number, pair in enumerate(pairs, 1)
-        for what, grid in pair._asdict().items()
+        for half, grid in pair._asdict().items()
         if grid is not None
     ]
     for place, grid in grids:

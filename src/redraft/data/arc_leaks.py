@@ -1,7 +1,7 @@
-"""Leaks of ARC: evaluation tasks whose test pairs stand in what is trained on, whatever they are called there.
+"""Leaks of ARC: evaluation tasks whose test pairs are in the training data, under whatever name.
 
-Pairs are compared by content, those of other tasks also under all the views that tasks are trained under
-(`tasks.views`): the eight symmetries and any order of the colours 1 to 9.
+Pairs are compared by content, those of other tasks also up to the augmentations of training: the eight symmetries and
+any order of the colours 1 to 9.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import DataError
+from redraft.tasks.arc.augmentations import turn
 from redraft.tasks.arc.files import ArcTask, Pair
-from redraft.tasks.arc.moves import turn
 
 SHOWN = 5  # tasks that a message names
 
-# ARC-AGI-1's own leaks, which published scores count: 070dd51e is the training task 40853293 again; the test pair of
-# 50a16a69 is, in other colours, a demonstration of the training task caa06a1f, and is so in ARC-AGI-2's training too.
+# ARC-AGI-1's own leaks, which published scores count: 070dd51e copies the training task 40853293; the test pair of
+# 50a16a69 is, in other colours, a demonstration of the training task caa06a1f, also in ARC-AGI-2's training set.
 OWN_LEAKS = ("070dd51e", "50a16a69")
 
-# Changes of colour (`_changes`) from which on a pair is known again when it is turned or recoloured, and a question
-# without its answer. Smaller ones look alike by chance: in ARC-AGI-1 a dozen inputs of 3x3, in tasks of other rules.
+# Changes of colour (`_changes`) needed to recognise a pair that is turned or recoloured, or a question without answer.
+# Simpler ones look alike by chance: in ARC-AGI-1 a dozen inputs of 3x3, in tasks of other rules.
 TELLING = 16
 
 
 class LeakPlace(NamedTuple):
-    """Where a pair is trained on: pair `number` (from 1) of the `part` (train or test) of a task, by its name."""
+    """A pair in the training data: pair `number` (from 1) of the `part` (train or test) of the task of that name."""
 
     task: str
     part: str
@@ -37,9 +37,9 @@ class LeakPlace(NamedTuple):
 
 
 class Leak(NamedTuple):
-    """An evaluation task of which `pairs` test pairs are trained on in the task `training`, `whole` if all its pairs.
+    """An evaluation task of which `pairs` test pairs are in the training task `training`; `whole` if all its pairs are.
 
-    `test` is the number, from 1, of the first of them, and `place` where it stands. A task may leak into itself.
+    `test` is the number, from 1, of the first such test pair, found at `place`. A task may leak into itself.
     """
 
     task: str
@@ -57,15 +57,11 @@ class Leak(NamedTuple):
 
 
 def trained_on(training: Sequence[ArcTask], evaluation: Sequence[ArcTask]) -> Iterator[tuple[Pair, LeakPlace]]:
-    """What is trained on: all pairs of training tasks and the demonstrations of evaluation tasks that have outputs."""
-    parts = (
-        *(
-            (task.name, part, pairs)
-            for task in training
-            for part, pairs in (("train", task.train), ("test", task.test))
-        ),
-        *((task.name, "train", task.train) for task in evaluation),
-    )
+    """All pairs of training tasks and the demonstrations of evaluation tasks that have outputs."""
+    parts = [
+        (task.name, part, pairs) for task in training for part, pairs in (("train", task.train), ("test", task.test))
+    ]
+    parts += [(task.name, "train", task.train) for task in evaluation]
     for name, part, pairs in parts:
         for number, pair in enumerate(pairs, 1):
             if pair.output is not None:
@@ -73,9 +69,9 @@ def trained_on(training: Sequence[ArcTask], evaluation: Sequence[ArcTask]) -> It
 
 
 def leaks(training: Sequence[ArcTask], evaluation: Sequence[ArcTask]) -> list[Leak]:
-    """The evaluation tasks with test pairs that are trained on, once for each task that these stand in.
+    """The evaluation tasks with test pairs in the training data, once for each task that holds some.
 
-    A test pair whose output is not known is looked for by its input, if that is telling or its whole task stands there.
+    A test pair of unknown output is found by its input, if that is complex enough (TELLING) or its whole task leaks.
     """
     known = _Known(trained_on(training, evaluation))
     found = []
@@ -83,7 +79,12 @@ def leaks(training: Sequence[ArcTask], evaluation: Sequence[ArcTask]) -> list[Le
         tests = [known.places(pair, task.name) for pair in task.test]
         names = sorted(set(chain.from_iterable(tests)))
         shown = [known.places(pair, task.name) for pair in task.train] if names else []
-        sure = {name for pair, places in zip(task.test, tests, strict=True) if not _faint(pair) for name in places}
+        sure = {
+            name
+            for pair, places in zip(task.test, tests, strict=True)
+            if pair.output is not None or _changes(*pair) >= TELLING
+            for name in places
+        }
         for name in names:
             held = [number for number, places in enumerate(tests, 1) if name in places]
             whole = name != task.name and all(name in places for places in (*tests, *shown))
@@ -93,7 +94,7 @@ def leaks(training: Sequence[ArcTask], evaluation: Sequence[ArcTask]) -> list[Le
 
 
 def refuse_leaks(training: Sequence[ArcTask], evaluation: Sequence[ArcTask], allow: Collection[str] = ()) -> list[str]:
-    """The leaking evaluation tasks that `allow` names ("all" for all); raises DataError where others leak."""
+    """The leaking evaluation tasks, all of which `allow` must name ("all" for all); raises DataError for others."""
     allowed = {allow} if isinstance(allow, str) else set(allow)
     found = leaks(training, evaluation)
     names = list(dict.fromkeys(leak.task for leak in found))
@@ -101,8 +102,8 @@ def refuse_leaks(training: Sequence[ArcTask], evaluation: Sequence[ArcTask], all
         tasks = list(dict.fromkeys(leak.task for leak in wrong))
         whole = len({leak.task for leak in wrong if leak.whole})
         raise DataError(
-            f"{len(tasks)} of {len(evaluation)} evaluation tasks have test pairs in what is trained on"
-            + (f", {whole} of them are there as a whole" if whole else "")
+            f"{len(tasks)} of {len(evaluation)} evaluation tasks have test pairs in the training data"
+            + (f", {whole} of them as a whole" if whole else "")
             + f": {some(tasks)}; {wrong[0]}; a score on these means nothing: "
             f"take them out, or allow them by name (--allow-leaks {' '.join(tasks[:SHOWN])})"
         )
@@ -115,66 +116,48 @@ def some(names: Sequence[str]) -> str:
 
 
 class _Known:
-    """Pairs that are trained on, to be found again as they are, and turned or recoloured."""
+    """Pairs in the training data, to be found as they are, or turned or recoloured."""
 
     def __init__(self, pairs: Iterator[tuple[Pair, LeakPlace]]) -> None:
         self.same: dict[bytes, list[LeakPlace]] = {}
-        self.alike: dict[Outline, list[tuple[Pair, LeakPlace]]] = {}
+        self.alike: dict[tuple[int, ...], list[tuple[Pair, LeakPlace]]] = {}
         for pair, place in pairs:
-            for each in (pair, Pair(pair.input, None)):  # the question alone is for those whose answer is not known
+            for each in (pair, Pair(pair.input, None)):  # the question alone, to find those of unknown answer
                 self.same.setdefault(_content(each), []).append(place)
-                if _changes(each) >= TELLING:
+                if _changes(*each) >= TELLING:
                     self.alike.setdefault(_outline(each), []).append((each, place))
 
     def places(self, pair: Pair, task: str) -> dict[str, LeakPlace]:
-        """The first place of a pair of an evaluation task in each task that is trained on."""
+        """The first place of a pair of the evaluation task `task` in each task of the training data."""
         found: dict[str, LeakPlace] = {}
         for place in self.same.get(_content(pair), ()):
             found.setdefault(place.task, place)
-        # a task may show its rule by turning or recolouring its own pairs, which is no leak
-        others = [each for each in self.alike.get(_outline(pair), ()) if each[1].task not in (task, *found)]
-        if others:
-            key = _under_any_view(pair)
-            for each, place in others:
-                if _under_any_view(each) == key:
-                    found.setdefault(place.task, place)
+        for each, place in self.alike.get(_outline(pair), ()):
+            # a task may show its rule by turning or recolouring its own pairs, which is no leak
+            if place.task not in (task, *found) and _canonical(each) == _canonical(pair):
+                found[place.task] = place
         return found
-
-
-def _faint(pair: Pair) -> bool:
-    """Whether the pair is a question without answer that many others are like."""
-    return pair.output is None and _changes(pair) < TELLING
-
-
-# what a pair is known by
-Outline = tuple[int, ...]
 
 
 def _content(pair: Pair) -> bytes:
     return b"".join(_written(pair, 0))
 
 
-def _outline(pair: Pair) -> Outline:
-    """What no view changes: of both grids the cells, the black ones, and the changes of colour."""
-    return tuple(
-        number
-        for grid in pair
-        for number in ((grid.size, int((grid == 0).sum()), _borders(grid)) if grid is not None else ())
-    )
+def _outline(pair: Pair) -> tuple[int, ...]:
+    """Properties that no augmentation changes: cells, black cells and changes of colour of each grid."""
+    grids = [grid for grid in pair if grid is not None]
+    return tuple(number for grid in grids for number in (grid.size, int((grid == 0).sum()), _changes(grid)))
 
 
-def _under_any_view(pair: Pair) -> bytes:
-    """The same for all pairs that some view makes equal, and for no others."""
+def _canonical(pair: Pair) -> bytes:
+    """Equal for pairs that some augmentation makes equal, and for no others."""
     return min(_recoloured(*_written(pair, symmetry)) for symmetry in range(8))
 
 
-def _changes(pair: Pair) -> int:
-    """How often the colour changes from one cell to the next, along rows and columns, in both grids."""
-    return sum(_borders(grid) for grid in pair if grid is not None)
-
-
-def _borders(grid: NDArray[np.uint8]) -> int:
-    return int(np.count_nonzero(grid[:, 1:] != grid[:, :-1]) + np.count_nonzero(grid[1:] != grid[:-1]))
+def _changes(*grids: NDArray[np.uint8] | None) -> int:
+    """Number of changes of colour from one cell to the next, along rows and columns, in all grids."""
+    edges = (each for grid in grids if grid is not None for each in (np.diff(grid, axis=0), np.diff(grid, axis=1)))
+    return sum(map(np.count_nonzero, edges))
 
 
 def _written(pair: Pair, symmetry: int) -> tuple[bytes, bytes]:
@@ -184,7 +167,7 @@ def _written(pair: Pair, symmetry: int) -> tuple[bytes, bytes]:
 
 
 def _recoloured(shapes: bytes, cells: bytes) -> bytes:
-    """The same with the colours 1 to 9 numbered in the order in which they occur, for no view changes colour 0."""
+    """The same with colours 1 to 9 numbered in the order in which they occur; no augmentation changes colour 0."""
     names = bytearray(256)
     for number, colour in enumerate((each for each in dict.fromkeys(cells) if each), 1):
         names[colour] = number

@@ -1,12 +1,11 @@
-"""Stores written in the layout of the published code (see `data/published.py`), every view as rows of its own."""
+"""Stores written in the layout of the published code (`published.py`), every augmentation as rows of its own."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,66 +14,42 @@ from redraft.data.published import (
     BLOCK,
     IDENTIFIERS,
     META,
-    SHAPES,
     TEST_PUZZLES,
     Pair,
-    counted,
+    reported,
+    require_tokens,
     write_arrays,
 )
-from redraft.data.store import Store, new_folder
+from redraft.data.store import Store, called, new_folder
 from redraft.errors import DataError
 from redraft.files import write_text
 from redraft.tasks import get_task
+from redraft.tasks.arc.task import crop
 from redraft.tasks.base import IGNORE
 
 IGNORED = 0  # token that stands for IGNORE in published labels; padding has the same
 _SET = "all"
-_SHOWN = 1 << 12  # rows shown under views at once
-_COLOUR = 2  # token of colour 0 of ARC; smaller ones are padding and end markers
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Layout:
-    """Where the puzzles of a store begin, and the views of each that are written.
-
-    Attributes:
-        starts: (P + 1,) row where each puzzle begins, and the last ends.
-        groups: (P,) group of each puzzle.
-        first, count: (P,) puzzle ids of the views: first to first + count - 1.
-    """
+class _Written(NamedTuple):
+    """The W puzzles written for a store: first row and number of rows in it, puzzle id and group, each (W,) int64."""
 
     starts: NDArray[np.int64]
-    groups: NDArray[np.int32]
-    first: NDArray[np.int64]
-    count: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    groups: NDArray[np.int64]
 
-    @classmethod
-    def of(cls, store: Store, views: int | None) -> _Layout:
-        starts = np.flatnonzero(np.diff(store.puzzles, prepend=-1))
-        first = store.puzzle_ids[starts].astype(np.int64)
-        count = np.ones(len(starts), np.int64)
-        if store.views is not None:
-            count = store.views.counts(first)
-            if views is not None:
-                count = np.minimum(count, views)
-        return cls(starts=np.append(starts, len(store)), groups=store.groups[starts], first=first, count=count)
 
-    @property
-    def rows(self) -> int:
-        """Rows written."""
-        return int((np.diff(self.starts) * self.count).sum())
-
-    def indices(self) -> dict[str, NDArray[np.int32]]:
-        """The published arrays that say what each row is."""
-        puzzles = np.repeat(np.arange(len(self.count)), self.count)  # the store's puzzle, of each that is written
-        number = np.arange(len(puzzles)) - np.repeat(np.cumsum(self.count) - self.count, self.count)
-        last = np.flatnonzero(np.diff(self.groups[puzzles], append=-1))
-        arrays = {
-            "puzzle_identifiers": self.first[puzzles] + number,
-            "puzzle_indices": np.cumsum(np.append(0, np.diff(self.starts)[puzzles])),
-            "group_indices": np.append(0, last + 1),
-        }
-        return {name: array.astype(np.int32) for name, array in arrays.items()}
+def _written(store: Store, views: int | None) -> _Written:
+    """Each puzzle of a store, or each of its first `views` augmentations (None: all)."""
+    starts = np.flatnonzero(np.diff(store.puzzles, prepend=-1))
+    first = store.puzzle_ids[starts].astype(np.int64)
+    count = np.ones(len(starts), np.int64) if store.views is None else store.views.counts(first)
+    count = count if views is None else np.minimum(count, views)
+    number = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    sizes, groups = np.diff(starts, append=len(store)), store.groups[starts].astype(np.int64)
+    starts, sizes, ids, groups = (np.repeat(array, count) for array in (starts, sizes, first, groups))
+    return _Written(starts, sizes, ids + number, groups)
 
 
 def export_published(
@@ -85,18 +60,18 @@ def export_published(
     test_puzzles: Any = None,
     views: int | None = None,
     seed: int = 0,
-    tell: Callable[[int], None] | None = None,
+    report: Callable[[int], None] = lambda rows: None,
 ) -> None:
-    """Writes stores, by the names of their splits, to a new folder that the published `PuzzleDataset` reads.
+    """Writes stores, by split, to a new folder that the published `PuzzleDataset` reads.
 
-    A store with views (ARC) is written with a puzzle for each view of each task, or the first `views` of them; puzzle
-    ids stay what they are. In the split `train` most pairs are moved to a random place on the canvas, once and for all:
-    as `Views.show` does it in training, with a generator of this `seed`.
+    An ARC store is written with a puzzle for each augmentation of each task, or the first `views` of them; puzzle ids
+    stay the same. In the split `train` most pairs are moved to a random place on the canvas, as `Views.show` does it in
+    training, with a generator of this `seed`.
 
-    `identifiers` are the names of puzzle ids from 0 on, `test_puzzles` what test_puzzles.json is to hold; both follow
-    from the views where there are any. `tell` hears how many rows are done, of `exported_rows`. No more than a block of
-    rows, or one task under all its views, is in memory; the folder is complete or not there. Raises DataError where
-    the layout cannot hold a store.
+    `identifiers` are the names of puzzle ids from 0 on, `test_puzzles` the content of test_puzzles.json; both follow
+    from the augmentations where there are any. `report` is called with the number of rows done, of `exported_rows`. No
+    more than a block of rows, or one puzzle, is in memory; the folder is complete or not there. Raises DataError if the
+    layout cannot hold a store.
     """
     cells, tokens = _shape(stores)
     names = _names(stores, identifiers)
@@ -107,18 +82,23 @@ def export_published(
     with new_folder(folder) as partial:
         done = 0
         for split, store in stores.items():
-            layout = _Layout.of(store, views)
+            written = _written(store, views)
+            rows, puzzles = int(written.sizes.sum()), len(written.ids)
             place = partial / split
             place.mkdir()
             rng = np.random.default_rng(seed) if split == "train" else None
-            blocks = _rows(store, split, tokens) if store.views is None else _views(store, layout, split, tokens, rng)
             files = [place / f"{_SET}__{name}.npy" for name in ("inputs", "labels")]
-            write_arrays(files, (layout.rows, cells), np.uint8, counted(blocks, done, tell))
-            done += layout.rows
-            indices = layout.indices()
+            blocks = reported(_blocks(store, written, split, tokens, rng), done, report)
+            write_arrays(files, (rows, cells), np.uint8, blocks)
+            done += rows
+            group_ends = np.flatnonzero(np.diff(written.groups, append=-1)) + 1
+            indices = {
+                "puzzle_identifiers": written.ids,
+                "puzzle_indices": np.append(0, np.cumsum(written.sizes)),
+                "group_indices": np.append(0, group_ends),
+            }
             for name, array in indices.items():
-                np.save(place / f"{_SET}__{name}.npy", array)
-            puzzles, groups = (len(indices[name]) - 1 for name in ("puzzle_indices", "group_indices"))
+                np.save(place / f"{_SET}__{name}.npy", array.astype(np.int32))
             meta = {
                 "pad_id": 0,
                 "ignore_label_id": IGNORED,
@@ -126,8 +106,8 @@ def export_published(
                 "vocab_size": tokens,
                 "seq_len": cells,
                 "num_puzzle_identifiers": len(names),
-                "total_groups": groups,
-                "mean_puzzle_examples": layout.rows / puzzles,
+                "total_groups": len(group_ends),
+                "mean_puzzle_examples": rows / puzzles,
                 "total_puzzles": puzzles,
                 "sets": [_SET],
             }
@@ -138,12 +118,12 @@ def export_published(
 
 
 def exported_rows(store: Store, views: int | None = None) -> int:
-    """How many rows `export_published` writes for a store."""
-    return _Layout.of(store, views).rows
+    """Number of rows that `export_published` writes for a store."""
+    return int(_written(store, views).sizes.sum())
 
 
 def _shape(stores: Mapping[str, Store]) -> tuple[int, int]:
-    """Cells and tokens of the one task of all stores; raises DataError where that cannot be published."""
+    """Cells and tokens of the one task of all stores; raises DataError for stores that cannot be published."""
     if not stores:
         raise DataError("no stores to export")
     first = next(iter(stores.values()))
@@ -156,22 +136,19 @@ def _shape(stores: Mapping[str, Store]) -> tuple[int, int]:
         if len(changes):
             raise DataError(f"{split}: row {changes[0] + 1}: expected one puzzle id for all rows of a puzzle")
         if store.views is not None and not np.isin(store.puzzle_ids - 1, store.views.starts[:-1]).all():
-            raise DataError(f"{split}: expected the puzzle id of its task's first view in every row")
-    known = {task: shape for shape, task in SHAPES.items()}
-    if isinstance(first.task, str) and first.task in known:
-        cells, tokens = known[first.task]
-    else:
-        task = get_task(first.task)
-        cells, tokens = task.seq_len, task.vocab_size
-    if tokens > 256:
-        raise DataError(f"the published layout holds at most 256 different tokens, and {first.task} has {tokens}")
-    if cells != first.inputs.shape[1]:
-        raise DataError(f"expected {cells} cells for {first.task}, got {first.inputs.shape[1]}")
-    return cells, tokens
+            raise DataError(f"{split}: expected the puzzle id of its task's first augmentation in every row")
+    task = get_task(first.task)
+    if task.vocab_size > 256:
+        raise DataError(
+            f"the published layout holds at most 256 different tokens, {called(first.task)} has {task.vocab_size}"
+        )
+    if task.seq_len != first.inputs.shape[1]:
+        raise DataError(f"expected {task.seq_len} cells for {called(first.task)}, got {first.inputs.shape[1]}")
+    return task.seq_len, task.vocab_size
 
 
 def _names(stores: Mapping[str, Store], identifiers: Sequence[str] | None) -> list[str]:
-    """The names of all puzzle ids; raises DataError where the stores contradict them or one another."""
+    """The names of all puzzle ids; raises DataError if the stores contradict them or one another."""
     for store in stores.values():
         if store.views is None:
             continue
@@ -187,74 +164,54 @@ def _names(stores: Mapping[str, Store], identifiers: Sequence[str] | None) -> li
     return list(identifiers)
 
 
-def _rows(store: Store, split: str, tokens: int) -> Iterator[Pair]:
-    """The rows of a store as published tokens, block by block."""
-    for start in range(0, len(store), BLOCK):
-        rows = np.arange(start, min(start + BLOCK, len(store)))
-        yield _published(store.inputs[rows], store.labels[rows], split, rows, tokens)
+def _blocks(
+    store: Store, written: _Written, split: str, tokens: int, rng: np.random.Generator | None
+) -> Iterator[Pair]:
+    """Inputs and labels (B, L) of a store, every augmentation of it, with IGNORED where a label does not count.
 
-
-def _views(store: Store, layout: _Layout, split: str, tokens: int, rng: np.random.Generator | None) -> Iterator[Pair]:
-    """The pairs of one task after the other under its views, view by view, as published tokens."""
-    assert store.views is not None
-    bounds = (layout.starts[:-1], layout.starts[1:], layout.first, layout.count)
-    for start, stop, first, count in zip(*(array.tolist() for array in bounds), strict=True):
-        size = stop - start
-        step = max(1, _SHOWN // size)
-        for begin in range(first, first + count, step):
-            some = np.arange(begin, min(begin + step, first + count))
-            rows, ids = np.tile(np.arange(start, stop), len(some)), np.repeat(some, size)
-            inputs, labels = store.views.show(store.inputs[rows], store.labels[rows], ids, rng)
-            yield _published(inputs, labels, split, rows, tokens)
-
-
-def _published(
-    inputs: NDArray[np.int16], labels: NDArray[np.int16], split: str, rows: NDArray[np.integer], tokens: int
-) -> Pair:
-    """Inputs and labels (B, L) of these rows of a store with IGNORED where they do not count.
-
-    Raises DataError for tokens that the layout cannot hold, which an IGNORED that counts is too.
+    Raises DataError for tokens that the layout cannot hold, including an IGNORED label that counts.
     """
-    if inputs.min() < 0 or inputs.max() >= tokens:
-        row, cell = np.argwhere((inputs < 0) | (inputs >= tokens))[0]
-        place = f"{split}: row {rows[row]}, position {cell}"
-        raise DataError(f"{place}: expected a token from 0 to {tokens - 1}, got {inputs[row, cell]}")
-    ignored = labels == IGNORE
-    wrong = ~ignored & ((labels <= IGNORED) | (labels >= tokens))
-    if wrong.any():
-        row, cell = np.argwhere(wrong)[0]
-        place = f"{split}: row {rows[row]}, position {cell}"
-        raise DataError(
-            f"{place}: expected a label from {IGNORED + 1} to {tokens - 1}, got {labels[row, cell]}; in the published "
-            f"layout label {IGNORED} means that the position does not count"
+    for rows, ids in _rows(store, written):
+        inputs, labels = store.inputs[rows], store.labels[rows]
+        if store.views is not None:
+            inputs, labels = store.views.show(inputs, labels, ids, rng)
+        counted = labels != IGNORE
+        require_tokens(split, inputs, rows, range(tokens))
+        require_tokens(
+            f"{split}, label ({IGNORED} means: does not count)", labels, rows, range(IGNORED + 1, tokens), counted
         )
-    return inputs, np.where(ignored, IGNORED, labels)
+        yield inputs, np.where(counted, labels, IGNORED)
+
+
+def _rows(store: Store, written: _Written) -> Iterator[tuple[NDArray[np.integer], NDArray[np.integer]]]:
+    """Rows (B,) of the store in the order written, and the puzzle ids (B,) they are written under."""
+    if store.views is None:
+        for start in range(0, len(store), BLOCK):
+            rows = np.arange(start, min(start + BLOCK, len(store)))
+            yield rows, store.puzzle_ids[rows]
+        return
+    changes = np.flatnonzero(np.diff(written.starts)) + 1
+    for task in np.split(np.arange(len(written.ids)), changes):  # the augmentations of each
+        start, size = written.starts[task[0]], written.sizes[task[0]]
+        step = max(1, BLOCK // int(size))
+        for some in np.split(written.ids[task], range(step, len(task), step)):
+            yield np.tile(np.arange(start, start + size), len(some)), np.repeat(some, size)
 
 
 def _test_puzzles(stores: Mapping[str, Store]) -> dict[str, Any]:
-    """The tasks of the split `test`, by name: all their pairs as lists of colours, in the form of ARC's own files."""
+    """The tasks of the split `test` by name, with all their pairs, in the form of ARC's own files."""
     test = stores["test"]
     assert test.views is not None
-    tasks = test.views.places(test.puzzle_ids)
-    puzzles: dict[str, Any] = {test.views.tasks[task]: {"train": [], "test": []} for task in np.unique(tasks).tolist()}
+    task = get_task(test.task)
+    tested = test.views.places(test.puzzle_ids)
+    puzzles: dict[str, Any] = {test.views.tasks[place]: {"train": [], "test": []} for place in np.unique(tested)}
     for split in ("train", "test"):
         if split not in stores:
             continue
         store = stores[split]
-        assert store.views is not None
-        own = store.views.places(store.puzzle_ids)
-        for row in np.flatnonzero(np.isin(own, tasks)).tolist():
-            pair = {"input": _grid(store.inputs[row]), "output": _grid(store.labels[row])}
-            puzzles[test.views.tasks[own[row]]][split].append(pair)
+        places = test.views.places(store.puzzle_ids)
+        for row in np.flatnonzero(np.isin(places, tested)).tolist():
+            grids = (crop(task.decode(tokens)).tolist() for tokens in (store.inputs[row], store.labels[row]))
+            pair = {name: grid or [[0]] for name, grid in zip(("input", "output"), grids, strict=True)}
+            puzzles[test.views.tasks[places[row]]][split].append(pair)  # one black cell for an unknown output
     return puzzles
-
-
-def _grid(tokens: NDArray[np.int16]) -> list[list[int]]:
-    """The colours of a grid on a canvas (900,); one black cell, as published, where the answer is not known."""
-    side = int(np.sqrt(len(tokens)))
-    canvas = tokens.reshape(side, side)
-    cells = canvas >= _COLOUR
-    if not cells.any():
-        return [[0]]
-    grid: list[list[int]] = (canvas[np.ix_(cells.any(1), cells.any(0))] - _COLOUR).tolist()
-    return grid

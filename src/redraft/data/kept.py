@@ -1,6 +1,6 @@
-"""Puzzles that were made are kept on disk: the next run that asks for the same ones starts at once.
+"""Made puzzles are kept on disk, so that the next run that needs the same ones starts at once.
 
-They lie in the folder that REDRAFT_CACHE names (empty: nothing is kept), by default `redraft` in the user's cache.
+In the folder that REDRAFT_CACHE names (empty: nothing is kept), by default `redraft` in the user's cache.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from redraft.errors import RedraftError
 from redraft.files import replacing
 from redraft.tasks import Examples, Task
 
-LEAST = 50  # fewer are made as fast as they are read
+LEAST = 50  # fewer are made as fast as read
 
 
 def make(task: Task, count: int, seed: int) -> Examples:
-    """What `task.make(count, seed)` gives, from disk where it was made before.
+    """The examples of `task.make(count, seed)`, from disk if they were made before.
 
-    A file is known by the version of its task's generator, and by NumPy's, whose random streams may change. Only for
-    tasks of this package: the generator of another may have changed without a new version.
+    A file's name holds the version of the task's generator, and NumPy's, whose random streams may change. Tasks of
+    other packages are not kept, because their generators may change without a new version.
     """
     folder = _folder()
     if folder is None or count < LEAST or not type(task).__module__.startswith(redraft.tasks.__name__ + "."):
@@ -32,7 +32,7 @@ def make(task: Task, count: int, seed: int) -> Examples:
     examples = _read(file)
     if examples is None or len(examples) != count:
         examples = task.make(count, seed)
-        with suppress(RedraftError, OSError):  # no place to write: made anew next time
+        with suppress(RedraftError, OSError):  # no place to write: made again next time
             _write(file, examples)
     return examples
 
@@ -48,7 +48,7 @@ def _folder() -> Path | None:
 
 
 def _read(file: Path) -> Examples | None:
-    """The examples in a file; None where there is none, or a damaged one."""
+    """The examples in a file; None if it is missing or damaged."""
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             return Examples(**{name: arrays[name] for name in arrays.files})
@@ -57,7 +57,7 @@ def _read(file: Path) -> Examples | None:
 
 
 def _write(file: Path, examples: Examples) -> None:
-    """Whole or not at all, also where several processes have made the same puzzles."""
+    """Whole or not at all, also if several processes write the same puzzles."""
     file.parent.mkdir(parents=True, exist_ok=True)
     arrays = {"questions": examples.questions, "answers": examples.answers, "ratings": examples.ratings}
     if examples.groups is not None:

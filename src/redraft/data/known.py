@@ -1,4 +1,4 @@
-"""Data that is known: what recipes train on and papers measure with, where it comes from, and under which licence."""
+"""Known data: the sets that recipes train on and papers measure with, their origin and licence."""
 
 from __future__ import annotations
 
@@ -12,37 +12,24 @@ class Known:
     """A set of examples.
 
     Attributes:
-        name: what this table calls it.
-        task: whose examples they are, a name in `TASKS`.
-        source: what names it on a command line, as in `--data.train SOURCE` or `redraft data build TASK SOURCE`.
-        origin: where its authors publish it; empty where it is made on this machine.
-        licence: what its authors state; "none stated" where its page says nothing, so ask them before passing it on.
-        rows: how much it holds, training + test, in words; of ARC in tasks.
-        megabytes: size of the download, about; 0 where there is none.
-        recipes: the recipes that train on it.
+        name: unique in this table.
+        task: a name in `TASKS`.
+        source: names it on a command line, as in `--data.train SOURCE` or `redraft data build TASK SOURCE`.
+        origin: URL where its authors publish it; empty if it is made on this machine.
+        licence: as its authors state; "none stated" if its page says nothing: get permission before you pass it on.
+        rows: number of rows, training + test, as text; of ARC the number of tasks.
+        megabytes: approximate size of the download; 0 if there is none.
+        recipes: those that train on it.
     """
 
     name: str
     task: str
     source: str
-    origin: str
+    origin: str = ""
     licence: str
     rows: str
-    megabytes: float
+    megabytes: float = 0
     recipes: tuple[str, ...] = ()
-
-
-def _made(task: str, recipes: tuple[str, ...] = ()) -> Known:
-    return Known(
-        name=f"made-{task}",
-        task=task,
-        source="make:COUNT@SEED",
-        origin="",
-        licence="yours",
-        rows="any number",
-        megabytes=0,
-        recipes=recipes,
-    )
 
 
 _RECIPES_OF_MADE = {
@@ -102,5 +89,15 @@ KNOWN: tuple[Known, ...] = (
         megabytes=1,
         recipes=("arc1", "arc2"),
     ),
-    *(_made(task, _RECIPES_OF_MADE.get(task, ())) for task in TASKS),
+    *(
+        Known(
+            name=f"made-{task}",
+            task=task,
+            source="make:COUNT@SEED",
+            licence="yours",
+            rows="any number",
+            recipes=_RECIPES_OF_MADE.get(task, ()),
+        )
+        for task in TASKS
+    ),
 )

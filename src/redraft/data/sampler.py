@@ -1,9 +1,8 @@
-"""Training batches as a pure function of (seed, step, rank): nothing to save, so resuming is exact."""
+"""Training batches as a pure function of (seed, step, rank): no state to save, so resuming is exact."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,9 @@ from redraft.tasks import Task
 
 # Keys that keep the random streams of one seed apart.
 _ORDER, _AUGMENT = 1, 2
+
+# Rows of the store in the order of an epoch (int64), and the puzzle id of each (int32), both (rows per epoch,).
+_Epoch = tuple[NDArray[np.int64], NDArray[np.int32]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +27,9 @@ class Batch:
 
 
 class Sampler:
-    """Walks the groups of a store in a new random order every epoch, each as one of its puzzles under one random view.
+    """Goes through the groups of a store in random order, each as one of its puzzles under one random augmentation.
 
-    Epochs run on without a gap: a batch may hold the end of one and the start of the next, none is cut short.
+    Epochs follow one another without a gap: a batch may hold the end of one and the start of the next.
     """
 
     def __init__(
@@ -61,39 +63,30 @@ class Sampler:
                 inputs, labels = self.task.augment(inputs, labels, rng)
         return Batch(inputs=inputs, labels=labels, puzzle_ids=ids)
 
-    def _rows(self, positions: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Rows of the store, and their puzzle ids, at positions of the endless stream of epochs."""
-        numbers, offsets = np.divmod(positions, self._groups.rows_an_epoch)
+    def _rows(self, positions: NDArray[np.int64]) -> _Epoch:
+        """Rows and puzzle ids (B,) at positions (B,) in the endless stream of epochs."""
+        numbers, offsets = np.divmod(positions, self._groups.rows_per_epoch)
         wanted = range(int(numbers[0]), int(numbers[-1]) + 1)
         self._epochs = {number: self._epochs.get(number) or self._epoch(number) for number in wanted}
-        parts = [(self._epochs[number], offsets[numbers == number]) for number in wanted]
-        return (
-            np.concatenate([epoch.rows[at] for epoch, at in parts]),
-            np.concatenate([epoch.puzzle_ids[at] for epoch, at in parts]),
-        )
+        parts = [[array[offsets[numbers == number]] for array in self._epochs[number]] for number in wanted]
+        rows, ids = map(np.concatenate, zip(*parts, strict=True))
+        return rows, ids
 
     def _epoch(self, number: int) -> _Epoch:
         rng = np.random.default_rng((self.seed, _ORDER, number))
         rows, groups = self._groups.shuffled(rng)
         ids = self.store.puzzle_ids[rows]
-        if self.augment and self.store.views is not None:  # one view for all the rows of a group
+        if self.augment and self.store.views is not None:  # one augmentation for all rows of a group
             chance = rng.random(len(self._groups))[groups]
             ids = (ids + chance * self.store.views.counts(ids)).astype(np.int32)
-        return _Epoch(rows, ids)
-
-
-class _Epoch(NamedTuple):
-    """Rows of the store in the order of an epoch, and the puzzle id each is shown under, both (rows an epoch,)."""
-
-    rows: NDArray[np.int64]
-    puzzle_ids: NDArray[np.int32]
+        return rows, ids
 
 
 class _Groups:
-    """Where the groups of a store, and the puzzles of each, begin and end.
+    """Bounds of the groups of a store and of the puzzles in each.
 
-    An epoch takes from each group as many rows as its largest puzzle has, so that all epochs are equally long; a
-    smaller puzzle gives some of its rows again.
+    An epoch takes from each group as many rows as its largest puzzle has, so that all epochs have the same length; a
+    smaller puzzle repeats some of its rows.
     """
 
     def __init__(self, store: Store) -> None:
@@ -103,17 +96,17 @@ class _Groups:
         self.first = np.flatnonzero(np.diff(group, prepend=-1))  # first puzzle of each group
         self.count = np.diff(self.first, append=len(starts))
         self.quota = np.maximum.reduceat(self.sizes, self.first) if len(starts) else self.sizes
-        self.rows_an_epoch = int(self.quota.sum())
+        self.rows_per_epoch = int(self.quota.sum())
 
     def __len__(self) -> int:
         return len(self.first)
 
     def shuffled(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows of one random puzzle of every group, groups and rows in random order; and the group of each row."""
+        """Rows of one random puzzle per group, groups and rows in random order; and the group of each row."""
         order = rng.permutation(len(self))
         quota = self.quota[order]
         groups = np.repeat(order, quota)
-        if self.rows_an_epoch == len(self) == len(self.starts):  # every example stands alone
+        if self.rows_per_epoch == len(self) == len(self.starts):  # every example stands alone
             return self.starts[groups], groups
         puzzle = (self.first + (rng.random(len(self)) * self.count).astype(np.int64))[groups]
         # rows of a group in random order: sort by a random key within each block of the stream

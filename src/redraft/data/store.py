@@ -14,18 +14,18 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.arrays import read_array
+from redraft.arrays import Arrays, read_array
 from redraft.contents import read_object
 from redraft.errors import DataError
 from redraft.files import partial_of
 from redraft.naming import unversioned
-from redraft.tasks.arc.views import Views
+from redraft.tasks.arc.augmentations import Views
 from redraft.trust import remember, require_consent
 
 VIEWS = "views.npz"
 FORMAT = 2
-MAPPED = 256 << 20  # bytes from which on an array stays in its file until it is looked at
-_ARRAYS: dict[str, tuple[type, int]] = {  # dtype and number of axes
+MAPPED = 256 << 20  # bytes: larger arrays are memory-mapped
+_ARRAYS: Arrays = {
     "inputs": (np.int16, 2),
     "labels": (np.int16, 2),
     "puzzle_ids": (np.int32, 1),
@@ -36,7 +36,7 @@ _ARRAYS: dict[str, tuple[type, int]] = {  # dtype and number of axes
 
 
 class Identifiers(NamedTuple):
-    """The puzzle ids of a data set: the `rows` of a table for all of them, and what they stand for, "" if unknown."""
+    """Puzzle ids of a data set: rows of a table for all of them, and a fingerprint of their meaning, "" if unknown."""
 
     rows: int
     fingerprint: str
@@ -46,18 +46,18 @@ class Identifiers(NamedTuple):
 class Store:
     """Examples of one task.
 
-    Rows of a group stand together, and so do those of a puzzle within it. A group is what must not be torn apart
-    between training and test, an ARC task for example; its puzzles are views of the same, of which an epoch of
-    training takes one. Mostly each example is a puzzle and a group of its own.
+    Rows of a group stand together, and so do those of a puzzle within it. A group must not be split between training
+    and test, an ARC task for example; its puzzles are augmentations of one another, of which an epoch of training takes
+    one. Mostly each example is a puzzle and a group of its own.
 
     Attributes:
-        task: what the task is, as in `Task.spec`.
+        task: as in `Task.spec`.
         inputs, labels: tokens (N, L) int16; a label of -100 does not count.
         puzzle_ids: (N,) int32, the row of the puzzle-embedding table each example uses.
         ratings: (N,) float32 difficulty, NaN where unknown.
-        groups, puzzles: (N,) int32, never decreasing from 0 in steps of 0 or 1.
-        views: where every puzzle has views of its own with a puzzle id each (ARC), what they are.
-        named: of published data, the puzzle ids of the whole set; see `identifiers`.
+        groups, puzzles: (N,) int32, from 0, each equal to the one before or one more.
+        views: the augmentations of every puzzle, where each has a puzzle id of its own (ARC).
+        named: puzzle ids of the whole set of published data; see `identifiers`.
         source: where the examples came from, in words.
     """
 
@@ -77,9 +77,9 @@ class Store:
 
     @property
     def identifiers(self) -> Identifiers | None:
-        """The puzzle ids of the data set, None where all examples share id 0, which stands for no puzzle.
+        """Puzzle ids of the data set; None if all examples share id 0, which stands for no puzzle.
 
-        Equal fingerprints: a row of a puzzle-embedding table means the same in both.
+        With equal fingerprints, a row of a puzzle-embedding table means the same in both sets.
         """
         if self.views is not None:
             return Identifiers(len(self.views) + 1, self.views.fingerprint())
@@ -90,34 +90,28 @@ class Store:
 
     @property
     def num_puzzle_ids(self) -> int:
-        """Rows a puzzle-embedding table needs for these examples, under all their views."""
+        """Rows a puzzle-embedding table needs for these examples and all their augmentations."""
         return 1 if self.identifiers is None else self.identifiers.rows
 
     def rows(self, index: NDArray[np.integer] | slice) -> Store:
-        """The store of the rows named by `index`, in that order; groups and puzzles are counted anew."""
+        """The store of these rows, in this order; groups and puzzles are numbered from 0 again."""
         arrays = {name: getattr(self, name)[index] for name in _ARRAYS}
-        # a puzzle lies within a group, so numbering by first occurrence keeps both in step
         arrays["puzzles"], arrays["groups"] = numbered(arrays["puzzles"]), numbered(arrays["groups"])
         return replace(self, **arrays)
 
     def save(self, folder: Path) -> None:
-        """Writes the store to a new folder, complete or not at all; raises DataError where one exists already."""
+        """Writes the store to a new folder, complete or not at all; raises DataError if the folder exists."""
         with new_folder(folder) as partial:
             self.write(partial)
 
     def write(self, folder: Path, *, there: Collection[str] = ()) -> None:
-        """Writes the files of the store into a folder, except the arrays whose files are `there` already."""
+        """Writes the store's files into a folder, except for the arrays whose files are `there`."""
         for name in _ARRAYS:
             if name not in there:
                 np.save(folder / f"{name}.npy", getattr(self, name))
         if self.views is not None:
             self.views.save(folder / VIEWS)
-        meta: dict[str, Any] = {
-            "format": FORMAT,
-            "task": self.task,
-            "source": self.source,
-            "examples": len(self),
-        }
+        meta: dict[str, Any] = {"format": FORMAT, "task": self.task, "source": self.source, "examples": len(self)}
         if self.named is not None:
             meta["identifiers"] = self.named._asdict()
         (folder / "store.json").write_text(json.dumps(meta, indent=2) + "\n")
@@ -126,30 +120,26 @@ class Store:
     def open(
         cls, folder: Path, *, task: str | dict[str, Any] | None = None, mmap: bool | None = None, trust: bool = False
     ) -> Store:
-        """Opens a folder written by `save`; raises DataError where it is damaged or of another task than `task`.
+        """Opens a folder written by `save`; raises DataError if it is damaged or of another task than `task`.
 
-        With `mmap` the arrays stay in their files, read-only, and only what is looked at is read; by default the
-        large ones do (`MAPPED`). Where no `task` is expected, and the store's names code that is not to be trusted,
-        it raises TrustError, see `trust.py`.
+        With `mmap` the arrays are memory-mapped, read-only; by default the large ones are (`MAPPED`). Without `task`,
+        raises TrustError if the store names code without consent (`trust.py`).
         """
         file = folder / "store.json"
         meta = _read_meta(file)
         if meta.get("format") != FORMAT:
             raise DataError(
-                f"{folder}: store format {reprlib.repr(meta.get('format'))}, expected {FORMAT}; build it anew"
+                f"{folder}: store format {reprlib.repr(meta.get('format'))}, expected {FORMAT}; build it again"
             )
         if task is None:
             task = _task(file, meta, trust=trust)
         elif unversioned(meta.get("task")) != (task := unversioned(task)):
-            raise DataError(f"{folder}: holds examples of {_called(meta.get('task'))}, expected {_called(task)}")
-        arrays = {name: _read_array(folder / f"{name}.npy", mmap) for name in _ARRAYS}
-        for name, array in arrays.items():
-            dtype, axes = _ARRAYS[name]
-            if array.dtype != dtype or array.ndim != axes:
-                raise DataError(
-                    f"{folder / name}.npy: expected {np.dtype(dtype)} with {axes} axes, "
-                    f"got {array.dtype} with {array.ndim}"
-                )
+            raise DataError(f"{folder}: holds examples of {called(meta.get('task'))}, expected {called(task)}")
+        arrays = {}
+        for name, (dtype, axes) in _ARRAYS.items():
+            array = folder / f"{name}.npy"
+            mapped = (array.is_file() and array.stat().st_size >= MAPPED) if mmap is None else mmap
+            arrays[name] = read_array(array, dtype, axes, mapped=mapped)
         sizes = {name: len(array) for name, array in arrays.items()}
         if any(size != meta.get("examples") for size in sizes.values()):
             raise DataError(
@@ -160,8 +150,11 @@ class Store:
                 f"{folder}: inputs {arrays['inputs'].shape} and labels {arrays['labels'].shape} differ in shape"
             )
         for name in ("groups", "puzzles"):
-            if not _steps_by_one(arrays[name]):
-                raise DataError(f"{folder / name}.npy: expected numbers from 0 that never fall and grow by 1")
+            numbers = arrays[name]
+            if len(numbers) and (numbers[0] != 0 or not np.isin(np.diff(numbers), (0, 1)).all()):
+                raise DataError(
+                    f"{folder / name}.npy: expected numbers from 0, each equal to the one before or one more"
+                )
         views = Views.open(folder / VIEWS) if (folder / VIEWS).exists() else None
         named = None
         if "identifiers" in meta:
@@ -169,7 +162,7 @@ class Store:
                 named = Identifiers(int(meta["identifiers"]["rows"]), str(meta["identifiers"]["fingerprint"]))
             except (KeyError, TypeError, ValueError, OverflowError):
                 raise DataError(
-                    f"{file}: identifiers: expected their rows and fingerprint, got {reprlib.repr(meta['identifiers'])}"
+                    f"{file}: identifiers: expected rows and fingerprint, got {reprlib.repr(meta['identifiers'])}"
                 ) from None
         return cls(task=task, source=str(meta.get("source", "")), views=views, named=named, **arrays)
 
@@ -179,7 +172,7 @@ def _read_meta(file: Path) -> dict[str, Any]:
 
 
 def _task(file: Path, meta: dict[str, Any], *, trust: bool = False) -> str | dict[str, Any]:
-    """The task of a store, if there is consent to the code it names."""
+    """The task in `store.json`; raises DataError, and TrustError for code it names without consent."""
     spec = meta.get("task")
     if not isinstance(spec, str | dict):
         raise DataError(f"{file}: expected the name of a task, got {reprlib.repr(spec)}")
@@ -187,19 +180,10 @@ def _task(file: Path, meta: dict[str, Any], *, trust: bool = False) -> str | dic
     return cast("str | dict[str, Any]", unversioned(spec))
 
 
-def _read_array(file: Path, mmap: bool | None) -> NDArray[Any]:
-    mapped = (file.is_file() and file.stat().st_size >= MAPPED) if mmap is None else mmap
-    return read_array(file, DataError, mapped=mapped)
-
-
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder to fill, which becomes `folder` at the end of the `with` block, if that ends well.
-
-    Raises DataError where `folder` exists already.
-    """
-    if folder.exists():
-        raise DataError(f"{folder}: already exists; name another folder")
+    """A temporary folder to fill, which a `with` block that ends well renames; raises DataError if `folder` exists."""
+    require_new(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_of(folder)
     partial.mkdir()
@@ -208,8 +192,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         try:
             partial.rename(folder)
         except OSError:
-            if folder.exists():  # made by another process meanwhile
-                raise DataError(f"{folder}: already exists; name another folder") from None
+            require_new(folder)  # another process may have made it meanwhile
             raise
         for file in folder.glob("**/store.json"):
             remember(file, _read_meta(file))
@@ -217,24 +200,24 @@ def new_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def require_new(folder: Path) -> None:
+    """Raises DataError if the folder exists."""
+    if folder.exists():
+        raise DataError(f"{folder}: already exists; name another folder")
+
+
 def numbered(names: NDArray[np.integer]) -> NDArray[np.int32]:
     """Numbers (N,) from 0 for names (N,) of which equal ones stand together."""
     return np.cumsum(np.concatenate([[0], names[1:] != names[:-1]])[: len(names)]).astype(np.int32)
 
 
-def _steps_by_one(numbers: NDArray[np.int32]) -> bool:
-    return not len(numbers) or (numbers[0] == 0 and bool(np.isin(np.diff(numbers), (0, 1)).all()))
-
-
-def _called(spec: object) -> object:
-    return spec.get("name") if isinstance(spec, dict) else spec
+def called(spec: Any) -> str:
+    """The name of a task's `spec`, for people to read."""
+    return str(spec.get("name", spec.get("kind")) if isinstance(spec, dict) else spec)
 
 
 def task_in(folder: Path) -> str | dict[str, Any]:
-    """What the task of a store is, as in `Task.spec`, without reading more than that.
-
-    Raises DataError, and TrustError where the task names code without consent.
-    """
+    """The task of a store, as in `Task.spec`; raises DataError, and TrustError for code it names without consent."""
     return _task(folder / "store.json", _read_meta(folder / "store.json"))
 
 

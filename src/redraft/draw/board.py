@@ -1,9 +1,11 @@
-"""A board as it is looked at: what stands in each cell, and whether it is given, filled, changed or wrong."""
+"""The model of a board: the symbol of each cell, and whether it is given, filled, changed or wrong; also as text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from redraft.tasks.base import OUTSIDE, Grid, Task
 
 BLANK = "·"
 Size = tuple[int, int]  # rows and columns of a grid that are drawn
+Segment = tuple[str, str]  # text and its style: "rule", or as of a cell
 
 PAPER, EDGE, RULE, HAIR, CAPTION = "#ffffff", "#d0d7de", "#3d444d", "#d8dee4", "#57606a"
 INK = {"given": "#1f2328", "filled": "#0969da", "changed": "#0550ae", "wrong": "#a40e26", "": "#afb8c1"}
@@ -38,12 +41,12 @@ class Cell:
 
     @property
     def style(self) -> str:
-        """The most that there is to say: "wrong", "changed", "given", "filled", or empty for a blank."""
+        """The first that applies of "wrong", "changed", "given" and "filled"; empty for a blank."""
         return self.change or self.kind
 
     @property
     def letter(self) -> str:
-        """What a picture writes into the cell: nothing where it is blank or its colour says enough."""
+        """The letter of the cell in a picture: none where it is blank or its colour is enough."""
         return letter_of(self.symbol, self.colour)
 
     @property
@@ -119,7 +122,7 @@ def boards_of(task: Task, question: Grid, grids: Sequence[Grid]) -> list[Board]:
 
 
 def used(*grids: Grid) -> Size:
-    """Rows and columns up to the last that is not all OUTSIDE in every grid (H, W): what there is to draw."""
+    """Rows and columns to draw: up to the last that is not all OUTSIDE in every grid (H, W)."""
     inside = np.any([np.asarray(grid) != OUTSIDE for grid in grids], axis=0)
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     return (int(rows[-1]) + 1, int(columns[-1]) + 1) if len(rows) else inside.shape
@@ -132,7 +135,7 @@ def tokens_of(task: Task) -> list[tuple[str, str]]:
 
 
 def letter_of(symbol: str, colour: str) -> str:
-    """What is written into a cell: a cell known by its colour has only capitals, such as S and G of a maze."""
+    """The letter of a cell in a picture: a cell known by its colour has only capitals, such as S and G of a maze."""
     return "" if symbol in (BLANK, " ") or (colour and not symbol.isupper()) else symbol
 
 
@@ -140,3 +143,36 @@ def ink_on(fill: str) -> str:
     """Black or white, whichever is read better on a colour `#rrggbb`."""
     red, green, blue = (int(fill[i : i + 2], 16) for i in (1, 3, 5))
     return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
+
+
+# text
+def board_lines(task: Task, grid: Grid) -> list[str]:
+    """The grid as lines of plain text, boxes ruled."""
+    return ["".join(text for text, _ in line) for line in segments(board_of(task, grid, grid, judge=False))]
+
+
+def segments(board: Board) -> list[list[Segment]]:
+    """Lines of (text, style): "rule" for ruled lines, "" for blanks and spaces, and `Cell.style`."""
+    (tall, wide), (_, width) = board.block, board.size
+    bars = ["─" * (2 * min(wide, width - start) + 1) for start in range(0, width, wide)]
+
+    def rule(left: str, middle: str, right: str) -> list[Segment]:
+        return [(left + middle.join(bars) + right, "rule")]
+
+    lines = [rule("┌", "┬", "┐")]
+    for r, row in enumerate(board.cells):
+        if r and r % tall == 0:
+            lines.append(rule("├", "┼", "┤"))
+        line: list[Segment] = []
+        for c, cell in enumerate(row):
+            if c % wide == 0:
+                line += [("│", "rule"), (" ", "")]
+            line += [(cell.symbol, cell.style), (" ", "")]
+        lines.append(_merged([*line, ("│", "rule")]))
+    lines.append(rule("└", "┴", "┘"))
+    return lines
+
+
+def _merged(line: list[Segment]) -> list[Segment]:
+    runs = groupby(line, key=itemgetter(1))
+    return [("".join(text for text, _ in run), style) for style, run in runs]

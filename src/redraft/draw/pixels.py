@@ -18,7 +18,7 @@ BOARD, MARGIN, FOOT = 420, 20, 30  # in pixels; a board is about BOARD wide
 SURE, UNSURE, SOLVED = "#0969da", "#d8dee4", "#1a7f37"
 FAINT = 0.35  # of its ink is left of a symbol that the model holds for impossible
 FIRST, EACH, LAST = 1.2, 0.7, 2.5  # seconds that the question, a draft and the last one are shown
-FINE = 8  # a dot is drawn so many times as large and made smaller, for a smooth edge
+FINE = 8  # a dot is drawn this many times as large and made smaller, for a smooth edge
 MISSING = "\uffff"  # no font has it
 
 Picture = Image.Image

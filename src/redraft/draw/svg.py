@@ -33,7 +33,7 @@ def svg_animation(
 ) -> str:
     """An SVG picture of one board that goes through the steps in a loop and rests on the last for three of them.
 
-    A viewer that plays no animations, or that is asked for reduced motion, shows the last step.
+    A viewer without animations, or set to reduced motion, shows the last step.
     """
     boards = _boards(task, question, grids, captions)
     _, width, height = _pixels(boards[0].size)
@@ -119,7 +119,7 @@ def _document(width: int, height: int, captions: Sequence[str], parts: Sequence[
 
 
 def _pixels(size: Size) -> tuple[int, int, int]:
-    """Pixels of a cell, and width and height of a board of so many rows and columns."""
+    """Pixels of a cell, and width and height of a board of this size."""
     cell = min(max(BOARD // max(size), 9), 44)
     return cell, cell * size[1], cell * size[0]
 

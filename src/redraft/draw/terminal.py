@@ -6,8 +6,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from redraft.draw.board import Board, ink_on
-from redraft.draw.text import segments
+from redraft.draw.board import Board, ink_on, segments
 
 STYLES = {
     "": "dim",
@@ -40,7 +39,7 @@ def board_text(board: Board, *, colours: bool = False, dense: bool = False) -> T
 
 
 def legend(board: Board, *, judged: bool, dense: bool = False) -> Text:
-    """One line that says how cells are marked where there are colours; `judged`: whether there are rules to break."""
+    """One line that explains the marks of cells where there are colours; `judged`: whether there are rules to break."""
     if not board.coloured:
         marks = [(WORDS[style], STYLES[style]) for style in WORDS if judged or style != "wrong"]
     elif dense:

@@ -1,4 +1,4 @@
-"""Evaluation: how often a model is right on puzzles it has not seen, step by step, and whether it knows it."""
+"""Evaluation: accuracy on unseen puzzles after each step, and quality of the halting head."""
 
 from redraft.calling import make_callable
 

@@ -1,4 +1,4 @@
-"""Runs every puzzle for a fixed number of supervision steps and records all that a report needs."""
+"""Runs every puzzle for a fixed number of supervision steps and records the answers for a report."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from redraft.tasks.base import IGNORE
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """What happened to N puzzles over S supervision steps.
+    """Results of N puzzles over S supervision steps.
 
     Attributes:
         exact: (N, S) bool, every labelled cell equals its label.
-        solved: (N, S) bool, the answer keeps the rules, labels unseen; the same as `exact` for a task without rules.
+        solved: (N, S) bool, the answer keeps the rules, without use of labels; equals `exact` for a task without rules.
         cells: (N, S) float32, share of the labelled cells that are right.
-        halt_logit: (N, S) float32, of the probability that the answer is right.
+        halt_logit: (N, S) float32, logit of the probability that the answer is right.
         halts: (N, S) bool, whether the model would stop there.
         ratings: (N,) float32, NaN where unknown.
         grades: (N,) int8, place of the last answer in `grade_names`.
@@ -47,16 +47,15 @@ def evaluate(
     *,
     steps: int = 16,
     batch_size: int = 256,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Records:
-    """Records of all puzzles in the store; `progress` is told how many are done after each batch."""
+    """Records of all puzzles in the store; `progress` is called after each batch with the number done."""
     if not len(store):
         raise DataError("no examples to evaluate on")
     batches = []
     for start in range(0, len(store), batch_size):
         batches.append(_run(stepper, task, store.rows(slice(start, start + batch_size)), steps))
-        if progress is not None:
-            progress(min(start + batch_size, len(store)))
+        progress(min(start + batch_size, len(store)))
     return Records(
         ratings=store.ratings,
         grade_names=batches[0].grade_names,
@@ -69,15 +68,15 @@ def evaluate(
 
 def _run(stepper: Stepper, task: Task, store: Store, steps: int) -> Records:
     labelled = store.labels != IGNORE
-    count = np.maximum(1, labelled.sum(-1))
+    count = labelled.sum(-1)
     questions = task.decode(store.inputs)
     state = stepper.start(store.inputs, store.puzzle_ids)
     exact, solved, cells, halt, halts = [], [], [], [], []
     for _ in range(steps):
         state, draft = stepper.step(state)
         right = ((draft.tokens == store.labels) & labelled).sum(-1)
-        exact.append(right == labelled.sum(-1))
-        cells.append(right / count)
+        exact.append(right == count)
+        cells.append(right / np.maximum(1, count))
         solved.append(task.check_many(questions, task.decode(draft.tokens)) if task.judges else exact[-1])
         halt.append(draft.halt_logit)
         halts.append(draft.halts)

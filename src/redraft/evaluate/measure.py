@@ -1,4 +1,4 @@
-"""Measures weights on data: opens both, runs every puzzle, and makes a report of it."""
+"""Measures weights on data: opens both, runs every puzzle, and returns a report."""
 
 from __future__ import annotations
 
@@ -26,13 +26,12 @@ from redraft.tasks.arc.task import Arc
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Accuracy of weights on data; printed in full by `print`, as a table in a notebook.
+    """Accuracy of weights on data; `print` shows it in full, a notebook as a table.
 
     Attributes:
-        weights, data, device: what was measured, on what, and where.
-        seconds: it took.
-        figures: all there are, as plain values: after each step, of the halting head, by difficulty
-            (`evaluate.report.report`).
+        weights, data, device: names of what was measured, on what, and where.
+        seconds: duration of the evaluation.
+        figures: as plain values: after each step, of the halting head, by difficulty (`evaluate.report.report`).
     """
 
     weights: str
@@ -48,11 +47,11 @@ class Report:
 
     @property
     def solved(self) -> float:
-        """Share whose last answer keeps the rules, whatever the known one; `exact` for a task without rules."""
+        """Share of puzzles whose last answer keeps the rules; `exact` for a task without rules."""
         return float(self.figures["solved"])
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as `redraft eval --json` prints it."""
+        """The values that `redraft eval --json` prints."""
         context = {"weights": self.weights, "data": self.data, "device": self.device, "seconds": self.seconds}
         return {**context, **self.figures}
 
@@ -92,8 +91,8 @@ def measure(
 ) -> Report:
     """The report on weights after `steps` supervision steps of every puzzle with an answer; see `redraft.evaluate`.
 
-    Raises RedraftError. Warns (DataWarning) where the weights were trained on the data, or where it is not known
-    whether its puzzle ids are theirs.
+    Warns (DataWarning) if the weights were trained on the data, or if its puzzle ids may not be theirs. Raises
+    RedraftError.
     """
     require_at_least(1, {"steps": steps, "batch_size": batch_size})
     name, source = str(weights), str(data)
@@ -109,10 +108,10 @@ def measure(
         warnings.warn(remark, DataWarning, stacklevel=3)
     store = answered(store)
     if not len(store):
-        votes = f"; its answers are for others to judge: redraft arc eval {name} {source} --submission FILE"
-        raise DataError(f"{source}: no puzzle has a known answer" + (votes if isinstance(task, Arc) else ""))
+        submit = f"; for a submission: redraft arc eval {name} {source} --submission FILE"
+        raise DataError(f"{source}: no puzzle has a known answer" + (submit if isinstance(task, Arc) else ""))
     started = time.monotonic()
-    with progress("evaluating", len(store), shown=not quiet) as tell:
-        records = evaluate(opened.stepper, task, store, steps=steps, batch_size=batch_size, progress=tell)
+    with progress("evaluating", len(store), shown=not quiet) as done:
+        records = evaluate(opened.stepper, task, store, steps=steps, batch_size=batch_size, progress=done)
     seconds = round(time.monotonic() - started, 2)
     return Report(weights=name, data=store.source, device=opened.device, seconds=seconds, figures=report(records))

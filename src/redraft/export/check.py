@@ -20,7 +20,7 @@ from redraft.backends.protocol import State, Stepper
 from redraft.backends.torch import TorchStepper
 from redraft.errors import RedraftError
 from redraft.models import Model
-from redraft.models.cost import work
+from redraft.models.execution import work
 from redraft.tasks import Task
 from redraft.tasks.base import IGNORE, Tokens
 

@@ -25,7 +25,7 @@ from redraft.inspect.inspection import Inspection, Landscape
 from redraft.inspect.pca import projection, trajectories
 from redraft.inspect.trace import Probability, Trace, trace
 from redraft.models import Model, model_kind
-from redraft.models.cost import work
+from redraft.models.execution import work
 from redraft.progress import Bar, progress, silent
 from redraft.solve.load import open_weights
 from redraft.solve.opened import PuzzleTable

@@ -1,6 +1,6 @@
-"""Models, one file each; `MODELS` names their configurations, `build_model` builds one of them.
+"""Models, one file each: `MODELS` names their configurations, `build_model` builds one.
 
-Configurations are had without PyTorch; a model, and what builds it, is imported on first use.
+Configurations need no PyTorch; models, and `build_model`, are imported on first use.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ def __getattr__(name: str) -> Any:
 
 
 def model_kind(config: ModelConfig) -> str:
-    """What `model_class` finds the class of this configuration by."""
-    known = next((name for name, kind in MODELS.items() if type(config) is kind), None)
-    return known or f"{type(config).__module__}:{type(config).__qualname__}"
+    """The kind of a configuration: `model_class` returns its class."""
+    own = f"{type(config).__module__}:{type(config).__qualname__}"
+    return next((name for name, kind in MODELS.items() if type(config) is kind), own)
 
 
 def model_class(kind: str) -> type[ModelConfig]:
@@ -86,7 +86,7 @@ def model_class(kind: str) -> type[ModelConfig]:
 
 
 def model_config(values: Any, *, where: str) -> ModelConfig:
-    """A model's configuration from plain values, of which `kind` names the model."""
+    """A model's configuration from plain values, of which `kind` names the model; raises ConfigError."""
     kind = values.get("kind") if isinstance(values, dict) else values
     if not isinstance(values, dict) or not isinstance(kind, str):
         raise ConfigError(f"{where}: expected an object whose `kind` names the model, got {values!r}")

@@ -1,4 +1,4 @@
-"""The contract every model keeps: a pure step `(tokens, puzzle_ids, carry) -> StepOutput`, nothing else."""
+"""The contract of a model: a pure step `(tokens, puzzle_ids, carry) -> StepOutput`."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ from redraft.models.config import DType, ModelConfig
 
 DTYPES: dict[DType, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
-
-Update = Literal["z", "y"]  # what an evaluation of the network renews: the latent or the answer
+Update = Literal["z", "y"]  # the state that an evaluation of the network updates: the latent or the answer
 
 
 def recursions(n: int, T: int) -> tuple[Update, ...]:
-    """What the evaluations of T recursions renew, each n updates of the latent and then one of the answer."""
+    """The updates of T recursions, each n of the latent and then one of the answer."""
     recursion: list[Update] = ["z"] * n
-    return tuple([*recursion, "y"] * T)
+    return (*recursion, "y") * T
 
 
 class StepOutput(NamedTuple):
     """Result of one supervision step.
 
-    `carry` still hangs on the graph (detach it before the next step); `logits` (B, L, V) float32;
-    `halt_logit` (B,) float32, positive when the model takes its answer to be right. `continue_logit` (B,) float32,
-    where the model learns one by Q-learning (HRM), is what going on is worth: it halts once halting is worth more.
+    `carry` is still on the graph (detach it before the next step); `logits` (B, L, V) float32;
+    `halt_logit` (B,) float32, positive when the model takes its answer to be right. `continue_logit` (B,) float32, of
+    models with Q-learning (HRM), is the value of continuing: they halt once halting has a higher one.
     """
 
     carry: Carry
@@ -45,29 +44,24 @@ class StepOutput(NamedTuple):
 
     def detach(self) -> StepOutput:
         """The same output, cut off from the graph that computed it."""
-        going_on = None if self.continue_logit is None else self.continue_logit.detach()
-        return StepOutput(self.carry.detach(), self.logits.detach(), self.halt_logit.detach(), going_on)
+        continue_logit = None if self.continue_logit is None else self.continue_logit.detach()
+        return StepOutput(self.carry.detach(), self.logits.detach(), self.halt_logit.detach(), continue_logit)
 
     @staticmethod
     def cat(parts: Sequence[StepOutput]) -> StepOutput:
         """The rows of all parts, one after the other."""
         if len(parts) == 1:
             return parts[0]
-        going_on = [part.continue_logit for part in parts if part.continue_logit is not None]
-        return StepOutput(
-            Carry.cat([part.carry for part in parts]),
-            torch.cat([part.logits for part in parts]),
-            torch.cat([part.halt_logit for part in parts]),
-            torch.cat(going_on) if going_on else None,
-        )
+        carry, logits, halt_logits, continue_logits = zip(*parts, strict=True)
+        together = None if continue_logits[0] is None else torch.cat(continue_logits)
+        return StepOutput(Carry.cat(carry), torch.cat(logits), torch.cat(halt_logits), together)
 
 
 class Rollout(NamedTuple):
-    """A model's own run of B puzzles over S steps.
+    """S steps of a model on B puzzles.
 
     `drafts` (S, B, L) int64, the most likely token of each cell; `halt_probabilities` (S, B) float32, that the draft is
-    right; `y` and `z` (S, B, P, D), the states after each step, P = L + `puzzle_positions` in a TRM, where they were
-    asked for.
+    right; `y` and `z` (S, B, P, D), the states after each step if kept, P = L + `puzzle_positions` in a TRM.
     """
 
     drafts: Tensor
@@ -77,10 +71,10 @@ class Rollout(NamedTuple):
 
 
 class Model(nn.Module):
-    """Base of all models; trainer, solver and exporter see only these methods.
+    """Base of all models; trainer, solver and exporter use only these methods.
 
     A subclass is built from its own frozen configuration, sets `config`, and implements `initial_carry`, `forward`,
-    `networks` and `read`. It holds no data, loss, device logic or step counter. In place of `forward` it may give its
+    `networks` and `read`. It holds no data, loss, device logic or step counter. In place of `forward` it may have its
     two halves, `question` and `recur`: tables are looked up in the first, and the second compiles as one graph.
     """
 
@@ -93,14 +87,14 @@ class Model(nn.Module):
     def forward(self, tokens: Tensor, puzzle_ids: Tensor, carry: Carry, recursions: int | None = None) -> StepOutput:
         """One supervision step: tokens (B, L) int, puzzle_ids (B,) int, and the carry of `initial_carry`'s shape.
 
-        `recursions`: how many to make of a step that is several equal ones. A model of one piece need not take it.
+        `recursions`: how many to make of a step of several equal ones; models in one piece need not take it.
         """
         x = self.question(tokens, puzzle_ids)
         return self.recur(x, carry) if recursions is None else self.recur(x, carry, recursions)
 
     @torch.no_grad()
     def run(self, tokens: object, *, steps: int = 16, puzzle_ids: object = None, hidden: bool = False) -> Rollout:
-        """So many supervision steps on questions, without halting.
+        """N supervision steps on questions, without halting.
 
         `tokens` (B, L) or (L,): integers of any kind, as `task.encode` gives them. `puzzle_ids` (B,): rows of the
         puzzle table, 0 if not given. `hidden` keeps the states. Raises ConfigError for other shapes.
@@ -124,7 +118,7 @@ class Model(nn.Module):
         return Rollout(torch.stack(drafts), torch.stack(halts), *((torch.stack(ys), torch.stack(zs)) if hidden else ()))
 
     def question(self, tokens: Tensor, puzzle_ids: Tensor) -> Tensor:
-        """The question as the networks read it: tokens (B, L) and puzzle_ids (B,), embedded."""
+        """The embedded question, of tokens (B, L) and puzzle_ids (B,)."""
         raise NotImplementedError
 
     def recur(self, x: Tensor, carry: Carry, recursions: int | None = None) -> StepOutput:
@@ -143,15 +137,15 @@ class Model(nn.Module):
         return getattr(self.config, "T", 1) if "recursions" in signature(step).parameters else 1
 
     def networks(self) -> tuple[nn.Module, ...]:
-        """The parts that a step evaluates again and again, each of which returns the state it has renewed."""
+        """The parts that a step evaluates again and again; each returns the state it updates."""
         raise NotImplementedError
 
     def schedule(self) -> tuple[Update, ...]:
-        """What each evaluation of `networks` in a supervision step renews, in order (at most, where that varies)."""
+        """The update of each evaluation of `networks` in a supervision step, in order (at most, where that varies)."""
         raise NotImplementedError
 
     def read(self, state: Tensor) -> Tensor:
-        """A state of the shape of `carry.y` as the answer head reads it: logits (B, L, V) float32."""
+        """Logits (B, L, V) float32 of the answer head for a state of the shape of `carry.y`."""
         raise NotImplementedError
 
     def sparse_parameters(self) -> dict[str, nn.Parameter]:
@@ -159,6 +153,6 @@ class Model(nn.Module):
         return {}
 
     def dense_parameters(self) -> dict[str, nn.Parameter]:
-        """All other parameters, by name: what the optimiser and the moving average see."""
+        """All other parameters, by name: those of the optimiser and the moving average."""
         sparse = self.sparse_parameters()
         return {name: p for name, p in self.named_parameters() if name not in sparse}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
 from redraft.errors import ConfigError
@@ -20,11 +23,20 @@ from redraft.models.hrm import HRM
 from redraft.models.trm import TRM
 from redraft.models.variants import Variant
 
+# the model of each configuration, a subclass before its base
+_MODELS: dict[type[ModelConfig], Callable[[Any], Model]] = {
+    VariantConfig: Variant,
+    TRMConfig: TRM,
+    HRMConfig: HRM,
+    DirectConfig: Direct,
+    EquivariantConfig: Equivariant,
+}
+
 
 def build_model(config: ModelConfig, *, seed: int = 0) -> Model:
     """A freshly initialised model; the same seed gives the same weights and leaves the global generator alone.
 
-    Raises ConfigError where a model of this package would be larger than memory, or than there are numbers.
+    Raises ConfigError where a model of this package does not fit into memory.
     """
     try:
         with torch.random.fork_rng(devices=[]):
@@ -37,18 +49,7 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> Model:
 
 
 def _built(config: ModelConfig) -> Model:
-    """By `build`, where the configuration is of a model of one's own; else by its class, a subclass before its base."""
-    if type(config).build is not ModelConfig.build:
-        return config.build()
-    match config:
-        case VariantConfig():
-            return Variant(config)
-        case TRMConfig():
-            return TRM(config)
-        case HRMConfig():
-            return HRM(config)
-        case DirectConfig():
-            return Direct(config)
-        case EquivariantConfig():
-            return Equivariant(config)
-    raise NotImplementedError(f"{type(config).__qualname__}.build")
+    """By its `build`, where the configuration is of a model of your own; else by its class."""
+    kinds = [model for kind, model in _MODELS.items() if isinstance(config, kind)]
+    own = not kinds or type(config).build is not ModelConfig.build
+    return config.build() if own else kinds[0](config)

@@ -1,6 +1,8 @@
-"""Checks that a model keeps the contract of `Model`; meant for your own models too: call it from a test."""
+"""Checks that a model keeps the contract of `Model`; call it from a test of your own models, too."""
 
 from __future__ import annotations
+
+from contextlib import ExitStack
 
 import torch
 from torch import Tensor
@@ -9,15 +11,15 @@ from redraft.core.carry import Carry
 from redraft.models.base import Model, StepOutput
 from redraft.models.build import build_model
 
-_BATCH = 5  # rows of a check; the last repeats no other
-# What may change of a float32 result where a library sums in another order for another batch size, and a step amplifies
-# that: a hundred times the 6e-8 of one operation is usual, ten thousand times is not. A model that looks at where a row
-# stands is off by more.
+_BATCH = 5  # rows of a check
+# Tolerance of a float32 result where a library sums in another order for another batch size, which a step amplifies:
+# usually to a hundred times the 6e-8 of one operation, never to ten thousand times. A model that depends on a row's
+# place is off by more.
 _ROUNDING = 1e-3
 
 
 def check_model(model: Model, *, seed: int = 0, steps: int = 2) -> None:
-    """Checks that a model keeps the contract of `Model`; raises AssertionError naming the clause it breaks.
+    """Raises AssertionError, naming the broken clause, where a model does not keep the contract of `Model`.
 
     The model's gradients are cleared, its weights stay as they are.
     """
@@ -37,9 +39,8 @@ def check_model(model: Model, *, seed: int = 0, steps: int = 2) -> None:
 
 
 def _questions(model: Model, seed: int) -> tuple[Tensor, Tensor]:
-    """Random tokens (B, L), and puzzle ids (B,) that leave row 1 of a table of several out."""
-    generator = torch.Generator().manual_seed(seed)
-    config = model.config
+    """Random tokens (B, L), and puzzle ids (B,) without row 1 of a table of several."""
+    config, generator = model.config, torch.Generator().manual_seed(seed)
     tokens = torch.randint(config.vocab_size, (_BATCH, config.seq_len), generator=generator)
     ids = torch.arange(_BATCH) % config.num_puzzles
     return tokens, torch.where(ids == 1, 0, ids)
@@ -72,39 +73,30 @@ def _check_shapes(model: Model, tokens: Tensor, ids: Tensor) -> None:
         assert torch.isfinite(tensor).all(), f"{name}: not finite"
     with torch.no_grad():
         read = model.read(output.carry.y)
-    # a library may multiply otherwise where a gradient is taken: as much as one linear map is rounded
+    # within the rounding of one linear layer, because a library may multiply otherwise where a gradient is taken
     close = _relative(read, output.logits) <= (1e-5 if start.y.dtype == torch.float32 else 0.03)
     assert close, "read: expected the logits of a step from its answer y"
-    evaluations = _count_evaluations(model, tokens, ids)
-    assert 0 < evaluations <= len(model.schedule()), (
-        f"schedule: tells of {len(model.schedule())} evaluations of the networks, a step made {evaluations}"
-    )
+    planned, made = len(model.schedule()), _count_evaluations(model, tokens, ids)
+    assert 0 < made <= planned, f"schedule: has {planned} evaluations of the networks, a step made {made}"
 
 
 @torch.no_grad()
 def _count_evaluations(model: Model, tokens: Tensor, ids: Tensor) -> int:
-    """How often a step evaluates the model's networks."""
-    count = 0
-
-    def one_more(*_: object) -> None:
-        nonlocal count
-        count += 1
-
-    hooks = [network.register_forward_hook(one_more) for network in model.networks()]
-    try:
+    """Evaluations of the model's networks in a step."""
+    made: list[object] = []
+    with ExitStack() as hooks:
+        for network in model.networks():
+            hooks.callback(network.register_forward_hook(lambda *evaluation: made.append(1)).remove)
         model(tokens, ids, model.initial_carry(len(tokens)))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return count
+    return len(made)
 
 
 @torch.no_grad()
 def _check_rows(model: Model, tokens: Tensor, ids: Tensor, steps: int) -> None:
     """A row's result depends on that row alone: not on chance, place or other rows.
 
-    Each step starts from the same state whichever way it is taken, so that no more than one step amplifies rounding. In
-    half precision even one may leave nothing alike, and the comparison to the bit has to do.
+    Each comparison starts from the same state, so that only one step amplifies rounding. In half precision even one may
+    leave nothing alike, so only the comparison to the bit is made.
     """
     carry = model.initial_carry(len(tokens))
     for _ in range(steps):
@@ -124,7 +116,7 @@ def _check_rows(model: Model, tokens: Tensor, ids: Tensor, steps: int) -> None:
 def _check_beside_others(
     model: Model, tokens: Tensor, ids: Tensor, carry: Carry, row: int, together: StepOutput
 ) -> None:
-    """The row comes out the same to the bit beside as many other rows: no sum is taken in another order for them."""
+    """The row's result is the same to the bit beside equally many other rows: no sum is taken in another order."""
     here = torch.arange(len(tokens)) == row
     others = carry.where(~here, carry.rows(torch.arange(len(tokens)).roll(1)))
     found = model(torch.where(here[:, None], tokens, tokens.roll(1, 0)), torch.where(here, ids, ids.roll(1, 0)), others)
@@ -142,7 +134,7 @@ def _require_close(got: StepOutput, together: StepOutput, rows: Tensor, what: st
 
 
 def _relative(got: Tensor, want: Tensor) -> float:
-    """How far a whole tensor is off, as a share of its norm."""
+    """The difference of a whole tensor, as a share of its norm."""
     got, want = got.detach().float(), want.detach().float()
     return float((got - want).norm() / want.norm().clamp_min(1e-3))
 
@@ -153,7 +145,7 @@ def _check_gradients(model: Model, tokens: Tensor, ids: Tensor) -> None:
     assert not carry.y.requires_grad and not carry.z.requires_grad, "carry: still on the graph after detach"
     model.zero_grad(set_to_none=True)
     output = model(tokens, ids, carry)
-    assert output.carry.y.requires_grad, "forward: the answer y hangs on no graph"
+    assert output.carry.y.requires_grad, "forward: the answer y is not on the graph"
     loss = output.logits.square().mean() + output.halt_logit.square().mean()
     if output.continue_logit is not None:
         loss = loss + output.continue_logit.square().mean()

@@ -1,4 +1,4 @@
-"""Configurations of all models, as frozen data: what a `config.json` says, without what computes it (and torch)."""
+"""Configurations of all models, as frozen data, without PyTorch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_LAYERS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """What every configuration of a model tells; a model's own adds its size and shape.
+    """Base of all models' configurations; each adds its size and shape.
 
     Attributes:
         vocab_size, seq_len: tokens of the task, and cells of a puzzle (L).
@@ -34,7 +34,7 @@ class ModelConfig:
 
     def build(self) -> Model:
         """The model of this configuration, with random weights: for a model of your own (see `models.build`)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__qualname__}.build")
 
     @property
     def effective_depth(self) -> int:
@@ -42,12 +42,12 @@ class ModelConfig:
         raise NotImplementedError
 
     def require(self, **least: int) -> None:
-        """Raises ConfigError naming the first of these fields that is smaller than the least it may be."""
+        """Raises ConfigError naming the first of these fields that is smaller than its minimum."""
         for name, bound in least.items():
             require_at_least(bound, {f"model.{name}": getattr(self, name)})
 
     def require_layers(self, layers: int) -> None:
-        """Raises ConfigError for more layers than anyone means; building them would not end before memory does."""
+        """Raises ConfigError for more layers than memory holds."""
         if layers > MOST_LAYERS:
             raise ConfigError(f"model.num_layers: expected at most {MOST_LAYERS}, got {layers}")
 
@@ -60,7 +60,7 @@ class NetworkConfig(ModelConfig):
         hidden_size: width D.
         num_layers: blocks of a network.
         mixer: how positions mix, `mlp` (fixed length, best on small full grids), `attention`, or `conv` (each cell with
-            its neighbours and the mean of all: for puzzles whose rules are local, such as mazes).
+            its neighbours and the mean of all, for local rules, such as those of mazes).
         positions: `rope` or `learned` (attention), or `none` (the other mixers know where a cell is, or need not).
         grid_width: cells in a row, for `conv`.
         num_heads: attention heads; ignored by the other mixers.
@@ -82,18 +82,10 @@ class NetworkConfig(ModelConfig):
     norm_eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        self.require(vocab_size=1, seq_len=1, num_puzzles=1, hidden_size=1, num_layers=1)
-        self.require(num_heads=1, width_multiple=1, puzzle_positions=0)
-        self.require_layers(self.num_layers)
-        if self.mixer == "attention" and self.hidden_size % (2 * self.num_heads):
-            raise ConfigError(
-                f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * self.num_heads}, "
-                f"got {self.hidden_size}"
-            )
-        if self.mixer == "conv":
-            _require_rows(self.seq_len, self.grid_width)
+        _require_shape(self)
+        self.require(num_puzzles=1, puzzle_positions=0)
         if self.mixer == "conv" and self.puzzle_positions:
-            raise ConfigError("model.puzzle_positions: the conv mixer has none, for they are not part of the grid")
+            raise ConfigError("model.puzzle_positions: the conv mixer has none, as they are not part of the grid")
         if not 0 <= self.puzzle_dim <= max(1, self.puzzle_positions) * self.hidden_size and self.puzzle_positions:
             raise ConfigError(
                 f"model.puzzle_dim: {self.puzzle_dim} does not fit into {self.puzzle_positions} positions "
@@ -108,7 +100,7 @@ class NetworkConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class RecursiveConfig(NetworkConfig):
-    """That of networks that recur: `n` latent updates a recursion, `T` recursions a supervision step."""
+    """Networks that recur: `n` latent updates per recursion, `T` recursions per supervision step."""
 
     n: int = 6
     T: int = 3
@@ -124,21 +116,21 @@ class RecursiveConfig(NetworkConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class TRMConfig(RecursiveConfig):
-    """Size and shape of a TRM: that of its one network, and how often it recurs."""
+    """Size and shape of a TRM's one network, and how often it recurs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VariantConfig(TRMConfig):
-    """A TRM and what is different about it; as it stands nothing is, and it computes what the TRM does.
+    """A TRM with some choices of the paper undone; the defaults undo none.
 
     Attributes:
-        separate: two networks: one renews the latent z, the other the answer y.
-        latents: how many; 0 for a single state that is latent and answer at once, more than 1 for a multi-scale z,
-            renewed in turn.
+        separate: two networks: one updates the latent z, the other the answer y.
+        latents: their number; 0 for a single state that is latent and answer at once, more than 1 for a multi-scale z,
+            updated in turn.
         gradient: how many evaluations at the end of a step are back-propagated; None for the last recursion (n + 1),
             2 for HRM's one-step gradient.
-        reinject: whether every latent update sees the question; False: only the first of a step.
-        continue_head: whether there is a second halting output, of what going on is worth, for Q-learning.
+        reinject: every latent update reads the question; False: only the first of a step.
+        continue_head: a second halting output, the value of continuing, for Q-learning.
     """
 
     separate: bool = False
@@ -161,9 +153,8 @@ class VariantConfig(TRMConfig):
             )
         if not self.reinject and self.back_propagated < self.evaluations:
             raise ConfigError(
-                "model.reinject: without it only the first evaluation of a step sees the question, and the gradient "
-                f"must reach it: expected model.gradient = T x (n + 1) = {self.evaluations}, "
-                f"got {self.back_propagated}"
+                "model.reinject: without it only the first evaluation of a step reads the question, and the gradient "
+                f"must reach it: expected model.gradient = T x (n + 1) = {self.evaluations}, got {self.back_propagated}"
             )
 
     @property
@@ -173,18 +164,18 @@ class VariantConfig(TRMConfig):
 
     @property
     def back_propagated(self) -> int:
-        """How many of them, at the end, the gradient flows through."""
+        """How many of them, at the end, are back-propagated."""
         return self.n + 1 if self.gradient is None else self.gradient
 
 
 @dataclass(frozen=True, kw_only=True)
 class HRMConfig(RecursiveConfig):
-    """Size and shape of an HRM, which all else equal has twice the layers and twice the networks of a TRM.
+    """Size and shape of an HRM, with twice the layers and twice the networks of a TRM.
 
     Attributes:
         num_layers: blocks of each of the two networks.
         n: latent updates before an update of the answer (their L_cycles).
-        T: updates of the answer a step (their H_cycles).
+        T: updates of the answer per step (their H_cycles).
     """
 
     num_layers: int = 4
@@ -197,9 +188,8 @@ class HRMConfig(RecursiveConfig):
 class DirectConfig(NetworkConfig):
     """Size and shape of the one network.
 
-    For a fair comparison give it the parameters of its rival: `num_layers` as many as that takes (8 for an HRM's two
-    networks of 4), or the rival's effective depth, which at full size is far more. Every step repeats the same answer,
-    so train it with `max_steps=1`: each puzzle gets one step.
+    For a fair comparison choose `num_layers` by the parameters of the other model (8 for an HRM's two networks of 4) or
+    by its effective depth, which is far more. Every step repeats the same answer, so train it with `max_steps=1`.
     """
 
     num_layers: int = 8
@@ -214,17 +204,16 @@ class EquivariantConfig(ModelConfig):
     """Size and shape of a symbol-equivariant TRM; it has no puzzle embedding.
 
     Attributes:
-        first_symbol, symbols: the interchangeable tokens, `symbols` of them from `first_symbol` on (a task tells them
-            as `Task.interchangeable`). Others, such as a blank, stand for themselves. With no symbols there is one
-            field, and nothing to be equivariant to.
+        first_symbol, symbols: the interchangeable tokens (`Task.interchangeable`), `symbols` of them from
+            `first_symbol` on. Others, such as a blank, stand for themselves. With no symbols there is one field.
         grid_width: cells in a row.
         scopes: families of cells that rules hold in (`Task.scopes`, `redraft.scopes`), for the mixer of that name.
-        mixer: how cells mix within a symbol's field: `scopes` (mean and maximum over each scope: where no cell's place
-            counts but by its scopes), `mlp` (over all cells) or `attention` (rotary positions).
+        mixer: how cells mix within a symbol's field: `scopes` (mean and maximum over each scope, so that a cell's place
+            counts by its scopes alone), `mlp` (over all cells) or `attention` (rotary positions).
         hidden_size: width d of a cell's state for one symbol.
         num_layers, n, T: as in a TRM.
-        halting: what the halting head reads, `pooled` (mean and maximum of y over cells and symbols) or `margin`: how
-            sure the least sure cell is, as the gap between its two best logits. One unsure cell makes an answer wrong.
+        halting: input of the halting head, `pooled` (mean and maximum of y over cells and symbols) or `margin`: the gap
+            between the two best logits of the least certain cell, since one wrong cell makes an answer wrong.
         num_heads: attention heads.
         expansion, width_multiple: inner width of each SwiGLU, see `core.layers.swiglu_width`.
     """
@@ -245,10 +234,8 @@ class EquivariantConfig(ModelConfig):
     norm_eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        self.require(vocab_size=1, seq_len=1, hidden_size=1, num_layers=1, n=1, T=1, num_heads=1, width_multiple=1)
-        self.require(first_symbol=0, symbols=0)
-        self.require_layers(self.num_layers)
-        _require_rows(self.seq_len, self.grid_width)
+        _require_shape(self)
+        self.require(n=1, T=1, first_symbol=0, symbols=0)
         if self.first_symbol + self.symbols > self.vocab_size:
             raise ConfigError(
                 f"model.symbols: {self.symbols} from token {self.first_symbol} on, "
@@ -260,11 +247,6 @@ class EquivariantConfig(ModelConfig):
             raise ConfigError("model.puzzle_positions: an equivariant model has none")
         if self.mixer == "scopes" and not self.scopes:
             raise ConfigError("model.scopes: the scopes mixer needs at least one, such as rows")
-        if self.mixer == "attention" and self.hidden_size % (2 * self.num_heads):
-            raise ConfigError(
-                f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * self.num_heads}, "
-                f"got {self.hidden_size}"
-            )
         for name in self.scopes:
             scope_members(name, height=self.seq_len // self.grid_width, width=self.grid_width)
 
@@ -278,7 +260,15 @@ class EquivariantConfig(ModelConfig):
         return self.T * (self.n + 1) * self.num_layers
 
 
-def _require_rows(seq_len: int, grid_width: int | None) -> None:
-    """Raises ConfigError where the cells do not fill rows of this width."""
-    if grid_width is None or grid_width < 1 or seq_len % grid_width:
-        raise ConfigError(f"model.grid_width: expected a divisor of {seq_len} cells, got {grid_width}")
+def _require_shape(config: NetworkConfig | EquivariantConfig) -> None:
+    """Raises ConfigError for sizes below 1, too many layers, or a width that does not fit heads or grid."""
+    config.require(vocab_size=1, seq_len=1, hidden_size=1, num_layers=1, num_heads=1, width_multiple=1)
+    config.require_layers(config.num_layers)
+    heads, cells, width = config.num_heads, config.seq_len, config.grid_width
+    if config.mixer == "attention" and config.hidden_size % (2 * heads):
+        raise ConfigError(
+            f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * heads}, got {config.hidden_size}"
+        )
+    on_grid = isinstance(config, EquivariantConfig) or config.mixer == "conv"
+    if on_grid and (width is None or width < 1 or cells % width):
+        raise ConfigError(f"model.grid_width: expected a divisor of {cells} cells, got {width}")

@@ -1,4 +1,4 @@
-"""Direct prediction: one pass through a network, no recursion; what recursive models are held against."""
+"""Direct prediction: one pass through a network, no recursion: the baseline of recursive models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from redraft.core.carry import Carry
 from redraft.core.layers import Linear
 from redraft.models.base import DTYPES, Model, StepOutput, Update
 from redraft.models.config import DirectConfig
-from redraft.models.network import build_network, halting_head, puzzle_tables, question_embedding
+from redraft.models.trm import QuestionEmbedding, build_network, halting_head, puzzle_tables
 
 
 class Direct(Model):
@@ -20,7 +20,7 @@ class Direct(Model):
     def __init__(self, config: DirectConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed = question_embedding(config)
+        self.embed = QuestionEmbedding(config)
         self.net = build_network(config)
         self.answer_head = Linear(config.hidden_size, config.vocab_size)
         self.halt_head = halting_head(config.hidden_size)

@@ -1,8 +1,8 @@
 """A TRM that treats all symbols alike: one field of states for each symbol, every weight shared among the fields.
 
-Renaming the digits of a Sudoku renames the answer and changes nothing else, so no renaming need be learnt or shown.
+Renaming the digits of a Sudoku renames the answer and changes nothing else, so no renaming has to be learned or shown.
 The loop is the TRM's; the state of a puzzle is (cells, symbols, d) in place of (cells, D). In a block, cells mix
-within each symbol's field, the symbols of a cell hear one another, then comes the channel SwiGLU.
+within each symbol's field and symbols within each cell, then comes the channel SwiGLU.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from redraft.kernels import amx
 from redraft.kernels.ops import pools_block
 from redraft.models.base import DTYPES, Model, StepOutput, Update, recursions
 from redraft.models.config import EquivariantConfig
-from redraft.models.network import halting_head, initial_state
+from redraft.models.trm import halting_head, initial_state
 
 
 class Equivariant(Model):
     """A symbol-equivariant TRM; see `EquivariantConfig`. States are (B, L, S, d)."""
 
     config: EquivariantConfig
-    roles: Tensor  # (V, S) what a token is to each symbol: given (0), excluded (1), or a token of its own (2 and up)
+    roles: (
+        Tensor  # (V, S) meaning of a token for each symbol: given (0), excluded (1), or a token of its own (2 and up)
+    )
 
     def __init__(self, config: EquivariantConfig) -> None:
         super().__init__()
@@ -121,30 +123,30 @@ class EquivariantBlock(nn.Module):
 
     @property
     def parts(self) -> list[nn.Module]:
-        """What a state hears: its cells, in one way or several, and its symbols."""
+        """The mixing of cells, in one part or several, and that of symbols."""
         cells = self.mix.pools if isinstance(self.mix, ScopesMix) else [self.mix]
         return [*cells, self.symbols]
 
     @torch.no_grad()
     def for_tiles(self) -> amx.Packed | None:
-        """Its weights as they are now, laid out for tiles; None where there are no kernels for it."""
+        """Its present weights, laid out for tiles; None where there are no kernels for it."""
         pools = [part for part in self.parts if isinstance(part, AxesPool)]
         layers = [*(pool.out for pool in pools), self.mlp.gate_up, self.mlp.down]
         if len(pools) < len(self.parts) or not all(isinstance(layer, Linear) for layer in layers):
             return None
-        *maps, gate_up, down = (layer.weight_as(torch.bfloat16) for layer in layers)
-        return amx.packed(tuple(pool.over for pool in pools), maps, gate_up, down, symbols=self.fields)
+        *out, gate_up, down = (layer.weight_as(torch.bfloat16) for layer in layers)
+        return amx.packed(tuple(pool.over for pool in pools), out, gate_up, down, symbols=self.fields)
 
     def forward(self, h: Tensor) -> Tensor:
         if self.packed is None or torch.is_grad_enabled() or h.dtype != torch.bfloat16:
             weights: tuple[Any, ...] = (*heard(h, self.parts), *self.mlp.weights(h.dtype))
         else:
-            weights = self.packed.plain  # to look them up takes longer than a small puzzle may
+            weights = self.packed.plain  # looking them up takes longer than a small puzzle may
         return pools_block(h, *weights, eps=self.eps, packed=self.packed)
 
 
 class ScopesMix(nn.Module):
-    """Cells of a field hear the scopes they are in: pools, for the block to sum up with that of the symbols."""
+    """Pools over the scopes of a field's cells, which the block adds to that of the symbols."""
 
     def __init__(self, config: EquivariantConfig) -> None:
         super().__init__()

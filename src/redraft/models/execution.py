@@ -1,8 +1,9 @@
-"""How a model is executed: functions that change its speed or its memory, and neither results nor names of weights."""
+"""How a model is executed: functions that change its speed or its memory, but neither results nor names of weights."""
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from redraft.core.layers import Linear, swiglu_width
+from redraft.core.layers import Attention, Linear, swiglu_width
 from redraft.core.pooling import symbol_axes
 from redraft.kernels import amx, gpu, int8, ops
 from redraft.models.base import DTYPES, Model
@@ -20,33 +21,33 @@ from redraft.models.equivariant import EquivariantBlock
 from redraft.models.trm import TRM
 from redraft.scopes import scope_axes
 
+SHARE = 32  # multiplications that take as long as a share of attention, soft-max and all
 LEAST_FEATURES = 256  # with fewer, on either side, rounding costs as much time as the matmul saves (measured, AVX2)
 
 M = TypeVar("M", bound=nn.Module)
 
 
 def recompute_networks(model: Model) -> None:
-    """Keeps for the gradient, in place, no more than what goes into each evaluation of a network.
+    """Keeps for the gradient, in place, only the inputs of each evaluation of a network.
 
-    What lies inside is computed again when the gradient comes to it, to the bit the same.
+    The inside is computed again when the gradient is due, to the bit the same.
     """
     for network in model.networks():
         network.forward = _recomputed(network.forward)
 
 
 def _recomputed(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def again(*inputs: Tensor) -> Tensor:
+    def again(*inputs: Tensor) -> Any:
         if not torch.is_grad_enabled():
             return forward(*inputs)
-        # nothing random is in a network, so there is no state of a generator to put back
-        result: Tensor = checkpoint(forward, *inputs, use_reentrant=False, preserve_rng_state=False)
-        return result
+        # nothing random is in a network, so no generator's state has to be put back
+        return checkpoint(forward, *inputs, use_reentrant=False, preserve_rng_state=False)
 
     return again
 
 
 def cast_networks(model: Model) -> None:
-    """Casts the weights of its networks, in place, to the dtype of their states, for a model that is done learning.
+    """Casts the weights of its networks, in place, to the dtype of their states, for a trained model.
 
     Results stay the same to the bit, and no evaluation casts them again.
     """
@@ -84,7 +85,7 @@ def _linear_layers(*modules: nn.Module) -> list[Linear]:
 
 
 def _for_tiles(model: Model) -> list[EquivariantBlock]:
-    """The blocks whose weights are laid out for the tiles of this processor, where it has some for this model."""
+    """The blocks whose weights are laid out for the tiles of this processor, if it has any for this model."""
     on_cpu = next(model.parameters()).device.type == "cpu"
     if model.config.dtype != "bfloat16" or not on_cpu or not amx.usable():
         return []
@@ -92,27 +93,27 @@ def _for_tiles(model: Model) -> list[EquivariantBlock]:
 
 
 def compile_networks(model: Model) -> None:
-    """Compiles, in place, what is evaluated again and again."""
+    """Compiles, in place, the networks, which a step evaluates again and again."""
     leave_layout(model)
     for network in model.networks():
         network.compile(options=compile_options(model))
 
 
 def compile_options(model: nn.Module) -> dict[str, Any]:
-    """Options of `torch.compile`. A model that takes maxima in its networks (`takes_maxima` of any of its modules)
-    needs casts to round as they do in eager execution: the gradient of a maximum goes to the elements that are equal to
-    it, and one computed again without its rounding is equal to none."""
+    """Options of `torch.compile`. Where a module takes maxima (`takes_maxima`), casts must round as in eager execution:
+    the gradient of a maximum goes to the elements equal to it, and one computed again without its rounding equals none.
+    """
     return {"emulate_precision_casts": True} if any(hasattr(m, "takes_maxima") for m in model.modules()) else {}
 
 
 def leave_layout(model: Model) -> None:
-    """Leaves states in memory as they come, which a compiler wants, and not as eager execution likes them best."""
+    """Leaves states in memory as they come, which a compiler needs; eager execution prefers another layout."""
     if isinstance(model, TRM):
         model.lays_out = False
 
 
 def has_gpu_kernels(config: ModelConfig) -> bool:
-    """Whether a GPU runs the networks of such a model in kernels of our own, which a compiler would replace."""
+    """Whether a GPU runs the networks of such a model in our own kernels, which a compiler would replace."""
     if not isinstance(config, EquivariantConfig) or config.mixer != "scopes":
         return False
     inner = swiglu_width(config.hidden_size, config.expansion, config.width_multiple)
@@ -133,12 +134,12 @@ class Int8Linear(nn.Module):
         return ops.linear(x, self.rounded)
 
     def weight_as(self, dtype: torch.dtype) -> int8.Weight:
-        """The weight, bias and all, whatever the dtype."""
+        """The weight and its bias, whatever the dtype."""
         return self.rounded
 
 
 def quantised(module: M, *, least_features: int = LEAST_FEATURES) -> M:
-    """A copy of the module whose linear layers are int8, but for those with fewer inputs or outputs than that.
+    """A copy of the module whose linear layers are int8, except those with fewer inputs or outputs.
 
     Embeddings, heads and norms stay as they are, and so does the mixing of positions where a puzzle has few.
     """
@@ -151,6 +152,20 @@ def quantised(module: M, *, least_features: int = LEAST_FEATURES) -> M:
 
 
 def share_quantised(module: nn.Module) -> float:
-    """Share of the module's weights that are int8, 0 where every layer was too small to gain by it."""
+    """Share of the module's weights that are int8, 0 where every layer was too small."""
     packed = sum(m.rounded.numel() for m in module.modules() if isinstance(m, Int8Linear))
     return packed / max(1, packed + sum(p.numel() for p in module.parameters()))
+
+
+def work(model: Model, steps: int = 1) -> float:
+    """About how many multiplications a puzzle takes over N steps, counted from the model's shape alone.
+
+    Each weight counts once for every vector of a state, a cell's or that of a cell and symbol, and every evaluation;
+    attention looks from every cell to every other one besides.
+    """
+    cells, networks = model.config.seq_len, model.networks()
+    vectors = max(cells, math.prod(model.initial_carry(1).y.shape[1:-1]))
+    weights = sum(parameter.numel() for network in networks for parameter in network.parameters())
+    layers = [layer for network in networks for layer in network.modules() if isinstance(layer, Attention)]
+    pairs = sum(2 * layer.out.weight.shape[0] + SHARE * layer.heads for layer in layers)
+    return float((weights + pairs * cells) * vectors * len(model.schedule()) * steps / len(networks))

@@ -1,17 +1,16 @@
-"""A TRM with choices of the paper undone, one by one or together: what its ablations compare."""
+"""A TRM with choices of the paper undone, one by one or together, for ablations."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from redraft.core.carry import Carry
 from redraft.core.general_recursion import general_recursion
 from redraft.core.layers import truncated_normal_
 from redraft.models.base import DTYPES, StepOutput, Update
 from redraft.models.config import VariantConfig
-from redraft.models.network import build_network, halting_head
-from redraft.models.trm import TRM
+from redraft.models.trm import TRM, build_network, halting_head
 
 
 class Variant(TRM):
@@ -51,14 +50,11 @@ class Variant(TRM):
             reinject=config.reinject,
         )
         z = torch.cat(latents, dim=1) if latents else carry.z
-        halt_logits = self.halt_head(y[:, 0]).float()  # (B, 1), or (B, 2) with what going on is worth
+        halt_logits = self.halt_head(y[:, 0]).float()  # (B, 1), or (B, 2) with the value of continuing
         return StepOutput(Carry(y, z), self.read(y), *halt_logits.unbind(-1))
 
-    def networks(self) -> tuple[nn.Module, ...]:
-        return (self.net, self.answer_net) if self.config.separate else (self.net,)
-
     def schedule(self) -> tuple[Update, ...]:
-        if not self.config.latents:  # every evaluation renews the one state there is
-            single: list[Update] = ["y"]
-            return tuple(single * self.config.evaluations)
+        if not self.config.latents:  # every evaluation updates the single state
+            single: tuple[Update] = ("y",)
+            return single * self.config.evaluations
         return super().schedule()

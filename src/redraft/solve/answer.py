@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from redraft.draw.board import board_lines
 from redraft.draw.svg import svg_strip
-from redraft.draw.text import board_lines
 from redraft.errors import ConfigError
 from redraft.files import write_bytes
 from redraft.tasks import Grid, Task, Verdict

@@ -22,8 +22,8 @@ from redraft.solve.load import task_of
 from redraft.solve.supply import Entry
 from redraft.tasks import TASKS, Puzzle, Task, get_task
 from redraft.tasks.families import FAMILIES, of_lines, of_records, of_texts
-from redraft.tasks.reading.parquet import is_parquet
 from redraft.tasks.reading.puzzles import puzzle_of, records_of
+from redraft.tasks.reading.records import is_parquet
 from redraft.tasks.reading.source import STDIN, lines_of, name_of
 
 _SIZED = re.compile(r"\w+-\d+x\d+(-v\d+)?")

@@ -33,18 +33,8 @@ TASKS: dict[str, Callable[[], Task]] = {
 }
 
 
-def _side(height: int, width: int, of: str) -> int:
-    if height != width:
-        raise ConfigError(f"unknown task '{of}-{height}x{width}': expected as many rows as columns")
-    return height
-
-
-_SIZED: dict[str, Callable[[int, int], Task]] = {
-    "sudoku": lambda height, width: Sudoku(_side(height, width, "sudoku")),
-    "maze": Maze,
-    "arc": lambda height, width: Arc(_side(height, width, "arc")),
-}
-ANY_SIZE = {  # what tasks of other sizes are called, and which there are
+_SQUARE: dict[str, Callable[[int], Task]] = {"sudoku": Sudoku, "arc": Arc}
+ANY_SIZE = {  # names of tasks of other sizes, and the sizes
     "sudoku-NxN": f"N one of {', '.join(map(str, BOXES))}; digits beyond 9 are the letters from A",
     "maze-HxW": f"{SIDES[0]} to {SIDES[1]} rows and columns",
     "arc-NxN": f"a canvas of up to {SIDE} rows and columns",
@@ -52,12 +42,12 @@ ANY_SIZE = {  # what tasks of other sizes are called, and which there are
 
 
 def get_task(spec: str | dict[str, Any]) -> Task:
-    """The task of a spec: a name in `TASKS` or of another size, `module:NAME` for your own, or what `Task.spec` gave.
+    """The task of a spec: a name in `TASKS` or of another size, `module:NAME` for your own, or a `Task.spec`.
 
-    A name may end in the version of its generator, `sudoku-9x9-v1`, as `Task.id` has it; without, it is the newest.
+    A name may end in the version of its generator, `sudoku-9x9-v1`, as in `Task.id`; without, it is the newest.
     `module:NAME` is imported, from the current folder too; NAME is a `Task`, or a class or function that makes one.
-    It is run whoever named it: what opens files (`Store.open`, `open_weights`) asks for consent, see `trust.py`.
-    Raises RedraftError naming the known tasks, or the version there is.
+    It runs without consent: functions that open files (`Store.open`, `open_weights`) ask for it, see `trust.py`.
+    Raises RedraftError naming the known tasks, or the known version.
     """
     if isinstance(spec, dict):
         if spec.get("kind") == "grids":
@@ -76,9 +66,14 @@ def _of_name(name: str) -> Task:
         return task
     if name in TASKS:
         return TASKS[name]()
-    if (size := re.fullmatch(r"(\w+)-(\d+)x(\d+)", name)) and size[1] in _SIZED:
+    if size := re.fullmatch(rf"({'|'.join(_SQUARE)}|maze)-(\d+)x(\d+)", name):
+        height, width = int(size[2]), int(size[3])
         try:
-            return _SIZED[size[1]](int(size[2]), int(size[3]))
+            if size[1] == "maze":
+                return Maze(height, width)
+            if height != width:
+                raise ConfigError("expected as many rows as columns")
+            return _SQUARE[size[1]](height)
         except ConfigError as error:
             raise ConfigError(f"task '{name}': {error}") from None
     known = ", ".join((*TASKS, *ANY_SIZE))

@@ -1,4 +1,4 @@
-"""What a task is: grids in, tokens for the model, rules that judge an answer. NumPy only, never torch."""
+"""The contract of a task: grids in, tokens for the model, rules that judge an answer. NumPy only, never torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redraft.errors import DataError, PuzzleError
 from redraft.tasks.reading.records import Notation
 
 Grid = NDArray[np.int8]  # (H, W), the task's own symbols
-Tokens = NDArray[np.int16]  # (..., L), what the model reads and writes
+Tokens = NDArray[np.int16]  # (..., L), input and output of the model
 
 IGNORE = -100  # label of a position that counts neither for the loss nor for accuracy
 OUTSIDE = -1  # cell of a grid that is smaller than the task's canvas
@@ -22,7 +22,7 @@ OUTSIDE = -1  # cell of a grid that is smaller than the task's canvas
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Judgement of an answer by the rules alone; `reason` says in words what is broken, empty when solved."""
+    """Judgement of an answer by the rules alone; `reason` names the broken rule, empty when solved."""
 
     solved: bool
     reason: str = ""
@@ -47,7 +47,7 @@ class Puzzle:
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """Many puzzles with answers.
+    """Puzzles with answers.
 
     Attributes:
         questions, answers: (N, H, W) int8.
@@ -91,13 +91,13 @@ class Task(ABC):
         height, width: size of the grid in cells; of the canvas where grids vary in size: cells beyond a smaller
             grid are OUTSIDE.
         vocab_size: number of different tokens, padding (token 0) included.
-        judges: whether `check` can tell a right answer by rules alone. Where it cannot (ARC, most people's own data),
-            solving stops when the model's halting head says so, and only labels can tell what is right.
-        comment: what a line begins with that is not part of a puzzle, where puzzles are read from text.
-        scopes: families of cells that the rules hold in, by the names in `redraft.scopes`: what a model may pool over.
-        grades: what `grade_many` may find an answer to be, worst first; the last is solved.
-        notation: how its puzzles are written where they stand bare in a text, if the one reader reads them
-            (`redraft.tasks.reading`); None for a task that reads its texts itself.
+        judges: whether `check` can judge an answer by rules alone. Where it cannot (ARC, most people's own data),
+            solving stops by the model's halting head, and only labels decide whether an answer is right.
+        comment: the character that begins a line of text which is no part of a puzzle.
+        scopes: families of cells that the rules hold in, by the names in `redraft.scopes`; a model may pool over them.
+        grades: names of the grades in `grade_many`, worst first; the last is solved.
+        notation: how its puzzles are written where they stand bare in a text (`redraft.tasks.reading`); None for a
+            task that reads its texts itself.
     """
 
     name: str
@@ -113,44 +113,41 @@ class Task(ABC):
 
     @property
     def seq_len(self) -> int:
-        """Tokens in a puzzle: one per cell, row by row."""
+        """Tokens per puzzle: one per cell, row by row."""
         return self.height * self.width
 
     @property
     def id(self) -> str:
-        """The name with the version, for example `sudoku-6x6-v1`; `get_task` takes it too."""
+        """The name with the version, for example `sudoku-6x6-v1`; `get_task` accepts it too."""
         return f"{self.name}-v{self.version}"
 
     @property
     def spec(self) -> str | dict[str, Any]:
-        """What `get_task` makes this task from again; it is written beside data and weights as JSON.
+        """The argument of `get_task` that makes this task; it is written beside data and weights as JSON.
 
-        It has no version: rules and tokens, which data and weights depend on, are the same in all.
+        It has no version, because rules and tokens, which data and weights depend on, are the same in all.
         """
         return self.name
 
     @property
     def interchangeable(self) -> range:
-        """Tokens that may all be renamed among one another without changing a puzzle's sense, such as digits."""
+        """Tokens that may be renamed among one another without changing a puzzle's sense, such as digits."""
         return range(0)
 
     @property
     def open_token(self) -> int | None:
-        """The token of a cell that is yet to be filled, where a question with more of its cells filled is one too.
-
-        None where that makes no sense: where an answer says other things of its cells than a question does.
-        """
+        """The token of an open cell, where a question with more cells filled in is a question too; else None."""
         return None
 
     # text
     @abstractmethod
     def parse(self, text: str) -> Grid:
-        """The grid (H, W) written in `text`; raises PuzzleError saying what is wrong and what is expected."""
+        """The grid (H, W) written in `text`; raises PuzzleError."""
 
     def board(self, value: object) -> Grid:
         """The grid (H, W) of a board as people hold it in Python: a text, lists of cells, or an array of symbols.
 
-        Raises PuzzleError. Here text is for `parse`, and all else is taken for a grid of the task's own symbols.
+        Raises PuzzleError. Here `parse` reads text, and anything else is a grid of the task's own symbols.
         """
         if isinstance(value, str):
             return self.parse(value)
@@ -176,7 +173,7 @@ class Task(ABC):
     def read(self, lines: Iterable[str], name: str) -> Iterable[Puzzle | PuzzleError]:
         """The puzzles of a text source called `name`, in order; one that cannot be read becomes its error.
 
-        An iterator that gives each as soon as its last line has come lets `redraft solve` answer while it reads.
+        An iterator that yields each as soon as its last line has come lets `redraft solve` answer while it reads.
         """
 
     @abstractmethod
@@ -212,7 +209,7 @@ class Task(ABC):
     # rules
     @abstractmethod
     def validate(self, question: Grid) -> None:
-        """Raises PuzzleError unless the question is sound: it has a solution, just one where the rules want that."""
+        """Raises PuzzleError unless the question has a solution, and only one where the rules say so."""
 
     @abstractmethod
     def check(self, question: Grid, answer: Grid) -> Verdict:
@@ -221,7 +218,7 @@ class Task(ABC):
     def check_many(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> NDArray[np.bool_]:
         """Whether each answer is solved (N,), by the rules alone, for questions and answers (N, H, W).
 
-        The same as `check` on each pair; a task may do it faster.
+        The same as `check` on each pair; a task may have a faster way.
         """
         pairs = zip(questions, answers, strict=True)
         return np.array([self.check(question, answer).solved for question, answer in pairs], dtype=bool)
@@ -231,10 +228,7 @@ class Task(ABC):
         return self.check_many(questions, answers).astype(np.int8)
 
     def wrong_cells(self, question: Grid, grid: Grid) -> NDArray[np.bool_]:
-        """Cells (H, W) of an answer or a draft of one that break a rule by themselves or with others.
-
-        None here: which cells are givens, and which may change, is known only to the task.
-        """
+        """Cells (H, W) of an answer or of a draft that break a rule by themselves or with others; none here."""
         return np.zeros((self.height, self.width), dtype=bool)
 
     # data
@@ -244,13 +238,10 @@ class Task(ABC):
 
     @abstractmethod
     def augment(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
-        """A random symmetry for each row of inputs and labels (B, L); solutions stay solutions."""
+        """A random symmetry per row of inputs and labels (B, L); solutions stay solutions."""
 
     def reveal(self, examples: Examples, cells: int, seed: int) -> Examples:
-        """Easier examples: `cells` more of each answer given, chosen by the seed; DataError where that makes no sense.
-
-        Ratings are unknown then.
-        """
+        """Easier examples without ratings: `cells` more of each answer given, chosen by the seed; else DataError."""
         raise DataError(f"{self.name}: has no puzzles with more cells given; expected make:COUNT@SEED alone")
 
     # pictures
@@ -294,7 +285,10 @@ def check_task(task: Task, *, count: int = 16, seed: int = 0, examples: Examples
     rng = np.random.default_rng(seed)
     moved_inputs, moved_labels = task.augment(inputs, labels, rng)
     assert moved_inputs.shape == inputs.shape and moved_labels.shape == labels.shape, "augment: changed a shape"
-    names = _renaming(task, rng)
+    alike = task.interchangeable
+    assert not alike or 0 < alike.start < alike.stop <= task.vocab_size, "interchangeable: leaves the vocabulary"
+    names = np.arange(task.vocab_size, dtype=np.int16)  # another name for each token
+    names[alike.start : alike.stop] = rng.permutation(names[alike.start : alike.stop])
     views = (
         ("make", made.questions, made.answers),
         ("augment", task.decode(moved_inputs), task.decode(moved_labels)),
@@ -310,17 +304,8 @@ def check_task(task: Task, *, count: int = 16, seed: int = 0, examples: Examples
                 assert right, f"{what}: wrong shape"
 
 
-def _renaming(task: Task, rng: np.random.Generator) -> Tokens:
-    """For each token (V,) another name: a random one among those the task takes to be interchangeable."""
-    alike = task.interchangeable
-    assert not alike or 0 < alike.start < alike.stop <= task.vocab_size, "interchangeable: leaves the vocabulary"
-    names = np.arange(task.vocab_size, dtype=np.int16)
-    names[alike.start : alike.stop] = rng.permutation(names[alike.start : alike.stop])
-    return names
-
-
 def _check_judgements(task: Task, source: str, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> None:
-    """The part of `check_task` about the rules: questions with their right answers (N, H, W), as `source` gave them."""
+    """The part of `check_task` about the rules: questions with their right answers (N, H, W) from `source`."""
     for question, answer in zip(questions, answers, strict=True):
         task.validate(question)
         verdict = task.check(question, answer)

@@ -1,8 +1,7 @@
-"""The forward pass and loss of a step compiled as one graph.
+"""The forward pass and loss of a step, compiled as one graph, in which the network stands once per evaluation.
 
-The network is in it as often as it is evaluated. Marking it as a region to be compiled once (torch's
-`nested_compile_region`) is not possible: weights are views of one buffer, which regions take for aliases. Marked block
-by block, torch 2.13 even computed the second block with the weights of the first.
+A region compiled once (torch's `nested_compile_region`) is not possible: weights are views of one buffer, which regions
+take for aliases. Marked block by block, torch 2.13 even computed the second block with the weights of the first.
 """
 
 from __future__ import annotations
@@ -20,35 +19,32 @@ from torch import Tensor
 from redraft.models import Model, StepOutput
 from redraft.models.execution import compile_networks, compile_options, leave_layout
 from redraft.train.config import RunConfig
-from redraft.train.forward import Forward, Scored
-from redraft.train.losses import StepLoss
+from redraft.train.losses import Forward, Scored, StepLoss
 from redraft.train.slots import Slots
 
-Tell = Callable[[str], None]
 
-
-def tell_user(line: str) -> None:
+def print_error(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def forward_of(model: Model, config: RunConfig, device: torch.device, *, tell: Tell = tell_user) -> Forward:
+def forward_of(
+    model: Model, config: RunConfig, device: torch.device, *, report: Callable[[str], None] = print_error
+) -> Forward:
     """The compiled forward pass where the run asks for it and the machine is able to, else the plain one."""
-    if not config.compile:
-        return Forward(model, config)
-    missing = missing_compiler(device)
+    missing = missing_compiler(device) if config.compile else None
     if missing is not None:
-        tell(f"compile: {missing} is missing on this machine; the run goes on without compiling")
-        return Forward(model, config)
-    if config.graph == "network":
+        report(f"compile: {missing} is missing on this machine; the run goes on without compiling")
+    if config.compile and missing is None and config.graph == "step":
+        return CompiledForward(model, config, device, report=report)
+    forward = Forward(model, config)
+    if config.compile and missing is None:
         compile_networks(model)
-        forward = Forward(model, config)
         forward.compiled = True
-        return forward
-    return CompiledForward(model, config, device, tell=tell)
+    return forward
 
 
 def missing_compiler(device: torch.device) -> str | None:
-    """What `torch.compile` lacks on this machine, None where it lacks nothing."""
+    """The program that `torch.compile` lacks on this machine, None if none."""
     if device.type == "cuda":
         return None if find_spec("triton") is not None else "Triton"
     if device.type == "cpu":
@@ -64,9 +60,11 @@ class CompiledForward(Forward):
 
     compiled = True
 
-    def __init__(self, model: Model, config: RunConfig, device: torch.device, *, tell: Tell = tell_user) -> None:
+    def __init__(
+        self, model: Model, config: RunConfig, device: torch.device, *, report: Callable[[str], None] = print_error
+    ) -> None:
         super().__init__(model, config)
-        self.tell, self.replayed = tell, device.type == "cuda"
+        self.report, self.replayed = report, device.type == "cuda"
         leave_layout(model)
         options = {**compile_options(model), "triton.cudagraphs": self.replayed}
         # Shapes are those of the first step, always: a batch has as many rows in every step, so that nothing is
@@ -84,8 +82,8 @@ class CompiledForward(Forward):
         tokens, ids = slots.tokens[rows], slots.puzzle_ids[rows]
         rest = (slots.carry.rows(rows), slots.labels[rows], slots.steps[rows])
         if self.replayed:
-            # A replay writes where the last one wrote. What lives longer has been copied by then (`kept`, and the
-            # gradients, summed up by the learner before the next part), so all of it may be overwritten.
+            # A replay overwrites the last one's results. Those that live longer have been copied by then (`kept`, and
+            # the gradients, which the learner sums before the next part).
             torch.compiler.cudagraph_mark_step_begin()
         try:
             # a table's gradient is sparse, which compilers do not take: rows are looked up before the graph begins
@@ -96,7 +94,7 @@ class CompiledForward(Forward):
         except Exception as error:
             if self._tried or not _by_compiler(error):
                 raise
-            self._by_networks(f"{type(error).__name__}")
+            self._by_networks(type(error).__name__)
             return super().__call__(slots, rows)
         self._tried = True
         return found
@@ -106,20 +104,22 @@ class CompiledForward(Forward):
         return (_copied(output), _copied(loss)) if self.replayed else (output, loss)
 
     def _by_networks(self, why: str) -> None:
-        self.tell(f"compile: a step of {type(self.model).__name__} is not one graph ({why}); its networks are compiled")
+        self.report(
+            f"compile: a step of {type(self.model).__name__} is not one graph ({why}); its networks are compiled"
+        )
         self._graph = None
         compile_networks(self.model)
 
 
 def _copied(parts: Any) -> Any:
-    """A named tuple of tensors, itself maybe of such, with copies of them all."""
+    """A named tuple of tensors, or of such tuples, with copies of all tensors."""
     if parts is None or isinstance(parts, Tensor):
         return None if parts is None else parts.clone()
     return type(parts)(*map(_copied, parts))
 
 
 def _by_compiler(error: Exception) -> bool:
-    """Whether an error is the compiler's own, which says nothing about the model when it runs as it stands."""
+    """Whether an error is the compiler's own, so that the model may still run uncompiled."""
     from torch._dynamo.exc import TorchDynamoException
 
     return isinstance(error, TorchDynamoException)

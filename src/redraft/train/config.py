@@ -15,12 +15,12 @@ MOST_SLOTS = 1 << 24  # more than any memory holds
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """What is learnt from and judged on.
+    """Training and test data.
 
     Attributes:
         train, test: a file or folder of the task, or `make:COUNT@SEED` for new puzzles.
-        train_limit, test_limit: at most so many examples (the first ones); None for all.
-        augment: whether each example is shown under a random symmetry of the task.
+        train_limit, test_limit: maximum number of examples (the first ones); None for all.
+        augment: applies a random symmetry of the task to each training example.
     """
 
     train: str
@@ -32,7 +32,7 @@ class DataConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
-    """How weights move.
+    """Optimiser settings.
 
     Attributes:
         kind: `adam_atan2` (the paper's) or `adamw`.
@@ -40,7 +40,7 @@ class OptimConfig:
         weight_decay, beta1, beta2: as in AdamW.
         puzzle_lr, puzzle_weight_decay: of the puzzle embedding's sign-SGD.
         clip: largest norm of the gradient, None for no clipping.
-        ema: decay of the moving average of the weights, which is what is evaluated and kept.
+        ema: decay of the moving average of the weights, which is evaluated and kept.
     """
 
     kind: Literal["adam_atan2", "adamw"] = "adam_atan2"
@@ -64,24 +64,24 @@ class RunConfig:
         recipe: name of the recipe it came from.
         task: name of the task.
         steps: optimiser steps in all; each is one supervision step of every slot.
-        batch_size: slots, shared out evenly where several processes train.
-        max_steps: supervision steps a puzzle gets at most (N_sup).
-        exploration: probability that a slot must go on to a random least number of steps.
+        batch_size: slots, shared evenly among processes.
+        max_steps: maximum number of supervision steps per puzzle (N_sup).
+        exploration: probability that a slot must take at least a random number of steps.
         loss: of the answer, `stablemax`, `softmax` or your own as `module:NAME` (`train.losses.LOSSES`).
-        halting: when a slot takes a new puzzle, and what the halting head learns: `binary` (the paper's), `q` (HRM's),
-            `none`, `oracle` or your own as `module:NAME` (`train.halting.HALTING`).
+        halting: rule by which a slot takes a new puzzle and the halting head learns: `binary` (the paper's), `q`
+            (HRM's), `none`, `oracle` or your own as `module:NAME` (`train.halting.HALTING`).
         log_every, checkpoint_every, eval_every: in optimiser steps.
         eval_steps: supervision steps in evaluation.
         init: folder of weights to start from, None for random ones.
-        freeze: whether the network stays as it is and only puzzle embeddings learn.
-        compile: whether a step is compiled (`torch.compile`); takes minutes, then runs faster.
-        graph: what is compiled as one graph, the whole `step` (on CUDA one that is replayed) or the `network` alone,
-            which a step evaluates again and again: compiled sooner, as fast where a batch keeps the device busy.
-        micro_batch: most slots worked on at a time, so that a step needs less memory; None for all at once. Gradients
-            are summed, so the result is the same up to rounding.
-        recompute: whether the inside of each evaluation of the network is computed again for its gradient instead of
-            kept, so that a step needs far less memory and a quarter more time. The result is the same.
-        threads: of the CPU, which share the slots; None for one a core. They decide how sums are rounded.
+        freeze: trains puzzle embeddings alone; the network stays as it is.
+        compile: compiles a step (`torch.compile`); takes minutes, then runs faster.
+        graph: compiled as one graph, the whole `step` (replayed on CUDA) or the `network` alone: compiled sooner, as
+            fast where a batch keeps the device busy.
+        micro_batch: maximum number of slots at a time, so that a step needs less memory; None for all. Gradients are
+            summed, so the result is the same up to rounding.
+        recompute: computes the inside of each evaluation of the network again for its gradient instead of keeping it:
+            far less memory, a quarter more time, the same result.
+        threads: of the CPU, which share the slots; None for one per core. They decide how sums are rounded.
         seed: of weights, order, augmentation and exploration.
     """
 
@@ -132,13 +132,13 @@ class RunConfig:
 
 
 def run_to_dict(config: RunConfig) -> dict[str, Any]:
-    """The run as plain values; the model's carry its `kind`."""
+    """The run as plain values; those of the model have its `kind`."""
     values = to_dict(config)
     return {**values, "model": {"kind": model_kind(config.model), **values["model"]}}
 
 
 def run_from_dict(values: dict[str, Any], *, where: str) -> RunConfig:
-    """The run that `run_to_dict` wrote; raises ConfigError naming `where` and the key."""
+    """The run of these plain values, as of `run_to_dict`; raises ConfigError naming `where` and the key."""
     model = model_config(values.get("model"), where=f"{where}: model")
     return from_dict(RunConfig, {**values, "model": model}, where=where)
 

@@ -1,4 +1,4 @@
-"""What a run reports: `metrics.jsonl`, a progress display, and optional trackers (TensorBoard, wandb, trackio)."""
+"""A run's reports: their figures, `metrics.jsonl`, a progress display, and trackers (TensorBoard, wandb, trackio)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,68 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from torch import Tensor
 
 from redraft import terminal
 from redraft.errors import ConfigError, RedraftError
 from redraft.files import write_text
+from redraft.train.losses import StepLoss
+from redraft.train.processes import Processes
+from redraft.train.slots import Slots
 
 METRICS, TENSORBOARD = "metrics.jsonl", "tensorboard"
-QUIET = 60.0  # seconds without a line after which a display without a terminal gives a sign of life
+QUIET = 60.0  # seconds without a line after which a display without a terminal prints the step
+
+
+class Tally:
+    """Sums since the last report, kept on the device so that no step waits for the host."""
+
+    LOSSES = ("loss", "answer_loss", "halt_loss")  # means over a process's slots already
+    COUNTS = ("halted", "cells", "exact", "halt_step", "halt_right")
+
+    def __init__(self, device: torch.device) -> None:
+        self._sums = torch.zeros(len(self.LOSSES) + len(self.COUNTS), device=device)
+        self._bad = torch.zeros((), dtype=torch.int64, device=device)
+        self._steps = 0
+        self._since = time.monotonic()
+
+    @torch.no_grad()
+    def add(self, step: int, loss: StepLoss, halt_logit: Tensor, slots: Slots) -> None:
+        """`step` counts from 1. Only slots that halted count for accuracies, as in the published code."""
+        done, size = slots.halted, len(slots.halted)
+        right = (halt_logit >= 0) == loss.exact
+        counts = (done, loss.right_cells * done, loss.exact & done, slots.steps * done, right & done)
+        totals = [loss.total / size, loss.answer / size, loss.halt / size, *(count.sum() for count in counts)]
+        self._sums += torch.stack([total.detach().float() for total in totals])
+        self._bad = torch.where((self._bad == 0) & ~torch.isfinite(loss.total.detach()), step, self._bad)
+        self._steps += 1
+
+    def first_bad_step(self) -> int | None:
+        """The first step whose loss was not finite, if any."""
+        return int(self._bad) or None
+
+    def take(self, processes: Processes) -> tuple[dict[str, float], float]:
+        """Means over all processes since the last call, and steps per second.
+
+        Losses are per example; accuracies and halting step per halted slot, if any did.
+        """
+        totals = processes.add_up(self._sums)
+        totals[: len(self.LOSSES)] /= processes.world
+        sums = dict(zip((*self.LOSSES, *self.COUNTS), totals.tolist(), strict=True))
+        means = {name: sums[name] / self._steps for name in self.LOSSES}
+        if halted := sums["halted"]:
+            means |= {name: sums[name] / halted for name in self.COUNTS[1:]}
+        rate = self._steps / max(1e-9, time.monotonic() - self._since)
+        self._sums.zero_()
+        self._steps = 0
+        self.restart_clock()
+        return means, rate
+
+    def restart_clock(self) -> None:
+        self._since = time.monotonic()
 
 
 class Reporter(Protocol):
@@ -39,7 +92,7 @@ class MetricsFile:
     """Appends one JSON object per report; on resuming, reports from after the checkpoint are dropped.
 
     Lines that cannot be written, as on a full disk, wait for the next report; `close` raises RedraftError if they still
-    cannot be written.
+    cannot be.
     """
 
     def __init__(self, folder: Path, *, resumed_at: int) -> None:
@@ -138,7 +191,7 @@ _EVALUATED = {
 
 
 def _figures(metrics: dict[str, float]) -> dict[str, Any]:
-    """A report of training in words, by the names of `_FIGURES`."""
+    """A report of training as texts, by the names of `_FIGURES`."""
     return {
         "loss": f"loss {metrics['loss']:.3f}",
         "exact": f"exact {metrics['exact']:.1%}" if "exact" in metrics else "no puzzle has halted yet",
@@ -153,12 +206,14 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+Log = Callable[[dict[str, float], int], Any]  # figures and step
+Close = Callable[[], Any]
+
+
 class Tracker:
     """Passes reports on to an experiment tracker, until that fails once."""
 
-    def __init__(
-        self, log: Callable[[dict[str, float], int], Any], close: Callable[[], Any], *, name: str, console: Console
-    ) -> None:
+    def __init__(self, log: Log, close: Close, *, name: str, console: Console) -> None:
         self._log, self._close, self._name, self._console = log, close, name, console
         self._failed = False
 
@@ -176,7 +231,7 @@ class Tracker:
             return
         try:
             call()
-        except Exception as error:  # whatever it is, training does not depend on it
+        except Exception as error:  # training does not depend on it
             self._failed = True
             line = f"the tracker {self._name} failed and is no longer used: {type(error).__name__}: {error}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -208,10 +263,7 @@ def open_tracker(name: str, folder: Path, config: dict[str, Any], console: Conso
     return Tracker(log, close, name=name, console=console)
 
 
-Calls = tuple[Callable[[dict[str, float], int], Any], Callable[[], Any]]
-
-
-def _tensorboard(module: ModuleType, folder: Path) -> Calls:
+def _tensorboard(module: ModuleType, folder: Path) -> tuple[Log, Close]:
     writer = module.SummaryWriter(str(folder / TENSORBOARD))
 
     def log(metrics: dict[str, float], step: int) -> None:
@@ -221,6 +273,6 @@ def _tensorboard(module: ModuleType, folder: Path) -> Calls:
     return log, writer.close
 
 
-def _online(module: ModuleType, folder: Path, config: dict[str, Any]) -> Calls:
+def _online(module: ModuleType, folder: Path, config: dict[str, Any]) -> tuple[Log, Close]:
     run = module.init(project="redraft", name=folder.name, config=config)
     return lambda metrics, step: module.log(metrics, step=step), getattr(run, "finish", module.finish)

@@ -16,43 +16,42 @@ from redraft.device import describe_device
 from redraft.errors import ConfigError, RedraftError, WeightsError
 from redraft.models import Model
 from redraft.tasks import Task
-from redraft.train.checkpoint import (
+from redraft.train.config import RunConfig, run_to_dict
+from redraft.train.folder import (
+    BEST,
+    LAST,
     STATE,
     Progress,
+    begin_run,
+    change_run,
     drop_other_slots,
     fingerprint,
     load_slots,
     load_state,
+    run_values,
     save_slots,
     save_state,
 )
-from redraft.train.checks import require_halting, require_sense
-from redraft.train.config import RunConfig, run_from_dict, run_to_dict
-from redraft.train.feed import Feed
-from redraft.train.folder import BEST, CONFIG, LAST, begin_run, change_run, run_values
-from redraft.train.learner import Learner
-from redraft.train.log import Reporter
-from redraft.train.memory import is_out_of_memory, too_little
+from redraft.train.learner import Learner, is_out_of_memory, out_of_memory
+from redraft.train.log import Reporter, Tally
 from redraft.train.processes import Processes
-from redraft.train.slots import Slots
+from redraft.train.slots import Feed, Slots
 from redraft.train.stopping import stop_on_signal
-from redraft.train.tally import Tally
-from redraft.trust import require_consent
 from redraft.weights.io import Weights, save_weights
 
-AGREE_EVERY = 10  # steps after which several processes ask one another whether to stop
+AGREE_EVERY = 10  # steps after which several processes agree on whether to stop
 
-# Figures of a model on puzzles it has not seen; `exact` decides which weights are the best. None where there are none.
+# Figures of a model on unseen puzzles, {} where there are none; `exact` decides which weights are the best.
 Evaluate = Callable[[Model], dict[str, float]]
 
 
 class TrainingError(RedraftError):
-    """Training cannot go on: the loss is not finite."""
+    """Training cannot continue, because loss or weights are not finite."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOutcome:
-    """How a run ended: `finished`, or stopped early and resumable, `interrupted` if a signal asked for it."""
+    """End of a run: `finished`, or stopped early and resumable, `interrupted` if by a signal."""
 
     finished: bool
     interrupted: bool = False
@@ -60,11 +59,21 @@ class TrainingOutcome:
     folder: Path
 
 
-def open_run(folder: Path) -> RunConfig:
-    """The configuration of the run in a folder; raises TrustError where it names code that nobody has consented to."""
-    values = run_values(folder)
-    require_consent(folder / CONFIG, values)
-    return run_from_dict(values, where=str(folder / CONFIG))
+def require_parts_fit(config: RunConfig, task: Task, data: Store, world: int) -> None:
+    """Raises ConfigError where model, task, data and number of processes do not fit together."""
+    model = config.model
+    if model.seq_len != task.seq_len or model.vocab_size != task.vocab_size:
+        raise ConfigError(
+            f"the model reads {model.seq_len} cells of {model.vocab_size} tokens, "
+            f"but {task.name} has {task.seq_len} of {task.vocab_size}"
+        )
+    if model.puzzle_positions and model.num_puzzles < data.num_puzzle_ids:
+        raise ConfigError(
+            f"model.num_puzzles: the data has {data.num_puzzle_ids:,} puzzle ids, "
+            f"the model's table only {model.num_puzzles:,} rows"
+        )
+    if config.batch_size % world:
+        raise ConfigError(f"batch_size: expected a multiple of the {world} processes, got {config.batch_size}")
 
 
 class Trainer:
@@ -84,14 +93,15 @@ class Trainer:
         processes: Processes | None = None,
         prefetch: int | None = None,
     ) -> None:
-        """`initial`: weights that a new run starts from; one that has a checkpoint goes on from that. `test`: examples
-        that evaluation is on, which are to be the same when it is resumed. `prefetch`: see `train.feed.Feed`.
+        """`initial`: weights that a new run starts from; a run with a checkpoint continues from that. `test`: examples
+        of the evaluation, which must be the same when the run is resumed. `prefetch`: see `train.slots.Feed`.
 
-        A run that is resumed may get more steps, and other paths to the same data. Raises ConfigError where model,
-        task, data and number of processes do not fit together, or the run has come farther than `config.steps`.
+        A resumed run may get more steps, and other paths to the same data. Raises ConfigError where model, task, data
+        and number of processes do not fit together, or more than `config.steps` are done.
         """
         self.processes = processes or Processes()
-        require_sense(config, task, data, self.processes.world)
+        rank, world = self.processes.rank, self.processes.world
+        require_parts_fit(config, task, data, world)
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self.config, self.folder, self.device, self.task, self.data = config, folder, device, task, data
@@ -99,21 +109,12 @@ class Trainer:
             data=fingerprint(data),
             test=0 if test is None else fingerprint(test),
             threads=torch.get_num_threads(),
-            world=self.processes.world,
+            world=world,
         )
-        share = config.batch_size // self.processes.world
-        sampler = Sampler(
-            data,
-            task,
-            batch_size=share,
-            seed=config.seed,
-            augment=config.data.augment,
-            rank=self.processes.rank,
-            world=self.processes.world,
-        )
+        share, seed, augment = config.batch_size // world, config.seed, config.data.augment
+        sampler = Sampler(data, task, batch_size=share, seed=seed, augment=augment, rank=rank, world=world)
         saved = resume and (folder / STATE).exists()  # else stopped before its first checkpoint: from the start again
         self.learner = Learner(config, device, self.processes, initial=None if saved else initial)
-        require_halting(self.learner)
         begun = self._restore() if saved else None
         # made only now, because the carry a slot starts with belongs to the weights
         self.slots = Slots(self.learner.model, share, seq_len=task.seq_len, device=device)
@@ -131,10 +132,10 @@ class Trainer:
                 begin_run(folder, config, task.spec)
 
     def run(self, evaluate: Evaluate, reporters: list[Reporter], *, stop_after: float | None = None) -> TrainingOutcome:
-        """Trains to the last step, or until interrupted or `stop_after` seconds; leaves a checkpoint in each case.
+        """Trains to the last step, or until interrupted or `stop_after` seconds; writes a checkpoint in each case.
 
-        Only the first of several processes evaluates and reports; each must be given the same arguments. Raises
-        BrokenPipeError, after the checkpoint, where the reader of a reporter's output has gone away.
+        Only the first of several processes evaluates and reports; all need the same arguments. Raises BrokenPipeError,
+        after the checkpoint, where the reader of a reporter's output has gone away.
         """
         outcome = self._run(evaluate, reporters, stop_after)
         if self._reader_gone is not None:
@@ -148,10 +149,10 @@ class Trainer:
         def outcome(*, finished: bool, interrupted: bool = False) -> TrainingOutcome:
             return TrainingOutcome(finished=finished, interrupted=interrupted, progress=progress, folder=self.folder)
 
-        with stop_on_signal(self._give_up_evaluation) as signalled, self.feed.flowing():
+        with stop_on_signal(self._give_up_evaluation) as signalled, self.feed.ahead:
 
-            def asked(*, late: bool = False) -> bool:
-                """Whether any process has been asked to stop, or is `late`."""
+            def must_stop(*, late: bool = False) -> bool:
+                """Whether any process has to stop, or is `late`."""
                 return self.processes.any(signalled() or self._reader_gone is not None or late)
 
             while progress.step < config.steps or self._evaluation_due():
@@ -161,29 +162,28 @@ class Trainer:
                     self._report(reporters)
                 last = progress.step == config.steps
                 if self._evaluation_due():
-                    # an evaluation may take long, and is made up for when the run is resumed
-                    if asked() or not self._evaluate(evaluate, reporters):
+                    # an evaluation may take long, and can be made when the run is resumed
+                    if must_stop() or not self._evaluate(evaluate, reporters):
                         self.save()
                         return outcome(finished=False, interrupted=True)
                     progress.seconds = before + time.monotonic() - started
                 late = stop_after is not None and time.monotonic() - started > stop_after
-                stop = self._time_to_agree() and asked(late=late)
+                agree = self.processes.world == 1 or progress.step % AGREE_EVERY == 0
+                stop = agree and must_stop(late=late)
                 if last or stop or progress.step % config.checkpoint_every == 0:
                     self.save()
                 if stop and not last:
-                    return outcome(finished=False, interrupted=asked())
+                    return outcome(finished=False, interrupted=must_stop())
         return outcome(finished=True)
 
     def _step_within_memory(self) -> None:
-        """`train_step`; raises OutOfMemory, which tells what would fit, where memory does not suffice for it."""
+        """`train_step`; raises OutOfMemory, naming smaller settings, where memory does not suffice."""
         try:
             self.train_step()
-            return
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-        # only now has what the step held on to been given back
-        raise too_little(self.config, self.device, slots=len(self.slots.steps))
+            raise out_of_memory(self.config, self.device, slots=len(self.slots.steps)) from None
 
     def train_step(self) -> None:
         """One supervision step of every slot, and one step of the optimisers."""
@@ -201,7 +201,7 @@ class Trainer:
         self.progress.step = step + 1
 
     def save(self) -> None:
-        """Writes the checkpoint and the last weights; refuses to after a loss that was not finite."""
+        """Writes the checkpoint and the last weights; raises TrainingError after a loss that was not finite."""
         self._require_finite()
         step, rank = self.progress.step, self.processes.rank
         if not self.processes.first:
@@ -213,21 +213,19 @@ class Trainer:
         self.processes.wait()
         drop_other_slots(self.folder, rank=rank, step=step)
 
-    def _time_to_agree(self) -> bool:
-        """Whether it is time to ask whether to stop: always, but several processes seldom, for all must be asked."""
-        return self.processes.world == 1 or self.progress.step % AGREE_EVERY == 0
-
     def _report(self, reporters: list[Reporter]) -> None:
-        step = self.progress.step
+        step, steps = self.progress.step, self.config.steps
         self._pass_on(reporters, lambda reporter: reporter.tick(step))
-        if step % self.config.log_every and step != self.config.steps:
+        if step % self.config.log_every and step != steps:
             return
         self._require_finite()
-        metrics = self.tally.take(self.progress, self.config, self.processes)
+        means, rate = self.tally.take(self.processes)
+        timing = {"seconds": self.progress.seconds, "seconds_left": (steps - step) / rate}
+        metrics = {**means, "examples_per_second": rate * self.config.batch_size, **timing}
         self._pass_on(reporters, lambda reporter: reporter.report("train", step, metrics))
 
     def _pass_on(self, reporters: list[Reporter], call: Callable[[Reporter], None]) -> None:
-        """Calls all reporters, and notes where the reader of one's output has gone away."""
+        """Calls all reporters, and notes if the reader of one's output has gone away."""
         for reporter in reporters:
             try:
                 call(reporter)
@@ -235,12 +233,11 @@ class Trainer:
                 self._reader_gone = error
 
     def _evaluation_due(self) -> bool:
-        step = self.progress.step
-        wanted = step == self.config.steps or (step > 0 and step % self.config.eval_every == 0)
-        return wanted and self.progress.evaluated < step
+        step = self.progress.step  # which exceeds the last evaluation's only after the first step
+        return self.progress.evaluated < step and (step == self.config.steps or step % self.config.eval_every == 0)
 
     def _evaluate(self, evaluate: Evaluate, reporters: list[Reporter]) -> bool:
-        """Evaluates and keeps the best weights; False where that was interrupted."""
+        """Evaluates and keeps the best weights; False if that was interrupted."""
         self._require_finite()
         metrics: dict[str, float] | None = None
         if self.processes.first:
@@ -251,26 +248,25 @@ class Trainer:
             except KeyboardInterrupt:
                 metrics = None
             except Exception:
-                if self.processes.world == 1:  # others would have to take part
+                if self.processes.world == 1:  # saving needs the other processes
                     self.save()
                 raise
         metrics = self.processes.from_first(metrics)
         if metrics is None:
             return False
         self.progress.evaluated = self.progress.step
-        exact = metrics.get("exact", self.progress.best)  # where nothing can be judged, the last weights are the best
+        exact = metrics.get("exact", self.progress.best)  # without figures the last weights are the best
         if exact >= self.progress.best:  # of equals the later, trained for longer
             self.progress.best, self.progress.best_step = exact, self.progress.step
             if self.processes.first:
                 self._save_weights(BEST, metrics)
-        if metrics:
-            step, figures = self.progress.step, metrics
-            self._pass_on(reporters, lambda reporter: reporter.report("eval", step, figures))
+        if figures := metrics:
+            self._pass_on(reporters, lambda reporter: reporter.report("eval", self.progress.step, figures))
         self.tally.restart_clock()
         return True
 
     def _give_up_evaluation(self) -> bool:
-        """Whether an evaluation is running; true only once, so that what follows is not given up too."""
+        """Whether an evaluation is running; True only once, so that later work is not given up too."""
         evaluating, self._evaluating = self._evaluating, False
         return evaluating
 
@@ -306,7 +302,7 @@ class Trainer:
             )
 
     def _restore(self) -> dict[str, Tensor] | None:
-        """Takes up the run in the folder; gives the state of this process's slots, None where they start afresh."""
+        """Continues the run in the folder; returns the state of this process's slots, None where they start afresh."""
         parts, progress = load_state(self.folder)
         self._require_same_data(progress)
         if self.config.steps < progress.step:
@@ -318,7 +314,7 @@ class Trainer:
         same_world, progress.world = progress.world == world, world
         self.progress = progress
         torch.set_num_threads(progress.threads)
-        if not same_world:  # puzzles that were being worked on are given up
+        if not same_world:  # the puzzles in work are given up
             return None
         return parts["slots"] if rank == 0 else load_slots(self.folder, rank=rank, step=progress.step)
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from redraft.models.base import Model
+from redraft.train.config import OptimConfig
 
 
 class AdamAtan2(Optimizer):
@@ -58,8 +59,8 @@ class SignSGD(Optimizer):
                 if p.grad is None:
                     continue
                 rows, values = p.grad._indices()[0], p.grad._values()
-                # A row that occurs more than once gets its sum in every place. `coalesce` would have the host wait
-                # for how many different rows there are; this product of B x B is small beside a step.
+                # A row that occurs more than once gets its sum in every place. `coalesce` would make the host wait
+                # for the number of different rows; this matmul of B x B is small beside a step.
                 total = (rows.unsqueeze(1) == rows).to(values.dtype) @ values
                 kept = p[rows] * (1 - group["lr"] * group["weight_decay"])
                 p[rows] = kept - group["lr"] * total.sign()
@@ -68,8 +69,7 @@ class SignSGD(Optimizer):
 class FlatParameters:
     """All dense parameters, and their gradients, as views of two flat buffers.
 
-    An optimiser step, gradient clipping, a moving average or an all-reduce is then one operation on one tensor,
-    however small and many the layers are.
+    An optimiser step, gradient clipping, a moving average or an all-reduce is then one operation on one tensor.
     """
 
     def __init__(self, parameters: Mapping[str, nn.Parameter]) -> None:
@@ -77,7 +77,7 @@ class FlatParameters:
         size = sum(p.numel() for p in parameters.values())
         self.values = nn.Parameter(torch.empty(size, dtype=first.dtype, device=first.device))
         self.parameters = list(parameters.values())
-        self._gradients: list[Tensor] = []  # made with the first gradients: a moving average never has any
+        self._gradients: list[Tensor] = []  # views of `values.grad`, made with the first gradients
         for p, view in zip(self.parameters, self._views(self.values.data), strict=True):
             view.copy_(p.data)
             p.data = view
@@ -91,31 +91,36 @@ class FlatParameters:
         self.add_gradients(parts[1:])
 
     def add_gradients(self, parts: Sequence[Sequence[Tensor]]) -> None:
-        """Adds those of further parts to the gradients that have been set."""
+        """Adds the gradients of further parts."""
         for part in parts:
             torch._foreach_add_(self._gradients, list(part))
 
     @property
     def gradients(self) -> Tensor:
-        """The flat buffer of all gradients; there is one once gradients have been set."""
+        """The flat buffer of all gradients, once they have been set."""
         assert self.values.grad is not None
         return self.values.grad
 
     def _views(self, buffer: Tensor) -> list[Tensor]:
-        """The parts of a flat buffer that belong to each parameter, in its shape."""
+        """Each parameter's part of a flat buffer, in its shape."""
         parts = buffer.split([p.numel() for p in self.parameters])
         return [part.view_as(p) for part, p in zip(parts, self.parameters, strict=True)]
 
 
-def learning_rate(step: int, *, peak: float, warmup: int, total: int, min_ratio: float) -> float:
-    """Rate at a step counted from 0: a linear warm-up, then a cosine from `peak` to `min_ratio x peak`.
+def optimiser_of(config: OptimConfig, values: nn.Parameter) -> Optimizer:
+    """The optimiser of a flat buffer of weights; its rate is set every step."""
+    shared: dict[str, Any] = {"betas": (config.beta1, config.beta2), "weight_decay": config.weight_decay}
+    if config.kind == "adamw":
+        return torch.optim.AdamW([values], fused=values.device.type != "mps", **shared)
+    return AdamAtan2([values], **shared)
 
-    `min_ratio = 1` keeps the rate constant after the warm-up.
-    """
+
+def learning_rate(step: int, *, warmup: int, total: int, min_ratio: float) -> float:
+    """Share of the peak rate at a step counted from 0: a linear warm-up, then a cosine from 1 to `min_ratio`."""
     if step < warmup:
-        return peak * (step + 1) / warmup
+        return (step + 1) / warmup
     progress = (step - warmup) / max(1, total - warmup)
-    return peak * (min_ratio + (1 - min_ratio) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+    return min_ratio + (1 - min_ratio) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
 class MovingAverage:

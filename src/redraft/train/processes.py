@@ -1,8 +1,8 @@
 """Several processes that train one model: each takes its share of the batch, gradients are summed over all.
 
-Started by `torchrun --nproc-per-node N -m redraft train …`, which sets RANK, WORLD_SIZE and LOCAL_RANK. Gradients lie
-in one flat buffer (`train.optim.FlatParameters`), so a step needs one all-reduce; of puzzle tables only the rows of the
-batch are exchanged.
+`torchrun --nproc-per-node N -m redraft train …` starts them and sets RANK, WORLD_SIZE and LOCAL_RANK. Gradients are one
+flat buffer (`train.optim.FlatParameters`), so a step needs one all-reduce; of puzzle tables only the rows of the batch
+are exchanged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PATIENCE = timedelta(hours=6)  # others wait while the first process evaluates
 
 @dataclass(frozen=True, kw_only=True)
 class Processes:
-    """This process among those of a run; alone, every method returns what it is given."""
+    """This process among those of a run; alone, every method returns its argument."""
 
     rank: int = 0
     world: int = 1
@@ -54,7 +54,7 @@ class Processes:
         return _sparse(all_rows, all_values, gradient)
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is set in any process, so that all decide alike."""
+        """Whether the flag is set in any process."""
         if self.world == 1:
             return flag
         flags: list[bool] = [False] * self.world
@@ -62,7 +62,7 @@ class Processes:
         return any(flags)
 
     def from_first(self, value: Any) -> Any:
-        """What the first process has; the others wait for it."""
+        """The value of the first process; the others wait for it."""
         if self.world == 1:
             return value
         box = [value]
@@ -70,14 +70,14 @@ class Processes:
         return box[0]
 
     def wait(self) -> None:
-        """Returns when every process has come here."""
+        """Returns when every process has called it."""
         self.any(False)
 
 
 def sum_rows(gradients: Sequence[Tensor]) -> Tensor:
     """The sum of sparse gradients of a table, with all their rows one after the other.
 
-    Unlike `+`, which may merge equal rows, it has as many rows in every process.
+    Unlike `+`, which may merge equal rows, it has equally many rows in every process.
     """
     if len(gradients) == 1:
         return gradients[0]
@@ -92,7 +92,7 @@ def _sparse(rows: Sequence[Tensor], values: Sequence[Tensor], like: Tensor) -> T
 
 @contextmanager
 def processes(device: torch.device) -> Iterator[Processes]:
-    """The processes that torchrun started, connected within the `with` block; one alone where there was no torchrun.
+    """The processes that torchrun started, connected within the `with` block; without torchrun, this one alone.
 
     A block within another has the same processes.
     """

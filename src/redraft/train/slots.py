@@ -1,16 +1,34 @@
-"""Slots of deep supervision: each works on one puzzle for up to N_sup steps and takes a new one when it halts."""
+"""Slots of deep supervision, each of which works on one puzzle for up to N_sup steps, and batches to refill them."""
 
 from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from redraft.core.carry import Carry
+from redraft.data.sampler import Sampler
+from redraft.errors import require_at_least
 from redraft.models.base import Model, StepOutput
+from redraft.train.config import RunConfig
 
-# Key that keeps the exploration's random stream apart from the sampler's.
-_EXPLORE = 3
+T = TypeVar("T")
+AHEAD = 2  # batches sampled in advance where a thread does that
+_EXPLORE = 3  # key that keeps the exploration's random stream apart from the sampler's
+
+
+class Fed(NamedTuple):
+    """Tokens and labels (B, L), puzzle ids (B,), and the fewest steps a slot must spend (B,)."""
+
+    tokens: Tensor
+    labels: Tensor
+    puzzle_ids: Tensor
+    min_steps: Tensor
 
 
 class Slots:
@@ -29,11 +47,11 @@ class Slots:
         self.tokens = torch.zeros(batch, seq_len, dtype=torch.int64, device=device)
         self.labels = torch.zeros_like(self.tokens)
         self.puzzle_ids = torch.zeros(batch, dtype=torch.int64, device=device)
-        self.steps = torch.zeros(batch, dtype=torch.int64, device=device)
+        self.steps = torch.zeros_like(self.puzzle_ids)
         self.halted = torch.ones(batch, dtype=torch.bool, device=device)
 
     def refill(self, tokens: Tensor, labels: Tensor, puzzle_ids: Tensor) -> None:
-        """Halted slots take the puzzle in their row and start afresh; the others keep what they have."""
+        """Halted slots take the puzzle in their row and start afresh; the others keep theirs."""
         rows = self.halted.unsqueeze(-1)
         self.tokens = torch.where(rows, tokens, self.tokens)
         self.labels = torch.where(rows, labels, self.labels)
@@ -51,14 +69,13 @@ class Slots:
     def state(self) -> dict[str, Tensor]:
         """Everything that changes, for a checkpoint."""
         names = ("tokens", "labels", "puzzle_ids", "steps", "halted")
-        return {**{name: getattr(self, name) for name in names}, "y": self.carry.y, "z": self.carry.z}
+        return {**{name: getattr(self, name) for name in names}, **self.carry._asdict()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        device = self.steps.device
-        for name, value in state.items():
-            if name not in ("y", "z"):
-                setattr(self, name, value.to(device))
-        self.carry = Carry(state["y"].to(device), state["z"].to(device))
+        there = {name: value.to(self.steps.device) for name, value in state.items()}
+        self.carry = Carry(there.pop("y"), there.pop("z"))
+        for name, value in there.items():
+            setattr(self, name, value)
 
 
 def exploration(seed: int, step: int, rank: int, *, batch: int, max_steps: int, probability: float) -> Tensor:
@@ -69,3 +86,75 @@ def exploration(seed: int, step: int, rank: int, *, batch: int, max_steps: int, 
     rng = np.random.default_rng((seed, _EXPLORE, step, rank))
     forced = rng.random(batch) < probability
     return torch.from_numpy(np.where(forced, rng.integers(2, max(2, max_steps) + 1, batch), 0))
+
+
+class Prefetch(Generic[T]):
+    """`make(step)` for one step after another; within a `with` block a thread makes those of coming steps.
+
+    `make` is a pure function of the step, so results do not depend on the thread. `get` raises an error of `make` for
+    its step, and the thread ends with the block.
+    """
+
+    def __init__(self, make: Callable[[int], T], *, ahead: int) -> None:
+        """`ahead`: how many steps the thread may be ahead; 0 for no thread."""
+        require_at_least(0, {"prefetch": ahead})
+        self.make, self.ahead = make, ahead
+        self._pool: ThreadPoolExecutor | None = None
+        self._coming: dict[int, Future[T]] = {}
+
+    def __enter__(self) -> Prefetch[T]:
+        if self.ahead:
+            self._pool = ThreadPoolExecutor(1, "prefetch")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pool, self._pool = self._pool, None
+        self._coming.clear()
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)  # waits for the batch in work, no longer than one step takes
+
+    def get(self, step: int) -> T:
+        """`make(step)`."""
+        if self._pool is None:
+            return self.make(step)
+        wanted = range(step, step + self.ahead + 1)  # after a jump, others were made in vain
+        self._coming = {each: self._coming.get(each) or self._pool.submit(self.make, each) for each in wanted}
+        return self._coming.pop(step).result()
+
+
+class Feed:
+    """Batches of a sampler on the device; within `ahead` a thread samples those of coming steps."""
+
+    def __init__(self, sampler: Sampler, config: RunConfig, device: torch.device, *, ahead: int | None = None) -> None:
+        """`ahead`: batches to sample in advance; by default `AHEAD` where a core is left for that, else 0."""
+        self.sampler, self.config, self.device = sampler, config, device
+        self.rank, self.slots = sampler.rank, sampler.batch_size
+        usual = AHEAD if core_to_spare(device.type, cores(), torch.get_num_threads()) else 0
+        self.ahead = Prefetch(self._on_host, ahead=usual if ahead is None else ahead)
+
+    def get(self, step: int) -> Fed:
+        """The batch and the exploration of a step, counted from 0."""
+        # small integers travel, from pinned memory without the host waiting, and are widened on the device
+        there = (tensor.to(self.device, non_blocking=True) for tensor in self.ahead.get(step))
+        return Fed(*(tensor.to(torch.int64) for tensor in there))
+
+    def _on_host(self, step: int) -> Fed:
+        config, batch = self.config, self.sampler.batch(step)
+        shape = {"batch": self.slots, "max_steps": config.max_steps}
+        min_steps = exploration(config.seed, step, self.rank, probability=config.exploration, **shape)
+        inputs, labels, ids = map(torch.from_numpy, (batch.inputs, batch.labels, batch.puzzle_ids))
+        fed = Fed(inputs, labels, ids, min_steps)
+        if self.device.type != "cuda":
+            return fed
+        with torch.cuda.device(self.device):  # else a thread would pin memory for the first GPU
+            return Fed(*(tensor.pin_memory() for tensor in fed))
+
+
+def core_to_spare(device: str, cores: int, threads: int) -> bool:
+    """Whether a thread may sample beside the step, which on a CPU keeps `threads` busy."""
+    return device != "cpu" or cores > threads
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

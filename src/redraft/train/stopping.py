@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop with a checkpoint: Ctrl-C, `kill`, a closed terminal, a queue whose time is up."""
+"""Signals that stop a run with a checkpoint: Ctrl-C, `kill`, a closed terminal, a queue whose time is up."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-# The second of these acts as usual. They count even where they are ignored: shells start background jobs with SIGINT
-# ignored, and `kill -INT` is meant all the same.
+# The second of these acts as usual. They count even where they are ignored, because shells start background jobs with
+# SIGINT ignored, and a user's `kill -INT` is still a request.
 _REPEATED = ("SIGINT", "SIGTERM")
 # These come from queues and terminals, often twice, so a second one changes nothing. Ignored ones stay so (`nohup`).
 _NOTICES = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGBREAK")
@@ -18,17 +18,17 @@ _NOTICES = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGBREAK")
 
 @contextmanager
 def stop_on_signal(at_once: Callable[[], bool] = lambda: False) -> Iterator[Callable[[], bool]]:
-    """Within it, a signal only asks to stop after the step; a second Ctrl-C or SIGTERM acts as usual.
+    """Within it, a signal only requests a stop after the step; a second Ctrl-C or SIGTERM acts as usual.
 
-    Yields a function that returns whether one has come. `at_once` returns whether the work at hand can be given up, in
-    which case the signal also raises KeyboardInterrupt.
+    Yields a function that returns whether one has come. Where `at_once` returns True, as the present work can be given
+    up, the signal also raises KeyboardInterrupt.
     """
-    asked = False
+    requested = False
     before: dict[int, Any] = {}
 
-    def ask(number: int, frame: Any) -> None:
-        nonlocal asked
-        asked = True
+    def request(number: int, frame: Any) -> None:
+        nonlocal requested
+        requested = True
         name = signal.Signals(number).name
         if name in _REPEATED:
             signal.signal(number, _usual(number, before[number]))
@@ -41,12 +41,12 @@ def stop_on_signal(at_once: Callable[[], bool] = lambda: False) -> Iterator[Call
         for name in (*_REPEATED, *_NOTICES):
             number = getattr(signal, name, None)  # Windows has few of them
             if number is not None and (name in _REPEATED or signal.getsignal(number) is not signal.SIG_IGN):
-                before[number] = signal.signal(number, ask)
+                before[number] = signal.signal(number, request)
     except ValueError:  # not in the main thread: signals go elsewhere
         yield lambda: False
         return
     try:
-        yield lambda: asked
+        yield lambda: requested
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -17,7 +17,7 @@ from benchmarks.effort.policies import (
     without_rules,
 )
 from benchmarks.effort.record import NEVER, Record
-from redraft.evaluate.report import wilson
+from redraft.stats import wilson
 
 SHAPE = Shape(T=2, n=3, steps=2)  # 4 evaluations a recursion
 NO, YES = False, True

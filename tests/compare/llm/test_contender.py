@@ -41,7 +41,7 @@ def test_right_wrong_unreadable_and_left_out(model: Any, tmp_path: Path) -> None
     assert outcome.name == "tiny" and "1 unreadable" in outcome.kind
     facts = dict(outcome.facts)
     assert (facts["answered"], facts["failed"], facts["unreadable"], facts["prompt_tokens"]) == (7, 1, 1, 700)
-    first, second = notes("tiny", asked, facts, endpoint)
+    first, second = notes(outcome, asked)
     mentions(first, "tiny", "7 of 8 rows", 1)
     mentions(second, "tiny", 1, 500)
 

@@ -1,5 +1,6 @@
 """One prompt to one reply: what goes to an endpoint, and what may come back."""
 
+import asyncio
 import json
 import socket
 import time
@@ -8,15 +9,19 @@ from typing import Any
 import pytest
 from helpers.failing import raises
 
-from redraft.compare.llm.endpoint import Endpoint, EndpointError, keeps_secrets
+from redraft.compare.llm.endpoint import Endpoint, EndpointError, Reply, keeps_secrets
 from redraft.errors import ConfigError
 
 KEY = "sk-secret-1234"
 
 
+def ask(endpoint: Endpoint, prompt: str = "hello") -> Reply:
+    return asyncio.run(endpoint.ask(prompt))
+
+
 def test_what_is_sent_and_what_comes_back(model: Any) -> None:
     model.reply = lambda prompt: prompt.upper()
-    reply = Endpoint(model.url + "/", "tiny", key=KEY, max_tokens=77).ask("hello")
+    reply = ask(Endpoint(model.url + "/", "tiny", key=KEY, max_tokens=77))
     assert (reply.text, reply.cut_off, reply.prompt_tokens, reply.reply_tokens) == ("HELLO", False, 100, 50)
     message = {"role": "user", "content": "hello"}
     assert model.bodies == [{"model": "tiny", "messages": [message], "max_tokens": 77}]
@@ -26,14 +31,14 @@ def test_what_is_sent_and_what_comes_back(model: Any) -> None:
 
 def test_a_url_that_names_the_whole_path_and_a_query(model: Any) -> None:
     endpoint = Endpoint(model.url + "/chat/completions?version=2", "tiny")
-    endpoint.ask("hello")
+    ask(endpoint)
     assert model.paths == ["/v1/chat/completions?version=2"]
     assert "version" not in endpoint.place and "Authorization" not in model.headers[0]
 
 
 def test_a_reply_that_was_cut_off_without_usage(model: Any) -> None:
     model.finish, model.usage = "length", None
-    reply = Endpoint(model.url, "tiny").ask("hello")
+    reply = ask(Endpoint(model.url, "tiny"))
     assert reply.cut_off and reply.prompt_tokens is None and reply.reply_tokens is None
 
 
@@ -45,8 +50,13 @@ def test_models_that_call_the_limit_otherwise(model: Any) -> None:
 
     model.reply = reply
     endpoint = Endpoint(model.url, "tiny", max_tokens=9)
-    assert [endpoint.ask("a").text, endpoint.ask("b").text] == ["fine", "fine"]
+    assert [ask(endpoint, "a").text, ask(endpoint, "b").text] == ["fine", "fine"]
     assert [body.get("max_completion_tokens") for body in model.bodies] == [None, 9, 9]
+
+    async def together(endpoint: Endpoint) -> list[str]:
+        return [reply.text for reply in await asyncio.gather(*(endpoint.ask(prompt) for prompt in "abc"))]
+
+    assert asyncio.run(together(Endpoint(model.url, "tiny"))) == ["fine"] * 3, "each of several requests at once"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +80,7 @@ def test_models_that_call_the_limit_otherwise(model: Any) -> None:
 def test_what_is_no_reply(model: Any, answer: Any, kind: str, parts: object) -> None:
     model.reply = lambda prompt: answer
     with raises(EndpointError, parts) as raised:
-        Endpoint(model.url, "tiny", key=KEY).ask("hello")
+        ask(Endpoint(model.url, "tiny", key=KEY))
     assert raised.value.kind == kind and str(raised.value).startswith(model.url)
     assert KEY not in str(raised.value) and "\n" not in str(raised.value)
     assert raised.value.wait == (7 if answer[0] == 429 else None)
@@ -78,7 +88,7 @@ def test_what_is_no_reply(model: Any, answer: Any, kind: str, parts: object) -> 
 
 def test_a_model_that_says_nothing_has_replied(model: Any) -> None:
     model.reply = lambda prompt: (200, {}, json.dumps({"choices": [{"message": {"content": None}}]}).encode())
-    assert Endpoint(model.url, "tiny").ask("hello").text == ""
+    assert ask(Endpoint(model.url, "tiny")).text == ""
 
 
 def test_hanging_and_trickling_end_in_time(model: Any) -> None:
@@ -87,7 +97,7 @@ def test_hanging_and_trickling_end_in_time(model: Any) -> None:
     for _ in range(2):
         started = time.monotonic()
         with raises(EndpointError, "0.2 seconds") as raised:
-            endpoint.ask("hello")
+            ask(endpoint)
         assert time.monotonic() - started < 5 and raised.value.kind == "passing"
         model.reply, model.trickle = lambda prompt: "a reply of which each byte takes its time", 0.05
 
@@ -96,12 +106,12 @@ def test_nobody_listens() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but does not listen
         with raises(EndpointError, "connection refused"):
-            Endpoint(f"http://127.0.0.1:{taken.getsockname()[1]}/v1", "tiny").ask("hello")
+            ask(Endpoint(f"http://127.0.0.1:{taken.getsockname()[1]}/v1", "tiny"))
 
 
 def test_https_where_there_is_http(model: Any) -> None:
     with raises(EndpointError, "http", "https"):
-        Endpoint(model.url.replace("http:", "https:"), "tiny", timeout=5).ask("hello")
+        ask(Endpoint(model.url.replace("http:", "https:"), "tiny", timeout=5))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from helpers.failing import mentions, raises
 from redraft.errors import DataError, PuzzleError
 from redraft.tasks import Puzzle
 from redraft.tasks.base import OUTSIDE
-from redraft.tasks.grids.files import GridPair, files_of, pairs
-from redraft.tasks.grids.survey import Survey, encode, place_of, sorted_symbols
+from redraft.tasks.grids.files import GridPair, Survey, encode, files_of, pairs, place_of, sorted_symbols
 from redraft.tasks.grids.task import Grids, GridSpec
 
 Write = Callable[[str | bytes], Path]

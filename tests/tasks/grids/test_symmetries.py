@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redraft.errors import ConfigError
-from redraft.tasks.grids.symmetries import Symmetries, keys, move, random_names, rename, understood
+from redraft.tasks.canvas import rename
+from redraft.tasks.grids.symmetries import Symmetries, keys, move, random_names, understood
 
 
 @pytest.mark.parametrize(

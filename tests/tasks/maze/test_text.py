@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.failing import mentions
 
-from redraft.draw.text import board_lines
+from redraft.draw.board import board_lines
 from redraft.errors import PuzzleError
 from redraft.tasks import Puzzle
 from redraft.tasks.families import of_lines, of_texts

@@ -9,8 +9,7 @@ import pytest
 from helpers.failing import raises
 
 from redraft.errors import DataError
-from redraft.tasks import Puzzle, Task, get_task
-from redraft.tasks.reading import puzzles
+from redraft.tasks import Puzzle, Task, get_task, written
 
 NAMES = ["sudoku-4x4", "maze-4x6"]
 
@@ -41,7 +40,7 @@ def test_small_blocks_give_the_same(task: Task, tmp_path: Path, monkeypatch: pyt
     file = tmp_path / "a.csv"
     file.write_text("question,answer\n" + rows(task, 20))
     whole = task.load(str(file))
-    monkeypatch.setattr(puzzles, "BATCH", 7)
+    monkeypatch.setattr(written, "BATCH", 7)
     parts = task.load(str(file))
     assert np.array_equal(whole.questions, parts.questions) and np.array_equal(whole.answers, parts.answers)
     assert len(task.load(str(file), limit=7)) == 7

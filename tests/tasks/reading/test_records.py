@@ -9,8 +9,7 @@ import pytest
 from helpers.failing import mentions, raises
 
 from redraft.errors import DataError
-from redraft.tasks.reading.parquet import parquet_records
-from redraft.tasks.reading.records import Numbered, Record, records
+from redraft.tasks.reading.records import Numbered, Record, parquet_records, records
 
 
 class Lines:

@@ -105,7 +105,7 @@ def test_load_csv(nine: Sudoku, tmp_path: Path) -> None:
 
 def test_load_in_small_blocks(nine: Sudoku, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write(tmp_path / "a.csv", "question,answer\n" + f"{EASY},{DONE}\n" * 20 + f"{EASY},{DONE[1:]}5\n")
-    monkeypatch.setattr("redraft.tasks.reading.puzzles.BATCH", 7)
+    monkeypatch.setattr("redraft.tasks.written.BATCH", 7)
     assert len(nine.load(file, limit=20)) == 20
     with raises(DataError, "a.csv, line 22", "answer", "given", "row 1, column 1"):
         nine.load(file)

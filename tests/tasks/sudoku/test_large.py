@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from redraft.compare.llm.prompts import script_for
+from redraft.draw.board import board_lines
 from redraft.draw.pixels import png_strip, require_letters
 from redraft.draw.svg import svg_strip
-from redraft.draw.text import board_lines
 from redraft.errors import ConfigError, PuzzleError
 from redraft.tasks import Puzzle, check_task, get_task
 from redraft.tasks.families import of_lines, of_texts
@@ -164,7 +164,7 @@ def test_all_sixteen_digits_are_judged() -> None:
         assert not task.check_many(np.zeros_like(other), other).any()
     other = np.full((16, 16), 16, np.int8)
     assert task.check(np.zeros((16, 16), np.int8), other).reason == "row 1 has 16 Gs"
-    assert search.solve(np.zeros((16, 16), np.int8), limit=2)[0] == 2
+    assert search.Search(16).solve(np.zeros((16, 16), np.int8), limit=2)[0] == 2
 
 
 def test_clues() -> None:

@@ -17,8 +17,12 @@ def grid(text: str) -> np.ndarray:
     return np.array([0 if cell == "." else int(cell) for cell in text], np.int8).reshape(size, size)
 
 
+def solve(grid: np.ndarray, limit: int = 2) -> tuple[int, np.ndarray | None, int]:
+    return search.Search(len(grid)).solve(grid, limit)
+
+
 def test_counts_all_4x4_grids() -> None:
-    assert search.solve(np.zeros((4, 4), np.int8), limit=1000)[0] == 288
+    assert solve(np.zeros((4, 4), np.int8), limit=1000)[0] == 288
 
 
 def test_counts_6x6_grids() -> None:
@@ -26,13 +30,13 @@ def test_counts_6x6_grids() -> None:
     # classes under symmetry, of which these are one each, with 6, 18 and 12 members.
     total = 0
     for second, members in (("456123", 6), ("456132", 18), ("456231", 12)):
-        total += members * search.solve(grid("123456" + second + "." * 24), limit=10**5)[0]
+        total += members * solve(grid("123456" + second + "." * 24), limit=10**5)[0]
     assert 720 * total == 28_200_960
 
 
 @pytest.mark.parametrize(("text", "guesses"), [(EASY, False), (HARD, True)])
 def test_solves(text: str, guesses: bool) -> None:
-    count, answer, guessed = search.solve(grid(text))
+    count, answer, guessed = solve(grid(text))
     assert count == 1 and answer is not None and (guessed > 0) == guesses
     for unit in (answer, answer.T, answer.reshape(3, 3, 3, 3).swapaxes(1, 2).reshape(9, 9)):
         assert (np.sort(unit, axis=1) == np.arange(1, 10)).all()
@@ -41,12 +45,12 @@ def test_solves(text: str, guesses: bool) -> None:
 
 def test_limit_and_no_solution() -> None:
     empty = np.zeros((9, 9), np.int8)
-    assert search.solve(empty, limit=1)[0] == 1
-    assert search.solve(empty, limit=2)[0] == 2
+    assert solve(empty, limit=1)[0] == 1
+    assert solve(empty, limit=2)[0] == 2
     blocked = grid("123456780" + "0" * 71 + "9")  # row 1 needs a 9 in column 9, which has one
-    assert search.solve(blocked)[:2] == (0, None)
+    assert solve(blocked)[:2] == (0, None)
     clash = grid("11" + "0" * 79)
-    assert search.solve(clash)[0] == 0
+    assert solve(clash)[0] == 0
 
 
 def test_solution_count_equals_brute_force() -> None:
@@ -54,7 +58,7 @@ def test_solution_count_equals_brute_force() -> None:
     for _ in range(20):
         question = search.Search(4).fill(rng)
         question[rng.random((4, 4)) < 0.75] = 0
-        assert search.solve(question, limit=1000)[0] == brute_force(question.copy())
+        assert solve(question, limit=1000)[0] == brute_force(question.copy())
 
 
 def brute_force(cells: np.ndarray) -> int:
@@ -76,18 +80,18 @@ def brute_force(cells: np.ndarray) -> int:
 def test_minimal_means_minimal(size: int, count: int) -> None:
     made = search.make(size, count, seed=3)
     for question, answer in zip(made.questions, made.answers, strict=True):
-        solutions, solved, _ = search.solve(question)
+        solutions, solved, _ = solve(question)
         assert solutions == 1 and np.array_equal(solved, answer)
         for r, c in np.argwhere(question > 0):
             fewer = question.copy()
             fewer[r, c] = 0
-            assert search.solve(fewer)[0] == 2
+            assert solve(fewer)[0] == 2
 
 
 @pytest.mark.parametrize("size", [4, 6, 9])
 def test_longer_run_begins_with_the_shorter(size: int) -> None:
     short, long = search.make(size, 3, seed=5), search.make(size, 5, seed=5)
-    for a, b in ((short.questions, long.questions), (short.answers, long.answers), (short.guesses, long.guesses)):
+    for a, b in ((short.questions, long.questions), (short.answers, long.answers), (short.ratings, long.ratings)):
         assert np.array_equal(a, b[:3])
     assert not np.array_equal(search.make(size, 5, seed=6).questions, long.questions)
 
@@ -100,7 +104,7 @@ def test_compiled_equals_interpreted() -> None:
         fast = search.make(size, count, 1, clues, compiled=True)
         assert np.array_equal(plain.questions, fast.questions)
         assert np.array_equal(plain.answers, fast.answers)
-        assert np.array_equal(plain.guesses, fast.guesses)
+        assert np.array_equal(plain.ratings, fast.ratings)
     hard = np.stack([grid(HARD), np.zeros((9, 9), np.int8), grid("11" + "0" * 79)])
     for a, b in zip(search.solve_many(hard, compiled=False), search.solve_many(hard, compiled=True), strict=True):
         assert np.array_equal(a, b)
@@ -121,7 +125,7 @@ def test_works_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
     search.compile_kernel.cache_clear()
     try:
         assert not search.Search(4, compiled=True).compiled
-        assert (search.make(4, 3, seed=0, compiled=True).guesses == 0).all()
+        assert (search.make(4, 3, seed=0, compiled=True).ratings == 0).all()
     finally:
         search.compile_kernel.cache_clear()
 
@@ -139,7 +143,7 @@ def test_clues_keep_the_sparsest_when_out_of_reach() -> None:
 def test_solutions_of_many_grids_are_counted_as_those_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
     made = search.make(4, 30, 0).questions
     grids = [*made, *np.where(np.arange(16).reshape(4, 4) == 3, 0, made), np.zeros((4, 4), np.int8)]
-    expected = [search.solve(grid)[0] for grid in grids]
+    expected = [solve(grid)[0] for grid in grids]
     counter = search.Counter(4)
     monkeypatch.setattr(search.Counter, "MANY", 3)
     assert [counter.count(grid) for grid in grids] == expected

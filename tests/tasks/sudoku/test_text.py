@@ -7,7 +7,7 @@ import pytest
 from helpers.failing import mentions, raises
 from helpers.sudokus import DONE, EASY
 
-from redraft.draw.text import board_lines
+from redraft.draw.board import board_lines
 from redraft.errors import PuzzleError
 from redraft.tasks import Puzzle
 from redraft.tasks.families import of_lines, of_texts

@@ -12,7 +12,6 @@ import tyro
 from rich.console import Console
 
 from redraft import terminal
-from redraft.arc.collect import share
 from redraft.arc.vote import open_data, vote
 from redraft.commands.arc.voting import Voting, conclude
 from redraft.commands.arguments import parse, require_options
@@ -23,7 +22,6 @@ from redraft.data.store import Store, is_store
 from redraft.device import choose_device
 from redraft.errors import DataError, WeightsError
 from redraft.models import Model
-from redraft.progress import progress
 from redraft.recipes.arc import adaptation
 from redraft.run import assemble, conduct, evaluator
 from redraft.solve.load import find_weights, open_weights
@@ -31,14 +29,14 @@ from redraft.tasks import get_task
 from redraft.tasks.arc.files import read_tasks
 from redraft.tasks.arc.task import Arc
 from redraft.train.config import RunConfig
-from redraft.train.folder import CONFIG, own_run
-from redraft.train.loop import TrainingOutcome, open_run
+from redraft.train.folder import CONFIG, open_run, own_run
+from redraft.train.loop import TrainingOutcome
 from redraft.train.processes import Processes
 from redraft.trust import require_consent
 from redraft.weights.io import Weights, count_parameters
 
 DATA, RUN, VOTES = "data", "run", "votes.npz"
-JUDGED = 256  # demonstrations that tell at the end how well they were learnt
+JUDGED = 256  # demonstrations evaluated at the end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +46,13 @@ class Adapt(Voting):
     tasks: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASKS")]
     """The new tasks: a folder with a JSON file each, Kaggle's NAME_challenges.json, or a folder of ARC data."""
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
-    """Where all of it is kept; the same command again goes on after an interruption."""
+    """Folder for data, run and votes; after an interruption the same command continues."""
     views: int = 100
-    """Augmentations of each task, besides itself, that are trained on and vote."""
+    """Augmentations per task, besides itself, for training and votes."""
     visits: int = 4
     """Visits to each demonstration under each augmentation."""
     learn: Literal["embeddings", "all"] = "embeddings"
-    """Learns only puzzle embeddings, or also the weights, at the low rate --lr."""
+    """Trains only puzzle embeddings, or also the weights, at the low rate --lr."""
     lr: float = 1e-5
     """Learning rate of the weights."""
     puzzle_lr: float = 1e-2
@@ -64,30 +62,31 @@ class Adapt(Voting):
     seed: int = 0
     """Seed of augmentations, order and exploration."""
     allow_leaks: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TASK …")] = ()
-    """Tasks whose test pairs may stand among the demonstrations; all for all of them."""
+    """Tasks whose test pairs may be among the demonstrations; all for all of them."""
 
 
 def run(arguments: list[str]) -> int:
-    args = parse(Adapt, arguments, command="arc adapt", description="Learns new ARC tasks, then votes on their tests.")
+    args = parse(
+        Adapt, arguments, command="arc adapt", description="Trains on new ARC tasks, then votes on their tests."
+    )
     require_options(args, "views", "visits", "train_batch_size", "steps", "batch_size")
     weights = open_weights(args.weights, dtype=args.dtype)
     task = get_task(weights.task)
     if not isinstance(task, Arc):
         raise WeightsError(f"{args.weights}: made for {task.name}, expected weights for ARC")
     if not weights.model.config.puzzle_positions and args.learn == "embeddings":
-        raise WeightsError(f"{args.weights}: has no puzzle embeddings to learn; add --learn all")
+        raise WeightsError(f"{args.weights}: has no puzzle embeddings to train; add --learn all")
     console = terminal.console(stderr=True)
     device = choose_device(args.device)
     with own_run(args.out / RUN, Processes()):
         outcome, model = _learn(args, weights, task, _data(args, task), device, console)
     if not outcome.finished:
-        console.print("stopped; the same command goes on from here", highlight=False)
+        console.print("stopped; the same command continues from here", highlight=False)
         return 130
     store, tasks = open_data(str(args.out / DATA))
     started = time.monotonic()
     kept = replace(args, output=args.output or args.out / VOTES)
-    with progress("voting", len(share(store).rows)) as done:
-        votes = vote(model, store, tasks, **kept.policy, device=device, progress=done)
+    votes = vote(model, store, tasks, **kept.policy, device=device)
     voting = time.monotonic() - started
     cost = {
         "tasks": len(tasks),
@@ -96,8 +95,8 @@ def run(arguments: list[str]) -> int:
         "parameters_learnt_a_task": round(count_parameters(model)[1] / len(tasks)),
     }
     console.print(
-        f"a task cost {cost['seconds_learning_a_task']:g} s to learn and {cost['seconds_voting_a_task']:g} s to vote "
-        f"on, and has {cost['parameters_learnt_a_task']:,} parameters in its embeddings",
+        f"per task: {cost['seconds_learning_a_task']:g} s of training, {cost['seconds_voting_a_task']:g} s of votes, "
+        f"{cost['parameters_learnt_a_task']:,} parameters in its embeddings",
         highlight=False,
         soft_wrap=True,
     )
@@ -106,7 +105,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _data(args: Adapt, task: Arc) -> Store:
-    """The demonstrations of the new tasks under augmentations; written by the first call, opened by later ones."""
+    """The demonstrations of the new tasks under augmentations, written by the first call and opened by later ones."""
     folder = args.out / DATA
     beside = Path(args.tasks) / TASKS  # of a folder of ARC data
     source = str(beside) if beside.is_file() else args.tasks
@@ -123,11 +122,11 @@ def _data(args: Adapt, task: Arc) -> Store:
 def _learn(
     args: Adapt, weights: Weights, task: Arc, data: Store, device: torch.device, console: Console
 ) -> tuple[TrainingOutcome, Model]:
-    """Trains to the end or until interrupted; the model with what was learnt."""
+    """Trains to the end or until interrupted; returns the outcome and the trained model."""
     folder = args.out / RUN
     resume = (folder / CONFIG).exists()
     config = open_run(folder) if resume else _recipe(args, weights, data)
-    test = data.rows(slice(JUDGED))  # evaluated at the end, to report how well they were trained on
+    test = data.rows(slice(JUDGED))  # evaluated at the end, to report the fit
     trainer = assemble(config, folder, task=task, data=data, test=test, device=device, resume=resume, initial=weights)
     outcome = conduct(trainer, evaluator(task, test, config), console)
     return outcome, trainer.learner.average.model
@@ -152,7 +151,7 @@ def _recipe(args: Adapt, weights: Weights, data: Store) -> RunConfig:
 
 
 def _loss(args: Adapt, weights: Weights) -> str:
-    """The loss that the weights were trained with, as their card has it."""
+    """The loss that the weights were trained with, by their card."""
     loss = within(weights.card, "run", "loss")
     if not isinstance(loss, str):
         return "stablemax"

@@ -13,12 +13,11 @@ import tyro
 from rich.table import Table
 
 from redraft import terminal
-from redraft.arc.collect import share
-from redraft.arc.votes import Score, Votes, data_fingerprint, score, submission
+from redraft.arc.score import Score, score, submission
+from redraft.arc.votes import Votes, data_fingerprint
 from redraft.commands.arguments import Trusted, parse
 from redraft.errors import ConfigError, DataError
 from redraft.files import require_place, write_text
-from redraft.progress import progress
 from redraft.tasks.arc.files import ArcTask
 
 EVAL = "Lets weights vote on the test inputs of ARC tasks, each seen under many augmentations, and scores them."
@@ -30,9 +29,9 @@ class Result:
     """Output of votes."""
 
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
-    """Keeps the votes in a file (.npz). An evaluation goes on with those that an interrupted one left there."""
+    """Keeps the votes in a file (.npz). An evaluation continues with those of an interrupted one there."""
     submission: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Writes the two best answers to every test input, as Kaggle's ARC Prize wants them."""
+    """Writes the two best answers to every test input in the form of Kaggle's ARC Prize."""
     json: bool = False
     """Prints all figures as JSON, with the rank of the right answer to every test input."""
     trust: Trusted = False
@@ -40,12 +39,12 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Voting(Result):
-    """How drafts are made and vote."""
+    """Settings of drafts."""
 
     steps: int = 16
     """Supervision steps of every draft."""
     at: Literal["last", "halt"] = "last"
-    """Which draft votes: the last, as published, or the first that the halting head takes to be right."""
+    """Draft that votes: the last, as published, or the first that the halting head takes to be right."""
     batch_size: int = 256
     """Drafts made at once."""
     device: str = "auto"
@@ -66,9 +65,9 @@ class Eval(Voting):
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
     """A folder of ARC data: a store `test` and tasks.json."""
     views: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Number of augmentations of each task that vote, the first being the task as it is; by default all."""
+    """Number of augmentations per task that vote, the first being the task as it is; by default all."""
     shard: Annotated[str, tyro.conf.arg(metavar="I/N")] = "1/1"
-    """Share of the work, where N processes or machines divide it; each needs an --output of its own, to be merged."""
+    """Share of the work, if N processes or machines divide it; each needs its own --output, to be merged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +75,7 @@ class Merge(Result):
     votes: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="VOTES …")] = ()
     """Files of votes."""
     data: Annotated[str, tyro.conf.arg(metavar="DATA")]
-    """The folder of ARC data that was voted on."""
+    """The folder of ARC data of these votes."""
     force: bool = False
     """Also merges votes of different weights, augmentations or steps, each counting once."""
 
@@ -101,18 +100,7 @@ def run_eval(arguments: list[str]) -> int:
         print(f"redraft arc: {remark}", file=sys.stderr)
     device = choose_device(args.device)
     started = time.monotonic()
-    jobs = len(share(store, views=args.views, shard=shard).rows)
-    with progress("voting", jobs) as done:
-        votes = vote(
-            weights.model,
-            store,
-            tasks,
-            **args.policy,
-            views=args.views,
-            shard=shard,
-            device=device,
-            progress=done,
-        )
+    votes = vote(weights.model, store, tasks, **args.policy, views=args.views, shard=shard, device=device)
     context = {"weights": args.weights, "device": str(device), "seconds": round(time.monotonic() - started, 2)}
     return conclude(votes, tasks, args, context, data=args.data)
 
@@ -143,7 +131,7 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def conclude(votes: Votes, tasks: list[ArcTask], args: Result, context: dict[str, Any], *, data: str) -> int:
-    """Saves, submits, scores and prints votes."""
+    """Saves and scores votes, writes their submission, and prints the result."""
     if args.output is not None:
         votes.save(args.output)
     if args.submission is not None:
@@ -163,9 +151,8 @@ def conclude(votes: Votes, tasks: list[ArcTask], args: Result, context: dict[str
 
 
 def _show(result: Score, votes: Votes) -> None:
-    figures = result.figures()
     table = Table("candidates", "tasks", "test inputs")
-    table.title = f"Solved of {figures['tasks']:,} tasks with {figures['tests']:,} test inputs, by {len(votes):,} votes"
+    table.title = f"Solved of {len(result.ranks):,} tasks with {result.tests:,} test inputs, by {len(votes):,} votes"
     for column in table.columns:
         column.justify = "right"
     for k in result.ks:

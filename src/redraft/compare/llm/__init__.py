@@ -1,1 +1,1 @@
-"""What tiny recursive models are measured against: language models asked the same puzzles, and what papers report."""
+"""Language models as contenders, and figures that papers report."""

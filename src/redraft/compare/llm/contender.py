@@ -1,8 +1,10 @@
-"""A language model as a contender of a comparison: asked about rows of a store, its replies read and checked."""
+"""Language models as contenders of a comparison: prompts for rows of a store, replies read and checked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,14 +12,57 @@ from numpy.typing import NDArray
 
 from redraft.compare.compare import Outcome
 from redraft.compare.llm.ask import Asked, Bounds, Cache, ask_all
-from redraft.compare.llm.endpoint import Endpoint, Reply
+from redraft.compare.llm.endpoint import Endpoint
 from redraft.compare.llm.prompts import SHOWN, script_for
 from redraft.data.store import Store
 from redraft.errors import DataError
+from redraft.progress import progress
 from redraft.tasks import Grid, Task
 from redraft.tasks.base import IGNORE
 
 Pairs = Sequence[tuple[Grid, Grid]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """Language models to compare with.
+
+    Attributes:
+        endpoints: one per model.
+        bounds: on the cost of each.
+        limit: maximum number of rows for each.
+        file: keeps replies, see `Cache`.
+        report: called with a line before each model.
+        errors: those that stopped a model, added by `ask`.
+    """
+
+    endpoints: Sequence[Endpoint]
+    bounds: Bounds
+    limit: int
+    file: Path
+    report: Callable[[str], None]
+    errors: list[str] = field(default_factory=list)
+
+    def ask(self, task: Task, store: Store, examples: Callable[[int], Pairs]) -> tuple[list[Outcome], list[str]]:
+        """Outcomes of the models and notes on them; an error of an endpoint ends its turn alone. See `measure`."""
+        outcomes, remarks = [], []
+        for endpoint in self.endpoints:
+            name, count = endpoint.model, min(self.limit, len(store))
+            self.report(
+                f"asking {name} at {endpoint.place} {count:,} of {len(store):,} rows (--llm-limit), with at most "
+                f"{self.bounds.budget:,} tokens; replies are kept in {self.file}"
+            )
+            cache = Cache(self.file)
+            with progress(f"asking {name}", count) as done:
+                outcome, asked = measure(
+                    endpoint, task, store, examples, cache, self.bounds, limit=self.limit, progress=done
+                )
+            outcomes.append(outcome)
+            remarks += notes(outcome, asked)
+            if asked.error is not None:
+                kept = f"; the {len(asked.replies):,} replies until then count and are kept in {self.file}"
+                self.errors.append(f"{name}: {asked.stopped}" + (kept if asked.replies else ""))
+        return outcomes, remarks
 
 
 def measure(
@@ -29,12 +74,12 @@ def measure(
     bounds: Bounds,
     *,
     limit: int,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[Outcome, Asked]:
-    """What a language model makes of at most `limit` rows of a store, and what came of asking.
+    """The outcome of a language model on at most `limit` rows of a store, and its replies.
 
-    `examples` gives the solved examples that a row is asked with, where the task needs any. Raises ConfigError for a
-    task that nobody put into words.
+    `examples` returns the solved examples in a row's prompt, if the task needs any. Raises ConfigError for a task
+    without prompts.
     """
     script = script_for(task)
     rows = chosen(len(store), limit)
@@ -53,13 +98,13 @@ def measure(
         label = store.labels[row]
         exact[row] = bool(((task.encode(answer) == label) | (label == IGNORE)).all())
         solved[row] = task.check(questions[place], answer).solved if task.judges else exact[row]
-    facts = _facts(asked, len(rows), unreadable)
+    facts = _facts(endpoint, asked, len(rows), unreadable)
     kind = "language model" + (f", {unreadable} unreadable" if unreadable else "")
     return Outcome.of_answers(answered, solved, exact, name=endpoint.model, kind=kind, facts=facts), asked
 
 
 def chosen(count: int, limit: int) -> NDArray[np.int64]:
-    """At most `limit` of `count` rows, in order: a random choice that is always the same, and part of a larger one.
+    """At most `limit` of `count` rows, in order: a random choice, always the same, and part of every larger one.
 
     Files of puzzles tend to be sorted, so the first rows would not do.
     """
@@ -67,7 +112,7 @@ def chosen(count: int, limit: int) -> NDArray[np.int64]:
 
 
 def examples_of(task: Task, train: Store | None) -> Callable[[int], Pairs]:
-    """The same few pairs of `train` for every row, where the task needs examples; raises DataError without any."""
+    """The same few pairs of `train` for every row, if the task needs examples; raises DataError if there are none."""
     if not script_for(task).needs_examples:
         return lambda row: ()
     if train is None or not len(train):
@@ -77,14 +122,15 @@ def examples_of(task: Task, train: Store | None) -> Callable[[int], Pairs]:
     return lambda row: pairs
 
 
-def notes(name: str, asked: Asked, facts: dict[str, Any], endpoint: Endpoint) -> list[str]:
-    """What one should know about the figures of a language model, in words."""
-    said = [f"{name}: {facts['answered']:,} of {facts['chosen']:,} rows answered, drawn at random"]
+def notes(outcome: Outcome, asked: Asked) -> list[str]:
+    """Notes on the figures of a language model."""
+    name, facts = outcome.name, outcome.facts
+    first = f"{name}: {facts['answered']:,} of {facts['chosen']:,} rows answered, drawn at random"
     if facts["unreadable"]:
-        said.append(f"{facts['unreadable']:,} without a complete grid count as wrong")
+        first += f"; {facts['unreadable']:,} without a complete grid count as wrong"
     if facts["cut_off"]:
-        said.append(f"{facts['cut_off']:,} cut off at {endpoint.max_tokens:,} tokens")
-    found = ["; ".join(said)]
+        first += f"; {facts['cut_off']:,} cut off at {facts['max_tokens']:,} tokens"
+    found = [first]
     if asked.failures:
         found.append(
             f"{name}: {len(asked.failures):,} without a reply are left out; that flatters it if they are hard ones"
@@ -95,8 +141,13 @@ def notes(name: str, asked: Asked, facts: dict[str, Any], endpoint: Endpoint) ->
     return found
 
 
-def _facts(asked: Asked, chosen: int, unreadable: int) -> dict[str, Any]:
+def _facts(endpoint: Endpoint, asked: Asked, chosen: int, unreadable: int) -> dict[str, Any]:
     replies = list(asked.replies.values())
+
+    def total(counts: list[int | None]) -> int | None:
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None  # the endpoint did not report some
+
     return {
         "chosen": chosen,
         "answered": len(replies),
@@ -104,14 +155,10 @@ def _facts(asked: Asked, chosen: int, unreadable: int) -> dict[str, Any]:
         "unreadable": unreadable,
         "cut_off": sum(reply.cut_off for reply in replies),
         "failed": len(asked.failures),
-        "prompt_tokens": _sum(replies, "prompt_tokens"),
-        "reply_tokens": _sum(replies, "reply_tokens"),
+        "prompt_tokens": total([reply.prompt_tokens for reply in replies]),
+        "reply_tokens": total([reply.reply_tokens for reply in replies]),
         "mean_seconds": sum(reply.seconds for reply in replies) / len(replies) if replies else None,
         "stopped": asked.stopped,
+        "endpoint": endpoint.place,
+        "max_tokens": endpoint.max_tokens,
     }
-
-
-def _sum(replies: Sequence[Reply], name: str) -> int | None:
-    """The sum over replies of a number of tokens; None where the endpoint did not tell some."""
-    counts = [getattr(reply, name) for reply in replies]
-    return None if None in counts else sum(counts)

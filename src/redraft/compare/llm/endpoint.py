@@ -1,39 +1,34 @@
-"""An OpenAI-compatible endpoint: one prompt to one reply, in bounded time; every failure says what came back."""
+"""An OpenAI-compatible endpoint: one prompt to one reply, in bounded time; errors quote the answer."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any, Literal, NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
 from redraft.errors import ConfigError, RedraftError
-
-if TYPE_CHECKING:
-    import httpx  # which a comparison of models alone does without
 
 PATH = "/chat/completions"
 LARGEST = 8 << 20  # bytes of a reply
 LOCAL = ("localhost", "127.0.0.1", "::1")
-_AGAIN = (408, 409, 425, 429)  # and 5xx: the same request may fare better later
+_AGAIN = (408, 409, 425, 429)  # and 5xx: the same request may succeed later
 _THIS = (400, 413, 422)  # wrong with this request alone, as a prompt that is too long may be
 _SNIPPET = 160
 
 
 class EndpointError(RedraftError):
-    """A request without a chat completion for an answer.
+    """A request that was not answered with a chat completion.
 
     Attributes:
-        kind: `passing`, where another try may help, `useless`, where the same request would fare no better, or
-            `final`, where no other request would either.
-        wait: seconds that the endpoint asked to be left alone for; None where it did not say.
+        kind: `passing` if another try may help, `useless` if the same request would fail again, `final` if every
+            other request would, too.
+        wait: seconds until another try, as the endpoint requests; None if it does not.
     """
 
     def __init__(
@@ -44,9 +39,9 @@ class EndpointError(RedraftError):
 
 
 class Reply(NamedTuple):
-    """What a language model said, whether it was cut off, the tokens it is charged for, and the seconds it took.
+    """The text of a reply, whether it was cut off, the tokens it is charged for, and the seconds it took.
 
-    `prompt_tokens` and `reply_tokens` are None where the endpoint does not tell.
+    `prompt_tokens` and `reply_tokens` are None if the endpoint does not report them.
     """
 
     text: str
@@ -57,91 +52,65 @@ class Reply(NamedTuple):
 
 
 class Endpoint:
-    """A chat endpoint and a model behind it; `ask` may be called by several threads at once."""
+    """A chat endpoint and a model behind it."""
 
     def __init__(self, url: str, model: str, *, key: str = "", timeout: float = 120.0, max_tokens: int = 4096) -> None:
-        """`url` up to and including `/v1`; raises ConfigError where it is none. `key` goes nowhere but there."""
-        import httpx  # noqa: F401  # before any work, where it is missing
+        """`url` up to and including `/v1`; raises ConfigError for other URLs. `key` is sent nowhere else."""
+        import httpx  # noqa: F401  # before any work, if it is missing
 
         parts = split(url)
-        self.url, self.model, self.timeout, self.max_tokens = url, model, timeout, max_tokens
+        self.model, self.timeout, self.max_tokens = model, timeout, max_tokens
         self.place = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")  # a query may hold a key
-        path = parts.path.rstrip("/")
-        path = path if path.endswith(PATH) else path + PATH
-        self._url = f"{parts.scheme}://{parts.netloc}{path}" + (f"?{parts.query}" if parts.query else "")
-        self._headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        if key:
-            self._headers["Authorization"] = f"Bearer {key}"
+        self._url = parts._replace(path=parts.path.rstrip("/").removesuffix(PATH) + PATH, fragment="").geturl()
         self._key = key
-        # proxies of the environment are for other machines
-        self._options: dict[str, Any] = {"timeout": None, "trust_env": parts.hostname not in LOCAL}
-        self._options["verify"] = ssl.create_default_context()  # made once, and of the machine's own certificates
-        self._limit = "max_tokens"  # what the endpoint calls it; newer models have another name
-        self._running: dict[asyncio.Task[Any], asyncio.AbstractEventLoop] = {}
-        self._closed = False
-        self._lock = threading.Lock()
+        self._options: dict[str, Any] = {
+            "headers": {"Accept": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {}),
+            "timeout": None,
+            "trust_env": parts.hostname not in LOCAL,  # proxies of the environment are for other machines
+            "verify": ssl.create_default_context(),  # made once, with the machine's own certificates
+        }
+        self._limit = "max_tokens"  # the endpoint's name for it; newer models have another
 
-    def ask(self, prompt: str) -> Reply:
+    async def ask(self, prompt: str) -> Reply:
         """The model's reply to one message; raises EndpointError after `timeout` seconds at the latest."""
-        started = time.monotonic()
-        status, headers, content = asyncio.run(self._post(self._body(prompt)))
-        if status == 400 and b"max_completion_tokens" in content and self._limit == "max_tokens":
+        started, limit = time.monotonic(), self._limit
+        status, headers, content = await self._post(prompt, limit)
+        if status == 400 and b"max_completion_tokens" in content and limit == "max_tokens":
             self._limit = "max_completion_tokens"
-            status, headers, content = asyncio.run(self._post(self._body(prompt)))
+            status, headers, content = await self._post(prompt, self._limit)
         if status != 200:
             raise self._refusal(status, headers, content)
         return self._reply(content, time.monotonic() - started)
 
-    def close(self) -> None:
-        """Ends all requests that are under way, for good; each raises EndpointError in its thread."""
-        with self._lock:
-            self._closed = True
-            for task, loop in self._running.items():
-                loop.call_soon_threadsafe(task.cancel)
-
-    def _body(self, prompt: str) -> bytes:
-        message = {"role": "user", "content": prompt}
-        return json.dumps({"model": self.model, "messages": [message], self._limit: self.max_tokens}).encode()
-
-    async def _post(self, body: bytes) -> tuple[int, httpx.Headers, bytes]:
-        """Status, headers and content of the answer to a POST, within the time allowed."""
+    async def _post(self, prompt: str, limit: str) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and content of the answer to a POST."""
         import httpx
 
-        task = asyncio.current_task()
-        assert task is not None
-        with self._lock:
-            if self._closed:
-                raise EndpointError(f"{self.place}: closed")
-            self._running[task] = asyncio.get_running_loop()
+        body = {"model": self.model, "messages": [{"role": "user", "content": prompt}], limit: self.max_tokens}
+        content = b""
         try:
-            # of the whole exchange: timeouts of httpx begin anew with every byte
-            async with asyncio.timeout(self.timeout), httpx.AsyncClient(**self._options) as client:
-                return await self._exchange(client, body)
+            # of the whole exchange: timeouts of httpx start again with every byte
+            async with (
+                asyncio.timeout(self.timeout),
+                httpx.AsyncClient(**self._options) as client,
+                client.stream("POST", self._url, json=body) as answer,
+            ):
+                async for part in answer.aiter_bytes():
+                    content += part
+                    if len(content) > LARGEST:
+                        raise EndpointError(f"{self.place}: a reply of more than {LARGEST >> 20} MiB", "useless")
         except TimeoutError:
             raise EndpointError(f"{self.place}: no reply within {self.timeout:g} seconds") from None
-        except asyncio.CancelledError:
-            raise EndpointError(f"{self.place}: closed") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise EndpointError(f"{self.place}: {_why(error)}") from error
-        finally:
-            with self._lock:
-                del self._running[task]
-
-    async def _exchange(self, client: httpx.AsyncClient, body: bytes) -> tuple[int, httpx.Headers, bytes]:
-        async with client.stream("POST", self._url, content=body, headers=self._headers) as answer:
-            content = b""
-            async for part in answer.aiter_bytes():
-                content += part
-                if len(content) > LARGEST:
-                    raise EndpointError(f"{self.place}: a reply of more than {LARGEST >> 20} MiB", "useless")
-            return answer.status_code, answer.headers, content
+        return answer.status_code, answer.headers, content
 
     def _refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> EndpointError:
-        said = f"{self.place}: answered with status {status}: {self._snippet(content)}"
+        message = f"{self.place}: answered with status {status}: {self._snippet(content)}"
         if status in _AGAIN or status >= 500:
-            asked = headers.get("retry-after", "")
-            return EndpointError(said, wait=float(asked) if re.fullmatch(r"\d+(\.\d+)?", asked) else None)
-        return EndpointError(said, "useless" if status in _THIS else "final")
+            wait = headers.get("retry-after", "")
+            return EndpointError(message, wait=float(wait) if re.fullmatch(r"\d+(\.\d+)?", wait) else None)
+        return EndpointError(message, "useless" if status in _THIS else "final")
 
     def _reply(self, content: bytes, seconds: float) -> Reply:
         try:
@@ -154,18 +123,16 @@ class Endpoint:
             raise EndpointError(
                 f"{self.place}: expected a chat completion, got {self._snippet(content)}", "useless"
             ) from None
-        usage = answer.get("usage")
-        usage = usage if isinstance(usage, dict) else {}
         return Reply(
             text=text or "",
             cut_off=choice.get("finish_reason") == "length",
-            prompt_tokens=_count(usage.get("prompt_tokens")),
-            reply_tokens=_count(usage.get("completion_tokens")),
+            prompt_tokens=_count(answer, "prompt_tokens"),
+            reply_tokens=_count(answer, "completion_tokens"),
             seconds=seconds,
         )
 
     def _snippet(self, content: bytes) -> str:
-        """The beginning of what came back on one line, the message of an error alone, and never the key."""
+        """The beginning of an answer, or the message of an error in it, on one line and without the key."""
         text = content[: 1 << 16].decode(errors="replace")
         with suppress(ValueError, LookupError, TypeError, RecursionError):
             text = str(json.loads(text)["error"]["message"])
@@ -175,46 +142,47 @@ class Endpoint:
         return text[: _SNIPPET - 1] + "…" if len(text) > _SNIPPET else text or "nothing"
 
 
-def split(url: str) -> Any:
-    """The parts of the URL of an endpoint; raises ConfigError where it is none."""
-    example = "expected one such as https://api.openai.com/v1 or http://localhost:11434/v1"
+def split(url: str) -> SplitResult:
+    """The parts of the URL of an endpoint; raises ConfigError for other text."""
     try:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-            raise ValueError
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
-        raise ConfigError(f"{url!r} is no URL of an endpoint; {example}") from None
+        valid = False
+    if not valid or not url.isascii() or not url.isprintable() or " " in url:
+        raise ConfigError(
+            f"{url!r} is not the URL of an endpoint; expected one such as https://api.openai.com/v1 or "
+            "http://localhost:11434/v1"
+        )
     if parts.username is not None or parts.password is not None:
-        raise ConfigError(f"the URL at {parts.hostname} holds a name or password; give the key by the environment")
-    if not url.isascii() or not url.isprintable() or " " in url:
-        raise ConfigError(f"{url!r} is no URL of an endpoint; {example}")
+        raise ConfigError(f"the URL at {parts.hostname} holds a name or password; set an environment variable instead")
     return parts
 
 
 def keeps_secrets(url: str) -> bool:
-    """Whether nobody on the way could read a key sent there."""
+    """Whether a key sent there cannot be read on the way."""
     parts = split(url)
     return parts.scheme == "https" or parts.hostname in LOCAL
 
 
-def _count(value: object) -> int | None:
+def _count(answer: dict[str, Any], name: str) -> int | None:
+    """A number of tokens in the usage that an answer reports, if it does."""
+    usage = answer.get("usage")
+    value = usage.get(name) if isinstance(usage, dict) else None
     return value if type(value) is int and value >= 0 else None
 
 
 def _why(error: BaseException) -> str:
-    """The innermost cause of an error that has words of ours, or its own."""
-    causes: list[BaseException] = []
+    """The reason of a failed connection, by the innermost error that has one."""
+    reason = f"the connection broke off ({type(error).__name__})"
     cause: BaseException | None = error
     while cause is not None:
-        causes.append(cause)
-        cause = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause.__cause__ or cause.__context__
-    for cause in reversed(causes):
-        if isinstance(cause, socket.gaierror):
-            return "no such host"
-        if isinstance(cause, ConnectionRefusedError):
-            return "connection refused; is the server running?"
         if isinstance(cause, ssl.SSLError):
-            return f"no secure connection ({cause.reason or cause}); is it http rather than https, or the reverse?"
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower()
-    return f"the connection broke off ({type(error).__name__})"
+            detail = cause.reason or cause
+            reason = f"no secure connection ({detail}); is it http rather than https, or the reverse?"
+        elif isinstance(cause, ConnectionRefusedError):
+            reason = "connection refused; is the server running?"
+        elif isinstance(cause, OSError) and cause.strerror:
+            reason = cause.strerror.lower()
+        cause = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else cause.__cause__ or cause.__context__
+    return reason

@@ -1,4 +1,4 @@
-"""Puzzles in words for a language model, and the grid in its reply.
+"""Prompts of puzzles for a language model, and the grid in its reply.
 
 How a reply is read: hidden thinking (`<think>…</think>`) is left out. A row is a line of nothing but symbols, with
 spaces, commas, bars or quotes between them or with none, maybe after `Row 3:`. Where the size of the grid is known, the
@@ -26,7 +26,7 @@ from redraft.tasks.maze.task import Maze
 from redraft.tasks.sudoku.cells import SIGNS, digits_of
 from redraft.tasks.sudoku.task import Sudoku
 
-SHOWN = 3  # solved examples of an own puzzle, whose rules nobody wrote down
+SHOWN = 3  # solved examples of own puzzles, whose rules are in no prompt
 
 _THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _FENCED = re.compile(r"```[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
@@ -38,15 +38,15 @@ _RULED = set("-=+|:_─═┼╋│┃━┌┐└┘├┤┬┴╔╗╚╝╠
 
 @dataclass(frozen=True)
 class Script:
-    """How a task is put to a language model.
+    """The prompt of a task.
 
     Attributes:
-        rules: what is asked.
-        symbols: how a cell of value 0, 1, … is written.
-        height, width: of an answer; the largest one where they vary.
-        varies: whether answers are of different sizes.
-        blank: the symbol that a complete answer has none of, if any.
-        needs_examples: whether the rules are only known from examples.
+        rules: its first part.
+        symbols: of a cell of value 0, 1, …
+        height, width: of an answer; the largest one if they vary.
+        varies: whether answers differ in size.
+        blank: the symbol that no complete answer holds, if any.
+        needs_examples: whether the rules follow only from examples.
     """
 
     rules: str
@@ -58,7 +58,7 @@ class Script:
     needs_examples: bool = False
 
     def prompt(self, question: Grid, examples: Sequence[tuple[Grid, Grid]] = ()) -> str:
-        """The whole question, with solved `examples` before it; grids (H, W) of the task's symbols."""
+        """The prompt of a question, with solved `examples` before it; grids (H, W) of the task's symbols."""
         parts = [self.rules]
         for number, (asked, answer) in enumerate(examples, 1):
             parts += [
@@ -76,7 +76,7 @@ class Script:
         return "\n".join(" ".join(row) for row in rows if row)
 
     def read(self, reply: str) -> Grid | None:
-        """The last complete grid of a reply, (H, W) int8 on the task's canvas; None where there is none."""
+        """The last complete grid of a reply, (H, W) int8 on the task's canvas; None if there is none."""
         text = _THINKING.sub("", reply).replace("\r", "")
         for part in [*reversed(_FENCED.findall(text)), text] if self.varies else [text]:
             rows = self._last(self._lines(_LISTS.sub(_unlisted, part)))
@@ -87,7 +87,7 @@ class Script:
         return None
 
     def _last(self, lines: list[list[int] | None]) -> list[list[int]] | None:
-        """The rows of the last grid; None in `lines` is what divides blocks."""
+        """The rows of the last grid; None in `lines` divides blocks."""
         found, block = None, list[list[int]]()
         for row in [*lines, None]:
             if not self.varies and row is not None and len(row) == self.height * self.width > self.width:
@@ -100,7 +100,7 @@ class Script:
         return found
 
     def _whole(self, block: list[list[int]]) -> list[list[int]] | None:
-        """The grid of a block of rows of one length, or of its last rows where the size is known."""
+        """The grid of a block of rows of one length, or of its last rows if the size is known."""
         if self.varies:
             fits = 1 <= len(block) <= self.height and len(block[0]) <= self.width
             return block if fits else None
@@ -127,7 +127,7 @@ class Script:
 
 
 def script_for(task: Task) -> Script:
-    """How this task is put to a language model; raises ConfigError for a kind of task that nobody put into words."""
+    """The prompt of this task; raises ConfigError for a kind of task without one."""
     if isinstance(task, Sudoku):
         tall, wide = task.block
         rules = (
@@ -160,13 +160,12 @@ def script_for(task: Task) -> Script:
             rules, task.about.alphabet, task.height, task.width, varies=task.about.varies, needs_examples=True
         )
     raise ConfigError(
-        f"{task.name}: language models are asked Sudoku, mazes, ARC and puzzles of own grids; "
-        "nobody has put this task into words"
+        f"{task.name}: expected Sudoku, mazes, ARC or puzzles of own grids; there is no prompt for this task"
     )
 
 
 def _unlisted(found: re.Match[str]) -> str:
-    """A JSON list of lists as lines, set apart from what is around it; other text as it is."""
+    """A JSON list of lists as lines, set apart from the text around it; other text as it is."""
     try:
         rows = json.loads(found[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Figures that others report, to be shown beside measurements and never mixed with them."""
+"""Figures that papers report, shown beside measurements and never mixed with them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SETS = {"sudoku-9x9": (SUDOKU,), "maze-30x30": (MAZE,)}  # of a task's name; eve
 
 
 class Reported(NamedTuple):
-    """The `share` of `data` that a `source` says a `model` solves; its rows are not known, so nothing can be tested."""
+    """The `share` of `data` that a `model` solves by a `source`; its rows are not known, so nothing can be tested."""
 
     model: str
     data: str
@@ -22,7 +22,7 @@ class Reported(NamedTuple):
 
 
 def _row(model: str, **percent: float) -> list[Reported]:
-    """What is reported of a model."""
+    """The figures of a model."""
     names = {"sudoku": SUDOKU, "maze": MAZE, "arc1": ARC1, "arc2": ARC2}
     return [Reported(model, names[key], round(value / 100, 4)) for key, value in percent.items()]
 
@@ -41,6 +41,6 @@ REPORTED: tuple[Reported, ...] = (
 
 
 def reported_for(task: Task) -> list[Reported]:
-    """What is reported on the public sets of a task, language models and others; empty for tasks without any."""
+    """The figures on the public sets of a task; empty for tasks without any."""
     sets = (ARC1, ARC2) if isinstance(task, Arc) else SETS.get(task.name, ())
     return [each for each in REPORTED if each.data in sets]

@@ -1,4 +1,4 @@
-// Plots: curves against the steps, and the ways of many puzzles; drawn anew at every width, so that type keeps its size.
+// Plots: curves against the steps, and trajectories of many puzzles; drawn anew at every width, so that type keeps its size.
 
 const DASHES = { solid: "", dashed: "7 5", dotted: "1.5 5" };
 
@@ -104,7 +104,7 @@ function power(exponent) {
 }
 
 class Ways {
-  // The ways of many puzzles along two axes; `land` as the report has it, for y or z.
+  // The trajectories of many puzzles along two axes; `land` as the report has it, for y or z.
   constructor(place, land, right, label) {
     Object.assign(this, { place, land, right, label, at: 0 });
     redrawn(this, place);

@@ -313,7 +313,7 @@ function about() {
     ["Confidence", `The probability of the token shown, under ${kind}. The probability that all is right comes from the halting head.`],
     ["Moved, residual", "How far a state went in a step, relative to its length: ‖new − old‖ / ‖old‖. The residual is that of y and z together for one step more from there: zero at a fixed point, where nothing changes any more."],
     ["What a cell depends on", "Each given in turn is blanked and the puzzle run again from the start; the stronger the colour of a given, the more the cell's probabilities shift without it, after as many steps (half the sum of absolute differences). No model's insides are needed for that; where there is attention, its shares at the step's last evaluation can be chosen instead."],
-    ["The ways of many puzzles", "Their states after each step, averaged over the cells and seen along the two axes along which these means differ most (principal components, the same for all steps). Spots mark the step shown."],
+    ["Trajectories of many puzzles", "Their states after each step, averaged over the cells and seen along the two axes along which these means differ most (principal components, the same for all steps). Spots mark the step shown."],
   ];
   for (const [term, text] of words) { html("dt", {}, $("explained"), term); html("dd", {}, $("explained"), text); }
 }

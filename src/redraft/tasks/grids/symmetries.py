@@ -1,4 +1,4 @@
-"""Symmetries that people's own grids may have: turns, mirror images, symbols that may change places."""
+"""Symmetries of people's own grids: turns, mirror images, symbols that may change places."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import ConfigError
+from redraft.tasks import canvas
 from redraft.tasks.base import OUTSIDE
+from redraft.tasks.canvas import LEFT_RIGHT, TRANSPOSED, UPSIDE_DOWN, turn
 
-# A symmetry of the square: transposed (4), then upside down (2), then left to right (1), where the bit is set.
-TRANSPOSED, UPSIDE_DOWN, LEFT_RIGHT = 4, 2, 1
-MOVES = {  # what a name stands for: these, and all that can be put together from them
+MOVES = {  # the symmetries of a name, from which all their combinations follow
     "flip-h": (LEFT_RIGHT,),
     "flip-v": (UPSIDE_DOWN,),
     "transpose": (TRANSPOSED,),
@@ -26,10 +26,10 @@ BLOCK = 1 << 15  # grids handled at once
 
 @dataclass(frozen=True, kw_only=True)
 class Symmetries:
-    """What the names of symmetries stand for.
+    """Symmetries of grids, by their names.
 
     Attributes:
-        moves: symmetries of the square, no change (0) among them; with any two also what both together do.
+        moves: symmetries of the square, closed under combination, no change (0) among them.
         classes: symbols, as places in the alphabet, that may change places with one another.
     """
 
@@ -68,28 +68,12 @@ def move(grids: NDArray[np.int8], moves: NDArray[np.integer], *, varies: bool) -
 
     Where grids vary in size, each is turned within its own extent, and stays in the top left corner of the canvas.
     """
-    count, height, width = grids.shape
-    tall, wide = (each[:, None, None] for each in sizes(grids, varies=varies))
-    turned, flipped, mirrored = ((moves[:, None, None] & bit) > 0 for bit in (TRANSPOSED, UPSIDE_DOWN, LEFT_RIGHT))
-    row, column = np.arange(height)[None, :, None], np.arange(width)[None, None, :]
-    new_tall, new_wide = np.where(turned, wide, tall), np.where(turned, tall, wide)
-    inside = (row < new_tall) & (column < new_wide)
-    row, column = np.where(flipped, new_tall - 1 - row, row), np.where(mirrored, new_wide - 1 - column, column)
-    row, column = np.where(turned, column, row), np.where(turned, row, column)
-    source = np.where(inside, row * width + column, 0).reshape(count, -1)
-    moved = np.take_along_axis(grids.reshape(count, -1), source, axis=1).reshape(grids.shape)
-    return np.where(inside, moved, np.int8(OUTSIDE))
-
-
-def rename(grids: NDArray[np.int8], names: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Grids (B, H, W) with symbol s of grid i written as names[i, s], for names (B, symbols)."""
-    flat = grids.reshape(len(grids), -1)
-    named = np.take_along_axis(names, np.maximum(flat, 0).astype(np.int64), axis=1)
-    return np.where(flat < 0, flat, named).reshape(grids.shape)
+    sizes = canvas.sizes(grids, moves, 0) if varies else np.tile(grids.shape[1:], (len(grids), 1))
+    return canvas.move(grids, moves, sizes, np.zeros_like(sizes), OUTSIDE)
 
 
 def random_names(symmetries: Symmetries, symbols: int, count: int, rng: np.random.Generator) -> NDArray[np.int8]:
-    """What each symbol becomes (count, symbols): those of a class change places at random."""
+    """New names of symbols (count, symbols): those of a class change places at random."""
     names = np.tile(np.arange(symbols, dtype=np.int8), (count, 1))
     for each in symmetries.classes:
         order = np.argsort(rng.random((count, len(each))), axis=1)
@@ -97,16 +81,8 @@ def random_names(symmetries: Symmetries, symbols: int, count: int, rng: np.rando
     return names
 
 
-def sizes(grids: NDArray[np.int8], *, varies: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns, both (B,), of grids (B, H, W): those of the canvas unless they vary."""
-    count, height, width = grids.shape
-    if not varies:
-        return np.full(count, height), np.full(count, width)
-    return (grids[:, :, 0] >= 0).sum(1), (grids[:, 0, :] >= 0).sum(1)
-
-
 def keys(grids: NDArray[np.int8], symmetries: Symmetries, *, varies: bool) -> NDArray[np.uint64]:
-    """A number (N,) for each grid (N, H, W), equal for those that a symmetry makes of one another.
+    """A number (N,) per grid (N, H, W), equal for grids that a symmetry turns into one another.
 
     Others differ but for chance: for ten million grids, one time in three hundred thousand.
     """
@@ -135,7 +111,7 @@ def _renamed_by_first(grids: NDArray[np.int8], symmetries: Symmetries) -> NDArra
         first = np.where(there.any(2), there.argmax(2), flat.shape[1])
         place = np.argsort(np.argsort(first, axis=1, kind="stable"), axis=1, kind="stable")
         names[:, each] = np.array(each, np.int8)[place]
-    return rename(grids, names)
+    return canvas.rename(grids, names)
 
 
 def _class(name: str, alphabet: Sequence[str]) -> tuple[int, ...]:
@@ -150,18 +126,12 @@ def _class(name: str, alphabet: Sequence[str]) -> tuple[int, ...]:
 
 
 def _closure(moves: Sequence[int]) -> tuple[int, ...]:
-    """All that can be put together from these symmetries of the square."""
+    """All combinations of these symmetries of the square."""
     corners = np.arange(4).reshape(2, 2)
-    known = {_moved(corners, each).tobytes(): each for each in range(8)}
+    known = {turn(corners, each).tobytes(): each for each in range(8)}
     found = {0}
     while True:
-        more = {known[_moved(_moved(corners, first), then).tobytes()] for first in found for then in (0, *moves)}
+        more = {known[turn(turn(corners, first), then).tobytes()] for first in found for then in (0, *moves)}
         if more <= found:
             return tuple(sorted(found))
         found |= more
-
-
-def _moved(grid: NDArray[np.int64], each: int) -> NDArray[np.int64]:
-    grid = grid.T if each & TRANSPOSED else grid
-    grid = grid[::-1] if each & UPSIDE_DOWN else grid
-    return grid[:, ::-1] if each & LEFT_RIGHT else grid

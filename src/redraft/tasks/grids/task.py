@@ -23,33 +23,31 @@ from redraft.scopes import scope_members
 from redraft.tasks import canvas
 from redraft.tasks.base import OUTSIDE, Examples, Grid, Puzzle, Task, Tokens, Verdict
 from redraft.tasks.grids import files as grid_files
-from redraft.tasks.grids import survey as grid_survey
 from redraft.tasks.grids import symmetries as grid_symmetries
-from redraft.tasks.grids.text import Rows, require_symbol, rows_of, text_of
+from redraft.tasks.grids.text import GridText, Rows, require_symbol, rows_of, text_of
 from redraft.tasks.reading import puzzles
 
 NO_SYMBOL = "?"  # how a cell of a draft that is no symbol is written
 LETTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase + "".join(map(chr, range(0x391, 0x450)))
 
-Checker = Callable[[list[list[str]], list[list[str]]], object]  # True, False or what is wrong
+Checker = Callable[[list[list[str]], list[list[str]]], object]  # returns True, False or a reason
 
 
 @dataclass(frozen=True, kw_only=True)
 class GridSpec:
-    """What a puzzle of grids is.
+    """The description of a puzzle of grids.
 
     Attributes:
-        name: what it is called.
+        name: of the task.
         alphabet: symbols of the grids, mostly one character each; a number of several digits is one symbol too.
         height, width: of the canvas, at most 30 x 30 or 900 cells.
         varies: whether some grids are smaller than the canvas.
-        symmetries: what may be done to question and answer alike and keeps a right answer right: any of `dihedral`
-            (all eight of the square), `rotate`, `flip-h` (left to right), `flip-v` (upside down), `transpose`, and
-            `symbols:abc` or `symbols:10,11,12` for symbols that may change places with one another.
+        symmetries: changes of question and answer alike that keep a right answer right: any of `dihedral` (all eight
+            of the square), `rotate`, `flip-h` (left to right), `flip-v` (upside down), `transpose`, and `symbols:abc`
+            or `symbols:10,11,12` for symbols that may change places with one another.
         scopes: families of cells that rules hold in, by the names in `redraft.scopes`, such as `rows` and `columns`.
-        checker: `module:function` that judges answers, see `Grids.check`; None where only labels can tell.
-        blank: the symbol of a cell that is yet to be filled, where all other cells of a question stand in its answer
-            too; None where questions and answers are other things.
+        checker: `module:function` that judges answers, see `Grids.check`; None where only labels can judge.
+        blank: the symbol of an open cell, where an answer keeps all other cells of its question; else None.
     """
 
     kind: Literal["grids"] = "grids"
@@ -66,16 +64,16 @@ class GridSpec:
     def __post_init__(self) -> None:
         if not self.name:
             raise ConfigError("grids: expected a name")
-        if not 1 <= len(self.alphabet) <= grid_survey.MOST_SYMBOLS or len(set(self.alphabet)) < len(self.alphabet):
-            most = grid_survey.MOST_SYMBOLS
+        if not 1 <= len(self.alphabet) <= grid_files.MOST_SYMBOLS or len(set(self.alphabet)) < len(self.alphabet):
+            most = grid_files.MOST_SYMBOLS
             raise ConfigError(f"{self.name}: expected 1 to {most} different symbols, got {len(self.alphabet)}")
         for symbol in self.alphabet:
             try:
                 require_symbol(symbol)
             except PuzzleError as error:
                 raise ConfigError(f"{self.name}: alphabet: {error.message}") from None
-        if min(self.height, self.width) < 1 or self.height * self.width > grid_survey.MOST_CELLS:
-            most = grid_survey.MOST_CELLS
+        if min(self.height, self.width) < 1 or self.height * self.width > grid_files.MOST_CELLS:
+            most = grid_files.MOST_CELLS
             raise ConfigError(f"{self.name}: expected 1 to {most} cells, got {self.height} x {self.width}")
         if grid_symmetries.understood(self.symmetries, self.alphabet).turns and self.height != self.width:
             raise ConfigError(
@@ -91,7 +89,7 @@ class GridSpec:
 class Grids(Task):
     """A puzzle whose questions and answers are grids, as its `GridSpec` describes it."""
 
-    notation: grid_files.GridText
+    notation: GridText
 
     def __init__(self, spec: GridSpec) -> None:
         self.about = spec
@@ -107,7 +105,7 @@ class Grids(Task):
             None if spec.checker is None else function(spec.checker, "question", "answer", what=what)
         )
         self.judges = self._checker is not None
-        self.notation = grid_files.GridText(self)
+        self.notation = GridText(self, varies=spec.varies)
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -116,25 +114,19 @@ class Grids(Task):
         return values
 
     @property
-    def varies(self) -> bool:
-        """Whether some grids are smaller than the canvas."""
-        return self.about.varies
-
-    @property
     def open_token(self) -> int | None:
-        """That of the blank, where there is one."""
         return None if self.about.blank is None else self._first + self._index[self.about.blank]
 
     @property
     def interchangeable(self) -> range:
-        """The tokens of the largest class of symbols that may change places, where they stand side by side."""
+        """Tokens of the largest class of symbols that may change places, where they stand side by side."""
         symbols = max((sorted(each) for each in self.symmetries.classes), key=len, default=[])
         tokens = range(self._first + symbols[0], self._first + symbols[-1] + 1) if symbols else range(0)
         return tokens if len(tokens) == len(symbols) else range(0)
 
     # text
     def parse(self, text: str) -> Grid:
-        """The grid (H, W) int8 written in `text`, in the forms of `grid_text.rows_of`; raises PuzzleError.
+        """The grid (H, W) int8 written in `text`, in the forms of `rows_of`; raises PuzzleError.
 
         A grid of the canvas's size may also stand in a single row, all its cells one after the other.
         """
@@ -183,7 +175,7 @@ class Grids(Task):
             return ""
         line = text_of(cells)
         lone = len(cells) == 1 < self.height and not line.startswith("[")
-        return line + "/" if lone else line  # tells a grid of one row from a line of a drawing
+        return line + "/" if lone else line  # a grid of one row, no line of a drawing
 
     def draw(self, grid: Grid) -> str:
         """The grid as plain text, a line for each row."""
@@ -201,9 +193,9 @@ class Grids(Task):
         Raises DataError with file and line for what is not a pair of this task, or has a wrong answer.
         """
         source = split_of(Path(path), split) or Path(path)
-        survey = grid_survey.Survey(alphabet=self.about.alphabet, canvas=(self.height, self.width, self.about.varies))
+        survey = grid_files.Survey(alphabet=self.about.alphabet, canvas=(self.height, self.width, self.about.varies))
         rows = survey.add(source, limit=limit)
-        examples, _ = grid_survey.encode(
+        examples, _ = grid_files.encode(
             source, rows, alphabet=self.about.alphabet, height=self.height, width=self.width
         )
         self.require_right(examples, source)
@@ -219,11 +211,10 @@ class Grids(Task):
             except RedraftError as error:
                 reason = str(error)
             if reason:
-                raise DataError(f"{grid_survey.place_of(source, row)}: output: {reason}")
+                raise DataError(f"{grid_files.place_of(source, row)}: output: {reason}")
 
     # tokens
     def encode(self, grids: NDArray[np.int8]) -> Tokens:
-        """Grids (..., H, W) to tokens (..., L) int16, see above."""
         if self.about.varies:
             return canvas.encode(grids)
         grids = np.asarray(grids)
@@ -258,14 +249,14 @@ class Grids(Task):
     def check(self, question: Grid, answer: Grid) -> Verdict:
         """Judges an answer by the checker `function(question, answer)`, which gets lists of rows of symbols.
 
-        It returns True or an empty text for a right answer, False or what is wrong for another. It sees whatever
-        grids of the alphabet a model may write, whose size may differ from the right one where sizes vary.
-        Raises RedraftError where it raises an exception or returns anything else.
+        It returns True or an empty text for a right answer, False or a reason for a wrong one. Where sizes vary, the
+        size of an answer may be wrong too. Raises RedraftError where the checker raises an exception or returns
+        anything else.
         """
         if problem := self._not_a_grid(answer):
             return Verdict(solved=False, reason=problem)
         if self._checker is None:
-            return Verdict(solved=False, reason=f"{self.name} has no rules that could tell whether an answer is right")
+            return Verdict(solved=False, reason=f"{self.name} has no rules to judge an answer by")
         try:
             found = self._checker(self.cells(question), self.cells(answer))
         except (Exception, SystemExit) as error:
@@ -274,7 +265,7 @@ class Grids(Task):
         if isinstance(found, str):
             return Verdict(solved=not found, reason=found)
         if not isinstance(found, bool | np.bool_):
-            raise RedraftError(f"{self.about.checker}: expected True, False or what is wrong, got {found!r}")
+            raise RedraftError(f"{self.about.checker}: expected True, False or a reason, got {found!r}")
         return Verdict(solved=bool(found), reason="" if found else f"{self.about.checker} says it is wrong")
 
     def _not_a_grid(self, grid: Grid) -> str:
@@ -291,12 +282,12 @@ class Grids(Task):
         return "" if height and width else "there is no grid"
 
     def _size(self, grid: Grid) -> tuple[int, int]:
-        tall, wide = grid_symmetries.sizes(np.asarray(grid)[None], varies=self.about.varies)
-        return int(tall[0]), int(wide[0])
+        if not self.about.varies:
+            return self.height, self.width
+        return int((grid[:, 0] >= 0).sum()), int((grid[0] >= 0).sum())
 
     # data
     def make(self, count: int, seed: int) -> Examples:
-        """Raises ConfigError: there are no more puzzles than are given."""
         raise ConfigError(
             f"{self.name}: puzzles of your own cannot be made here; give a file, or a folder built of one"
         )
@@ -310,7 +301,7 @@ class Grids(Task):
 
         def view(tokens: Tokens) -> NDArray[np.int8]:
             moved = grid_symmetries.move(self.decode(tokens), moves, varies=self.about.varies)
-            return grid_symmetries.rename(moved, names)
+            return canvas.rename(moved, names)
 
         return self.encode(view(inputs)), self.encode_labels(view(labels))
 

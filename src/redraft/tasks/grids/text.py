@@ -1,14 +1,16 @@
-"""Grids as people write them, in text or as nested lists, before anything is known of their symbols."""
+"""Grids as people write them, in text or as nested lists, whatever their symbols are."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from redraft.errors import PuzzleError
+from redraft.tasks.base import Grid, Task
 from redraft.tasks.reading import literals
+from redraft.tasks.reading.records import Numbered, Record
 
 # Rows of cells. A row written without separators is left as it is: its characters are its cells.
 Rows = list[Sequence[str]]
@@ -20,6 +22,7 @@ BARRED = re.compile(r"[\s,/]")  # stand between cells or rows, and so cannot be 
 LIST = re.compile(
     r"""(?:[A-Za-z_][\w.]*\s*\(\s*)?(?:\[[\[(\s]*|\([\[(\s]*(?=[^,]*,))(?:["'\d+.-]|None\b|null\b|nan\b)"""
 )
+_LONGEST = 40  # lines of a nested list
 FORMS = "a grid as text, rows divided by / or new lines, or as a list of lists"
 
 
@@ -121,3 +124,52 @@ def _even(rows: Rows) -> Rows:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+# texts of many grids
+class GridText:
+    """The notation of grids: lines that hold a whole one each, or as many lines as there are until a blank one."""
+
+    comment = ""  # any character may be a symbol
+
+    def __init__(self, task: Task, *, varies: bool) -> None:
+        self.task, self.varies = task, varies
+
+    def grid(self, value: Any) -> Grid:
+        """The grid (H, W) int8 of a text or of nested lists; raises PuzzleError."""
+        return self.task.board(value)
+
+    def bare(self, lines: Iterator[Numbered], name: str) -> Iterator[Record]:
+        """All grids of a text, each as soon as it is complete. Places are `NAME, line N`."""
+        height, width = self.task.height, self.task.width
+        block: list[Numbered] = []
+        for number, line in lines:
+            text = line.strip()
+            if is_list := LIST.match(text) is not None:
+                text = literals.whole(text, lines, _LONGEST)
+            alone = is_list or "/" in text or height == 1 or (not self.varies and _length(text) == height * width)
+            if block and (alone or not text):
+                yield _drawn(block, name)
+                block = []
+            if alone and text:
+                yield Record(f"{name}, line {number}", text)
+            elif text:
+                block.append((number, line))
+                if not self.varies and len(block) == height:
+                    yield _drawn(block, name)
+                    block = []
+        if block:
+            yield _drawn(block, name)
+
+
+def _drawn(block: Sequence[Numbered], name: str) -> Record:
+    text = "\n".join(line for _, line in block)
+    return Record(f"{name}, line {block[0][0]}", text, drawn=len(block) > 1)
+
+
+def _length(line: str) -> int:
+    """Cells of a line that holds a single row; 0 where it cannot be read."""
+    try:
+        return len(rows_of(line)[0])
+    except PuzzleError:
+        return 0

@@ -1,7 +1,7 @@
 """Searches in mazes: shortest paths by the published rule, judgement of paths, and new mazes with a long way to go.
 
-The kernels know only flat sequences of integers, so the same lines run interpreted on Python lists (a few mazes: no
-compiler, no waiting) and compiled by Numba on arrays (many), with identical results.
+The kernels take flat sequences of integers, so they run interpreted on Python lists (a few mazes: no compiler, no
+waiting) and compiled by Numba on arrays (many), with identical results.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.tasks.kernels import compile_kernel
+from redraft.jit import compile_kernel
 
 WALL, FREE, START, GOAL, PATH = range(5)
 BROKEN, VALID, OPTIMAL = range(3)
 
-# Loading Numba takes about a second when its cache is warm and several when it must compile, so a `Searcher` starts
-# interpreted and changes over after PATIENCE seconds of search, all in all, or at once for MANY cells.
+# Loading Numba takes about a second from its cache and several to compile, so a `Searcher` starts interpreted and
+# changes over after PATIENCE seconds of search in all, or at once for MANY cells.
 PATIENCE, MANY = 0.4, 1 << 19
 DENSITY = 0.3, 0.5  # least and most probability of a wall
 BLOCK = 64  # walls drawn at once while a maze is made; another number would make other mazes
@@ -68,16 +68,11 @@ def _answer(cells: Any, count: int, size: int, moves: Any, parent: Any, queue: A
         lengths[row] = length
 
 
-def _grade(
-    questions: Any, answers: Any, count: int, size: int, moves: Any, seen: Any, queue: Any, lengths: Any, grades: Any
-) -> None:
-    """Grades each of `count` answers, and writes the cells on its path (S and G included) and on a shortest one.
-
-    `lengths` (2 * count) is written only where the path is valid: its own length, then the shortest.
-    """
+def _measure(questions: Any, answers: Any, count: int, size: int, moves: Any, lengths: Any) -> None:
+    """Writes the cells on the path (S and G included) of each of `count` answers, 0 where its path is broken."""
     for row in range(count):
         base = row * size
-        grades[row] = BROKEN
+        lengths[row] = 0
         start, goal, marked = 0, 0, 0
         sound = True
         for cell in range(size):
@@ -98,7 +93,6 @@ def _grade(
                 if near != (2 if after == PATH else 1):
                     sound = False
                     break
-            seen[cell] = 0
         if not sound or start == 0 or goal == 0:
             continue
         cell, previous, length = start, 0, 1  # every marked cell has its two neighbours: walk from S along them
@@ -109,22 +103,8 @@ def _grade(
                     previous, cell = cell, near
                     break
             length += 1
-        if length != marked:  # a ring of path cells lies apart
-            continue
-        queue[0] = start
-        seen[start] = 1
-        head, tail = 0, 1
-        while seen[goal] == 0:
-            cell = queue[head]
-            head += 1
-            for k in range(4):
-                near = cell + moves[k]
-                if questions[base + near] != WALL and seen[near] == 0:
-                    seen[near] = seen[cell] + 1
-                    queue[tail] = near
-                    tail += 1
-        lengths[2 * row], lengths[2 * row + 1] = length, seen[goal]
-        grades[row] = OPTIMAL if length == seen[goal] else VALID
+        if length == marked:  # else a ring of path cells lies apart
+            lengths[row] = length
 
 
 def _deal(
@@ -230,9 +210,8 @@ def _deal(
 def greatest_share(least: int, side: int) -> float:
     """More than the share of far pairs that random walls of sides up to `side` have, for `_deal`.
 
-    Read off some millions of walls of 4x4 to 30x30 cells: hardly a shortest path is longer than 5 sides, and the
-    greatest share came to at most 0.9 of this (for Maze-Hard 0.074 of 0.098). Should some walls exceed it, they are a
-    little too rare among the mazes made, and no harm is done beyond that.
+    Measured on millions of walls of 4x4 to 30x30 cells: hardly a shortest path is longer than 5 sides, and the greatest
+    share was at most 0.9 of this (for Maze-Hard 0.074 of 0.098). Walls that exceed it are a little too rare.
     """
     return 1.0 if least <= side else max(1 - least / (5 * side + 10), 0.1) ** 2
 
@@ -247,7 +226,7 @@ class Graded:
 
 
 class Searcher:
-    """The kernels for one size of maze. `compiled` None starts interpreted and loads Numba when that pays."""
+    """The kernels for one size of maze; `compiled` None starts interpreted and loads Numba when that pays."""
 
     def __init__(self, height: int, width: int, *, compiled: bool | None = None) -> None:
         self.height, self.width, self.stride = height, width, width + 2
@@ -270,20 +249,21 @@ class Searcher:
         return self._inner(cells), lengths
 
     def grade(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> Graded:
-        """What each answer is for questions and answers (N, H, W)."""
-        count = len(questions)
-        lengths, grades = np.zeros(2 * count, np.int64), np.zeros(count, np.int8)
-        self._run(
-            _grade, self._bordered(questions), self._bordered(answers), count, self.size, self.moves,
-            self._scratch(), self._scratch(), lengths, grades,
-        )  # fmt: skip
-        return Graded(grades=grades, lengths=lengths[::2], shortest=lengths[1::2])
+        """Grades of answers to questions, both (N, H, W)."""
+        lengths, shortest = np.zeros((2, len(questions)), np.int64)
+        cells = self._bordered(questions), self._bordered(answers)
+        self._run(_measure, *cells, len(questions), self.size, self.moves, lengths)
+        valid = lengths > 0
+        if valid.any():
+            shortest[valid] = self.answer(questions[valid])[1]
+        grades = np.where(valid, np.where(lengths == shortest, OPTIMAL, VALID), BROKEN).astype(np.int8)
+        return Graded(grades=grades, lengths=lengths, shortest=shortest)
 
     def make(self, seed: int, index: int, least: int, tries: int = TRIES) -> NDArray[np.int8] | None:
         """Maze `index` of `seed` (H, W), its shortest path of `least` cells or more; None where no wall of `tries` fit.
 
-        Drawn as Maze-Hard was: each cell is a wall with probability p, p itself uniform in `DENSITY` for each maze; S
-        and G are any two free cells; all is drawn anew until they are far enough apart.
+        Drawn as in Maze-Hard: each cell is a wall with probability p, p itself uniform in `DENSITY` for each maze; S
+        and G are any two free cells; all is drawn again until they are far enough apart.
         """
         rng = np.random.Generator(np.random.SFC64([seed, index]))
         most = greatest_share(least, max(self.height, self.width))

@@ -8,35 +8,36 @@ and up in turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import ConfigError, PuzzleError
-from redraft.tasks.base import Examples, Grid, Puzzle, Task, Tokens, Verdict
+from redraft.tasks.base import Examples, Grid, Tokens, Verdict
 from redraft.tasks.maze.search import FREE, GOAL, OPTIMAL, PATH, START, TRIES, VALID, WALL, Searcher
 from redraft.tasks.maze.text import COMMENT, FREE_TOO, SIDES, SYMBOLS, MazeText
-from redraft.tasks.reading import puzzles
-from redraft.tasks.reading.puzzles import Answered, Reading
+from redraft.tasks.written import Answered, WrittenTask, place_of
 
 NAMES = {WALL: "a wall", FREE: "a free cell", START: "S", GOAL: "G", PATH: "a path cell"}
 FILLS = {WALL: "#2d333b", FREE: "#f6f4ee", START: "#2da44e", GOAL: "#d1242f", PATH: "#f2a83b"}
 
 
-class Maze(Task):
+class Maze(WrittenTask):
     """Mazes of height x width cells, each from 4 to 64.
 
     An answer is `valid` where the path cells with S and G form one path: S and G have one neighbour on it, every path
-    cell has two, and no path cell lies apart. So a path that touches itself is `broken`, as there are several ways to
-    read it; a shortest path never does. It is `optimal`, and solved, where no path is shorter.
+    cell has two, and no path cell lies apart. So a path that touches itself, which a shortest one never does, is
+    `broken`. An answer is `optimal`, and solved, where no path is shorter.
     """
 
     vocab_size = len(SYMBOLS) + 1
     grades = ("broken", "valid", "optimal")
     notation: MazeText
-    comment = COMMENT  # begins a line of text that is no puzzle
+    comment = COMMENT
+    characters = SYMBOLS
+    blank = FREE
+    expected = f"a symbol (0-{len(SYMBOLS) - 1})"
 
     def __init__(self, height: int, width: int) -> None:
         low, high = SIDES
@@ -46,71 +47,30 @@ class Maze(Task):
         self.name = f"maze-{height}x{width}"
         self.scopes = ("around", "all")
         self._searcher = Searcher(height, width)
-        values = {symbol: i for i, symbol in enumerate(SYMBOLS)} | {FREE_TOO: SYMBOLS.index(" ")}
+        self.aliases = {FREE_TOO: FREE}
         self.notation = MazeText((height, width))
-        self.reading = Reading(notation=self.notation, values=puzzles.values_of(values), search=self._search)
 
-    # text
-    def board(self, value: object) -> Grid:
-        """The maze (H, W) int8 of a board: text in any form, rows of characters, or an array of symbols 0 to 4."""
-        return super().board(value) if puzzles.is_array_of_symbols(value) else self.notation.grid(value)
-
-    def parse(self, text: str) -> Grid:
-        """The maze (H, W) int8 in `text`: one line of cells, or a line for each row; raises PuzzleError."""
-        return self.notation.grid(text)
-
-    def format(self, grid: Grid) -> str:
-        """The grid as one line, as the published CSV files hold it: free cells are spaces."""
-        return "".join(SYMBOLS[symbol] for symbol in np.asarray(grid).ravel().tolist())
-
-    def read(self, lines: Iterable[str], name: str) -> Iterator[Puzzle | PuzzleError]:
-        """All mazes of a text: one a line, CSV with or without a header, or drawn with a line for each row.
-
-        Formats may be mixed; empty lines and lines starting with `;` divide drawings. Places are `NAME, line N`.
-        """
-        return puzzles.read(self, self.notation, lines, name)
-
-    def load(self, path: str, *, split: str = "train", limit: int | None = None) -> Examples:
-        """Mazes with answers from a file, a folder with `{split}.csv`, or `hf:owner/name` on the Hugging Face Hub.
-
-        A CSV has the columns question and answer, maybe rating. Mazes without answers get the published one, and the
-        cells on it as their rating. Raises DataError with file and line for anything that is not a maze with a
-        shortest path for its answer.
-        """
-        return puzzles.load(self, self.reading, path, split=split, limit=limit)
-
-    def _search(self, questions: NDArray[np.int8]) -> Answered:
+    def search(self, questions: NDArray[np.int8]) -> Answered:
+        """The published shortest path of each question; its rating is the number of cells on it."""
         answers, lengths = self._searcher.answer(questions)
         ends = [(questions == end).sum((1, 2)) == 1 for end in (START, GOAL)]
         return Answered(answers, lengths, (lengths > 0) & ends[0] & ends[1] & ~(questions == PATH).any((1, 2)))
 
-    # tokens
-    def encode(self, grids: NDArray[np.int8]) -> Tokens:
-        """Grids (..., H, W) to tokens (..., L) int16: symbol + 1."""
-        return (np.asarray(grids, np.int16) + 1).reshape(*np.shape(grids)[:-2], self.seq_len)
-
-    def decode(self, tokens: NDArray[np.integer]) -> NDArray[np.int8]:
-        """Tokens (..., L) to grids (..., H, W) int8; padding and unknown tokens become free cells."""
-        tokens = np.asarray(tokens)
-        symbols = np.where((tokens > 0) & (tokens < self.vocab_size), tokens - 1, FREE)
-        return symbols.astype(np.int8).reshape(*tokens.shape[:-1], self.height, self.width)
-
     # rules
     def validate(self, question: Grid) -> None:
         """Raises PuzzleError unless there is one S, one G, a way between them, and no path drawn yet."""
-        if problem := self._not_a_grid(question):
+        if problem := self.not_a_grid(question):
             raise PuzzleError(problem)
         for end in (START, GOAL):
             if (count := np.count_nonzero(question == end)) != 1:
                 raise PuzzleError(f"the maze has {count or 'no'} {SYMBOLS[end]}; expected exactly one")
         if (drawn := np.argwhere(question == PATH)).size:
-            raise PuzzleError(f"a path cell at {_place(drawn[0])}; expected a maze without its path")
+            raise PuzzleError(f"a path cell at {place_of(drawn[0])}; expected a maze without its path")
         if not self._searcher.answer(question[None])[1][0]:
             raise PuzzleError("no way from S to G; expected one at least")
 
     def check(self, question: Grid, answer: Grid) -> Verdict:
-        """Judges an answer: the maze is as it was, and the path cells form one shortest path from S to G."""
-        reason = self._not_a_grid(answer) or self._changed(question, answer)
+        reason = self.not_a_grid(answer) or self._changed(question, answer)
         if (question == PATH).any():
             reason = "the question has a path drawn already"
         if not reason:
@@ -124,11 +84,9 @@ class Maze(Task):
         return Verdict(solved=False, reason=reason)
 
     def check_many(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> NDArray[np.bool_]:
-        """`check` without reasons for (N, H, W) questions and answers: solved (N,)."""
         return self.grade_many(questions, answers) == OPTIMAL
 
     def grade_many(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> NDArray[np.int8]:
-        """The place in `grades` (N,) int8 of each answer, for questions and answers (N, H, W)."""
         return self._searcher.grade(questions, answers).grades
 
     def wrong_cells(self, question: Grid, grid: Grid) -> NDArray[np.bool_]:
@@ -137,25 +95,17 @@ class Maze(Task):
         near = _path_neighbours(grid)
         return changed | ((grid == PATH) & ((near != 2) | ~_joined(grid)))
 
-    def _not_a_grid(self, grid: Grid) -> str:
-        if np.shape(grid) != (self.height, self.width):
-            return f"the grid has shape {np.shape(grid)}, expected {(self.height, self.width)}"
-        outside = np.argwhere((grid < 0) | (grid >= len(SYMBOLS)))
-        if len(outside):
-            return f"{grid[tuple(outside[0])]} at {_place(outside[0])} is not a symbol (0-{len(SYMBOLS) - 1})"
-        return ""
-
     def _changed(self, question: Grid, answer: Grid) -> str:
         changed = np.argwhere((question != answer) & ~((question == FREE) & (answer == PATH)))
         if not len(changed):
             return ""
         before, after = (int(grid[tuple(changed[0])]) for grid in (question, answer))
-        return f"changes {NAMES[before]} at {_place(changed[0])} to {NAMES[after]}"
+        return f"changes {NAMES[before]} at {place_of(changed[0])} to {NAMES[after]}"
 
     # data
     @property
     def least(self) -> int:
-        """Cells that a shortest path has at least unless `make` is told otherwise: 110 for 30x30, as in Maze-Hard.
+        """The default least number of cells on a shortest path of `make`: 110 for 30x30, as in Maze-Hard.
 
         For n x n it is 110 * (n / 30) ** 2, the same share of the cells, and at most 4 n: longer ones are rare.
         """
@@ -185,7 +135,7 @@ class Maze(Task):
     def augment(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
         """A random symmetry of the square for each row of inputs (B, L), those that keep the shape.
 
-        The labels are searched anew, not moved: the published path of a mirrored maze is mostly not its mirrored path.
+        The labels are searched again, not moved: the published path of a mirrored maze is mostly not the mirrored path.
         """
         grids = self.decode(inputs)
         symmetries = 8 if self.height == self.width else 4
@@ -198,17 +148,9 @@ class Maze(Task):
         return self.encode(moved), self.encode(self._searcher.answer(moved)[0])
 
     # pictures
-    def symbols(self, grid: Grid) -> list[list[str]]:
-        """Rows of one-character cells, a free cell as `·`."""
-        return [["·" if symbol == FREE else SYMBOLS[symbol] for symbol in row] for row in np.asarray(grid).tolist()]
-
     def fills(self, grid: Grid) -> list[list[str]]:
         """Walls dark, free cells light, S green, G red, the path amber."""
         return [[FILLS[symbol] for symbol in row] for row in np.asarray(grid).tolist()]
-
-
-def _place(cell: NDArray[np.integer]) -> str:
-    return f"row {cell[0] + 1}, column {cell[1] + 1}"
 
 
 def _path_neighbours(grid: Grid) -> NDArray[np.int8]:
@@ -232,7 +174,7 @@ def _joined(grid: Grid) -> NDArray[np.bool_]:
 
 
 def _broken(answer: Grid) -> str:
-    """What keeps the path of a maze that is otherwise as it was from being one."""
+    """The reason why the marked cells of an unchanged maze form no path."""
     if not (answer == PATH).any():
         return "no path is drawn"
     near = _path_neighbours(answer)
@@ -243,5 +185,5 @@ def _broken(answer: Grid) -> str:
             return f"expected one {SYMBOLS[end]} and one cell of the path beside it, got {got}"
     what = {0: "a stray path cell", 1: "the path breaks off", 3: "the path branches", 4: "the path crosses itself"}
     for cell in np.argwhere((answer == PATH) & (near != 2)):
-        return f"{what[int(near[tuple(cell)])]} at {_place(cell)}"
-    return f"path cells lie apart from the path, as at {_place(np.argwhere((answer == PATH) & ~_joined(answer))[0])}"
+        return f"{what[int(near[tuple(cell)])]} at {place_of(cell)}"
+    return f"path cells lie apart from the path, as at {place_of(np.argwhere((answer == PATH) & ~_joined(answer))[0])}"

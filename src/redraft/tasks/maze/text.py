@@ -20,32 +20,19 @@ COMMENT = ";"  # not #, which is a wall
 SIDES = 4, 64  # least and most rows or columns
 WALLS = "#█▓▒■"
 CHARACTERS = "# (wall), space or . (free), S (start), G or E (goal), o (path)"
-# What other programs write; 0 and 1, and * for a wall, only where no # is.
-ALWAYS = {
-    "█": "#",
-    "▓": "#",
-    "▒": "#",
-    "■": "#",
-    "·": " ",
-    ".": " ",
-    "_": " ",
-    "s": "S",
-    "g": "G",
-    "E": "G",
-    "e": "G",
-    "O": "o",
-}
-WITHOUT_WALLS = {"1": "#", "0": " ", "*": "#"}
+_SIGNS = {"#": "█▓▒■", " ": "·._", "S": "s", "G": "gEe", "o": "O"}  # of other programs
+ALWAYS = {sign: symbol for symbol, signs in _SIGNS.items() for sign in signs}
+WITHOUT_WALLS = {"1": "#", "0": " ", "*": "#"}  # only where none of WALLS is
 _KNOWN = {*SYMBOLS, *ALWAYS, *WITHOUT_WALLS}
 _FRAME = re.compile(r"\s*[┌├└╔╠╚+][─═┬┼┴┐┤┘╗╣╝╦╬╩┌├└╔╠╚+ -]*\s*")
 _FRAMED = re.compile(r"\s*[│║|](.*)[│║|]\s*")
 _SPLIT = re.compile(r"\s*[│║|]\s{2,}[│║|]\s*")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
-_LONGEST = 70  # lines of nested lists that are waited for
+_LONGEST = 70  # lines of nested lists
 
 
 class MazeText:
-    """The notation of mazes of one size; without one, the maze itself tells it."""
+    """The notation of mazes of one size; without one, that of the maze itself."""
 
     comment = COMMENT
 
@@ -87,7 +74,7 @@ class MazeText:
 
     # texts
     def bare(self, lines: Iterator[Numbered], name: str) -> Iterator[Record]:
-        """All mazes of a text, each as soon as it is complete; remarks and titles are passed over."""
+        """All mazes of a text, each as soon as it is complete; remarks and titles are skipped."""
         drawing: list[Numbered] = []
         for number, line in lines:
             text = line.expandtabs()
@@ -136,17 +123,18 @@ class MazeText:
         """The maze that a line holds, and its answer where that stands behind a comma; None where it holds none."""
         for fields in ([text], re.split("[,\t]", text)):
             first = fields[0].strip('"')
+            answer = (fields[1].strip('"') or None) if len(fields) > 1 else None
             if len(fields) > 1 and not (len(first) > 8 and _ends(first)):
                 continue
             if self.size is not None:
                 height, width = self.size
                 short = height * width - len(first)
                 if 0 <= short < width and len(first) > width and (not short or (_ends(first) and " " in first)):
-                    return first.ljust(height * width), (fields[1].strip('"') or None) if len(fields) > 1 else None
+                    return first.ljust(height * width), answer
                 if len(fields) > 1 and len(first) > 2 * width:
-                    return first, fields[1].strip('"') or None
+                    return first, answer
             elif not drawing and (_is_square(first) or _is_square(first := _squared(first))):
-                return first, (fields[1].strip('"') or None) if len(fields) > 1 else None
+                return first, answer
         return None
 
     def _is_row(self, text: str, drawing: Sequence[Numbered]) -> bool:
@@ -157,40 +145,38 @@ class MazeText:
             least = 3 if any(sign in WALLS for sign in text) else 4
             return bool(drawing) or cells >= least or (len(text) > 3 and not _LETTERS.search(text))
         if cells > 3 and not _LETTERS.search(text) and all(sign in _KNOWN for sign in text if sign.isalnum()):
-            return True  # signs of another kind: reading will say which is none
+            return True  # unknown signs: reading will name the first
         usual = sum(sign in WALLS + ". " for sign in text)
         return 4 * known >= 3 * len(text) and 2 * usual > len(text) and (len(text) in (width, width + 1) or not width)
 
     def _waits(self, drawing: Sequence[Numbered]) -> bool:
-        """Whether a drawing before an empty line has but one of S and G, so that it may go on after it."""
+        """Whether a drawing before an empty line has only one of S and G, so that it may go on after the line."""
         text = "".join(line for _, line in drawing)
         ends = ("S" in text or "s" in text, any(goal in text for goal in "GgEe"))
         return sum(ends) == 1 and FREE_TOO not in text and bool(drawing[-1][1])
 
     def _is_damaged(self, text: str) -> bool:
-        """Whether a line that is no maze was meant as one, rather than as a remark."""
+        """Whether a line that is no maze is a damaged one, rather than a remark."""
         return len(text) > 3 and 4 * sum(sign in _KNOWN for sign in text) >= 3 * len(text) and _ends(text)
 
     def _drawn(self, drawing: list[Numbered], name: str) -> Iterator[Record]:
         """The mazes of the lines of a drawing, which is emptied; an empty line joins two halves, or divides mazes."""
-        numbers, lines = [number for number, _ in drawing], [line for _, line in drawing]
+        rows = drawing[:]
         drawing.clear()
-        while lines and not lines[-1]:
-            lines.pop()
-            numbers.pop()
-        if not lines:
+        while rows and not rows[-1][1]:
+            rows.pop()
+        if not rows:
             return
+        lines = [line for _, line in rows]
         together = "".join(lines)
         if "" in lines and not (together.count("S") + together.count("s") == 1 and _ends(together)):
             cut = lines.index("")
-            halves = ((numbers[:cut], lines[:cut]), (numbers[cut + 1 :], lines[cut + 1 :]))
-            for half_numbers, half in halves:
-                yield from self._drawn(list(zip(half_numbers, half, strict=True)), name)
+            yield from self._drawn(rows[:cut], name)
+            yield from self._drawn(rows[cut + 1 :], name)
             return
-        place = f"{name}, line {numbers[0]}"
         if len(lines) == 1 and self.size is None and not _ends(lines[0]):
             return  # a line of walls or of a title
-        yield Record(place, "\n".join(lines), drawn=len(lines) > 1)
+        yield Record(f"{name}, line {rows[0][0]}", "\n".join(lines), drawn=len(lines) > 1)
 
     # rows
     def _numbers(self, rows: list[str]) -> Grid:
@@ -229,13 +215,13 @@ class MazeText:
         if len(set(map(len, rows))) == 1:  # as drawn, unless it is square without spaces that all rows end with
             width = height if longest <= height < len(rows[0]) else len(rows[0])
         else:  # spaces were cut off somewhere
-            width = height if longest < height and any(len(row) < longest for row in rows) else max(longest, 0)
+            width = height if longest < height and any(len(row) < longest for row in rows) else longest
         if not (low <= height <= high and low <= width <= high):
             raise PuzzleError(self._expected(rows))
         return height, width
 
     def _expected(self, rows: Sequence[str]) -> str:
-        """What is expected of what is no maze: the first sign that is none, or the number of cells."""
+        """The mistake in rows that are no maze: the first unknown sign, or the number of cells."""
         if self.size is not None:
             height, width = self.size
             drawn = f" ({height} rows of {width}; got {len(rows)} rows)" if len(rows) > 1 else ""
@@ -244,9 +230,7 @@ class MazeText:
             for c, sign in enumerate(row):
                 if sign not in _KNOWN:
                     return f"character '{sign}' at row {r + 1}, column {c + 1} is none of {CHARACTERS}"
-        got = (
-            f"{len(rows)} rows of up to {max(map(len, rows))}" if len(rows) > 1 else f"{sum(map(len, rows))} in a line"
-        )
+        got = f"{len(rows)} rows of up to {max(map(len, rows))}" if len(rows) > 1 else f"{len(''.join(rows))} in a line"
         missing = "" if _ends("".join(rows)) else "; S and G are missing" if rows else ""
         return (
             f"expected a maze of {SIDES[0]} to {SIDES[1]} rows and columns, drawn, or in one line if it is square; "
@@ -261,19 +245,14 @@ def is_maze_line(line: str) -> bool:
     return len(text) > 3 and signs <= _KNOWN and bool(signs & set(WALLS + "Ss")) and len(signs) > 1
 
 
-def bad_character(character: str, i: int, width: int) -> str:
-    """What is wrong with a character that stands for nothing in a maze, in cell `i`."""
-    where = f"cell {i + 1} (row {i // width + 1}, column {i % width + 1})"
-    return f"character '{character}' at {where} is none of {CHARACTERS}"
-
-
 def _translated(cells: str, height: int, width: int) -> str:
     """The cells in SYMBOLS; raises PuzzleError naming the first that is none."""
     signs: Mapping[str, str] = ALWAYS if any(wall in cells for wall in WALLS) else {**ALWAYS, **WITHOUT_WALLS}
     found = "".join(signs.get(cell, cell) for cell in cells)
     for i, sign in enumerate(found):
         if sign not in SYMBOLS:
-            raise PuzzleError(bad_character(cells[i], i, width))
+            where = f"cell {i + 1} (row {i // width + 1}, column {i % width + 1})"
+            raise PuzzleError(f"character '{cells[i]}' at {where} is none of {CHARACTERS}")
     return found
 
 

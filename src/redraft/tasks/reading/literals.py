@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from redraft.errors import PuzzleError
@@ -46,88 +47,78 @@ def depth(text: str) -> int:
 
 
 def whole(line: str, lines: Iterator[Numbered], most: int) -> str:
-    """A line, and those of the lines after it, at most so many, which its brackets reach over."""
+    """A line, and at most `most` of the lines after it, up to the last one that its brackets reach over."""
     while depth(line) > 0 and line.count("\n") < most and (more := next(lines, None)):
         line += "\n" + more[1]
     return line
 
 
+@dataclass(frozen=True)
+class _Open:
+    """A list that is still open, or a call by its `name`: the sign that closes it, and the values found in it."""
+
+    closing: str
+    name: str = ""
+    values: list[Any] = field(default_factory=list)
+
+
 def nested(text: str) -> list[Any]:
     """The nested lists in the text: of str, int, float, or None for a cell without a value.
 
-    Commas are optional, as in what NumPy prints; tuples are lists; `array(…, dtype=int8)` is what stands in it.
-    Raises LiteralError.
+    Commas are optional, as in what NumPy prints; tuples are lists; `array(…, dtype=int8)` stands for its first
+    argument. Raises LiteralError.
     """
-    items = _Items(re.sub(r"^" + _NAME, "", text))
-    found = items.value()
-    items.end()
-    if not isinstance(found, list):
-        raise LiteralError("expected a list")
-    return found
-
-
-class _Items:
-    """The text as tokens, and the lists that they make."""
-
-    def __init__(self, text: str) -> None:
-        self.text, self.at, self.depth = text, 0, 0
-
-    def next(self) -> re.Match[str]:
-        found = _TOKEN.match(self.text, self.at)
-        if found is None:
-            rest = self.text[self.at :].strip()
+    text = re.sub(r"^" + _NAME, "", text)
+    still_open: list[_Open] = []
+    at = 0
+    while True:
+        token = _TOKEN.match(text, at)
+        if token is None:
+            rest = text[at:].strip()
             raise LiteralError(f"unexpected {rest[:12]!r}" if rest else "a bracket is not closed")
-        self.at = found.end()
-        return found
-
-    def value(self) -> Any:
-        return self._value(self.next())
-
-    def end(self) -> None:
-        if rest := self.text[self.at :].strip(" \t\r\n;,"):
-            raise LiteralError(f"unexpected {rest[:12]!r} after the last bracket")
-
-    def _value(self, token: re.Match[str]) -> Any:
+        at, sign, inner = token.end(), token["sign"], still_open[-1] if still_open else None
+        if inner and inner.name and inner.values and sign != ")":  # keywords after the first argument are skipped
+            if sign not in (",", "=") and not token["word"] and not token["text"]:
+                raise LiteralError(f"unexpected {token[0].strip()!r} in {inner.name}()")
+            continue
         if token["call"]:
-            return self._inside_call(token["word"])
-        if token["word"]:
-            if token["word"] in _NOTHING:
-                return None
-            raise LiteralError(f"unexpected {token['word']!r}")
-        if token["number"]:
-            whole = token["number"].removesuffix(".")
-            return int(whole) if whole.lstrip("+-").isdigit() else float(whole)
-        if token["text"]:
-            text = _ESCAPED.sub(_unescaped, token["text"][1:-1])
-            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # halves of a character joined
-        if token["sign"] in ("[", "("):
-            return self._list("]" if token["sign"] == "[" else ")")
-        if token["sign"] == "...":
-            raise LiteralError("'...' stands for values that were left out (numpy.set_printoptions(threshold=1e6))")
-        raise LiteralError(f"unexpected {token['sign']!r}")
+            still_open.append(_Open(")", token["word"]))
+            continue
+        if sign in ("[", "("):
+            still_open.append(_Open("]" if sign == "[" else ")"))
+            if sum(not each.name for each in still_open) > MOST_DEPTH:
+                raise LiteralError(f"lists in lists more than {MOST_DEPTH} deep")
+            continue
+        if inner and not inner.name and sign == ",":
+            continue
+        if inner and sign == inner.closing and (inner.values or not inner.name):
+            still_open.pop()
+            value = inner.values[0] if inner.name else inner.values
+        else:
+            value = _value(token)
+        if not still_open:
+            break
+        still_open[-1].values.append(value)
+    if rest := text[at:].strip(" \t\r\n;,"):
+        raise LiteralError(f"unexpected {rest[:12]!r} after the last bracket")
+    if not isinstance(value, list):
+        raise LiteralError("expected a list")
+    return value
 
-    def _list(self, closing: str) -> list[Any]:
-        self.depth += 1
-        if self.depth > MOST_DEPTH:
-            raise LiteralError(f"lists in lists more than {MOST_DEPTH} deep")
-        found: list[Any] = []
-        while True:
-            token = self.next()
-            if token["sign"] == closing:
-                self.depth -= 1
-                return found
-            if token["sign"] != ",":
-                found.append(self._value(token))
 
-    def _inside_call(self, name: str) -> Any:
-        """The first argument of `array(…)`, or of `int8(…)`; keywords after it are passed over."""
-        found = self.value()
-        while True:
-            token = self.next()
-            if token["sign"] == ")":
-                return found
-            if token["sign"] not in (",", "=") and not token["word"] and not token["text"]:
-                raise LiteralError(f"unexpected {token[0].strip()!r} in {name}()")
+def _value(token: re.Match[str]) -> str | float | None:
+    """The value of a token that is neither a bracket nor a comma between values."""
+    if token["word"] in _NOTHING:
+        return None
+    if token["number"]:
+        whole = token["number"].removesuffix(".")
+        return int(whole) if whole.lstrip("+-").isdigit() else float(whole)
+    if token["text"]:
+        text = _ESCAPED.sub(_unescaped, token["text"][1:-1])
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # halves of a character joined
+    if token["sign"] == "...":
+        raise LiteralError("'...' stands for values that were left out (numpy.set_printoptions(threshold=1e6))")
+    raise LiteralError(f"unexpected {token['word'] or token['sign']!r}")
 
 
 def _unescaped(found: re.Match[str]) -> str:

@@ -6,6 +6,8 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from redraft.errors import DataError
 
 DELIMITERS = ",;\t|"
-COLUMNS = {  # names that a CSV or a JSON object may give them, in any case
+COLUMNS = {  # their names in a CSV or a JSON object, in any case
     "question": (
         *("question", "questions", "input", "inputs", "puzzle", "puzzles", "quiz", "quizzes"),
         *("sudoku", "maze", "problem", "unsolved"),
@@ -31,9 +33,9 @@ _XML_DATA = re.compile(r"""\bdata\s*=\s*["']([^"']*)["']""")  # OpenSudoku
 
 
 class Record(NamedTuple):
-    """An entry as it stands: text or nested lists, not read yet; None for what it does not have.
+    """An entry as it stands: text or nested lists, not read yet; None for missing parts.
 
-    `error` is what keeps the entry from being read at all; `drawn` says that a bare puzzle is drawn in rows.
+    `error` is the reason why the entry cannot be read at all; `drawn` marks a bare puzzle that is drawn in rows.
     """
 
     place: str
@@ -62,7 +64,7 @@ class Notation(Protocol):
         ...
 
     def grid(self, value: Any) -> NDArray[np.int8]:
-        """The grid (H, W) of what a record holds: a text, or nested lists; raises PuzzleError."""
+        """The grid (H, W) of a text or of nested lists; raises PuzzleError."""
         ...
 
 
@@ -70,9 +72,8 @@ def records(lines: Iterable[str], name: str, notation: Notation | None) -> Itera
     """The entries of a text called `name`, in order, each as soon as its last line has come.
 
     The first line with content decides: an object is JSONL or one JSON document, a header that names the question is
-    a CSV, `<` is an XML file of OpenSudoku; all else is up to the notation. Without a notation, entries must have
-    names. An entry that is damaged becomes a record with its error. Raises DataError for a text that cannot be read
-    at all.
+    a CSV, `<` is an XML file of OpenSudoku; the notation reads the rest. Without a notation, entries must have names.
+    A damaged entry becomes a record with its error. Raises DataError for a text that cannot be read at all.
     """
     numbered = ((number, line.rstrip("\r\n")) for number, line in enumerate(lines, 1))
     comment = notation.comment if notation is not None else ""
@@ -83,72 +84,51 @@ def records(lines: Iterable[str], name: str, notation: Notation | None) -> Itera
         if not text or _is_comment(text, comment):
             passed.append((number, line))
             continue
-        rest = _Lines((number, line), numbered)
-        if text[0] == "{" or (text[0] == "[" and (notation is None or rest.begins_objects())):
-            yield from _json(rest, name)
+        ahead = [(number, line)]  # lines that were looked at
+        if text[0] == "{" or (text[0] == "[" and (notation is None or _begins_objects(ahead, numbered))):
+            yield from _json(chain(ahead, numbered), name)
         elif text[0] == "<" and notation is not None:
-            yield from _xml(rest, name)
-        elif (table := _table(rest, name, notation)) is not None:
+            yield from _xml(chain(ahead, numbered), name)
+        elif (table := _table(ahead, numbered, name, notation)) is not None:
             yield from table
         elif notation is not None:
-            yield from notation.bare(chain(passed, rest), name)
+            yield from notation.bare(chain(passed, ahead, numbered), name)
         return
     if notation is not None:
-        yield from notation.bare(iter(passed), name)  # for what looked like comments
+        yield from notation.bare(iter(passed), name)  # lines that looked like comments
 
 
 def _is_comment(text: str, comment: str) -> bool:
     return bool(comment) and text.startswith(comment) and not columns_of(_split(text, ","))
 
 
-class _Lines(Iterator[Numbered]):
-    """Lines of which the next ones can be looked at first."""
-
-    def __init__(self, first: Numbered, rest: Iterator[Numbered]) -> None:
-        self.seen, self.rest = [first], rest
-
-    def __next__(self) -> Numbered:
-        return self.seen.pop(0) if self.seen else next(self.rest)
-
-    def begins_objects(self) -> bool:
-        """Whether the list that begins here is one of JSON objects, by what comes after its bracket."""
-        inside = self.seen[0][1].strip()[1:].strip()
-        while not inside:
-            line = next(self.rest, None)
-            if line is None:
-                return False
-            self.seen.append(line)
-            inside = line[1].strip()
-        return inside.startswith("{")
-
-
-def column_error(header: Sequence[str]) -> str:
-    """Names two columns that stand for the same; empty where there are none."""
-    for column, places in columns_of(header).items():
-        if len(places) > 1:
-            named = " and ".join(header[k] for k in places)
-            return f"the columns {named} both stand for the {column}; expected one"
-    return ""
+def _begins_objects(ahead: list[Numbered], rest: Iterator[Numbered]) -> bool:
+    """Whether a list that begins in the line `ahead` is one of JSON objects; lines read from `rest` join `ahead`."""
+    inside = ahead[0][1].strip()[1:].strip()
+    while not inside and (line := next(rest, None)) is not None:
+        ahead.append(line)
+        inside = line[1].strip()
+    return inside.startswith("{")
 
 
 # CSV
-def _table(lines: _Lines, name: str, notation: Notation | None) -> Iterator[Record] | None:
-    """The rows of a CSV, where its header comes next; None, with nothing taken away, where there is none.
+def _table(
+    ahead: list[Numbered], rest: Iterator[Numbered], name: str, notation: Notation | None
+) -> Iterator[Record] | None:
+    """The rows of a CSV, where its header is `ahead`; None where it is not.
 
     Raises DataError for a header that names an answer or a rating, but no question; without a notation, for any other
     line, too.
     """
-    number, head = lines.seen[0]
+    number, head = ahead[0]
     delimiters: Sequence[str] = DELIMITERS
     if separator := re.fullmatch(r'"?sep=(.)"?[,;\t]*', head.strip(), re.IGNORECASE):  # as spreadsheets write it
         delimiters = separator[1]
-        next(lines)
-        lines.seen.append(next(((n, line) for n, line in lines.rest if line.strip()), (number, "")))
-        number, head = lines.seen[0]
+        ahead[0] = number, head = next(((n, line) for n, line in rest if line.strip()), (number, ""))
     for delimiter in delimiters:
         header = _split(head, delimiter)
         if columns_of(header):
-            next(lines)
+            lines = chain(ahead[1:], rest)
             return _rows(header, delimiter, number, lines, name, "" if notation is None else notation.comment)
     header = _split(head, ",")
     others = {each for column, names in COLUMNS.items() for each in names if column != "question"}
@@ -161,9 +141,12 @@ def _table(lines: _Lines, name: str, notation: Notation | None) -> Iterator[Reco
 def _rows(
     header: list[str], delimiter: str, start: int, lines: Iterator[Numbered], name: str, comment: str
 ) -> Iterator[Record]:
-    if error := column_error(header):
-        raise DataError(f"{name}, line {start}: {error}")
-    at = {column: places[0] for column, places in columns_of(header).items()}
+    columns = columns_of(header)
+    for column, places in columns.items():
+        if len(places) > 1:
+            named = " and ".join(header[k] for k in places)
+            raise DataError(f"{name}, line {start}: the columns {named} both stand for the {column}; expected one")
+    at = {column: places[0] for column, places in columns.items()}
     csv.field_size_limit(FIELD_LIMIT)
     reader = csv.reader((line + "\n" for _, line in lines), delimiter=delimiter)
     begun = start + 1
@@ -192,9 +175,9 @@ def _rows(
 
 
 def plain_field(text: str) -> str | None:
-    """A field less what spreadsheets put around it: `="…"`, an apostrophe in front; None for an empty one.
+    """A field without the `="…"` or apostrophe of spreadsheets; None for an empty one.
 
-    Spaces stay where the field has nothing but the cells of a maze in it, which may begin or end with free ones.
+    Spaces at its ends stay, because they may be free cells of a maze.
     """
     bare = text.strip()
     if bare.startswith("=") and len(bare) > 2 and bare[1] == bare[-1] == '"':
@@ -225,7 +208,7 @@ def is_arc(found: object) -> bool:
 
 
 def of_object(found: object, place: str) -> Record:
-    """The record of a JSON object; one with an error where it is none, or names a part twice."""
+    """The record of a JSON object; with an error for another value, or where a part is named twice."""
     if not isinstance(found, dict):
         return Record(place, error=f"expected an object with input and output, got {repr(found)[:40]}")
     lower = {str(key).lower(): (key, value) for key, value in found.items()}
@@ -242,13 +225,13 @@ def of_object(found: object, place: str) -> Record:
 
 def _json(lines: Iterator[Numbered], name: str) -> Iterator[Record]:
     number, head = next(lines)
-    first = _loads(head)
+    first = loads(head)
     if isinstance(first, dict) and not is_arc(first):
         yield of_object(first, f"{name}, line {number}")
         for number, line in lines:
             if line.strip():
                 place = f"{name}, line {number}"
-                found = _loads(line)
+                found = loads(line)
                 yield of_object(found, place) if found is not None else Record(place, error="not JSON")
         return
     yield from _document([(number, head), *lines], name)
@@ -271,7 +254,8 @@ def _document(lines: Sequence[Numbered], name: str) -> Iterator[Record]:
         yield of_object(each, f"{name}, pair {i}")
 
 
-def _loads(line: str) -> Any:
+def loads(line: str) -> Any:
+    """The JSON list or object in a line; None for anything else."""
     try:
         return json.loads(line) if line.lstrip()[:1] in ("{", "[") else None
     except (ValueError, RecursionError):
@@ -288,3 +272,33 @@ def _xml(lines: Iterator[Numbered], name: str) -> Iterator[Record]:
             yield Record(f"{name}, line {number}", found)
     if not some:
         raise DataError(f'{name}: an XML file without puzzles; expected OpenSudoku\'s, with data="…", or text')
+
+
+# Parquet
+def is_parquet(file: Path) -> bool:
+    """Whether a file begins as Parquet does; False for a pipe, and where its reader will report the failure."""
+    with suppress(OSError):
+        if file.is_file():
+            with file.open("rb") as opened:
+                return opened.read(4) == b"PAR1"
+    return False
+
+
+def parquet_records(file: Path) -> Iterator[Record]:
+    """The rows of a table in Parquet by the names of its columns, read by pyarrow; raises DataError."""
+    try:
+        parquet: Any = import_module("pyarrow.parquet")
+    except ImportError:
+        raise DataError(
+            f"{file}: a Parquet table, which needs pyarrow: pip install pyarrow, or save it as CSV"
+        ) from None
+    try:
+        with parquet.ParquetFile(file) as table:
+            names = list(table.schema_arrow.names)
+            if not columns_of(names):
+                raise DataError(f"{file}: no column named question, puzzle or input; got {', '.join(names)}")
+            rows = (values for batch in table.iter_batches() for values in batch.to_pylist())
+            for row, values in enumerate(rows, 1):
+                yield of_object(values, f"{file}, row {row}")
+    except (OSError, ValueError) as error:  # pyarrow's own errors are among them
+        raise DataError(f"{file}: a Parquet table that cannot be read ({str(error).splitlines()[0]})") from None

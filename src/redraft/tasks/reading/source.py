@@ -26,16 +26,15 @@ _MARKS = (  # byte-order marks; the longer ones first, because UTF-32's begins w
 
 
 def name_of(path: str | Path) -> str:
-    """How messages call a source: by its path, or `standard input`."""
+    """The name of a source in messages: its path, or `standard input`."""
     return "standard input" if str(path) == STDIN else str(path)
 
 
 def lines_of(path: str | Path) -> Iterator[str]:
     """The lines of a file (`-`: standard input) without their ends, each as soon as it is there.
 
-    UTF-8 with or without a mark, UTF-16 and UTF-32 are recognised, and gzip; a line that is not UTF-8 is read as
-    Latin-1, with a DataWarning. Raises DataError naming what the file is where it is no text, and where it cannot be
-    read.
+    UTF-8 with or without a mark, UTF-16, UTF-32 and gzip are recognised; a line that is not UTF-8 is read as Latin-1,
+    with a DataWarning. Raises DataError for a file that cannot be read or is no text, naming its format.
     """
     name = name_of(path)
     try:
@@ -47,9 +46,8 @@ def lines_of(path: str | Path) -> Iterator[str]:
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
-        hint = (
-            "; give the path of a file of puzzles" if isinstance(error, FileNotFoundError | IsADirectoryError) else ""
-        )
+        no_file = isinstance(error, FileNotFoundError | IsADirectoryError)
+        hint = "; give the path of a file of puzzles" if no_file else ""
         raise DataError(f"{name}: cannot be read: {error.strerror or error}{hint}") from None
 
 

@@ -1,13 +1,12 @@
 """Exact search for Sudoku of any size: solve and count, random full grids, minimal puzzles, difficulty.
 
-One kernel does all the work. It knows only flat sequences of integers, so the same lines run interpreted on Python
-lists (one puzzle: no compiler, no waiting) and compiled by Numba on arrays (many puzzles), with identical results.
+One kernel does all the work. It takes flat sequences of integers, so it runs interpreted on Python lists (one puzzle:
+no compiler, no waiting) and compiled by Numba on arrays (many puzzles), with identical results.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from time import perf_counter
@@ -16,12 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.tasks.kernels import compile_kernel
+from redraft.jit import compile_kernel
+from redraft.tasks.base import Examples
 
 # size of the grid: rows and columns of a box
 BOXES = {4: (2, 2), 6: (2, 3), 8: (2, 4), 9: (3, 3), 10: (2, 5), 12: (3, 4), 14: (2, 7), 15: (3, 5), 16: (4, 4)}
-# Up to this size, made puzzles are minimal. To prove that a clue of a larger one can go may take seconds; its proofs
-# get no more guesses than this.
+# Up to this size, made puzzles are minimal. The proof that a clue of a larger one can go may take seconds, so it gets
+# no more than GUESSES.
 MINIMAL, GUESSES = 9, 10
 UNLIMITED = 1 << 62
 
@@ -33,10 +33,8 @@ PATIENCE, WORTH = 0.5, 4.0
 def _search(state: Any, size: int, limits: Any, tables: Any) -> tuple[int, int]:
     """Counts solutions, writes the first to `found` (bits), returns (count, guesses).
 
-    limits: how many solutions are counted, and how many guesses made: where more were needed, the count is -1.
-
-    One function on purpose: it is compiled as a whole. `state` and the tables are flat sequences of integers, Python
-    lists or int64 arrays:
+    limits: the most solutions and guesses; the count is -1 where more guesses are needed. `state` and the tables are
+    flat sequences of integers, Python lists or int64 arrays:
     state (cells): candidates of each cell, bit d-1 for digit d; a given has one bit; overwritten.
     order (cells): which of equally good cells is branched on first; digits (cells * size): its digits (0-based).
     peers, units: see `_geometry`. ones: number of bits of each mask. work: scratch, see `Search`.
@@ -144,7 +142,7 @@ def _search(state: Any, size: int, limits: Any, tables: Any) -> tuple[int, int]:
                             if state[pick] & bit:
                                 break
                         break
-            state[pick] ^= bit  # what remains to be tried when this guess fails: the same without it
+            state[pick] ^= bit  # to try when this guess fails: the same without it
             base = depth * frame
             work[base : base + cells] = state
             work[base + cells] = pick
@@ -178,9 +176,8 @@ def _search(state: Any, size: int, limits: Any, tables: Any) -> tuple[int, int]:
 def _dig(masks: Any, cells: Any, limits: Any, state: Any, size: int, tables: Any) -> None:
     """Takes clues from a full grid, one solution remaining, until `clues` are left or none can be spared.
 
-    limits: `clues`, and the guesses that a search may take: a clue stays where that needs more.
-    masks (cells): the grid as candidates, from which clues are taken in the order of `cells`; state: scratch of the
-    same length. The rest as in `_search`.
+    limits: `clues`, and the most guesses of a search: a clue stays where it needs more. masks (cells): the grid as
+    candidates, from which clues are taken in the order of `cells`; state: scratch of the same length.
     """
     clues, guesses = limits
     full = (1 << size) - 1
@@ -211,15 +208,6 @@ def _geometry(size: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[
     return np.nonzero(shared)[1].astype(np.int64), units.ravel().astype(np.int64), ones.astype(np.int64)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """Puzzles with their answers (N, size, size) int8 and the guesses (N,) each costs the search."""
-
-    questions: NDArray[np.int8]
-    answers: NDArray[np.int8]
-    guesses: NDArray[np.int64]
-
-
 class Search:
     """The kernel with its tables for one size; `compiled=False` needs neither Numba nor time to start.
 
@@ -248,8 +236,8 @@ class Search:
     def solve(self, grid: NDArray[np.integer], limit: int = 2) -> tuple[int, NDArray[np.int8] | None, int]:
         """Solutions of a grid (size, size; 0 blank) up to `limit`, the first of them, and the guesses it took.
 
-        With limit 2 the guesses include the proof that there is no second solution, so they do not depend on luck:
-        0 means that naked and hidden singles alone solve the puzzle.
+        With limit 2 the guesses include the proof that there is no second solution: 0 means that naked and hidden
+        singles alone solve the puzzle.
         """
         masks = np.where(grid > 0, 1 << np.maximum(np.asarray(grid, np.int64) - 1, 0), self.full)
         count, guesses = self._run(self._flat(masks), limit)
@@ -295,13 +283,8 @@ class Search:
         return best
 
 
-def solve(grid: NDArray[np.integer], limit: int = 2) -> tuple[int, NDArray[np.int8] | None, int]:
-    """`Search.solve` for one grid, interpreted."""
-    return Search(len(grid)).solve(grid, limit)
-
-
 class Counter:
-    """Counts the solutions of one grid after another, in any thread: interpreted at first, compiled where many come."""
+    """Counts solutions of one grid after another, in any thread: interpreted at first, compiled after MANY."""
 
     MANY = 256  # grids whose searches take as long as loading the compiled kernel does
 
@@ -333,17 +316,18 @@ def solve_many(
 
 def make(
     size: int, count: int, seed: int, clues: int | None = None, *, tries: int = 1, compiled: bool | None = None
-) -> Made:
+) -> Examples:
     """`count` puzzles with one solution each, see `Search.dig`; with `clues` clues where `tries` digs get that far.
 
-    Puzzle i depends on (seed, i) alone: a longer run begins with the shorter one. `compiled` None decides by the work.
+    Ratings are the guesses that a search needs. Puzzle i depends on (seed, i) alone: a longer run begins with the
+    shorter one. `compiled` None decides by the work.
     """
     questions, answers = np.zeros((2, count, size, size), np.int8)
-    guesses = np.zeros(count, np.int64)
+    guesses = np.zeros(count, np.float32)
     for i, search in _searches(size, count, compiled):
         questions[i], answers[i] = search.make(seed, i, clues, tries)
         guesses[i] = search.solve(questions[i])[2]
-    return Made(questions=questions, answers=answers, guesses=guesses)
+    return Examples(questions=questions, answers=answers, ratings=guesses)
 
 
 def _searches(size: int, count: int, compiled: bool | None) -> Iterator[tuple[int, Search]]:

@@ -6,21 +6,19 @@ as d + 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from itertools import permutations, product
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import ConfigError, DataError, PuzzleError
-from redraft.tasks.base import Examples, Grid, Puzzle, Task, Tokens, Verdict
-from redraft.tasks.reading import puzzles
-from redraft.tasks.reading.puzzles import Answered, Reading
+from redraft.tasks.base import Examples, Grid, Tokens, Verdict
 from redraft.tasks.sudoku import search as sudoku_search
 from redraft.tasks.sudoku.cells import SIGNS
 from redraft.tasks.sudoku.text import SudokuText
+from redraft.tasks.written import Answered, WrittenTask, place_of
 
 FEWEST = {4: 4, 6: 8, 9: 17}  # clues a puzzle with one solution needs at least, where that is proven
 # clues that random digging reaches in reasonable time: 1 try in 4, 200, 100, 25, and from 10x10 on 20
@@ -29,18 +27,11 @@ TRIES = 3000
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
-class Clash(NamedTuple):
-    """A digit that stands several `times` in one `unit`."""
-
-    unit: str
-    digit: str
-    times: str
-
-
-class Sudoku(Task):
-    """Sudoku with `size` digits, in the squarest boxes there are, see `BOXES`: 2 rows x 3 columns for size 6."""
+class Sudoku(WrittenTask):
+    """Sudoku with `size` digits, in boxes as square as possible, see `BOXES`: 2 rows x 3 columns for size 6."""
 
     notation: SudokuText
+    blank = 0
 
     def __init__(self, size: int) -> None:
         if size not in sudoku_search.BOXES:
@@ -50,72 +41,37 @@ class Sudoku(Task):
         self.vocab_size = size + 2
         tall, wide = sudoku_search.BOXES[size]
         self.scopes = ("rows", "columns", f"blocks-{tall}x{wide}")
-        values = dict.fromkeys("._0", 0) | {sign: digit for digit, sign in enumerate(SIGNS[1 : size + 1], 1)}
+        self.aliases = {"_": 0, "0": 0}
+        self.characters = SIGNS[: size + 1]
+        self.expected = f"a digit 1-{size} or a blank (0)"
         self.notation = SudokuText((size,))
         self._counter = sudoku_search.Counter(size)
-        self.reading = Reading(notation=self.notation, values=puzzles.values_of(values), search=_search)
 
     @property
     def interchangeable(self) -> range:
-        """The tokens of the digits."""
         return range(2, self.vocab_size)
 
     @property
     def open_token(self) -> int:
-        """That of a blank."""
         return 1
 
     @property
     def block(self) -> tuple[int, int]:
-        """Rows and columns of a box."""
         return sudoku_search.BOXES[self.size]
 
-    # text
-    def board(self, value: object) -> Grid:
-        """The grid (size, size) int8 of a board: text in any form, lists of cells (digits, None, …), or an array."""
-        return super().board(value) if puzzles.is_array_of_symbols(value) else self.notation.grid(value)
-
-    def parse(self, text: str) -> Grid:
-        """The grid (size, size) int8 in a text: in one line or drawn, with any blanks; raises PuzzleError."""
-        return self.notation.grid(text)
-
-    def format(self, grid: Grid) -> str:
-        """The grid as one line, blanks as dots."""
-        return "".join(SIGNS[digit] for digit in np.asarray(grid).ravel().tolist())
-
-    def read(self, lines: Iterable[str], name: str) -> Iterator[Puzzle | PuzzleError]:
-        """The puzzles of a text: one a line, CSV, JSON or drawn; remarks and titles are passed over.
-
-        Places are `NAME, line N`.
-        """
-        return puzzles.read(self, self.notation, lines, name)
-
-    def load(self, path: str, *, split: str = "train", limit: int | None = None) -> Examples:
-        """Puzzles with answers from a file, a folder with `{split}.csv`, or `hf:owner/name` on the Hugging Face Hub.
-
-        A CSV has the columns question and answer, maybe rating. Puzzles without answers are answered by search.
-        Raises DataError with file and line for anything that is not a puzzle with its right answer.
-        """
-        return puzzles.load(self, self.reading, path, split=split, limit=limit)
-
-    # tokens
-    def encode(self, grids: NDArray[np.int8]) -> Tokens:
-        """Grids (..., size, size) to tokens (..., L) int16: blank 1, digit d as d + 1."""
-        return (np.asarray(grids, np.int16) + 1).reshape(*np.shape(grids)[:-2], self.seq_len)
-
-    def decode(self, tokens: NDArray[np.integer]) -> NDArray[np.int8]:
-        """Tokens (..., L) to grids (..., size, size) int8; padding and unknown tokens become blanks."""
-        tokens = np.asarray(tokens)
-        digits = np.where((tokens > 1) & (tokens < self.vocab_size), tokens - 1, 0)
-        return digits.astype(np.int8).reshape(*tokens.shape[:-1], self.size, self.size)
+    def search(self, questions: NDArray[np.int8]) -> Answered:
+        """The first solution of each question; its rating is the number of guesses."""
+        counts, answers, guesses = sudoku_search.solve_many(questions)
+        return Answered(answers, guesses, counts == 1)
 
     # rules
     def validate(self, question: Grid) -> None:
         """Raises PuzzleError when givens clash, when there is no solution, or when there are several."""
-        if problem := self._not_a_grid(question):
+        if problem := self.not_a_grid(question):
             raise PuzzleError(problem)
         if clash := self._clash(question):
-            raise PuzzleError(f"{clash.times} {clash.digit}s in {clash.unit}; expected at most one")
+            unit, digit, times = clash
+            raise PuzzleError(f"{times} {digit}s in {unit}; expected at most one")
         solutions = self._counter.count(question)
         if solutions == 0:
             raise PuzzleError("no solution; expected exactly one")
@@ -123,21 +79,19 @@ class Sudoku(Task):
             raise PuzzleError("more than one solution; expected exactly one")
 
     def check(self, question: Grid, answer: Grid) -> Verdict:
-        """Judges an answer: it keeps the givens, no unit has a digit twice, no cell is blank."""
-        if problem := self._not_a_grid(answer):
+        if problem := self.not_a_grid(answer):
             return Verdict(solved=False, reason=problem)
         changed = np.argwhere((question != 0) & (question != answer))
         if len(changed):
-            row, column = changed[0] + 1
-            return Verdict(solved=False, reason=f"changes the given at row {row}, column {column}")
+            return Verdict(solved=False, reason=f"changes the given at {place_of(changed[0])}")
         if clash := self._clash(answer):
-            return Verdict(solved=False, reason=f"{clash.unit} has {clash.times} {clash.digit}s")
+            unit, digit, times = clash
+            return Verdict(solved=False, reason=f"{unit} has {times} {digit}s")
         if blanks := np.count_nonzero(answer == 0):
             return Verdict(solved=False, reason="1 cell is blank" if blanks == 1 else f"{blanks} cells are blank")
         return Verdict(solved=True)
 
     def check_many(self, questions: NDArray[np.int8], answers: NDArray[np.int8]) -> NDArray[np.bool_]:
-        """`check` without reasons for (N, size, size) questions and answers: solved (N,)."""
         solved = np.empty(len(questions), dtype=bool)
         for start in range(0, len(questions), 1 << 16):  # in parts: millions at once would take gigabytes
             part = slice(start, start + (1 << 16))
@@ -161,16 +115,6 @@ class Sudoku(Task):
             wrong[cells] |= np.isin(digits, twice[twice > 0])
         return wrong
 
-    def _not_a_grid(self, grid: Grid) -> str:
-        if np.shape(grid) != (self.size, self.size):
-            return f"the grid has shape {np.shape(grid)}, expected {(self.size, self.size)}"
-        outside = np.argwhere((grid < 0) | (grid > self.size))
-        if len(outside):
-            row, column = outside[0]
-            value = grid[row, column]
-            return f"{value} at row {row + 1}, column {column + 1} is not a digit 1-{self.size} or a blank (0)"
-        return ""
-
     def _units(self) -> Iterator[tuple[str, tuple[slice, slice]]]:
         tall, wide = self.block
         for i in range(self.size):
@@ -181,25 +125,25 @@ class Sudoku(Task):
             name = f"the box at rows {r + 1}-{r + tall}, columns {c + 1}-{c + wide}"
             yield name, (slice(r, r + tall), slice(c, c + wide))
 
-    def _clash(self, grid: Grid) -> Clash | None:
+    def _clash(self, grid: Grid) -> tuple[str, str, str] | None:
+        """The first unit with a digit that stands in it several times, the digit, and how many times, in words."""
         for unit, cells in self._units():
             times = np.bincount(grid[cells].ravel(), minlength=self.size + 1)
             times[0] = 0
             if times.max() > 1:
                 digit = int(times.argmax())
                 found = int(times[digit])
-                return Clash(unit, SIGNS[digit], COUNTS[found] if found < len(COUNTS) else str(found))
+                return unit, SIGNS[digit], COUNTS[found] if found < len(COUNTS) else str(found)
         return None
 
     # data
     def make(self, count: int, seed: int, clues: int | None = None) -> Examples:
         """`count` puzzles with one solution: with `clues` clues, or minimal (no clue can be spared).
 
-        Beyond 9x9 they are nearly minimal: a clue also stays where 10 guesses do not prove that it can be spared, and
-        a 16x16 keeps about 96 of its 256. Ratings are the guesses a search needs, 0 where singles suffice. Puzzle i
-        depends on (seed, i) alone, so a longer run begins with the shorter one. There are few 4x4 puzzles, so large
-        sets of them repeat some.
-        Raises ConfigError for a number of clues out of reach.
+        Beyond 9x9 they are nearly minimal: a clue also stays where 10 guesses do not prove that it can be spared.
+        Ratings are the guesses a search needs, 0 where singles suffice. Puzzle i depends on (seed, i) alone, so a
+        longer run begins with the shorter one. Large sets of 4x4 puzzles repeat some. Raises ConfigError for a number
+        of clues out of reach.
         """
         tries, least = 1, REACHED[self.size]
         if clues is not None:
@@ -211,10 +155,10 @@ class Sudoku(Task):
         made = sudoku_search.make(self.size, count, seed, clues, tries=tries)
         if clues is not None and count and (most := np.count_nonzero(made.questions, axis=(1, 2)).max()) > clues:
             raise ConfigError(f"{self.name}: {clues} clues not reached in {tries} tries; ask for {most} or more")
-        return Examples(questions=made.questions, answers=made.answers, ratings=made.guesses.astype(np.float32))
+        return made
 
     def reveal(self, examples: Examples, cells: int, seed: int) -> Examples:
-        """The puzzles with `cells` more clues each; one with more of them keeps those it has with fewer."""
+        """The puzzles with `cells` more clues each; more clues include the fewer."""
         questions = examples.questions.reshape(len(examples), self.seq_len)
         blanks = (questions == 0).sum(1)
         if len(examples) and cells >= blanks.min():
@@ -252,16 +196,6 @@ class Sudoku(Task):
             return np.where(moved < 0, moved, named)
 
         return move(inputs), move(labels)
-
-    # pictures
-    def symbols(self, grid: Grid) -> list[list[str]]:
-        """Rows of one-character cells, a blank as `·`."""
-        return [["·" if digit == 0 else SIGNS[digit] for digit in row] for row in np.asarray(grid).tolist()]
-
-
-def _search(questions: NDArray[np.int8]) -> Answered:
-    counts, answers, guesses = sudoku_search.solve_many(questions)
-    return Answered(answers, guesses, counts == 1)
 
 
 def _line_orders(size: int, block: int, count: int, rng: np.random.Generator) -> NDArray[np.int16]:

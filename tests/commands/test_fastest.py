@@ -7,23 +7,27 @@ from typing import Any
 import pytest
 import torch
 
+from redraft.commands.fastest import Choice, Facts, fast_choices
 from redraft.device import fast_bfloat16
 from redraft.models.config import DType
 from redraft.recipes import get_recipe
 from redraft.train import compiled
 from redraft.train.config import RunConfig
-from redraft.train.fast import Choice, Facts, fast_choices
-from redraft.train.memory import Need
 from redraft.train.trials import Setting, Together, Trials
 
-GIB = 2**30
-LAPTOP = Facts(device="cpu", cores=2, threads=2, bfloat16=False, compiler=True, numba=True, free=8 * GIB)
-GPU = Facts(device="cuda", cores=16, threads=16, bfloat16=True, compiler=True, numba=True, free=100 * GIB)
-SMALL = Need(fixed=GIB, kept=2**20, carried=2**10)
+LAPTOP = Facts(device="cpu", cores=2, threads=2, bfloat16=False, compiler=True, numba=True)
+GPU = Facts(device="cuda", cores=16, threads=16, bfloat16=True, compiler=True, numba=True)
 
 
-def chosen(config: RunConfig, facts: Facts, need: Need = SMALL, **others: Any) -> tuple[RunConfig, dict[str, Choice]]:
-    config, choices = fast_choices(config, facts, lambda model: need, **others)
+@pytest.fixture
+def tiny() -> RunConfig:
+    return get_recipe("sudoku-4x4", tiny=True)
+
+
+def chosen(
+    config: RunConfig, facts: Facts, fits: int | None = 768, **others: Any
+) -> tuple[RunConfig, dict[str, Choice]]:
+    config, choices = fast_choices(config, facts, lambda config: fits, slots=768, **others)
     return config, {choice.name: choice for choice in choices}
 
 
@@ -103,14 +107,13 @@ def test_what_a_gpu_lacks_is_left_out(tiny: RunConfig) -> None:
     assert re.match("compile: no, .*pip install triton$", str(choices["compile"]))
 
 
-def test_a_step_too_large_is_cut_into_parts(tiny: RunConfig) -> None:
-    large = replace(tiny, batch_size=768)
-    need = Need(fixed=GIB, kept=GIB // 2, carried=2**10)
-    config, choices = chosen(large, GPU, need)
-    assert config.micro_batch == 158, "80 % of 99 GiB, half a GiB each"
-    assert "158 slots" in str(choices["micro-batches"])
-    assert chosen(large, GPU, need, world=8)[0].micro_batch is None, "a process has 96 of them"
-    assert chosen(large, replace(GPU, free=None), need)[0].micro_batch is None
+@pytest.mark.parametrize("facts", [LAPTOP, GPU])
+def test_a_step_too_large_is_cut_into_parts(tiny: RunConfig, facts: Facts) -> None:
+    config, choices = chosen(tiny, facts, fits=158)
+    assert config.micro_batch == 158 and "158 slots" in str(choices["micro-batches"])
+    for fits in (768, None):
+        config, choices = chosen(tiny, facts, fits=fits)
+        assert config.micro_batch is None and not choices["micro-batches"].taken
 
 
 def test_facts_of_this_machine() -> None:

@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from redraft.errors import DataError
+from redraft.tasks.arc.augmentations import UNDOES, Views, turn
 from redraft.tasks.arc.files import ArcTask, Pair
 from redraft.tasks.arc.make import make_tasks
-from redraft.tasks.arc.moves import UNDOES, turn
 from redraft.tasks.arc.task import Arc, canvas, crop
-from redraft.tasks.arc.views import Views
 from redraft.tasks.base import IGNORE
 
 ARC = Arc()
@@ -285,7 +284,7 @@ DAMAGE = {
     "starts": (saved(starts=VIEWS.starts[::-1]), "starts"),
     "no tasks": (saved(tasks=np.array(VIEWS.tasks[1:])), "length"),
     "names": (saved(tasks=np.array(["x"] * len(TASKS))), "name"),
-    "first view": (saved(symmetries=np.full(len(VIEWS), 1, np.uint8)), "first view"),
+    "first of a task": (saved(symmetries=np.full(len(VIEWS), 1, np.uint8)), "as it is"),
     "floats": (saved(starts=VIEWS.starts.astype(float)), ("starts", "float64")),
     "objects": (saved(tasks=np.array([{}], object)), "store"),
 }
