@@ -13,9 +13,9 @@ import tyro
 from redraft.commands.arguments import Trusted, parse
 from redraft.serve.async_service import AsyncService
 from redraft.serve.limits import Limits
-from redraft.serve.mcp import ToolServer
 from redraft.serve.models import open_all
 from redraft.serve.service import Service
+from redraft.serve.tools.mcp import ToolServer
 
 LIMITS = Limits()
 

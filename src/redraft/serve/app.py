@@ -221,7 +221,7 @@ def create_app(
         pages.append(Route("/", _placed("page", page_response(page["index.html"])), methods=["GET"]))
     lifespan = None
     if tools:
-        from redraft.serve.mcp import PATH, ToolEndpoint, ToolServer  # an extra of its own
+        from redraft.serve.tools.mcp import PATH, ToolEndpoint, ToolServer  # an extra of its own
 
         endpoint = ToolEndpoint(ToolServer(worker), access)
         lifespan = endpoint.lifespan

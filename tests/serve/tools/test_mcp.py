@@ -17,6 +17,7 @@ import jsonschema
 import mcp.types as wire
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from helpers.places import ROOT
 from helpers.serving import ANSWERS, QUESTIONS, WAIT, Background, Gated, served, serving
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -28,13 +29,12 @@ from test_docs import blocks_of
 from redraft.serve.async_service import AsyncService
 from redraft.serve.guard import Access
 from redraft.serve.limits import Limits
-from redraft.serve.mcp import ToolServer
 from redraft.serve.models import open_all
 from redraft.serve.service import Service
-from redraft.serve.tools import TOOLS
+from redraft.serve.tools.mcp import ToolServer
+from redraft.serve.tools.tools import TOOLS
 from redraft.tasks import get_task
 
-ROOT = Path(__file__).parents[2]
 MODES = {"auto": "2026-07-28", "legacy": "2025-11-25"}
 TASK = get_task("sudoku-6x6")
 SIXES = [TASK.format(each) for each in TASK.make(3, 1).questions]

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 from helpers.serving import MADE, TASK
 
-from redraft.serve.explain import SHOWN, explain
 from redraft.serve.service import Work
+from redraft.serve.tools.explain import SHOWN, explain
 from redraft.serve.types import ExplainResponse
 from redraft.solve.answer import Answer, TraceStep
 

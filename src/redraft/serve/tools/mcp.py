@@ -23,7 +23,7 @@ from redraft import __version__
 from redraft.serve.async_service import AsyncService
 from redraft.serve.guard import FACTS, FAULT, Access
 from redraft.serve.limits import Refused
-from redraft.serve.tools import TOOLS, Tool, error_text, text_of
+from redraft.serve.tools.tools import TOOLS, Tool, error_text, text_of
 from redraft.serve.types import Replied
 
 PATH = "/mcp"

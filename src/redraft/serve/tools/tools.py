@@ -14,9 +14,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from redraft.serve import types
-from redraft.serve.explain import explain
 from redraft.serve.limits import Refused, invalid
 from redraft.serve.service import Service, Work
+from redraft.serve.tools.explain import explain
 
 NOTATION = (
     'A Sudoku is its cells row by row, a blank as ".": "6.......14..........4.1.1....2..3.5." (6x6; 81 cells for 9x9). '
