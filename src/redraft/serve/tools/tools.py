@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Any
@@ -158,3 +158,23 @@ def error_text(error: Refused) -> str:
 
 def _json(value: types.Replied) -> str:
     return json.dumps(value.plain(), ensure_ascii=False)
+
+
+def function(tool: Tool) -> dict[str, Any]:
+    """A tool as OpenAI-compatible endpoints read it."""
+    about = {"name": tool.name, "description": tool.description, "parameters": tool.input_schema()}
+    return {"type": "function", "function": about}
+
+
+def call(service: Service, offered: Sequence[str], name: str, arguments: str) -> str:
+    """The result of a tool as text, by its name and its arguments in JSON; a mistake of the model is a result, too."""
+    try:
+        if name not in offered:
+            raise Refused(f"unknown tool; expected one of {', '.join(offered)}", status=404)
+        try:
+            values = json.loads(arguments or "{}")
+        except (ValueError, RecursionError) as error:
+            raise Refused(f"the arguments are not JSON: {error}", status=400) from error
+        return text_of(TOOLS[name].call(service, values))
+    except Refused as error:
+        return error_text(error)
