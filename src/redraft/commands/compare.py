@@ -71,7 +71,7 @@ def run(arguments: list[str]) -> int:
         require_picture(args.plot)
     terms = Terms(**{each.name: getattr(args, each.name) for each in fields(Terms)})
     with ExitStack() as stack:
-        models = open_models(args.asked, args.save, args.contenders, stack)
+        models = open_models(args.asked, args.save, args.contenders, stack, trust=args.trust)
         found = contest(args.contenders, terms, models=models)
     if args.json is not None:
         write_text(args.json, json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")

@@ -54,7 +54,9 @@ class Llm:
     """Asks each model once more, with tools of redraft mcp that it may call; they run the weights named."""
 
 
-def open_models(args: Llm, save: Path | None, weights: Sequence[str], stack: ExitStack) -> Models | None:
+def open_models(
+    args: Llm, save: Path | None, weights: Sequence[str], stack: ExitStack, *, trust: bool = False
+) -> Models | None:
     """The models, if any are named; `stack` closes their tools, which run the weights.
 
     Raises RedraftError for impossible bounds or URLs, for a missing key, and for tools without weights.
@@ -81,7 +83,7 @@ def open_models(args: Llm, save: Path | None, weights: Sequence[str], stack: Exi
         raise ConfigError(f"--llm-key-env: the environment has no variable {args.llm_key_env}")
     if args.llm_key_env is None and not keeps_secrets(args.llm):
         key = ""  # nobody named it for this server, and others could read it on the way
-    tools = [None, _toolbox(weights, stack)] if args.tools else [None]
+    tools = [None, _toolbox(weights, stack, trust)] if args.tools else [None]
     bounds: dict[str, Any] = {"timeout": args.llm_timeout, "max_tokens": args.llm_max_tokens}
     endpoints = [
         Endpoint(args.llm, model, key=key.strip(), tools=each, **bounds) for model in args.llm_model for each in tools
@@ -95,7 +97,7 @@ def open_models(args: Llm, save: Path | None, weights: Sequence[str], stack: Exi
     )
 
 
-def _toolbox(contenders: Sequence[str], stack: ExitStack) -> Toolbox:
+def _toolbox(contenders: Sequence[str], stack: ExitStack, trust: bool) -> Toolbox:
     """The tools that help to solve a puzzle, for function calling; they run the weights of contenders."""
     from redraft.compare.llm.endpoint import Toolbox
     from redraft.serve.limits import Limits
@@ -106,7 +108,7 @@ def _toolbox(contenders: Sequence[str], stack: ExitStack) -> Toolbox:
     names = [name if os.path.exists(name) else re.sub(r"@\d+$", "", name) for name in contenders]
     weights = list(dict.fromkeys(name for name in names if not name.endswith(".npz")))
     limits = Limits()
-    service = Service(open_all(weights, limits), limits)
+    service = Service(open_all(weights, limits, trust=trust), limits)
     stack.callback(service.close)
     return Toolbox(
         definitions=[function(TOOLS[name]) for name in OFFERED],
