@@ -293,6 +293,7 @@ def test_mistakes(
 def test_help(run: Run) -> None:
     for arguments, status in ((["--help"], 0), ([], 2)):
         got, out, err = run("arc", *arguments)
-        assert got == status and (out or err).startswith("usage: redraft arc eval|merge|adapt [options]")
+        assert got == status and (out or err).startswith("usage: redraft arc ")
+        assert all(f"\n  {name} " in (out or err) for name in ("eval", "merge", "adapt"))
     for name in ("eval", "merge", "adapt"):
         assert run("arc", name, "--help")[1].startswith(f"usage: redraft arc {name}")

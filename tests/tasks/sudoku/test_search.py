@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from helpers.sudokus import EASY
 
+from redraft.errors import PuzzleError
+from redraft.tasks import get_task
 from redraft.tasks.sudoku import search
 
 HARD = "8..........36......7..9.2...5...7.......457.....1...3...1....68..85...1..9....4.."
@@ -148,3 +150,14 @@ def test_solutions_of_many_grids_are_counted_as_those_of_few(monkeypatch: pytest
     monkeypatch.setattr(search.Counter, "MANY", 3)
     assert [counter.count(grid) for grid in grids] == expected
     assert set(expected) <= {1, 2} and expected[-1] == 2
+
+
+def test_a_count_that_takes_too_many_guesses_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = search.make(9, 30, 0)
+    hard = made.questions[made.ratings.argmax()]
+    assert made.ratings.max() > 2
+    monkeypatch.setattr(search, "CHECKED", 1)
+    assert search.Counter(9).count(hard) == -1
+    with pytest.raises(PuzzleError, match="guesses"):
+        get_task("sudoku-9x9").validate(hard)
+    assert search.Counter(9).count(made.questions[made.ratings.argmin()]) == 1

@@ -24,6 +24,7 @@ BOXES = {4: (2, 2), 6: (2, 3), 8: (2, 4), 9: (3, 3), 10: (2, 5), 12: (3, 4), 14:
 # no more than GUESSES.
 MINIMAL, GUESSES = 9, 10
 UNLIMITED = 1 << 62
+CHECKED = 50_000  # guesses, some ten seconds of them interpreted, to find out whether a puzzle has one solution
 
 # Loading Numba takes about a second when its cache is warm and several when it must compile, so long work starts
 # interpreted and changes over when, after PATIENCE seconds, more than WORTH seconds of it seem to remain.
@@ -230,18 +231,24 @@ class Search:
         # Indexing an array from the interpreter costs several times as much as indexing a list.
         return np.ascontiguousarray(values.ravel(), dtype=np.int64) if self.compiled else values.ravel().tolist()
 
-    def _run(self, state: Any, limit: int, orders: tuple[Any, Any] | None = None) -> tuple[int, int]:
-        return self._kernel(state, self.size, (limit, UNLIMITED), (*(orders or self._natural), *self._tables))
+    def _run(
+        self, state: Any, limit: int, orders: tuple[Any, Any] | None = None, most: int = UNLIMITED
+    ) -> tuple[int, int]:
+        return self._kernel(state, self.size, (limit, most), (*(orders or self._natural), *self._tables))
 
-    def solve(self, grid: NDArray[np.integer], limit: int = 2) -> tuple[int, NDArray[np.int8] | None, int]:
+    def solve(
+        self, grid: NDArray[np.integer], limit: int = 2, most: int = UNLIMITED
+    ) -> tuple[int, NDArray[np.int8] | None, int]:
         """Solutions of a grid (size, size; 0 blank) up to `limit`, the first of them, and the guesses it took.
+
+        Where it takes more guesses than `most`, there are -1 solutions.
 
         With limit 2 the guesses include the proof that there is no second solution: 0 means that naked and hidden
         singles alone solve the puzzle.
         """
         masks = np.where(grid > 0, 1 << np.maximum(np.asarray(grid, np.int64) - 1, 0), self.full)
-        count, guesses = self._run(self._flat(masks), limit)
-        return int(count), self._grid(self._found) if count else None, int(guesses)
+        count, guesses = self._run(self._flat(masks), limit, most=most)
+        return int(count), self._grid(self._found) if count > 0 else None, int(guesses)
 
     def _grid(self, masks: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int8]:
         """One-bit masks (cells) to digits (size, size); any other mask to a blank."""
@@ -293,12 +300,12 @@ class Counter:
         self._lock = Lock()  # a Search has memory of its own
 
     def count(self, grid: NDArray[np.integer]) -> int:
-        """The number of solutions of a grid (size, size), up to 2."""
+        """The number of solutions of a grid (size, size), up to 2; -1 where CHECKED guesses do not tell."""
         with self._lock:
             self._seen += 1
             if self._seen == self.MANY:
                 self._search = Search(len(grid), compiled=True)
-            return self._search.solve(grid)[0]
+            return self._search.solve(grid, most=CHECKED)[0]
 
 
 def solve_many(

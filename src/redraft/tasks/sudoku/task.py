@@ -73,6 +73,8 @@ class Sudoku(WrittenTask):
             unit, digit, times = clash
             raise PuzzleError(f"{times} {digit}s in {unit}; expected at most one")
         solutions = self._counter.count(question)
+        if solutions < 0:
+            raise PuzzleError(f"{sudoku_search.CHECKED:,} guesses do not tell whether it has one solution; add clues")
         if solutions == 0:
             raise PuzzleError("no solution; expected exactly one")
         if solutions > 1:
