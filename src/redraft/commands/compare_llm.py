@@ -103,7 +103,7 @@ def _toolbox(contenders: Sequence[str], stack: ExitStack, trust: bool) -> Toolbo
     from redraft.serve.limits import Limits
     from redraft.serve.models import open_all
     from redraft.serve.service import Service
-    from redraft.serve.tools.tools import TOOLS, call, function
+    from redraft.serve.tools.tools import call, function
 
     names = [name if os.path.exists(name) else re.sub(r"@\d+$", "", name) for name in contenders]
     weights = list(dict.fromkeys(name for name in names if not name.endswith(".npz")))
@@ -111,7 +111,7 @@ def _toolbox(contenders: Sequence[str], stack: ExitStack, trust: bool) -> Toolbo
     service = Service(open_all(weights, limits, trust=trust), limits)
     stack.callback(service.close)
     return Toolbox(
-        definitions=[function(TOOLS[name]) for name in OFFERED],
+        definitions=[function(name) for name in OFFERED],
         call=partial(call, service, OFFERED),
         about=", ".join(weights),
     )

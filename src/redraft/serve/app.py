@@ -23,7 +23,7 @@ from redraft.serve.guard import FACTS, FAULT, Access, ClientGoneError, Figures, 
 from redraft.serve.limits import Refused, invalid
 from redraft.serve.page import PageFile, page_response
 from redraft.serve.service import Service, Work
-from redraft.serve.types import DraftEvent, ErrorDetail, ErrorResponse, OneRequest, Replied, SolveRequest
+from redraft.serve.types import DraftEvent, OneRequest, Replied, SolveRequest
 from redraft.solve.answer import TraceStep
 from redraft.tasks import Task
 
@@ -84,8 +84,7 @@ class Api:
                     await put("answer", response)
                     await put("done", None)
                 except Refused as error:
-                    detail = ErrorDetail(message=error.message, where=error.where, status=error.status)
-                    await put("error", ErrorResponse(error=detail))
+                    await put("error", error.response())
                 await send({"type": "http.response.body", "body": b""})
 
         return _Raw(respond)

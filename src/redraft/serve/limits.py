@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from redraft.errors import RedraftError, require_at_least
+from redraft.serve.types import ErrorDetail, ErrorResponse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,9 @@ class Refused(RedraftError):
     def __init__(self, message: str, *, where: str = "", status: int = 422, retry_after: int | None = None) -> None:
         self.message, self.where, self.status, self.retry_after = message, where, status, retry_after
         super().__init__(f"{where}: {message}" if where else message)
+
+    def response(self) -> ErrorResponse:
+        return ErrorResponse(error=ErrorDetail(message=self.message, where=self.where, status=self.status))
 
 
 def invalid(error: ValidationError, kind: type[BaseModel]) -> Refused:

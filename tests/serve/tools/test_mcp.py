@@ -322,6 +322,13 @@ def test_the_command_ends_with_its_input_and_prints_nothing_of_its_own() -> None
     assert replies and all("error" in each for each in replies)
 
 
+def test_the_page_lists_all_tools_and_their_arguments() -> None:
+    text = (ROOT / "docs" / "mcp.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:4] for line in text.partition("## The tools")[2].splitlines() if line.startswith("| `")]
+    found = {name.strip(" `"): set(re.findall(r"`(\w+)`", arguments)) for name, _, arguments in rows}
+    assert found == {name: set(tool.request.model_fields) for name, tool in TOOLS.items()}
+
+
 def rounded(text: str) -> str:
     return re.sub(r"\d\.\d+", lambda found: f"{float(found[0]):.2f}", text)
 

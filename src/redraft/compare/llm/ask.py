@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from redraft.compare.llm.endpoint import Endpoint, EndpointError, Reply
+from redraft.compare.llm.endpoint import Endpoint, EndpointError, Reply, Toolbox
 from redraft.errors import DataError, require_at_least
 
 STOP_AFTER = 3  # failures in a row
@@ -176,13 +176,7 @@ async def _converse(endpoint: Endpoint, prompt: str, retries: int, end: asyncio.
         asked = prompt if endpoint.tools is None else prompt + json.dumps([endpoint.tools.definitions, turns])
         tokens += _used(asked, reply)
         left -= _used("", reply._replace(prompt_tokens=0))
-        if (
-            endpoint.tools is None
-            or not reply.calls
-            or reply.cut_off
-            or left < 1
-            or len(replies) > endpoint.tools.ROUNDS
-        ):
+        if endpoint.tools is None or not reply.calls or reply.cut_off or left < 1 or len(replies) > Toolbox.ROUNDS:
             break
         turns.append({"role": "assistant", "content": reply.text or None, "tool_calls": list(reply.calls)})
         turns += [await asyncio.to_thread(endpoint.tools.answer, call) for call in reply.calls]

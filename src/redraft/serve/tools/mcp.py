@@ -23,7 +23,7 @@ from redraft import __version__
 from redraft.serve.async_service import AsyncService
 from redraft.serve.guard import FACTS, FAULT, Access
 from redraft.serve.limits import Refused
-from redraft.serve.tools.tools import TOOLS, Tool, error_text, text_of
+from redraft.serve.tools.tools import TOOLS, Tool, text_of
 from redraft.serve.types import Replied
 
 PATH = "/mcp"
@@ -51,7 +51,19 @@ class ToolServer:
         )
 
     async def _list(self, context: Any, params: wire.PaginatedRequestParams | None) -> wire.ListToolsResult:
-        return wire.ListToolsResult(tools=[_described(tool) for tool in TOOLS.values()])
+        return wire.ListToolsResult(
+            tools=[
+                wire.Tool(
+                    name=name,
+                    title=tool.title,
+                    description=tool.about,
+                    input_schema=tool.schema(),
+                    output_schema=tool.response.model_json_schema(mode="serialization"),
+                    annotations=_HINTS,
+                )
+                for name, tool in TOOLS.items()
+            ]
+        )
 
     async def _call(self, context: Any, params: wire.CallToolRequestParams) -> wire.CallToolResult:
         tool = TOOLS.get(params.name)
@@ -64,13 +76,13 @@ class ToolServer:
                 raise Refused(f"{self.limits.requests} requests are being worked on", status=429)
             response = await self._answer(tool, params.arguments or {})
         except Refused as error:
-            return _failed(error)
+            return _result(error.response(), is_error=True)
         except Exception:
             traceback.print_exc(file=sys.stderr)
-            return _failed(FAULT)
+            return _result(FAULT.response(), is_error=True)
         finally:
             self.active -= 1
-        return wire.CallToolResult(content=[_text(text_of(response))], structured_content=response.plain())
+        return _result(response, structured_content=response.plain())
 
     async def _answer(self, tool: Tool, arguments: dict[str, Any]) -> Replied:
         service, worker = self.worker.service, self.worker
@@ -139,21 +151,6 @@ class ToolEndpoint:
             raise Refused("pages elsewhere may not ask; --allow-origin ORIGIN lets them", where="Origin", status=403)
 
 
-def _described(tool: Tool) -> wire.Tool:
-    return wire.Tool(
-        name=tool.name,
-        title=tool.title,
-        description=tool.description,
-        input_schema=tool.input_schema(),
-        output_schema=tool.output_schema(),
-        annotations=_HINTS,
-    )
-
-
-def _failed(error: Refused) -> wire.CallToolResult:
-    """An error that the model sees, and can act on; as text alone, as it is not of the type of a result."""
-    return wire.CallToolResult(content=[_text(error_text(error))], is_error=True)
-
-
-def _text(text: str) -> wire.TextContent:
-    return wire.TextContent(type="text", text=text)
+def _result(response: Replied, **also: Any) -> wire.CallToolResult:
+    """A result, or an error that the model can act on; that is text alone, as it is not of the type of a result."""
+    return wire.CallToolResult(content=[wire.TextContent(type="text", text=text_of(response))], **also)
