@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -36,7 +36,7 @@ def run(arguments: list[str]) -> int:
     service = Service(open_all(args.weights, args.limits, backend=args.backend, trust=args.trust), args.limits)
     if sys.stdin.isatty():
         print("redraft mcp: a client starts this command and speaks to it; Ctrl-C ends it", file=sys.stderr)
-    with suppress(KeyboardInterrupt):
-        asyncio.run(ToolServer(AsyncService(service)).serve_stdio())
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends at once: a thread that reads the input cannot be interrupted
+    asyncio.run(ToolServer(AsyncService(service)).serve_stdio())
     service.close()
     return 0

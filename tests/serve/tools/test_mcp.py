@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -309,6 +310,19 @@ def test_the_command_speaks_on_standard_streams(mode: str) -> None:
             assert error_of(await client.call_tool("solve", {"puzzle": "12"}))["status"] == 422
 
     asyncio.run(asyncio.wait_for(main(), WAIT))
+
+
+@pytest.mark.slow
+def test_the_command_ends_at_an_interruption_while_its_input_is_open() -> None:
+    environment = {**os.environ, **(PROGRAM.env or {})}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([PROGRAM.command, *PROGRAM.args], env=environment, **pipes) as running:
+        assert running.stdin is not None and running.stdout is not None
+        running.stdin.write('{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
+        running.stdin.flush()
+        assert "jsonrpc" in running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(WAIT) == -signal.SIGINT
 
 
 @pytest.mark.slow
