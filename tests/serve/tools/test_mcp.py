@@ -178,6 +178,19 @@ def test_an_unknown_tool_is_an_error_of_the_protocol(session: Session) -> None:
     assert raised.value.error.code == wire.INVALID_PARAMS and "solve" in raised.value.error.message
 
 
+def test_an_app_shows_the_drafts(session: Session) -> None:
+    tools = session.portal.call(session.client.list_tools).tools
+    uris = {tool.name: (tool.meta or {}).get("ui", {}).get("resourceUri") for tool in tools}
+    assert uris == {name: "ui://redraft/drafts.html" if name == "explain" else None for name in TOOLS}
+    [app] = session.portal.call(session.client.list_resources).resources
+    assert (str(app.uri), app.mime_type) == (uris["explain"], "text/html;profile=mcp-app")
+    [content] = session.portal.call(session.client.read_resource, uris["explain"]).contents
+    assert isinstance(content, wire.TextResourceContents) and content.mime_type == app.mime_type
+    assert "http" not in content.text, "it fetches nothing"
+    with pytest.raises(MCPError):
+        session.portal.call(session.client.read_resource, "ui://redraft/other.html")
+
+
 # any arguments
 NEAR = {
     "puzzle": st.sampled_from([*SIXES, SIXES[0][:-1], "S.\n.G", ".#\nSG", [[1, None], [2, "x"]]])

@@ -8,12 +8,14 @@ import sys
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
 import mcp.types as wire
 from mcp import MCPError
 from mcp.server import Server
+from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.requests import Request
@@ -27,6 +29,7 @@ from redraft.serve.tools.tools import TOOLS, Tool, text_of
 from redraft.serve.types import Replied
 
 PATH = "/mcp"
+APP = "ui://redraft/drafts.html"  # what a client may show beside the result of `explain`
 INSTRUCTIONS = (
     "Tiny recursive models solve Sudoku and mazes here, offline. Call `solve` rather than working a puzzle out "
     "yourself: `solved` answers are checked by the rules. `check` judges an answer of your own."
@@ -48,7 +51,10 @@ class ToolServer:
             instructions=INSTRUCTIONS,
             on_list_tools=self._list,
             on_call_tool=self._call,
+            on_list_resources=self._resources,
+            on_read_resource=self._resource,
         )
+        self.server.extensions[EXTENSION_ID] = {}
 
     async def _list(self, context: Any, params: wire.PaginatedRequestParams | None) -> wire.ListToolsResult:
         return wire.ListToolsResult(
@@ -60,10 +66,22 @@ class ToolServer:
                     input_schema=tool.schema(),
                     output_schema=tool.response.model_json_schema(mode="serialization"),
                     annotations=_HINTS,
+                    _meta={"ui": {"resourceUri": APP}} if name == "explain" else None,
                 )
                 for name, tool in TOOLS.items()
             ]
         )
+
+    async def _resources(self, context: Any, params: wire.PaginatedRequestParams | None) -> wire.ListResourcesResult:
+        app = wire.Resource(uri=APP, name="drafts", title="How the answer was drafted", mime_type=APP_MIME_TYPE)
+        return wire.ListResourcesResult(resources=[app])
+
+    async def _resource(self, context: Any, params: wire.ReadResourceRequestParams) -> wire.ReadResourceResult:
+        if str(params.uri) != APP:
+            raise MCPError(wire.INVALID_PARAMS, f"no such resource; expected {APP}", {"uri": str(params.uri)})
+        text = files("redraft.serve.tools").joinpath("drafts.html").read_text(encoding="utf-8")
+        content = wire.TextResourceContents(uri=APP, mime_type=APP_MIME_TYPE, text=text)
+        return wire.ReadResourceResult(contents=[content])
 
     async def _call(self, context: Any, params: wire.CallToolRequestParams) -> wire.CallToolResult:
         tool = TOOLS.get(params.name)
