@@ -51,7 +51,7 @@ class Llm:
     llm_key_env: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """The environment variable with the key, by default OPENAI_API_KEY; the key is neither shown nor kept."""
     tools: Flag = False
-    """Asks each model once more, with tools of redraft mcp that it may call; they run the weights named."""
+    """Measure each model a second time, with tools of redraft mcp to call; the tools run the weights compared."""
 
 
 def open_models(

@@ -213,7 +213,7 @@ def create_app(
     tools: bool = False,
     level: LogLevel = "info",
 ) -> Guard:
-    """The API and the page, with `tools` also those for language models at /mcp, behind their guard."""
+    """The API and the page behind their guard; with `tools`, also tools for language models at /mcp."""
     figures, worker = Figures(), AsyncService(service)
     pages = [Route(f"/{path}", _placed("page", page_response(file)), methods=["GET"]) for path, file in page.items()]
     if "index.html" in page:

@@ -1,4 +1,4 @@
-"""The service for an event loop: calls run in threads, and work is waited for, within the seconds of a request."""
+"""The service in an event loop: calls run in threads, and nothing takes longer than the seconds of a request."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from redraft.serve.service import Service, Work
 
 T = TypeVar("T")
 
-THREADS = 4  # that read puzzles, look whether they are sound, and make new ones
+THREADS = 4  # that read puzzles, validate them, and make new ones
 
 
 class AsyncService:
-    """What HTTP and tools for language models call the service by."""
+    """The service as HTTP and tools for language models call it."""
 
     def __init__(self, service: Service) -> None:
         self.service, self.limits = service, service.limits
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="serve")
 
     async def in_thread(self, function: Callable[[], T], *, late: Callable[[T], None] = lambda found: None) -> T:
-        """What a function returns; `late` has what it returns when nobody waits for it any more."""
+        """The result of a function; one that comes after the caller has left goes to `late`."""
         future = asyncio.get_running_loop().run_in_executor(self._threads, function)
         wanted = True
         try:  # not asyncio.wait_for, which in Python 3.11 may swallow a cancellation
@@ -38,11 +38,11 @@ class AsyncService:
                 future.add_done_callback(lambda done: None if done.exception() else late(done.result()))
 
     async def begin(self, begin: Callable[[], Work]) -> Work:
-        """Work put in line, which is given up where nobody waits for it any more."""
+        """Queued work; it is cancelled if the caller leaves meanwhile."""
         return await self.in_thread(begin, late=Work.cancel)
 
     async def wait(self, work: Work) -> None:
-        """Waits until all is answered, or the time is up."""
+        """Waits until all puzzles are answered, or the time is up."""
         if futures := [asyncio.wrap_future(future) for future in work.futures]:
             done, late = await asyncio.wait(futures, timeout=self.limits.seconds)
             for future in done:

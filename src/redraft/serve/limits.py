@@ -49,7 +49,7 @@ class Refused(RedraftError):
 
 
 def invalid(error: ValidationError, kind: type[BaseModel]) -> Refused:
-    """What is wrong with a request, and where: of several errors the deepest, as that was nearly right."""
+    """The error of an invalid request, with its place: of several the deepest, which was nearly right."""
     first = max(error.errors(include_url=False, include_context=False, include_input=False), key=_depth)
     if first["type"] == "json_invalid":
         return Refused(first["msg"], status=400)

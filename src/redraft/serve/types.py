@@ -186,13 +186,13 @@ class HintResponse(Replied):
 
 
 class FilledCell(CellPlace):
-    """A cell, counted from 1, and what is written there."""
+    """A cell, counted from 1, and its value."""
 
     value: str
 
 
 class ExplainedDraft(TraceItem):
-    """A draft, and what became of it."""
+    """A draft, compared with the one before and with the rules."""
 
     step: Place = Field(description="Supervision steps spent.")
     changed: int = Field(description="Cells that differ from the draft before, or from the puzzle.")
@@ -202,7 +202,7 @@ class ExplainedDraft(TraceItem):
 
 
 class ExplainResponse(Replied):
-    """How a puzzle was solved, or not: every draft, in figures and in words."""
+    """The way to an answer, or to none: every draft, in figures and in words."""
 
     task: str
     weights: str

@@ -163,7 +163,7 @@ async def _ask_all(
 
 
 async def _converse(endpoint: Endpoint, prompt: str, retries: int, end: asyncio.Event) -> tuple[Reply, int]:
-    """The reply to a prompt once the tools that the model calls have been run, and the tokens used; see `_ask`."""
+    """The last reply to a prompt, after the calls of tools before it, and the tokens of all; see `_ask`."""
     replies: list[Reply] = []
     turns: list[dict[str, Any]] = []
     tokens, left = 0, endpoint.max_tokens

@@ -64,11 +64,11 @@ class Toolbox:
 
     Attributes:
         definitions: name, description and JSON Schema of each, as the endpoint reads them.
-        call: returns the result of a function by its name and its arguments in JSON; a mistake is a result, too.
-        about: names what the results depend on, besides the definitions.
+        call: returns the result of a function, or its error, as text, from its name and its arguments in JSON.
+        about: names the weights behind the functions; other weights, other results.
     """
 
-    ROUNDS = 3  # replies with calls that are answered; the next reply has to do without
+    ROUNDS = 3  # replies with calls that are answered; the next reply must be the answer
     CALLS = 2  # per reply
     LONGEST = 1500  # characters of a result
 
@@ -86,7 +86,7 @@ class Toolbox:
 
 
 class Endpoint:
-    """A chat endpoint and a model behind it; `name` is that of the model, with or without tools."""
+    """A chat endpoint and a model behind it, with or without tools; `name` says which."""
 
     def __init__(
         self,
@@ -227,7 +227,7 @@ def keeps_secrets(url: str) -> bool:
 
 
 def _calls(message: dict[str, Any], most: int) -> list[dict[str, Any]]:
-    """The first calls of tools in a message; raises TypeError or LookupError for what is none."""
+    """The first calls of tools in a message; raises TypeError or LookupError for anything else."""
     found = []
     for call in (message.get("tool_calls") or [])[:most]:
         name, arguments = call["function"]["name"], call["function"]["arguments"]

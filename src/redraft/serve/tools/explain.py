@@ -1,4 +1,4 @@
-"""How a puzzle was solved: what each draft changed, which rule it broke, where the solver restarted or guessed."""
+"""The way to an answer in words: changes and broken rules of each draft, restarts and guesses."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from redraft.serve.types import ExplainedDraft, ExplainResponse, FilledCell
 from redraft.solve.answer import Answer, TraceStep
 from redraft.tasks import Grid, Task
 
-SHOWN = 40  # lines in words; of more, those in the middle are left out
+SHOWN = 40  # lines; more are cut in the middle
 
 
 def explain(work: Work) -> ExplainResponse:
-    """Explains a puzzle that was solved, or given up, with every draft kept."""
-    [result] = work.response().results  # raises Refused where it took too long
+    """Explains finished work on one puzzle whose drafts were kept; raises Refused if it took too long."""
+    [result] = work.response().results
     answer = work.futures[0].result()
     befores = [answer.question, *(step.grid for step in answer.trace)]
     drafts = [

@@ -29,12 +29,12 @@ from redraft.serve.tools.tools import TOOLS, Tool, text_of
 from redraft.serve.types import Replied
 
 PATH = "/mcp"
-APP = "ui://redraft/drafts.html"  # what a client may show beside the result of `explain`
+APP = "ui://redraft/drafts.html"  # a page that clients may show beside the result of `explain`
 INSTRUCTIONS = (
     "Tiny recursive models solve Sudoku and mazes here, offline. Call `solve` rather than working a puzzle out "
     "yourself: `solved` answers are checked by the rules. `check` judges an answer of your own."
 )
-# nothing is changed, whatever is called how often, and nothing outside is reached
+# no tool changes anything, or reaches anything outside
 _HINTS = wire.ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
 
@@ -118,16 +118,16 @@ class ToolServer:
             await worker.wait(work)
             return await worker.in_thread(lambda: tool.finish(service, work))
         finally:
-            work.cancel()  # where the client left
+            work.cancel()  # if the client left
 
     async def serve_stdio(self) -> None:
-        """Serves the client at standard input and output until it ends the input."""
+        """Serves the client on standard input and output until the input ends."""
         async with stdio_server() as (read, write):
             await self.server.run(read, write, self.server.create_initialization_options())
 
 
 class ToolEndpoint:
-    """Streamable HTTP at a path of an app, behind its guard; no request has a session that others could use.
+    """Streamable HTTP at a path of an app, behind its guard, without sessions.
 
     Its `lifespan` has to be that of the app.
     """
@@ -161,14 +161,16 @@ class ToolEndpoint:
                 raise Refused(f"the body did not arrive in {self.limits.seconds:g} seconds", status=408) from None
 
     def _require_origin(self, request: Request) -> None:
-        """Raises Refused for a browser that shows another page, unless that page may ask."""
+        """Raises Refused for a browser on another page, unless that page is allowed."""
         origin = request.headers.get("origin")
         if origin is None or "*" in self.access.origins or origin in self.access.origins:
             return
         if urlsplit(origin).netloc != request.headers.get("host"):
-            raise Refused("pages elsewhere may not ask; --allow-origin ORIGIN lets them", where="Origin", status=403)
+            raise Refused(
+                "pages elsewhere are not allowed; --allow-origin ORIGIN allows one", where="Origin", status=403
+            )
 
 
 def _result(response: Replied, **also: Any) -> wire.CallToolResult:
-    """A result, or an error that the model can act on; that is text alone, as it is not of the type of a result."""
+    """A result, or an error that the model can act on: text alone, because it has not the type of a result."""
     return wire.CallToolResult(content=[wire.TextContent(type="text", text=text_of(response))], **also)

@@ -1,4 +1,4 @@
-"""Tools for language models: what each is for, its types, and how the service runs it.
+"""Tools for language models: descriptions, types, and the function of the service behind each.
 
 `redraft mcp` offers them over the Model Context Protocol, `redraft compare --tools` by function calling.
 """
@@ -28,7 +28,7 @@ NOTATION = (
 class Tool(NamedTuple):
     """A function that a language model may call; `about` is what it reads.
 
-    `finish` returns the result of the request, or of the work that `begin` has put in line, once that is done.
+    `finish` returns the result of the request, or of the work that `begin` has queued, once it is done.
     """
 
     title: str
@@ -46,7 +46,7 @@ class Tool(NamedTuple):
             raise invalid(error, self.request) from error
 
     def schema(self) -> dict[str, Any]:
-        """The JSON Schema of the arguments, without a choice at its top, which not all clients take."""
+        """The JSON Schema of the arguments, without a choice at its top, which some clients reject."""
         whole = self.request.model_json_schema()
         return {name: value for name, value in whole.items() if name not in ("oneOf", "title", "description")}
 
@@ -106,7 +106,7 @@ def function(name: str) -> dict[str, Any]:
 
 
 def call(service: Service, offered: Sequence[str], name: str, arguments: str) -> str:
-    """The result of a tool as text, from its arguments in JSON; a mistake of the model is a result, too."""
+    """The result of a tool as text, from its arguments in JSON; or the error of a wrong call."""
     try:
         if name not in offered:
             raise Refused(f"unknown tool; expected one of {', '.join(offered)}", status=404)
