@@ -23,7 +23,7 @@ from helpers.places import ROOT
 from helpers.serving import ANSWERS, QUESTIONS, WAIT, Background, Gated, served, serving
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mcp import Client, MCPError, StdioServerParameters
+from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from serve.test_service import SIX
 from test_docs import blocks_of
@@ -315,7 +315,7 @@ PROGRAM = StdioServerParameters(
 @pytest.mark.parametrize("mode", MODES)
 def test_the_command_speaks_on_standard_streams(mode: str) -> None:
     async def main() -> None:
-        async with Client(PROGRAM, mode=mode) as client:
+        async with Client(stdio_client(PROGRAM), mode=mode) as client:
             assert client.protocol_version == MODES[mode]
             found = await client.call_tool("solve", {"puzzle": SIX})
             assert found.structured_content is not None
