@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import mcp  # noqa: F401  # first, as its extra has all that the rest needs
 import tyro
 
 from redraft.commands.arguments import Trusted, parse
