@@ -23,6 +23,7 @@ COMMANDS = {
     "inspect": ("redraft.commands.inspect", "look inside a model: drafts, states, influence; one HTML file"),
     "arc": ("redraft.commands.arc", "vote on ARC tasks under augmentations, score, write a submission"),
     "serve": ("redraft.commands.serve", "serve a page that solves in the browser, and an HTTP API"),
+    "mcp": ("redraft.commands.mcp", "offer tools to a language model: solve, check, make, hint, explain"),
     "make": ("redraft.commands.make", "make new puzzles"),
     "data": ("redraft.commands.data", "list, build, show, import and export data"),
     "list": ("redraft.commands.list", "list tasks, recipes and bundled weights"),
@@ -49,6 +50,7 @@ PACKAGES = {
     "starlette": ("Starlette", "serve"),
     "uvicorn": ("uvicorn", "serve"),
     "pydantic": ("Pydantic", "serve"),
+    "mcp": ("the MCP SDK", "mcp"),
     **{name: (name, "") for name in ("numpy", "safetensors", "threadpoolctl", "tyro", "rich")},
 }
 

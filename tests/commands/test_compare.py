@@ -100,6 +100,47 @@ def test_a_picture(run: Run, weights: Path, other: Path, tmp_path: Path) -> None
     assert (tmp_path / "c.svg").exists()
 
 
+def test_alone_and_with_tools_beside_the_weights_of_the_tools(run: Run, tmp_path: Path, model: Any) -> None:
+    def reply(prompt: str) -> Any:
+        body = model.bodies[-1]
+        last = body["messages"][-1]
+        if "tools" not in body:
+            return "I cannot tell."
+        if last["role"] == "user":
+            grid = prompt.split("Puzzle:\n")[1].split("\n\n")[0]
+            function = {"name": "solve", "arguments": json.dumps({"puzzle": grid})}
+            call = {"id": "1", "type": "function", "function": function}
+            message = {"content": None, "tool_calls": [call, {**call, "function": {**function, "name": "make"}}]}
+            return 200, {}, json.dumps({"choices": [{"message": message}]}).encode()
+        assert json.loads(last["content"])["error"]["status"] == 404, "make is not offered"
+        [found] = json.loads(body["messages"][-2]["content"])["results"]
+        assert found["status"] == "solved", found
+        return "So:\n" + SCRIPT.write(TASK.parse(found["answer"]))
+
+    model.reply = reply
+    arguments = ["compare", "sudoku-4x4", "--data", "make:6@0", "--llm", model.url, "--llm-model", "fake"]
+    arguments += [
+        "--tools",
+        "--llm-parallel",
+        1,
+        "--llm-limit",
+        4,
+        "--save",
+        tmp_path / "kept",
+        "--json",
+        tmp_path / "c.json",
+    ]
+    status, out, err = run(*arguments)
+    assert status == 0, err
+    weights, alone, helped = json.loads((tmp_path / "c.json").read_text())["entrants"]
+    assert [each["name"] for each in (weights, alone, helped)] == ["sudoku-4x4", "fake", "fake with tools"]
+    assert (alone["solved"]["last"]["share"], helped["solved"]["last"]["share"]) == (0, 1)
+    assert (alone["facts"]["tool_calls"], helped["facts"]["tool_calls"]) == (None, 8)
+    mentions(out, "fake with tools", "8 calls of tools")
+    sent = len(model.bodies)
+    assert run(*arguments)[0] == 0 and len(model.bodies) == sent, "the replies were kept"
+
+
 @pytest.mark.usefixtures("foreseen")
 class TestLanguageModels:
     def test_beside_weights(self, run: Run, weights: Path, tmp_path: Path, model: Any) -> None:
@@ -214,6 +255,8 @@ class TestArc:
         (["weights", "--data", "make:3", "--llm-model", "m"], ("--llm URL", "--llm-model NAME")),
         (["weights", "--data", "make:3", "--llm", "x", "--llm-model", "m"], ("'x'", "URL")),
         (["--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m"], "--task sudoku-9x9"),
+        (["--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m", "--tools"], ("--tools", "weights")),
+        (["weights", "weights@2", "--data", "make:3", "--tools"], ("--tools", "--llm")),
         (
             ["weights", "--data", "make:3", "--llm", "http://x/v1", "--llm-model", "m", "--llm-key-env", "NO_KEY"],
             ("--llm-key-env", "NO_KEY"),

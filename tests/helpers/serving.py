@@ -156,12 +156,13 @@ def serving(
     limits: Limits,
     access: Access | None = None,
     *,
+    tools: bool = False,
     level: LogLevel = "info",
     built: Path = Path("nowhere"),
 ) -> Iterator[Client]:
     """Within it, a server on a free port of this machine; at the end it is shut down as by SIGTERM."""
     service = Service(models, limits)
-    app = create_app(service, access or Access(), page_files(models, built=built), level=level)
+    app = create_app(service, access or Access(), page_files(models, built=built), tools=tools, level=level)
     bound, ready = listen("127.0.0.1", 0), threading.Event()
     port = bound.getsockname()[1]
     server = Server(app, seconds=limits.seconds, ready=ready.set)

@@ -153,10 +153,10 @@ def print_hints(solver: Solver, supply: Supply[Entry]) -> int:
             continue
         hint = solve_hint(solver, entry.question)
         status = max(status, 0 if hint.verified else 1)
-        place = f"{entry.place}: " if entry.place else ""
         checked = "checked by the rules" if hint.verified else "not verified: no answer that keeps the rules was found"
+        where = f"{entry.place}: " if entry.place else ""
         sure = f"{hint.probability:.0%} sure in the first draft, {checked}"
-        print(f"{place}row {hint.row}, column {hint.column}: {hint.value}  {task.comment} {sure}", flush=True)
+        print(f"{where}row {hint.row}, column {hint.column}: {hint.value}  {task.comment} {sure}", flush=True)
     return status
 
 

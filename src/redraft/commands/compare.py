@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Literal
@@ -64,13 +65,14 @@ def run(arguments: list[str]) -> int:
     from redraft.plotting import require_picture
 
     require_options(args, "steps", "batch_size", "attempts")
-    models = open_models(args.asked, args.save)
     for file in filter(None, (args.json, args.markdown, args.plot)):
         require_place(file)
     if args.plot is not None:
         require_picture(args.plot)
     terms = Terms(**{each.name: getattr(args, each.name) for each in fields(Terms)})
-    found = contest(args.contenders, terms, models=models)
+    with ExitStack() as stack:
+        models = open_models(args.asked, args.save, args.contenders, stack, trust=args.trust)
+        found = contest(args.contenders, terms, models=models)
     if args.json is not None:
         write_text(args.json, json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
     if args.markdown is not None:

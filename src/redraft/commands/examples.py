@@ -19,6 +19,8 @@ redraft inspect sudoku-6x6 make:1@4
 redraft inspect maze-8x8 make:1@8 --animation drafts.gif
 redraft serve --port 8080
 redraft serve --weights sudoku-onnx --host 0.0.0.0 --port 80 --no-open
+redraft mcp --weights sudoku-9x9
+redraft mcp --weights sudoku-onnx --backend onnx --seconds 20
 redraft make sudoku 1
 redraft make maze-8x8 500 --seed 3 -o mazes.csv
 redraft import step_16000 --task sudoku-9x9 -o weights

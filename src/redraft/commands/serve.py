@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from redraft.commands.arguments import Trusted, parse
+from redraft.commands.arguments import Flag, Trusted, parse
 from redraft.errors import ConfigError
 from redraft.serve.app import create_app
 from redraft.serve.guard import LOOPBACK, Access, LogLevel
@@ -39,6 +39,8 @@ class Arguments:
     """Port; 0 for any free one."""
     no_open: bool = False
     """Does not open the page in the browser, as is done on a terminal."""
+    mcp: Flag = False
+    """Offers the tools for language models at /mcp (streamable HTTP); needs the extra `mcp`."""
     static: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Writes the page to a folder, for any web host, and serves nothing."""
     token: Annotated[str | None, tyro.conf.arg(metavar="TEXT")] = None
@@ -79,7 +81,8 @@ def run(arguments: list[str]) -> int:
     local = args.host in LOOPBACK
     hosts = (*(LOOPBACK if local else ()), *map(str.lower, args.allow_host))
     access = Access(hosts=hosts, token=token, origins=args.allow_origin)
-    app = create_app(service, access, page_files(service.models, api=token is None), level=args.log_level)
+    page = page_files(service.models, api=token is None)
+    app = create_app(service, access, page, tools=args.mcp, level=args.log_level)
     url = address_of(bound, args.host)
     if not local and token is None:
         print(

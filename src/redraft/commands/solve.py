@@ -99,10 +99,8 @@ def _require_sense(args: Arguments) -> None:
     require_options(args, "restart", "delay", least=0)
     if args.batch_size != "auto" and args.batch_size < 1:
         raise ConfigError(f"--batch-size: expected at least 1, or auto, got {args.batch_size}")
-    if sum((args.json, args.watch, args.output is not None)) > 1:
-        raise ConfigError("--json, --watch and -o exclude each other")
-    if args.hint and (args.json or args.watch or args.output is not None or args.picture is not None):
-        raise ConfigError("--hint excludes --json, --watch, --picture and -o, which show the whole answer")
+    if sum((args.json, args.watch, args.output is not None, args.hint)) > 1 or (args.hint and args.picture):
+        raise ConfigError("--json, --watch, --hint and -o exclude each other, as do --hint and --picture")
     for file in (args.output, args.picture):
         if file is not None and str(file) != STDIN:
             require_place(file)

@@ -109,7 +109,7 @@ def _require_contenders(names: Sequence[str], others: Sequence[str]) -> None:
 
 def contest(names: Sequence[str], terms: Terms, *, models: Models | None = None, quiet: bool = False) -> Comparison:
     """Compares weights (`NAME`, `NAME@STEPS`), files of ARC votes (.npz) and language models; raises RedraftError."""
-    _require_contenders(names, [] if models is None else [endpoint.model for endpoint in models.endpoints])
+    _require_contenders(names, [] if models is None else [endpoint.name for endpoint in models.endpoints])
     require_at_least(1, {name: getattr(terms, name) for name in ("steps", "batch_size", "attempts")})
     votes = [name for name in names if name.endswith(".npz")]
     opened = {name: _open(name, terms) for name in names if name not in votes}

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -20,11 +18,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from redraft.serve import openapi
+from redraft.serve.async_service import AsyncService
 from redraft.serve.guard import FACTS, FAULT, Access, ClientGoneError, Figures, Guard, LogLevel, error_response
-from redraft.serve.limits import Refused
+from redraft.serve.limits import Refused, invalid
 from redraft.serve.page import PageFile, page_response
 from redraft.serve.service import Service, Work
-from redraft.serve.types import DraftEvent, ErrorDetail, ErrorResponse, OneRequest, Replied, SolveRequest
+from redraft.serve.types import DraftEvent, OneRequest, Replied, SolveRequest
 from redraft.solve.answer import TraceStep
 from redraft.tasks import Task
 
@@ -32,23 +31,21 @@ T = TypeVar("T")
 K = TypeVar("K", bound=BaseModel)
 
 LINGER = 1.0  # seconds that the rest of a body which is not wanted is read
-THREADS = 4  # that read puzzles, look whether they are sound, and make new ones
 
 
 class Api:
     """The endpoints; `openapi.ENDPOINTS` has the table."""
 
-    def __init__(self, service: Service, figures: Figures) -> None:
-        self.service, self.figures, self.limits = service, figures, service.limits
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="serve")
+    def __init__(self, worker: AsyncService, figures: Figures) -> None:
+        self.worker, self.service, self.figures, self.limits = worker, worker.service, figures, worker.service.limits
         self._document = openapi.document()
 
     # endpoints
     async def solve(self, request: Request) -> Response:
         asked = await self._read(request, SolveRequest)
-        work = await self._begin(lambda: self.service.begin(asked))
+        work = await self.worker.begin(lambda: self.service.begin(asked))
         async with self._while_there(request, work):
-            await self._wait(work)
+            await self.worker.wait(work)
         response = work.response()
         self._count(request, response.results)
         return JSONResponse(response.plain())
@@ -60,7 +57,7 @@ class Api:
         def listen(step: TraceStep, logits: object) -> None:
             _tell(loop, events, step)
 
-        work = await self._begin(lambda: self.service.watch(asked, listen))
+        work = await self.worker.begin(lambda: self.service.watch(asked, listen))
         task = work.served.task
         for future in work.futures:
             future.add_done_callback(lambda _: _tell(loop, events, None))
@@ -87,8 +84,7 @@ class Api:
                     await put("answer", response)
                     await put("done", None)
                 except Refused as error:
-                    detail = ErrorDetail(message=error.message, where=error.where, status=error.status)
-                    await put("error", ErrorResponse(error=detail))
+                    await put("error", error.response())
                 await send({"type": "http.response.body", "body": b""})
 
         return _Raw(respond)
@@ -101,9 +97,9 @@ class Api:
 
     async def hint(self, request: Request) -> Response:
         asked = await self._read(request, OneRequest)
-        work = await self._begin(lambda: self.service.begin_hint(asked))
+        work = await self.worker.begin(lambda: self.service.begin_hint(asked))
         async with self._while_there(request, work):
-            await self._wait(work)
+            await self.worker.wait(work)
         return JSONResponse(self.service.hint_of(work).plain())
 
     async def models(self, request: Request) -> Response:
@@ -158,39 +154,15 @@ class Api:
         try:
             return kind.model_validate_json(bytes(body))
         except ValidationError as error:
-            raise _invalid(error, kind) from error
+            raise invalid(error, kind) from error
 
     async def _call(self, request: Request, function: Callable[[Any], Replied]) -> Response:
         """The response of a function that solves nothing."""
         kind = next(each.request for each in openapi.ENDPOINTS if each.path == request.url.path)
         assert kind is not None
         asked = await self._read(request, kind)
-        response = await self._in_thread(lambda: function(asked))
+        response = await self.worker.in_thread(lambda: function(asked))
         return JSONResponse(response.plain())
-
-    async def _in_thread(self, function: Callable[[], T], *, late: Callable[[T], None] = lambda found: None) -> T:
-        """What a function returns; `late` has what it returns when nobody waits for it any more."""
-        future = asyncio.get_running_loop().run_in_executor(self._threads, function)
-        try:
-            return await asyncio.wait_for(asyncio.shield(future), self.limits.seconds)
-        except TimeoutError:
-            raise Refused(f"not done within {self.limits.seconds:g} seconds", status=503, retry_after=5) from None
-        finally:
-            if not future.done():
-                future.add_done_callback(lambda done: None if done.exception() else late(done.result()))
-
-    async def _begin(self, begin: Callable[[], Work]) -> Work:
-        """Work put in line, which is given up where nobody waits for it any more."""
-        return await self._in_thread(begin, late=Work.cancel)
-
-    async def _wait(self, work: Work) -> None:
-        """Waits until all is answered, or the time is up."""
-        if futures := [asyncio.wrap_future(future) for future in work.futures]:
-            done, late = await asyncio.wait(futures, timeout=self.limits.seconds)
-            for future in done:
-                future.cancelled() or future.exception()  # looked at here; `work.response` raises it
-            for future in late:
-                future.cancel()
 
     @asynccontextmanager
     async def _while_there(self, request: Request, work: Work) -> AsyncIterator[None]:
@@ -233,18 +205,33 @@ class _Raw(Response):
         await self.respond(scope, receive, send)
 
 
-def create_app(service: Service, access: Access, page: Mapping[str, PageFile], *, level: LogLevel = "info") -> Guard:
-    """The API and the page, behind their guard."""
-    figures = Figures()
+def create_app(
+    service: Service,
+    access: Access,
+    page: Mapping[str, PageFile],
+    *,
+    tools: bool = False,
+    level: LogLevel = "info",
+) -> Guard:
+    """The API and the page behind their guard; with `tools`, also tools for language models at /mcp."""
+    figures, worker = Figures(), AsyncService(service)
     pages = [Route(f"/{path}", _placed("page", page_response(file)), methods=["GET"]) for path, file in page.items()]
     if "index.html" in page:
         pages.append(Route("/", _placed("page", page_response(page["index.html"])), methods=["GET"]))
+    lifespan = None
+    if tools:
+        from redraft.serve.tools.mcp import PATH, ToolEndpoint, ToolServer  # an extra of its own
+
+        endpoint = ToolEndpoint(ToolServer(worker), access)
+        lifespan = endpoint.lifespan
+        pages.append(Route(PATH, endpoint, methods=["POST"]))
     app = Starlette(
-        routes=[*Api(service, figures).routes(), *pages],
+        routes=[*Api(worker, figures).routes(), *pages],
         exception_handlers={Refused: _refused, HTTPException: _http_error, Exception: _fault},
+        lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    needs_none = {endpoint.path for endpoint in openapi.ENDPOINTS if endpoint.open} | {f"/{path}" for path in page}
+    needs_none = {each.path for each in openapi.ENDPOINTS if each.open} | {f"/{path}" for path in page}
     open_access = Access(
         hosts=access.hosts, token=access.token, origins=access.origins, open_paths=frozenset(needs_none | {"/"})
     )
@@ -271,22 +258,6 @@ def _tell(loop: asyncio.AbstractEventLoop, events: asyncio.Queue[T], event: T) -
     """Puts an event from another thread; nothing where the loop has ended."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(events.put_nowait, event)
-
-
-def _invalid(error: ValidationError, kind: type[BaseModel]) -> Refused:
-    """What is wrong with a body, and where: of several things the one that lies deepest, as that was nearly right."""
-    first = max(error.errors(include_url=False, include_context=False, include_input=False), key=_depth)
-    if first["type"] == "json_invalid":
-        return Refused(first["msg"], status=400)
-    where = [str(part) for part in first["loc"] if isinstance(part, int) or part in kind.model_fields]
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(kind.model_fields)
-        return Refused(f"unknown key {str(first['loc'][-1])[:80]!r}; known keys: {known}", where=".".join(where))
-    return Refused(first["msg"].removeprefix("Value error, "), where=".".join(where))
-
-
-def _depth(error: ErrorDetails) -> int:
-    return len(error["loc"])
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -16,7 +16,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from redraft.serve.limits import Refused
-from redraft.serve.types import ErrorDetail, ErrorResponse
 
 LogLevel = Literal["info", "warning", "error"]
 LEAST_LOGGED = {"info": 0, "warning": 400, "error": 500}  # the statuses that are logged at a level, from this one
@@ -91,11 +90,10 @@ class ClientGoneError(Exception):
 
 def error_response(error: Refused) -> Response:
     """An error as JSON."""
-    detail = ErrorDetail(message=error.message, where=error.where, status=error.status)
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(ErrorResponse(error=detail).plain(), error.status, headers)
+    return JSONResponse(error.response().plain(), error.status, headers)
 
 
 class Guard:
@@ -107,6 +105,8 @@ class Guard:
         self.draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
         if scope["type"] != "http":
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
 from redraft.errors import RedraftError, require_at_least
+from redraft.serve.types import ErrorDetail, ErrorResponse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,3 +43,22 @@ class Refused(RedraftError):
     def __init__(self, message: str, *, where: str = "", status: int = 422, retry_after: int | None = None) -> None:
         self.message, self.where, self.status, self.retry_after = message, where, status, retry_after
         super().__init__(f"{where}: {message}" if where else message)
+
+    def response(self) -> ErrorResponse:
+        return ErrorResponse(error=ErrorDetail(message=self.message, where=self.where, status=self.status))
+
+
+def invalid(error: ValidationError, kind: type[BaseModel]) -> Refused:
+    """The error of an invalid request, with its place: of several the deepest, which was nearly right."""
+    first = max(error.errors(include_url=False, include_context=False, include_input=False), key=_depth)
+    if first["type"] == "json_invalid":
+        return Refused(first["msg"], status=400)
+    where = [str(part) for part in first["loc"] if isinstance(part, int) or part in kind.model_fields]
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(kind.model_fields)
+        return Refused(f"unknown key {str(first['loc'][-1])[:80]!r}; known keys: {known}", where=".".join(where))
+    return Refused(first["msg"].removeprefix("Value error, "), where=".".join(where))
+
+
+def _depth(error: ErrorDetails) -> int:
+    return len(error["loc"])

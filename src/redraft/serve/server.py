@@ -72,7 +72,7 @@ class Server(uvicorn.Server):
         options: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False}
         options |= {
             "server_header": False,
-            "lifespan": "off",
+            "lifespan": "on",
             "ws": "none",
             "http": PatientProtocol,
             "proxy_headers": False,

@@ -39,7 +39,7 @@ class Replied(BaseModel):
 # requests
 class Named(Strict):
     task: Name | None = Field(default=None, description="A task (`sudoku-6x6`) or a family (`sudoku`, `maze`).")
-    weights: Name | None = Field(default=None, description="Weights by a name in `/v1/models`.")
+    weights: Name | None = Field(default=None, description="Weights by the name that the list of models gives.")
 
 
 class OneRequest(Named):
@@ -183,6 +183,32 @@ class HintResponse(Replied):
     probability: float = Field(description="The model's own probability of it, after its first draft.")
     verified: bool = Field(description="Whether it is part of an answer that keeps all rules.")
     message: str
+
+
+class FilledCell(CellPlace):
+    """A cell, counted from 1, and its value."""
+
+    value: str
+
+
+class ExplainedDraft(TraceItem):
+    """A draft, compared with the one before and with the rules."""
+
+    step: Place = Field(description="Supervision steps spent.")
+    changed: int = Field(description="Cells that differ from the draft before, or from the puzzle.")
+    wrong: int | None = Field(default=None, description="Cells that break a rule.")
+    message: str = Field(description="The first rule that is broken; empty if none is.")
+    guess: FilledCell | None = Field(default=None, description="The guess that its try began with.")
+
+
+class ExplainResponse(Replied):
+    """The way to an answer, or to none: every draft, in figures and in words."""
+
+    task: str
+    weights: str
+    result: SolveResult
+    drafts: list[ExplainedDraft]
+    words: str
 
 
 class ModelCard(Replied):

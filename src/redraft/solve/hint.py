@@ -50,13 +50,8 @@ def hint_of(answer: Answer, hinted: Hinted) -> Hint:
         open_cells = agreed if agreed.any() else open_cells
     cell = int(np.argmax(np.where(open_cells, probability, -1.0)))
     row, column = divmod(cell, task.width)
-    return Hint(
-        row=row + 1,
-        column=column + 1,
-        value=task.token_names[int(tokens[cell])],
-        probability=round(float(probability[cell]), 6),
-        verified=verified,
-    )
+    value, sure = task.token_names[int(tokens[cell])], round(float(probability[cell]), 6)
+    return Hint(row=row + 1, column=column + 1, value=value, probability=sure, verified=verified)
 
 
 def solve_hint(solver: Solver, question: Grid) -> Hint:

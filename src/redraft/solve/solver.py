@@ -80,6 +80,7 @@ class _Slot:
     recursions: int = 0  # spent in all tries
     given_up: int = 0  # tries
     guesses: list[Guess] = field(default_factory=list)  # for the next tries, in order
+    guess: Guess | None = None  # of this try
     trace: list[TraceStep] = field(default_factory=list)
 
 
@@ -232,9 +233,9 @@ class Solver:
         inputs = np.stack([slot.inputs for slot in slots])
         tries = np.array([slot.given_up for slot in slots])
         for row, slot in enumerate(slots):
-            if slot.guesses:
-                cell, token = slot.guesses.pop(0)
-                inputs[row, cell], tries[row] = token, 0
+            slot.guess = slot.guesses.pop(0) if slot.guesses else None
+            if slot.guess is not None:
+                inputs[row, slot.guess[0]], tries[row] = slot.guess[1], 0
         return self.stepper.start(inputs, np.zeros(len(slots), dtype=np.int32), tries)
 
     def _prepare_guesses(self, slots: list[_Slot], state: State, failed: NDArray[np.bool_]) -> None:
@@ -268,7 +269,7 @@ class Solver:
                 continue
             probability = _sigmoid(draft.halt_logit[row])
             attempt = slot.given_up + (not failed[row])  # one that fails has just been given up
-            step = TraceStep(grid=grids[row], halt_probability=probability, attempt=attempt)
+            step = TraceStep(grid=grids[row], halt_probability=probability, attempt=attempt, guess=slot.guess)
             if slot.traced:
                 slot.trace.append(step)
             if slot.job.on_draft is not None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from redraft.compare.llm.endpoint import Endpoint, EndpointError, Reply
+from redraft.compare.llm.endpoint import Endpoint, EndpointError, Reply, Toolbox
 from redraft.errors import DataError, require_at_least
 
 STOP_AFTER = 3  # failures in a row
@@ -71,7 +73,7 @@ class Cache:
         for line in text.splitlines():
             try:
                 entry = json.loads(line)
-                reply = Reply(**{name: entry[name] for name in Reply._fields})
+                reply = Reply(**{name: entry[name] for name in Reply._fields if name in entry})
                 if not isinstance(reply.text, str):
                     raise TypeError
                 self._known[str(entry["key"])] = reply, int(entry["max_tokens"])
@@ -88,7 +90,8 @@ class Cache:
         """Keeps a reply; raises DataError if it cannot be written."""
         key = _key(endpoint, prompt)
         self._known[key] = reply, endpoint.max_tokens
-        entry = {"key": key, "model": endpoint.model, **reply._asdict(), "max_tokens": endpoint.max_tokens}
+        values = {name: value for name, value in reply._asdict().items() if name != "calls"}
+        entry = {"key": key, "model": endpoint.name, **values, "max_tokens": endpoint.max_tokens}
         try:
             with self.file.open("a", encoding="utf-8") as opened:
                 opened.write("\n" * self._mend + json.dumps(entry) + "\n")
@@ -122,13 +125,12 @@ async def _ask_all(
     asked = Asked(replies={place: reply for place, reply in found if reply is not None})
     asked.kept = len(asked.replies)
     waiting = [place for place in range(len(prompts)) if place not in asked.replies]
-    running: dict[asyncio.Task[Reply], int] = {}
+    running: dict[asyncio.Task[tuple[Reply, int]], int] = {}
     end = asyncio.Event()
     row = 0  # of failures
     while True:
         while waiting and not asked.stopped and len(running) < bounds.parallel:
-            # a token is a character or more
-            most = [len(prompts[place]) + endpoint.max_tokens for place in (*running.values(), waiting[0])]
+            most = [endpoint.most(prompts[place]) for place in (*running.values(), waiting[0])]
             if asked.tokens + sum(most) > bounds.budget:
                 if not running:
                     asked.stopped = (
@@ -137,16 +139,17 @@ async def _ask_all(
                     )
                 break
             place = waiting.pop(0)
-            running[asyncio.create_task(_ask(endpoint, prompts[place], bounds.retries, end))] = place
+            running[asyncio.create_task(_converse(endpoint, prompts[place], bounds.retries, end))] = place
         progress(len(asked.replies) + len(asked.failures))
         if not running:
             return asked
         for task in (await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED))[0]:
             place = running.pop(task)
             try:
-                reply = task.result()
+                reply, tokens = task.result()
             except EndpointError as error:
                 asked.failures[place] = str(error)
+                asked.tokens += error.tokens
                 row += 1
                 if asked.error is None and (error.kind == "final" or row >= STOP_AFTER):
                     asked.error = error
@@ -155,16 +158,45 @@ async def _ask_all(
                 continue
             row = 0
             asked.replies[place] = reply
-            asked.tokens += _used(prompts[place], reply)
+            asked.tokens += tokens
             cache.add(endpoint, prompts[place], reply)
 
 
-async def _ask(endpoint: Endpoint, prompt: str, retries: int, end: asyncio.Event) -> Reply:
+async def _converse(endpoint: Endpoint, prompt: str, retries: int, end: asyncio.Event) -> tuple[Reply, int]:
+    """The last reply to a prompt, after the calls of tools before it, and the tokens of all; see `_ask`."""
+    replies: list[Reply] = []
+    turns: list[dict[str, Any]] = []
+    tokens, left = 0, endpoint.max_tokens
+    while True:
+        try:
+            replies.append(reply := await _ask(partial(endpoint.ask, prompt, turns, max_tokens=left), retries, end))
+        except EndpointError as error:
+            error.tokens = tokens
+            raise
+        asked = prompt if endpoint.tools is None else prompt + json.dumps([endpoint.tools.definitions, turns])
+        tokens += _used(asked, reply)
+        left -= _used("", reply._replace(prompt_tokens=0))
+        if endpoint.tools is None or not reply.calls or reply.cut_off or left < 1 or len(replies) > Toolbox.ROUNDS:
+            break
+        turns.append({"role": "assistant", "content": reply.text or None, "tool_calls": list(reply.calls)})
+        turns += [await asyncio.to_thread(endpoint.tools.answer, call) for call in reply.calls]
+    whole = Reply(
+        text=reply.text,
+        cut_off=reply.cut_off or (left < 1 and bool(reply.calls)),
+        prompt_tokens=total([each.prompt_tokens for each in replies]),
+        reply_tokens=total([each.reply_tokens for each in replies]),
+        seconds=sum(each.seconds for each in replies),
+        tool_calls=sum(len(each.calls) for each in replies[:-1]),
+    )
+    return whole, tokens
+
+
+async def _ask(ask: Callable[[], Awaitable[Reply]], retries: int, end: asyncio.Event) -> Reply:
     """A reply after at most `retries` more tries, none after `end`; raises the EndpointError of the last one."""
     tried = 0
     while True:
         try:
-            return await endpoint.ask(prompt)
+            return await ask()
         except EndpointError as error:
             if error.kind != "passing" or tried == retries:
                 raise
@@ -176,6 +208,12 @@ async def _ask(endpoint: Endpoint, prompt: str, retries: int, end: asyncio.Event
             tried += 1
 
 
+def total(counts: Sequence[int | None]) -> int | None:
+    """The sum of numbers of tokens; None if the endpoint did not report some."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
 def _used(prompt: str, reply: Reply) -> int:
     """Tokens that a request used; if the endpoint does not report them, about one per two characters."""
     asked = len(prompt) // 2 if reply.prompt_tokens is None else reply.prompt_tokens
@@ -184,5 +222,7 @@ def _used(prompt: str, reply: Reply) -> int:
 
 def _key(endpoint: Endpoint, prompt: str) -> str:
     """A digest of endpoint, model and prompt, in 32 characters."""
-    about = [endpoint.place, endpoint.model, prompt]
+    about: list[Any] = [endpoint.place, endpoint.model, prompt]
+    if endpoint.tools is not None:
+        about += [endpoint.tools.definitions, endpoint.tools.about]
     return hashlib.blake2b(json.dumps(about).encode(), digest_size=16).hexdigest()

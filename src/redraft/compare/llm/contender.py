@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.compare.compare import Outcome
-from redraft.compare.llm.ask import Asked, Bounds, Cache, ask_all
+from redraft.compare.llm.ask import Asked, Bounds, Cache, ask_all, total
 from redraft.compare.llm.endpoint import Endpoint
 from redraft.compare.llm.prompts import SHOWN, script_for
 from redraft.data.store import Store
@@ -47,7 +47,7 @@ class Models:
         """Outcomes of the models and notes on them; an error of an endpoint ends its turn alone. See `measure`."""
         outcomes, remarks = [], []
         for endpoint in self.endpoints:
-            name, count = endpoint.model, min(self.limit, len(store))
+            name, count = endpoint.name, min(self.limit, len(store))
             self.report(
                 f"asking {name} at {endpoint.place} {count:,} of {len(store):,} rows (--llm-limit), with at most "
                 f"{self.bounds.budget:,} tokens; replies are kept in {self.file}"
@@ -99,8 +99,9 @@ def measure(
         exact[row] = bool(((task.encode(answer) == label) | (label == IGNORE)).all())
         solved[row] = task.check(questions[place], answer).solved if task.judges else exact[row]
     facts = _facts(endpoint, asked, len(rows), unreadable)
-    kind = "language model" + (f", {unreadable} unreadable" if unreadable else "")
-    return Outcome.of_answers(answered, solved, exact, name=endpoint.model, kind=kind, facts=facts), asked
+    kind = "language model" if endpoint.tools is None else "language model and tiny model"
+    kind += f", {unreadable} unreadable" if unreadable else ""
+    return Outcome.of_answers(answered, solved, exact, name=endpoint.name, kind=kind, facts=facts), asked
 
 
 def chosen(count: int, limit: int) -> NDArray[np.int64]:
@@ -130,6 +131,8 @@ def notes(outcome: Outcome, asked: Asked) -> list[str]:
         first += f"; {facts['unreadable']:,} without a complete grid count as wrong"
     if facts["cut_off"]:
         first += f"; {facts['cut_off']:,} cut off at {facts['max_tokens']:,} tokens"
+    if facts["tool_calls"] is not None:
+        first += f"; {facts['tool_calls']:,} calls of tools"
     found = [first]
     if asked.failures:
         found.append(
@@ -143,11 +146,6 @@ def notes(outcome: Outcome, asked: Asked) -> list[str]:
 
 def _facts(endpoint: Endpoint, asked: Asked, chosen: int, unreadable: int) -> dict[str, Any]:
     replies = list(asked.replies.values())
-
-    def total(counts: list[int | None]) -> int | None:
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None  # the endpoint did not report some
-
     return {
         "chosen": chosen,
         "answered": len(replies),
@@ -158,6 +156,7 @@ def _facts(endpoint: Endpoint, asked: Asked, chosen: int, unreadable: int) -> di
         "prompt_tokens": total([reply.prompt_tokens for reply in replies]),
         "reply_tokens": total([reply.reply_tokens for reply in replies]),
         "mean_seconds": sum(reply.seconds for reply in replies) / len(replies) if replies else None,
+        "tool_calls": None if endpoint.tools is None else sum(reply.tool_calls for reply in replies),
         "stopped": asked.stopped,
         "endpoint": endpoint.place,
         "max_tokens": endpoint.max_tokens,

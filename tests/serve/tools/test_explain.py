@@ -1,0 +1,64 @@
+"""Drafts in words: changes, restarts, guesses, and an end where there are too many."""
+
+from concurrent.futures import Future
+from types import SimpleNamespace
+
+import numpy as np
+from helpers.serving import MADE, TASK
+
+from redraft.serve.service import Work
+from redraft.serve.tools.explain import SHOWN, explain
+from redraft.serve.types import ExplainResponse
+from redraft.solve.answer import Answer, TraceStep
+
+QUESTION, RIGHT = MADE.questions[0], MADE.answers[0]
+
+
+def explained(trace: list[TraceStep], tries: int = 1) -> ExplainResponse:
+    future: Future[Answer] = Future()
+    grid = trace[-1].grid
+    verdict = TASK.check(QUESTION, grid)
+    answer = Answer(
+        task=TASK,
+        question=QUESTION,
+        grid=grid,
+        verdict=verdict,
+        steps=len(trace),
+        tries=tries,
+        halt_probability=0.5,
+        trace=tuple(trace),
+    )
+    future.set_result(answer)
+    served = SimpleNamespace(name="some", task=TASK)
+    return explain(Work(served=served, entries=[future], several=False, seconds=1.0))
+
+
+def test_restarts_guesses_and_steps_that_change_nothing() -> None:
+    wrong = np.roll(RIGHT, 1, axis=0)
+    cell = 4 * 1 + 2
+    first = [TraceStep(grid=wrong, halt_probability=0.25)] * 3
+    second = TraceStep(grid=wrong, halt_probability=0.25, attempt=2, guess=(cell, int(TASK.encode(RIGHT)[cell])))
+    found = explained([*first, second, TraceStep(grid=RIGHT, halt_probability=1.0, attempt=3)], tries=3)
+    lines = found.words.splitlines()
+    assert lines[0].endswith("solved after 5 steps and 3 tries; the answer keeps all rules.")
+    assert lines[2] == "2 steps changed nothing."
+    assert lines[3] == f"Restart 1, with a guess: {RIGHT[1, 2]} in row 2, column 3."
+    assert lines[4].startswith("Step 4: 0 cells changed; ") and "25% sure" in lines[4]
+    assert lines[5] == "Restart 2, from another state."
+    assert "no rule is broken" in lines[6] and lines[7] == "Answer:"
+    guess = found.drafts[3].guess
+    assert guess is not None and (guess.row, guess.column, guess.value) == (2, 3, str(RIGHT[1, 2]))
+    assert [each.changed for each in found.drafts[1:4]] == [0, 0, 0] and found.drafts[0].wrong
+
+
+def test_what_is_not_solved_is_a_draft() -> None:
+    found = explained([TraceStep(grid=np.roll(RIGHT, 1, axis=0), halt_probability=0.9)])
+    assert "not solved after 1 step and 1 try: " in found.words and "Last draft:" in found.words
+    assert found.result.status == "unsolved" and found.result.answer is None
+
+
+def test_words_have_a_bounded_length() -> None:
+    grids = [np.roll(RIGHT, number % 2 + 1, axis=0) for number in range(200)]
+    found = explained([TraceStep(grid=grid, halt_probability=0.1) for grid in grids])
+    assert len(found.drafts) == 200 and len(found.words.splitlines()) <= SHOWN + 8
+    assert "160 lines left out" in found.words and "Step 200: " in found.words
