@@ -16,6 +16,8 @@ from benchmarks.effort.main import Effort, measure_effort
 from benchmarks.effort.show import show_effort
 from benchmarks.scale_show import show_scale
 from benchmarks.serve import Serve, measure_serve, show_serve
+from benchmarks.sizes.show import show_sizes
+from benchmarks.sizes.sizes import Sizes, bench_sizes
 from redraft.commands import bench
 from redraft.commands.arguments import parse
 from redraft.commands.bench import Benchmark, Common, SolveOptions, TimedOptions, TrainOptions, publish, settings_of
@@ -225,6 +227,13 @@ STUDIES = {
         arguments=Effort,
         measure=measure_effort,
         show=show_effort,
+    ),
+    "sizes": Kind(
+        what="what each way to run the bundled models takes: bytes, memory, milliseconds and joules per step",
+        arguments=Sizes,
+        measure=bench_sizes,
+        show=show_sizes,
+        threads=1,
     ),
     "serve": Kind(
         what="requests per second and latency of redraft serve with many clients, in one batch and one at a time",

@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md, made from the files of `scripts/measure.sh`.
+"""The tables of docs/performance.md, made from the files of `scripts/measure.sh`, and of docs/sizes.md.
 
 python -m benchmarks.page docs/performance.md results
 """
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.sizes.show import SIZE_HEAD, size_remark, size_rows
 from redraft.bench.show import spread_words
 from redraft.errors import DataError, RedraftError
 from redraft.files import write_text
@@ -21,6 +22,7 @@ Result = dict[str, Any]
 
 OURS, THEIRS, INT8 = "redraft", "reference", "redraft, int8"
 GRAPH, GRAPH_INT8 = "redraft, onnx", "redraft, onnx, int8"
+OTHERS = {"sizes": "sizes.json"}  # files not of `scripts/measure.sh`
 _TABLE = re.compile(r"(<!-- table: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -32,7 +34,7 @@ def fill(text: str, folder: Path) -> str:
         if name not in TABLES:
             raise DataError(f"table {name!r}: unknown; known: {', '.join(TABLES)}")
         files, make = TABLES[name]
-        results = [_read(folder / f"bench-{file}.json") for file in files]
+        results = [_read(folder / OTHERS.get(file, f"bench-{file}.json")) for file in files]
         try:
             return f"{found[1]}{make(results)}\n{found[3]}"
         except KeyError as error:
@@ -145,6 +147,15 @@ def roof(results: Sequence[Result]) -> str:
     )
 
 
+def sizes(results: Sequence[Result]) -> str:
+    return _markdown(SIZE_HEAD, size_rows(results[0]["sizes"]))
+
+
+def sizes_machine(results: Sequence[Result]) -> str:
+    """Where the sizes were measured, and how busy that machine was."""
+    return f"{machine(results)} {size_remark(results[0]['sizes'])}"
+
+
 # per table, the results it is made of and its function
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Sequence[Result]], str]]] = {
     "machine": (("train",), machine),
@@ -158,6 +169,8 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Sequence[Result]], str]]] = {
     "data": (("data",), data),
     "start": (("start",), start),
     "growth": (("scale",), growth),
+    "sizes": (("sizes",), sizes),
+    "sizes-machine": (("sizes",), sizes_machine),
     "roof": (("scale",), roof),
 }
 

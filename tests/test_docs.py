@@ -31,7 +31,7 @@ from redraft.commands.examples import LINES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-SHELL, TEXT = ("", "bash", "sh", "console"), ("text",)
+SHELL, TEXT = ("", "bash", "sh", "console"), ("text", "kotlin")
 BLOCK = re.compile(
     r"(?:^<!-- not run: (?P<reason>[^\n]+) -->\n)?^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
 )

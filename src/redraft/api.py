@@ -242,26 +242,25 @@ def export(
     weights: str | Path | Run,
     out: str | Path | None = None,
     *,
+    to: Literal["onnx", "executorch"] = "onnx",
     int8: bool = False,
     check: int | None = None,
     data: str | Path | None = None,
     quiet: bool = False,
     trust: bool = False,
 ) -> Path:
-    """Writes weights as an ONNX graph that solves without PyTorch, after comparing it with its model.
+    """Writes weights as a graph that solves without PyTorch, after comparing it with its model; returns the folder.
 
     Args:
         weights: as in `evaluate`, but not exported.
-        out: folder to write; by default the name of the weights with `-onnx` appended.
+        out: folder to write; by default the name of the weights with `-onnx` or `-executorch` appended.
+        to: an ONNX graph, which `redraft.load` opens, or an ExecuTorch program, for one puzzle at a time in float32.
         int8: matmuls in 8-bit integers, unless fewer puzzles were solved so.
         check: puzzles to compare on; up to 64, fewer where that takes long, if not given.
         data: a source of them; by default a run's own test data, or new puzzles.
 
-    Returns:
-        The folder, which `redraft.load` opens.
-
     Raises:
-        ConfigError: a package of the extra `export` is missing, or the folder is in use.
+        ConfigError: a package of the extra `export` or `executorch` is missing, or the folder is in use.
         RedraftError: the graph differs from the model.
 
     >>> redraft.export("sudoku-6x6", "onnx", check=1, quiet=True).name
@@ -273,7 +272,7 @@ def export(
 
     source = None if data is None else str(data)
     with trusting(trust), nullcontext(lambda what: None) if quiet else stages("export") as report:
-        return export_folder(_named(weights), out, int8=int8, check=check, data=source, report=report)[0]
+        return export_folder(_named(weights), out, to=to, int8=int8, check=check, data=source, report=report)[0]
 
 
 def make(task: str | Task, count: int = 1, *, seed: int = 0, **options: int | None) -> list[Puzzle]:

@@ -1,4 +1,4 @@
-"""A folder of weights becomes a folder that solves without PyTorch: `model.onnx`, and `config.json` beside it."""
+"""A folder of weights becomes one that solves without PyTorch: `model.onnx` or `model.pte`, with `config.json`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from redraft.config import to_dict
 from redraft.contents import within
 from redraft.data.build import open_source
 from redraft.errors import ConfigError, DataWarning, RedraftError
-from redraft.export import require_export
+from redraft.export import Format, require_export
 from redraft.export.check import Agreement, Report, Trial, count_for, most_for, silent
+from redraft.export.executorch import PROGRAM, Program, write_program
 from redraft.export.graph import ExportError, write_graph, write_int8
 from redraft.files import replacing, write_bytes, write_text
 from redraft.models import model_kind
@@ -46,7 +47,7 @@ class ExportReport:
         int8: whether the matmuls of the written graph are in 8-bit integers.
         agreement: of that graph with its model.
         rejected: of the graph in 8-bit integers, where it was requested and lost too much.
-        bytes: of `model.onnx`.
+        bytes: of the graph or program.
     """
 
     int8: bool
@@ -59,6 +60,7 @@ def export_folder(
     weights: str | Path,
     out: str | Path | None = None,
     *,
+    to: Format = "onnx",
     int8: bool = False,
     check: int | None = None,
     data: str | None = None,
@@ -68,10 +70,12 @@ def export_folder(
     """An export from names; the folder that was written, and the outcome. See `redraft.export`. Raises RedraftError."""
     if seed < 0 or (check is not None and check < 1):
         raise ConfigError(f"expected a check of at least 1 puzzle and a seed of at least 0, got {check} and {seed}")
-    require_export()
+    require_export(to)
+    if int8 and to != "onnx":
+        raise ConfigError(f"int8: written as onnx alone, got --to {to}")
     given = find_weights(weights)
-    folder = Path(f"{_name(given)}-onnx") if out is None else Path(out)
-    for file in ("model.onnx", "model.safetensors", "config.json"):
+    folder = Path(f"{_name(given)}-{to}") if out is None else Path(out)
+    for file in (GRAPH, PROGRAM, "model.safetensors", "config.json"):
         if (folder / file).exists():
             raise ConfigError(f"{folder}: holds a model or a run already; name another folder with -o")
     if folder.is_file() or not folder.resolve().parent.is_dir():
@@ -79,7 +83,7 @@ def export_folder(
     opened = open_weights(given)
     count = count_for(opened.model) if check is None else check
     trial = _trial(opened, data, count, report)
-    options: dict[str, Any] = {"int8": int8, "trial": trial, "count": count, "seed": seed, "report": report}
+    options: dict[str, Any] = {"to": to, "int8": int8, "trial": trial, "count": count, "seed": seed, "report": report}
     return folder, export(opened, folder, name=str(weights), **options)
 
 
@@ -123,6 +127,7 @@ def export(
     folder: Path,
     *,
     name: str,
+    to: Format = "onnx",
     int8: bool = False,
     trial: Trial | None = None,
     count: int | None = None,
@@ -135,6 +140,7 @@ def export(
         weights: a model, its task and model card.
         folder: to write; created if needed.
         name: of the weights.
+        to: an ONNX graph, or an ExecuTorch program, which is in float32.
         int8: matmuls in 8-bit integers, unless that solves too few; then in float32.
         trial: the puzzles to compare on; default: `count` new ones of the task, made with `seed`.
         count: default: as many as do not take long.
@@ -143,24 +149,27 @@ def export(
     Raises ConfigError where a package is missing, ExportError where the model has no graph or the graph does not agree;
     then nothing is written.
     """
-    require_export()
+    require_export(to)
     model, task = weights.model, get_task(weights.task)
     require_finite(model.state_dict(), name)
     with TemporaryDirectory(prefix="redraft-export-") as temporary:
-        graph, rounded = Path(temporary) / GRAPH, Path(temporary) / f"int8-{GRAPH}"
+        graph = Path(temporary) / (GRAPH if to == "onnx" else PROGRAM)
         report("tracing a step")
-        exported = replace(write_graph(model, graph), tokens=task.token_names, height=task.height, width=task.width)
+        exported = write_graph(model, graph) if to == "onnx" else write_program(model, graph)
+        exported = replace(exported, tokens=task.token_names, height=task.height, width=task.width)
+        session = open_session(graph) if to == "onnx" else Program.of(model, graph)
         if trial is None:
             count = count_for(model) if count is None else count
             report(f"making {count} puzzles")
             most = most_for(model, count)
             trial = Trial.of(task, vocab_size=model.config.vocab_size, count=count, seed=seed, most=most)
-        wanted, found = trial.follow(TorchStepper(model), OnnxStepper(open_session(graph), exported), report)
+        wanted, found = trial.follow(TorchStepper(model), OnnxStepper(session, exported), report)
         if not found.holds:
             raise ExportError(f"{name}: its graph does not do what the model does: {found}")
         rejected = None
         if int8:
             report("rounding to 8-bit integers")
+            rounded = graph.with_name(f"int8-{GRAPH}")
             write_int8(graph, rounded)
             drafts = trial.run(OnnxStepper(open_session(rounded), exported), report)
             judged = Agreement.of(drafts, wanted, source=trial.source)
@@ -168,11 +177,13 @@ def export(
                 found, graph, exported = judged, rounded, replace(exported, int8=True)
             else:
                 rejected = judged
-        _write(weights, folder, graph, exported, {"redraft": __version__, "weights": name, **asdict(found)})
+        _write(weights, folder, to, graph, exported, {"redraft": __version__, "weights": name, **asdict(found)})
         return ExportReport(int8=exported.int8, agreement=found, rejected=rejected, bytes=graph.stat().st_size)
 
 
-def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, comparison: dict[str, Any]) -> None:
+def _write(
+    weights: Weights, folder: Path, to: Format, graph: Path, exported: Exported, comparison: dict[str, Any]
+) -> None:
     """Raises RedraftError where the folder cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -186,7 +197,7 @@ def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, comp
         "task": weights.task,
         "model": {"kind": model_kind(config), **to_dict(config)},
         "card": _short(weights.card),
-        "onnx": to_dict(exported),
+        to: to_dict(exported),
         "export": comparison,
     }
     lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in described.items())
@@ -194,7 +205,8 @@ def _write(weights: Weights, folder: Path, graph: Path, exported: Exported, comp
     remember(folder / "config.json", described)
     if len(starts):
         write_bytes(folder / STARTS, starts.astype("<f4").tobytes())
-    with replacing(folder / GRAPH) as partial:  # the last: a folder without it is not taken for a model
+    last = folder / (GRAPH if to == "onnx" else PROGRAM)  # a folder without it is not taken for a model
+    with replacing(last) as partial:
         partial.write_bytes(graph.read_bytes())
 
 

@@ -32,11 +32,11 @@ def write_graph(model: Model, file: Path) -> Exported:
 
     The graph is one recursion of the model where a step has several (`Model.recursions`). Raises ExportError.
     """
-    exported = _described(model)
-    step, example = _Step(model.eval()), _example(model)
+    exported = described(model)
+    step, example = Step(model.eval()), example_of(model)
     batch = torch.export.Dim("batch")
-    names = OUTPUTS if _has_continue_logit(model) else OUTPUTS[:-1]
-    with replacing(file) as partial, _quiet("torch.onnx"):
+    names = OUTPUTS if has_continue_logit(model) else OUTPUTS[:-1]
+    with replacing(file) as partial, quiet("torch.onnx"):
         try:
             program = torch.onnx.export(
                 step,
@@ -60,7 +60,7 @@ def write_graph(model: Model, file: Path) -> Exported:
     return exported
 
 
-class _Step(nn.Module):
+class Step(nn.Module):
     """A step, or one of its recursions, as a function of tensors alone."""
 
     def __init__(self, model: Model) -> None:
@@ -74,7 +74,7 @@ class _Step(nn.Module):
         return found if output.continue_logit is None else (*found, output.continue_logit)
 
 
-def _example(model: Model) -> tuple[Tensor, ...]:
+def example_of(model: Model) -> tuple[Tensor, ...]:
     """Inputs of a step, each a tensor of its own: the exporter takes one that comes twice for one input."""
     config = model.config
     tokens = torch.arange(2 * config.seq_len).view(2, -1) % config.vocab_size
@@ -83,11 +83,11 @@ def _example(model: Model) -> tuple[Tensor, ...]:
 
 
 @torch.no_grad()
-def _has_continue_logit(model: Model) -> bool:
-    return model(*_example(model)[:2], model.initial_carry(2)).continue_logit is not None
+def has_continue_logit(model: Model) -> bool:
+    return model(*example_of(model)[:2], model.initial_carry(2)).continue_logit is not None
 
 
-def _described(model: Model) -> Exported:
+def described(model: Model) -> Exported:
     """Raises ExportError where states do not begin with the same vector everywhere, or are not float32."""
     carry, parts = model.initial_carry(1), model.recursions
     if not all(state.numel() for state in carry):
@@ -106,7 +106,7 @@ def write_int8(graph: Path, file: Path) -> None:
     Weights are rounded once, with a scale per output; inputs at every use.
     """
     quantization: Any = import_module("onnxruntime.quantization")
-    with replacing(file) as partial, _quiet(None):  # it advises a preparation of graphs that the exporter has done
+    with replacing(file) as partial, quiet(None):  # it advises a preparation of graphs that the exporter has done
         quantization.quantize_dynamic(
             graph,
             partial,
@@ -117,7 +117,7 @@ def write_int8(graph: Path, file: Path) -> None:
 
 
 @contextmanager
-def _quiet(logger: str | None) -> Iterator[None]:
+def quiet(logger: str | None) -> Iterator[None]:
     """Within it, neither warnings nor what a logger logs below errors is shown."""
     log = logging.getLogger(logger)
     level = log.level
