@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -298,3 +299,24 @@ def test_without_weights_named_a_bad_puzzle_does_not_stop_the_others(
     printed = capsys.readouterr()
     assert "643125521463164532352614436251215346" in printed.out
     mentions(printed.err, "'123'", 36, 3, 81)
+
+
+class TestHint:
+    """One cell instead of the answer."""
+
+    def test_it_is_an_open_cell_of_the_answer(self, run: Run) -> None:
+        made = get_task("sudoku-6x6").make(2, 3)
+        questions = [get_task("sudoku-6x6").format(question) for question in made.questions]
+        status, out, err = run("solve", *questions, "--hint", "--backend", "numpy")
+        assert status == 0 and err == "" and len(out.splitlines()) == 2
+        for line, question, answer in zip(out.splitlines(), made.questions, made.answers, strict=True):
+            found = re.search(r"row (\d), column (\d): (\d)  # .*% sure in the first draft, checked by the rules", line)
+            assert found is not None
+            row, column, value = map(int, found.groups())
+            assert question[row - 1, column - 1] == 0 and answer[row - 1, column - 1] == value
+
+    def test_what_has_no_hint_says_so(self, run: Run) -> None:
+        full = get_task("sudoku-6x6").format(get_task("sudoku-6x6").make(1, 3).answers[0])
+        refused(run("solve", full, "--hint", "--backend", "numpy"), "filled in")
+        refused(run("solve", "maze-8x8", "S" + " " * 62 + "G", "--hint"), "--hint")
+        refused(run("solve", QUESTIONS[0], "--hint", "--json"), "--hint")

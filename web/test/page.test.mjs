@@ -76,7 +76,7 @@ test("every draft is on the slider, with what a cell was in each", async (t) => 
   await page.fill("#timeline input", "0");
   assert.equal(await board(page), slow.question);
   await page.fill("#timeline input", "1");
-  await says(page, /Step 0\.5 .* cells? changed, .* break.*rule .* sure/);
+  await says(page, /Step 0\.5 .* cells? changed, .* break.*rule .* sure to be right/);
   const open_ = slow.question.indexOf(".");
   await page.locator("#board [role=gridcell]").nth(open_).click();
   assert.match(await page.textContent("#detail"), /Candidates: .*%.*step 0\.5: \d/s);
@@ -136,12 +136,12 @@ test("a hint, a check and a revealed cell are right", async (t) => {
   await cell.click();
   await page.keyboard.press(digit);
   await press(page, "check");
-  await says(page, /All 1 entries are right/);
+  await says(page, /Your entry is right/);
   await page.keyboard.press("Tab");
   await cell.click();
   await page.keyboard.press(digit === "1" ? "2" : "1");
   await press(page, "check");
-  await says(page, /1 entry is wrong/);
+  await says(page, /1 entry is wrong, and marked/);
   assert.match(await cell.getAttribute("aria-label"), /breaks a rule/);
   await press(page, "reveal");
   await page.waitForFunction(([at, sign]) => document.querySelectorAll("#board [role=gridcell]")[at].dataset.symbol === sign, [
@@ -171,11 +171,19 @@ test("a maze is drawn with the pointer, and solved", async (t) => {
 });
 
 test("a hard 9x9 is solved, and can be stopped", async (t) => {
-  const [puzzle] = (await puzzles("sudoku-9x9")).extreme;
+  const vectors = JSON.parse(await readFile(new URL("../redraft-js/test/vectors.json", import.meta.url), "utf8"));
+  const { solved } = vectors.find(({ model }) => model === "sudoku-9x9");
+  const { question: puzzle } = solved.reduce((a, b) => (b.steps > a.steps ? b : a));
   const page = await open(t, `#sudoku-9x9=${puzzle}`);
-  await press(page, "solve");
-  await says(page, /Step/);
-  await press(page, "solve");
+  await page.evaluate(() => {
+    const [button, status] = [document.querySelector("button[data-do=solve]"), document.querySelector("#status")];
+    new MutationObserver((_, observer) => {
+      if (!status.textContent.startsWith("Step")) return;
+      observer.disconnect();
+      button.click(); // stops at the first draft, however fast it is solved
+    }).observe(status, { childList: true });
+    button.click();
+  });
   await says(page, /Stopped/);
   await press(page, "solve");
   await says(page, /^Solved in/);
@@ -191,8 +199,7 @@ test("no request leaves the page's origin, and the page works with the network c
   await page.goto(`${site.address}#sudoku-6x6=${hard}`);
   await ready(page);
   await page.evaluate(() => navigator.serviceWorker.ready);
-  await page.reload(); // now by the service worker, which keeps what it fetches
-  await ready(page);
+  await page.waitForFunction(() => caches.match("models/sudoku-6x6/starts.f32").then((found) => found !== undefined));
   await context.setOffline(true);
   await page.reload();
   await ready(page);
@@ -267,4 +274,107 @@ test("a browser that keeps nothing still solves", async (t) => {
   await ready(page);
   await press(page, "solve");
   await says(page, /^Solved/);
+});
+
+const paste = async (page, text) => {
+  await page.evaluate(() => (document.querySelector("details").open = true));
+  await page.fill("#text", text);
+  await press(page, "use");
+};
+
+test("a damaged link says so, and leaves a puzzle to play", async (t) => {
+  for (const hash of ["#%E0%A4%A", "#unknown-5x5=12345"]) {
+    const page = await open(t, hash);
+    await says(page, /link is damaged/);
+    assert.equal((await board(page)).length, 36);
+  }
+});
+
+test("the model chosen last is the one on show, even while another loads or solves", async (t) => {
+  const page = await open(t, "#sudoku-9x9");
+  await press(page, "solve");
+  for (const model of ["sudoku-6x6", "sudoku-9x9", "maze-8x8", "sudoku-4x4"]) await page.selectOption("#model", model);
+  await press(page, "solve"); // too early
+  await says(page, /4×4 is ready/);
+  assert.equal((await board(page)).length, 16);
+  await press(page, "solve");
+  await says(page, /^Solved/);
+  assert.equal(await page.inputValue("#model"), "sudoku-4x4");
+});
+
+test("a puzzle of another size opens with its own model; blanks may be any usual sign", async (t) => {
+  const nine = (await puzzles("sudoku-9x9")).easy[0];
+  const page = await open(t, "#sudoku-6x6");
+  for (const blank of "-*x0") {
+    await paste(page, nine.replaceAll(".", blank));
+    await page.waitForFunction((wanted) => [...document.querySelectorAll("[role=gridcell]")].map((c) => c.dataset.symbol).join("") === wanted, nine);
+    await press(page, "clear");
+  }
+  assert.equal(await page.inputValue("#model"), "sudoku-9x9");
+  await paste(page, "[[0,1,0,0],[0,0,0,2],[0,0,3,0],[0,0,0,0]]");
+  await says(page, /4×4 is ready/);
+  assert.equal(await board(page), ".1.....2..3.....");
+});
+
+test("files that are no exported model are refused in words, and the model before stays", async (t) => {
+  const page = await open(t, `#sudoku-6x6=${hard}`);
+  const onnx = { parts: 1, positions: [1], y: [0], z: [0], halt_above: 0, tokens: ["", "a"], height: 1e5, width: 1e5 };
+  for (const config of ["null", "[]", "{", "7", '{"task": null}', JSON.stringify({ onnx })]) {
+    await page.evaluate(() => (document.querySelector("#status").textContent = ""));
+    await page.setInputFiles("#files", [
+      { name: "config.json", mimeType: "application/json", buffer: Buffer.from(config) },
+      { name: "model.onnx", mimeType: "application/octet-stream", buffer: Buffer.from("no graph") },
+    ]);
+    await says(page, /could not be loaded: /);
+  }
+  assert.equal(await page.inputValue("#model"), "sudoku-6x6");
+  await press(page, "solve");
+  await says(page, /^Solved/);
+});
+
+test("from a draft, a maze is drawn on again by way of Edit the puzzle; a stroke on walls erases them", async (t) => {
+  const page = await open(t, "#maze-8x8");
+  await press(page, "clear");
+  const cell = (at) => page.locator("#board [role=gridcell]").nth(at);
+  await cell(9).click();
+  assert.equal((await board(page))[9], "#");
+  await press(page, "solve");
+  await says(page, /^(Solved in|Not solved after)/);
+  await page.evaluate(() => { const slider = document.querySelector("#timeline input"); slider.value = slider.max; slider.dispatchEvent(new Event("input")); });
+  await cell(18).click();
+  await says(page, /Drafts are on show/);
+  await press(page, "edit");
+  assert.equal(await page.getAttribute("button[data-do=edit]", "aria-pressed"), "true");
+  await cell(10).click();
+  assert.equal((await board(page)).slice(9, 11), "##");
+  const [a, b] = [await cell(9).boundingBox(), await cell(10).boundingBox()];
+  await page.mouse.move(a.x + 5, a.y + 5);
+  await page.mouse.down();
+  await page.mouse.move(b.x + 5, b.y + 5, { steps: 3 });
+  await page.mouse.up();
+  assert.equal((await board(page)).slice(9, 11), "  ");
+});
+
+test("restarts are in the legend of the curve, and attempts are counted", async (t) => {
+  const vectors = JSON.parse(await readFile(new URL("../redraft-js/test/vectors.json", import.meta.url), "utf8"));
+  const { question } = vectors.flatMap(({ solved }) => solved).find((each) => each.tries > 1 && each.question.length === 36);
+  const page = await open(t, `#sudoku-6x6=${question}`, { reducedMotion: "reduce" });
+  await press(page, "solve");
+  await says(page, /^Solved/);
+  assert.match(await page.textContent("#timeline .attempts"), /Attempt (\d) of \1.*restart/s);
+  await look(page, "restart");
+  await page.fill("#timeline input", "1");
+  assert.match(await page.textContent("#timeline .attempts"), /Attempt 1 of [2-9]/);
+});
+
+test("entries in a puzzle with several solutions are judged by the rules alone; givens stay", async (t) => {
+  const page = await open(t, `#sudoku-4x4=1${".".repeat(15)}`);
+  const cell = page.locator("#board [role=gridcell]").nth(1);
+  await cell.click();
+  await page.keyboard.press("3");
+  await press(page, "check");
+  await says(page, /more than one solution, so nothing more/);
+  await page.locator("#board [role=gridcell]").first().click();
+  await page.keyboard.press("2");
+  await says(page, /part of the puzzle/);
 });

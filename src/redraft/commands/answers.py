@@ -22,12 +22,14 @@ from redraft.draw.board import BLANK, board_of, boards_of, used
 from redraft.draw.terminal import board_text, has_colours, legend
 from redraft.errors import PuzzleError
 from redraft.solve.answer import NOT_JUDGED, Answer
-from redraft.solve.supply import Entry
+from redraft.solve.hint import solve_hint
+from redraft.solve.supply import Entry, Supply
 from redraft.tasks import Grid, Puzzle, Task
 from redraft.tasks.reading.source import STDIN
 
 if TYPE_CHECKING:
     from redraft.commands.solve import Arguments
+    from redraft.solve.solver import Solver
 
 BOARDS = 4  # most puzzles that are drawn; more get a line each
 ERRORS = 20  # most puzzles that cannot be solved and are reported one by one
@@ -136,6 +138,26 @@ def line(entry: Entry, answer: Answer) -> str:
 
 def _steps(answer: Answer) -> str:
     return f"{answer.steps} step{'s' if answer.steps != 1 else ''}"
+
+
+def print_hints(solver: Solver, supply: Supply[Entry]) -> int:
+    """Prints a hint for each puzzle as it comes; returns the exit status: 1 where one is not verified, 2 for errors."""
+    task, status = solver.task, 0
+    while entries := supply.take(1, wait=True):
+        entry = entries[0]
+        if not isinstance(entry, PuzzleError) and not (task.encode(entry.question) == task.open_token).any():
+            entry = PuzzleError("all cells are filled in; expected at least one blank", entry.place)
+        if isinstance(entry, PuzzleError):
+            print(f"redraft solve: {entry}", file=sys.stderr)
+            status = 2
+            continue
+        hint = solve_hint(solver, entry.question)
+        status = max(status, 0 if hint.verified else 1)
+        checked = "checked by the rules" if hint.verified else "not verified: no answer that keeps the rules was found"
+        where = f"{entry.place}: " if entry.place else ""
+        sure = f"{hint.probability:.0%} sure in the first draft, {checked}"
+        print(f"{where}row {hint.row}, column {hint.column}: {hint.value}  {task.comment} {sure}", flush=True)
+    return status
 
 
 def verdict_line(answer: Answer) -> Text:

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from redraft.commands.answers import ERRORS, Printer, shown
+from redraft.commands.answers import ERRORS, Printer, print_hints, shown
 from redraft.commands.arguments import Flag, Trusted, option, parse, require_options
 from redraft.errors import ConfigError
 from redraft.files import require_place
@@ -43,6 +43,8 @@ class Arguments:
     """Write answers to a CSV file (- for standard output) as they come, instead of the screen."""
     watch: Flag = False
     """Show the drafts of each answer, step by step."""
+    hint: Flag = False
+    """Print one cell of each puzzle, the most certain open one, checked by the rules, instead of the answer."""
     json: Flag = False
     """Print one JSON object per puzzle, drafts included."""
     picture: Annotated[Path | None, option("FILE")] = None
@@ -79,6 +81,8 @@ def run(arguments: list[str]) -> int:
     args = parse(Arguments, arguments, command="solve", description=description, gather="inputs")
     _require_sense(args)
     meant = resolve(args.inputs, args.file, args.weights)
+    if args.hint and meant.task.open_token is None:
+        raise ConfigError(f"--hint: {meant.task.name} has no cells to fill in, so there are no hints")
     # a picture is of one puzzle, so the input has to end before it is drawn
     if args.file is not None and args.picture is None and _is_live(args.file):
         return _solve(meant, Arriving(meant.entries, wanted=_require_reader), None, args)
@@ -95,8 +99,8 @@ def _require_sense(args: Arguments) -> None:
     require_options(args, "restart", "delay", least=0)
     if args.batch_size != "auto" and args.batch_size < 1:
         raise ConfigError(f"--batch-size: expected at least 1, or auto, got {args.batch_size}")
-    if sum((args.json, args.watch, args.output is not None)) > 1:
-        raise ConfigError("--json, --watch and -o exclude each other")
+    if sum((args.json, args.watch, args.output is not None, args.hint)) > 1 or (args.hint and args.picture):
+        raise ConfigError("--json, --watch, --hint and -o exclude each other, as do --hint and --picture")
     for file in (args.output, args.picture):
         if file is not None and str(file) != STDIN:
             require_place(file)
@@ -165,6 +169,8 @@ def _solve(meant: Meant, supply: Supply[Entry], counted: int | None, args: Argum
         batch_size=args.batch_size,
         trace=args.watch or args.json or args.picture is not None,
     )
+    if args.hint:
+        return print_hints(solver, supply)
     total = None if counted == LOOKED_AT else counted
     # a progress bar is for many puzzles whose answers do not go to the same terminal
     with_bar = (total is None or total > UNSEEN) and (args.output is not None or not sys.stdout.isatty())

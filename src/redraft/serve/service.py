@@ -36,13 +36,13 @@ from redraft.serve.types import (
     SolveResult,
 )
 from redraft.solve.answer import Answer, TraceStep
+from redraft.solve.hint import Hinted, certainty, hint_of
 from redraft.solve.job import Listener, SolveJob
 from redraft.tasks import Grid, Task
 from redraft.tasks.sudoku.task import Sudoku
 
 FRESH = 1_000_000  # drawn seeds lie below
 SMALL = 100  # cells
-Hinted = tuple[NDArray[np.integer], NDArray[np.float64]]  # (L,): the best symbol's token of each cell, its probability
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +171,7 @@ class Service:
 
         def listen(step: TraceStep, logits: Callable[[], NDArray[np.float32]]) -> None:
             if not first:
-                first.append(_certainty(logits(), task.open_token))
+                first.append(certainty(logits(), task.open_token))
 
         return replace(self.watch(request, listen), hinted=first)
 
@@ -179,27 +179,9 @@ class Service:
         """The hint of a puzzle that has been solved, or given up."""
         work.response()  # raises Refused where it took too long
         [future], task = work.futures, work.served.task
-        answer = future.result()
-        tokens, probability = work.hinted[0]
-        open_cells = task.encode(answer.question) == task.open_token
-        verified = answer.done and task.judges
-        if verified:  # certain, and right: where the answer says otherwise, the model errs
-            right = task.encode(answer.grid)
-            agreed = open_cells & (tokens == right)
-            tokens, probability = (tokens, probability) if agreed.any() else (right, np.zeros(len(right)))
-            open_cells = agreed if agreed.any() else open_cells
-        cell = int(np.argmax(np.where(open_cells, probability, -1.0)))
-        row, column = divmod(cell, task.width)
-        return HintResponse(
-            task=task.name,
-            weights=work.served.name,
-            row=row + 1,
-            column=column + 1,
-            value=task.token_names[int(tokens[cell])],
-            probability=round(float(probability[cell]), 6),
-            verified=verified,
-            message="" if verified else "not verified: no answer that keeps the rules was found",
-        )
+        hint = hint_of(future.result(), work.hinted[0])
+        message = "" if hint.verified else "not verified: no answer that keeps the rules was found"
+        return HintResponse(task=task.name, weights=work.served.name, message=message, **vars(hint))
 
     # by the rules alone
     def check(self, request: CheckRequest) -> CheckResponse:
@@ -263,14 +245,3 @@ def _readable(task: Task, board: Board) -> Grid:
 
 def _wrong(task: Task, question: Grid, answer: Grid) -> NDArray[np.int64]:
     return np.argwhere(task.wrong_cells(question, answer))
-
-
-def _certainty(logits: NDArray[np.float32], open_token: int | None) -> Hinted:
-    """The best symbol of each cell and its probability, padding and the blank left out: logits (L, V) to (L,) each."""
-    scores = logits.astype(np.float64)
-    scores[:, [0, open_token or 0]] = -np.inf
-    best = scores.argmax(-1)
-    with np.errstate(over="ignore", invalid="ignore"):
-        odds = np.exp(scores - scores.max(-1, keepdims=True))
-        found = 1 / odds.sum(-1)
-    return best, np.nan_to_num(found, nan=0.0)

@@ -11,6 +11,8 @@ export interface CellView {
   changed: boolean;
   wrong: boolean;
   guessed: boolean;
+  /** Whether givens go without saying, as in a maze, which is all given. */
+  plain: boolean;
   /** 0 (certain) to 1. */
   doubt: number;
 }
@@ -86,7 +88,7 @@ export class Board {
       cell.style.setProperty("--doubt", view.doubt.toFixed(3));
       const { given, entry, changed: isChanged, wrong: isWrong, unsure, guess } = strings.legend;
       const marks = [
-        view.kind === "given" ? given : view.kind === "entry" ? entry : "",
+        view.kind === "given" && !view.plain ? given : view.kind === "entry" ? entry : "",
         changed ? isChanged : "",
         wrong ? isWrong : "",
         guessed ? guess : "",

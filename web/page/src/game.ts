@@ -132,9 +132,18 @@ export function linked(hash: string): { model: string; question: string | undefi
 }
 
 /** A puzzle as people paste it: without frames between cells, and without spaces where the cells are there without. */
-export function tidied(text: string, cells: number): string {
-  const lines = text.replace(/\r/g, "").replace(/^\n+|\n+$/g, "");
-  const bare = lines.replace(/[|!+,;"'\t]|[-─━═=]{3,}|[│┃║┌┐└┘├┤┬┴┼]/g, "");
-  const packed = bare.replace(/\s/g, "");
-  return packed.length === cells ? packed : bare;
+export function tidied(text: string, fits: (cells: number) => boolean): string {
+  const lines = text.normalize("NFKC").replace(/[\r\u200b\ufeff]/g, "").replace(/^\n+|\n+$/g, "");
+  const bare = lines.replace(/[|!+,;"'\t[\]{}]|[-─━═=]{3,}|[│┃║┌┐└┘├┤┬┴┼]/g, "");
+  const ways = [lines.replace(/\s/g, ""), bare.replace(/\s/g, ""), lines.replace(/\n/g, "")];
+  return ways.find((each) => fits(Array.from(each).length)) ?? bare;
+}
+
+/** Entries that a person may have made in a puzzle: what was kept may be damaged, or of an older version. */
+export function sound(notation: Notation, question: Uint8Array, entries: ArrayLike<number>): Uint8Array {
+  const blank = blankOf(notation);
+  return question.map((asked, cell) => {
+    const entry = entries[cell] ?? 0;
+    return asked === blank && entry < notation.vocabulary ? entry : 0;
+  });
 }

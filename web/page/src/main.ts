@@ -4,8 +4,9 @@ import { Notation, type Description } from "redraft-js";
 
 import { Board } from "./board.js";
 import { Engine } from "./engine.js";
-import { Game, empty, filled, fragment, keep, kept, linked, tidied, written, type Position } from "./game.js";
+import { Game, blankOf, empty, filled, fragment, keep, kept, linked, sound, tidied, written, type Position } from "./game.js";
 import type { Outcome } from "./messages.js";
+import { exported, type Opened } from "./opened.js";
 import { key, padName, padTokens } from "./pad.js";
 import { strings } from "./strings.js";
 import { Thinking } from "./thinking.js";
@@ -14,6 +15,8 @@ import { TOP, captionOf, explained, placeOf, viewsOf } from "./views.js";
 
 interface Listed {
   name: string;
+  /** Files of a model that was opened from the disk. */
+  files?: Opened["files"];
   title: string;
   folder: string;
   summary: string;
@@ -63,6 +66,10 @@ class Page {
   private hinted = -1;
   private began = Date.now();
   private complained = false;
+  private loads = 0;
+  private loading = ""; // the model on its way, if any
+  private stroke = 0; // what the pointer writes until it is lifted
+  private ended: number | null = null; // when the puzzle was solved by hand
 
   constructor() {
     this.board = new Board(find("#board"), {
@@ -74,7 +81,7 @@ class Page {
     const actions: Record<string, () => void> = {
       solve: () => void this.solve(),
       new: () => void this.another(),
-      edit: () => this.edit(!this.editing),
+      edit: () => this.toEdit(),
       clear: () => this.clear(),
       again: () => this.move({ ...this.game.position, entries: this.game.position.entries.map(() => 0) }),
       undo: () => this.travel(() => this.game.undo()),
@@ -83,9 +90,11 @@ class Page {
       hint: () => void this.hint(),
       check: () => void this.check(),
       reveal: () => void this.reveal(),
-      use: () => this.paste(find<HTMLTextAreaElement>("#text").value),
+      use: () => this.bring(find<HTMLTextAreaElement>("#text").value),
     };
-    for (const [name, action] of Object.entries(actions)) button(name).addEventListener("click", action);
+    for (const [name, action] of Object.entries(actions)) {
+      button(name).addEventListener("click", () => (this.loading === "" ? action() : this.say(strings.loading(this.loading))));
+    }
     this.models.addEventListener("change", () => void this.choose(this.models.value));
     find<HTMLInputElement>("#files").addEventListener("change", (event) => void this.openFiles(event));
     find("#timed").addEventListener("change", () => this.tick());
@@ -104,14 +113,17 @@ class Page {
     [this.listed, this.api] = [index.models, index.api === true];
     this.models.replaceChildren(...this.listed.map(({ name, title }) => new Option(title, name)));
     if (location.hash.length > 1 && (await this.follow(location.hash))) return;
+    const damaged = location.hash.length > 1 ? this.status.textContent : "";
     const last = kept();
     const model = this.listed.find(({ name }) => name === last?.model) ?? this.listed[0];
     if (model === undefined) return this.say(strings.loadFailed("models/index.json", "no models"));
     await this.choose(model.name, last?.model === model.name ? last.question : undefined);
-    if (last?.model === model.name && last.entries.length === this.game.position.entries.length) {
-      this.game.position = { ...this.game.position, entries: last.entries };
+    if (last?.model === model.name && this.notation !== null) {
+      const { question } = this.game.position;
+      this.game.position = { question, entries: sound(this.notation, question, last.entries) };
       this.render();
     }
+    if (damaged) this.say(damaged);
   }
 
   // models
@@ -120,23 +132,34 @@ class Page {
     const model = this.listed.find((each) => each.name === name);
     if (model === undefined) return false;
     this.models.value = name;
-    return this.load(model, { base: new URL(`${model.folder}/`, location.href).href }, question);
+    return this.load(model, question);
   }
 
-  private async load(model: Listed, from: Parameters<Engine["load"]>[0], question?: string): Promise<boolean> {
+  /** Loads a model and a puzzle; false where it cannot be, or where another was chosen meanwhile. */
+  private async load(model: Listed, question?: string): Promise<boolean> {
+    const load = ++this.loads;
+    const base = new URL(`${model.folder}/`, location.href).href;
     this.thinking.stop();
+    this.loading = model.title;
     this.say(strings.loading(model.title));
     document.body.classList.add("busy");
     try {
-      const { description, seconds, threads } = await this.engine.load(from);
+      const { description, seconds, threads } = await this.engine.load(model.files ?? { base });
+      if (load !== this.loads) return false;
       this.take(model, description);
       this.say(strings.loaded(model.title, seconds.toFixed(1)));
+      if (model.files === undefined) keepOffline(base, description);
       find("#threads").hidden = threads > 1 || crossOriginIsolated;
     } catch (error) {
+      if (load !== this.loads) return false;
       this.say(strings.loadFailed(model.title, (error as Error).message));
+      this.models.value = this.model?.name ?? "";
       return false;
     } finally {
-      document.body.classList.remove("busy");
+      if (load === this.loads) {
+        this.loading = "";
+        document.body.classList.remove("busy");
+      }
     }
     if (question === undefined || !this.paste(question)) await this.another();
     return true;
@@ -145,6 +168,7 @@ class Page {
   private take(model: Listed, description: Description): void {
     [this.model, this.notation] = [model, new Notation(description)];
     this.thinking.forget();
+    this.game = new Game({ question: new Uint8Array(), entries: new Uint8Array() }); // moves of another model mean nothing here
     const { height, width } = description.onnx;
     this.board.layOut(this.notation.task, height, width);
     const levels = [...Object.keys(model.puzzles), ...(this.api && this.notation.rules !== null ? [SERVER] : [])];
@@ -157,25 +181,26 @@ class Page {
   }
 
   private async openFiles(event: Event): Promise<void> {
-    const files = Array.from((event.target as HTMLInputElement).files ?? []);
-    const read = async (name: string): Promise<Uint8Array | undefined> => {
-      const file = files.find((each) => each.name === name);
-      return file === undefined ? undefined : new Uint8Array(await file.arrayBuffer());
-    };
-    const [config, graph, starts] = await Promise.all([read("config.json"), read("model.onnx"), read("starts.f32")]);
-    if (config === undefined || graph === undefined) return this.say(strings.openModelHelp);
-    let parsed: unknown;
+    const input = event.target as HTMLInputElement;
+    const files = Array.from(input.files ?? []);
+    input.value = ""; // so that the same files can be chosen again
+    let opened: Opened | null;
     try {
-      parsed = JSON.parse(new TextDecoder().decode(config));
+      opened = await exported(files);
     } catch (error) {
       return this.say(strings.loadFailed("config.json", (error as Error).message));
     }
-    const described = parsed as Partial<Description>;
-    const task = typeof described.task === "string" ? described.task : (described.task?.name ?? "grids");
-    const same = this.listed.find(({ name }) => name === task);
-    const summary = described.card?.summary ?? "";
-    const model = { name: task, title: task, folder: "", summary, puzzles: same?.puzzles ?? {} };
-    await this.load(model, { config: parsed, graph, starts });
+    if (opened === null) return this.say(strings.openModelHelp);
+    const { task, summary } = opened;
+    const puzzles = this.listed.find(({ name }) => name === task)?.puzzles ?? {};
+    const taken = this.listed.some(({ name, files }) => name === task && files === undefined);
+    const name = taken ? `${task} *` : task;
+    const model = { name, title: name, folder: "", summary, puzzles, files: opened.files };
+    await this.load(model);
+    if (this.model !== model) return;
+    this.listed = [...this.listed.filter((each) => each.name !== name), model];
+    this.models.replaceChildren(...this.listed.map(({ name, title }) => new Option(title, name)));
+    this.models.value = name;
   }
 
   // puzzles
@@ -210,11 +235,23 @@ class Page {
     this.edit(true);
   }
 
+  /** Takes a puzzle that a person brings: of the model on show, or of another whose size it has. */
+  private bring(text: string): void {
+    const size = (model: Listed): number => Object.values(model.puzzles)[0]?.[0]?.length ?? 0;
+    const fits = (cells: number): boolean => cells === this.notation?.cells;
+    const other = this.listed.find((model) => {
+      const [cells, brought] = [size(model), tidied(text, (found) => found === size(model))];
+      return cells > 0 && Array.from(brought).length === cells;
+    });
+    if (fits(Array.from(tidied(text, fits)).length) || other === undefined) this.paste(text);
+    else void this.choose(other.name, text);
+  }
+
   /** Takes a puzzle in text; false, with a remark, where it is none. */
   private paste(text: string): boolean {
     if (this.notation === null) return false;
     try {
-      this.ask(this.notation.parse(tidied(text, this.notation.cells)));
+      this.ask(this.notation.parse(tidied(text, (cells) => cells === this.notation?.cells)));
       return true;
     } catch (error) {
       this.say(strings.badPuzzle((error as Error).message));
@@ -226,7 +263,7 @@ class Page {
     const entries = new Uint8Array(question.length);
     if (this.game.position.question.length !== question.length) this.game = new Game({ question, entries });
     this.move({ question, entries });
-    this.began = Date.now();
+    [this.began, this.ended] = [Date.now(), null];
     find<HTMLTextAreaElement>("#text").value = "";
   }
 
@@ -240,6 +277,7 @@ class Page {
 
   private async share(): Promise<void> {
     if (this.model === null || this.notation === null) return;
+    if (this.model.files !== undefined) return this.say(strings.shareOwn);
     const hash = fragment(this.model.name, this.notation.format(this.game.position.question));
     history.replaceState(null, "", hash);
     try {
@@ -282,9 +320,11 @@ class Page {
     const { notation } = this;
     if (notation === null) return;
     const next = written(notation, this.game.position, cell, token, this.editing);
-    if (next === null) return;
+    if (next === null) return this.say(strings.isGiven);
     this.move(next);
-    if (!this.editing && notation.rules?.check(next.question, filled(next)).solved === true) this.say(strings.youSolved);
+    if (this.editing || notation.rules?.check(next.question, filled(next)).solved !== true) return;
+    this.ended ??= Date.now();
+    this.say(strings.youSolved);
   }
 
   private get draws(): boolean {
@@ -292,10 +332,11 @@ class Page {
   }
 
   private onDraw(cell: number, first: boolean): void {
-    if (!this.draws || this.timeline.draft !== null || this.notation === null) return;
-    const now = filled(this.game.position)[cell];
-    if (first && now === this.tool) this.write(cell, 0);
-    else if (now !== this.tool) this.write(cell, this.tool);
+    if (!this.draws || this.notation === null) return;
+    if (this.timeline.draft !== null) return first ? this.say(strings.inspecting) : undefined;
+    const now = filled(this.game.position)[cell] as number;
+    if (first) this.stroke = now === this.tool ? 0 : this.tool; // a stroke that begins on its own mark erases
+    if (now !== (this.stroke || blankOf(this.notation))) this.write(cell, this.stroke);
   }
 
   private onKey(event: KeyboardEvent): void {
@@ -313,16 +354,23 @@ class Page {
 
   private onShortcut(event: KeyboardEvent): void {
     const typing = event.target instanceof HTMLTextAreaElement;
-    if (typing || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return;
+    if (typing || !(event.ctrlKey || event.metaKey) || !"zy".includes(event.key.toLowerCase())) return;
     event.preventDefault();
-    this.travel(() => (event.shiftKey ? this.game.redo() : this.game.undo()));
+    this.travel(() => (event.shiftKey || event.key.toLowerCase() === "y" ? this.game.redo() : this.game.undo()));
   }
 
   private onPaste(event: ClipboardEvent): void {
     const text = event.clipboardData?.getData("text") ?? "";
     if (event.target instanceof HTMLTextAreaElement || text === "") return;
     event.preventDefault();
-    this.paste(text);
+    this.bring(text);
+  }
+
+  /** Edits the puzzle, or ends that; from a draft, goes back to the puzzle first. */
+  private toEdit(): void {
+    const drafts = this.timeline.draft !== null;
+    if (drafts) this.changed();
+    this.edit(drafts || !this.editing);
   }
 
   private edit(on: boolean): void {
@@ -397,8 +445,12 @@ class Page {
     if (found === null) return;
     const { entries } = this.game.position;
     const entered = Array.from(entries.keys()).filter((cell) => entries[cell] !== 0);
-    this.marked = new Set(entered.filter((cell) => entries[cell] !== found.outcome.tokens[cell]));
+    const { several, outcome } = found;
+    const clashes = this.notation?.rules?.check(this.game.position.question, filled(this.game.position)).wrong ?? [];
+    const wrong = (cell: number): boolean => (several ? clashes.includes(cell) : entries[cell] !== outcome.tokens[cell]);
+    this.marked = new Set(entered.filter(wrong));
     this.render();
+    if (several && this.marked.size === 0 && entered.length > 0) return this.say(strings.checkSeveral);
     this.say(this.marked.size > 0 ? strings.checkBad(this.marked.size) : strings.checkGood(entered.length));
   }
 
@@ -411,6 +463,9 @@ class Page {
     this.editing = false;
     this.write(cell, token);
     this.editing = before;
+    if (this.notation !== null && this.status.textContent !== strings.youSolved) {
+      this.say(strings.revealed(...placeOf(this.notation, cell), this.notation.symbol(token)));
+    }
   }
 
   private openCells(): number[] {
@@ -451,9 +506,16 @@ class Page {
 
   private tick(): void {
     const shown = find<HTMLInputElement>("#timed").checked;
-    const seconds = Math.floor((Date.now() - this.began) / 1000);
+    const seconds = Math.floor(((this.ended ?? Date.now()) - this.began) / 1000);
     find("#clock").textContent = shown ? `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}` : "";
   }
+}
+
+/** Has the service worker keep a model: the first visit loads it before there is one. */
+function keepOffline(base: string, { onnx }: Description): void {
+  if (!("serviceWorker" in navigator)) return;
+  const keep = ["config.json", "model.onnx", ...(onnx.starts ? ["starts.f32"] : [])].map((file) => base + file);
+  void navigator.serviceWorker.ready.then(({ active }) => active?.postMessage({ keep }));
 }
 
 function translate(): void {

@@ -26,6 +26,16 @@ scope.addEventListener("fetch", (event) => {
   if (request.method === "GET" && url.origin === scope.location.origin && inside) event.respondWith(answer(request));
 });
 
+/** The page names the files of its model: on a first visit they were fetched before there was anyone to keep them. */
+scope.addEventListener("message", (event) => {
+  const { keep } = event.data as { keep: string[] };
+  const missing = async (): Promise<void> => {
+    const cache = await caches.open(CACHE);
+    await Promise.all(keep.map(async (url) => (await cache.match(url)) ?? cache.add(url).catch(() => undefined)));
+  };
+  event.waitUntil(missing());
+});
+
 /** From the network, and kept; from what was kept where there is none. The runtime never changes within a version. */
 async function answer(request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);

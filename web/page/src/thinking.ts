@@ -15,6 +15,8 @@ export interface Solution {
   question: Uint8Array;
   first: Shown;
   outcome: Outcome;
+  /** Whether there are others. */
+  several: boolean;
 }
 
 export class Thinking {
@@ -68,7 +70,7 @@ export class Thinking {
     if (this.known !== null && same(this.known.question, question)) return this.known;
     const drafts: Shown[] = [];
     const outcome = await this.solve(question, (draft) => drafts.push(draft));
-    if (outcome?.status === "solved") return (this.known = { question, first: drafts[0] as Shown, outcome });
+    if (outcome?.status === "solved") return (this.known = { question, first: drafts[0] as Shown, outcome, several: this.remark !== "" });
     if (outcome !== null) this.listener.say(strings.hintUnsure);
     return null;
   }

@@ -14,6 +14,7 @@ export class Timeline {
   private readonly slider: HTMLInputElement;
   private readonly playing: HTMLButtonElement;
   private readonly curve: SVGSVGElement;
+  private readonly attempts: HTMLElement;
 
   constructor(
     private readonly element: HTMLElement,
@@ -22,6 +23,7 @@ export class Timeline {
     this.slider = element.querySelector("input") as HTMLInputElement;
     this.playing = element.querySelector(".play") as HTMLButtonElement;
     this.curve = element.querySelector("svg") as SVGSVGElement;
+    this.attempts = element.querySelector(".attempts") as HTMLElement;
     this.slider.addEventListener("input", () => this.show(Number(this.slider.value), true));
     this.playing.addEventListener("click", () => this.toggle());
     element.querySelector(".previous")?.addEventListener("click", () => this.show(this.at - 1, true));
@@ -64,6 +66,7 @@ export class Timeline {
 
   /** Plays from the beginning, or goes on. */
   play(): void {
+    clearInterval(this.timer);
     if (this.at >= this.drafts.length) this.show(0);
     this.timer = setInterval(() => {
       if (this.at >= this.drafts.length) this.stop();
@@ -108,6 +111,9 @@ export class Timeline {
     const polyline = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
     polyline.setAttribute("points", points.join(" "));
     this.curve.replaceChildren(...attempts.map((i) => line(x(i - 0.5), "attempt")), polyline);
+    this.attempts.hidden = attempts.length === 0;
+    const label = strings.attempts(draft?.attempt ?? 1, this.drafts.at(-1)?.attempt ?? 1);
+    (this.attempts.firstElementChild as HTMLElement).textContent = label;
     if (this.at > 0) this.curve.append(line(x(this.at - 1), "now"));
     this.curve.setAttribute("aria-label", draft === null ? strings.curve : strings.sure(strings.percent(draft.haltProbability)));
   }

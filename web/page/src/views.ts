@@ -32,6 +32,7 @@ export function viewsOf(
     const given = open === null ? token === asked : asked !== open;
     return {
       symbol: notation.symbol(token),
+      plain: open === null,
       kind: given ? "given" : draft !== null ? "drafted" : entries[cell] ? "entry" : "open",
       changed: draft !== null && !given && token !== (before?.tokens[cell] ?? asked),
       wrong: wrong.has(cell),

@@ -9,6 +9,8 @@ const TOP = 3;
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 let solver: Solver | null = null;
 let running: AbortController | null = null;
+let opening: Promise<unknown> = Promise.resolve(); // models open one after the other, and puzzles wait for them
+let inference: Promise<unknown> = Promise.resolve(); // the solving that a model must outlive
 
 const here = new URL("ort/", scope.location.href).href;
 runtime.env.wasm.wasmPaths = {
@@ -24,7 +26,10 @@ scope.onmessage = (event: MessageEvent<ToWorker>) => {
     running?.abort();
     return;
   }
-  const work = message.kind === "solve" ? solve(message.id, message.question) : open(message);
+  running?.abort();
+  const work = opening.then(() => (message.kind === "solve" ? solve(message.id, message.question) : open(message)));
+  if (message.kind === "solve") inference = work.catch(() => undefined);
+  else opening = work.catch(() => undefined);
   work.catch((error: unknown) => {
     const stopped = error instanceof DOMException && error.name === "AbortError";
     if (stopped) send({ kind: "stopped", id: message.id });
@@ -37,13 +42,19 @@ function send(message: FromWorker, moved: Transferable[] = []): void {
 }
 
 async function open(message: Extract<ToWorker, { kind: "load" | "open" }>): Promise<void> {
-  running?.abort();
   const begun = performance.now();
   const files = message.kind === "open" ? message : await download(message.base);
   const opened = await load(runtime, files, { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
+  try {
+    await opened.model.run(opened.model.start(new Uint8Array(opened.cells).fill(1))); // so that the first puzzle is quick
+  } catch (error) {
+    await opened.model.close();
+    throw error;
+  }
+  running?.abort();
+  await inference;
   await solver?.model.close();
   solver = opened;
-  await solver.model.run(solver.model.start(new Uint8Array(solver.cells).fill(1))); // so that the first puzzle is quick
   const seconds = (performance.now() - begun) / 1000;
   const threads = runtime.env.wasm.numThreads ?? 1;
   send({ kind: "ready", id: message.id, description: solver.description, seconds, threads });
@@ -66,7 +77,6 @@ async function download(base: string): Promise<{ config: unknown; graph: Uint8Ar
 
 async function solve(id: number, question: Uint8Array): Promise<void> {
   if (solver === null) throw new Error("no model is loaded");
-  running?.abort();
   const controller = new AbortController();
   running = controller;
   if (solver.rules instanceof SudokuRules) {
@@ -101,7 +111,7 @@ function shown(draft: Draft, vocabulary: number): Shown {
       .slice(0, TOP);
     order.forEach((token, place) => {
       top[cell * TOP + place] = token;
-      probability[cell * TOP + place] = all[cell * vocabulary + token] as number;
+      probability[cell * TOP + place] = all[cell * vocabulary + token] || 0;
     });
   }
   return {
@@ -109,7 +119,7 @@ function shown(draft: Draft, vocabulary: number): Shown {
     step: draft.step,
     attempt: draft.attempt,
     guess: draft.guess,
-    haltProbability: draft.haltProbability,
+    haltProbability: draft.haltProbability || 0, // of numbers that overflowed, none
     wrong: draft.verdict?.wrong ?? [],
     top,
     probability,

@@ -154,23 +154,27 @@ export class Model {
   }
 }
 
+const MOST = 10_000; // cells, positions, runs per step: more is no model for a page
+
 function readDescription(config: unknown): Description {
   const found = config as Partial<Description> | null;
   const onnx = found?.onnx;
   if (typeof onnx !== "object" || onnx === null) {
     throw new ModelError("config.json: expected an object with the key onnx; was this written by redraft export?");
   }
+  const words = (value: unknown): boolean => Array.isArray(value) && value.every((each) => typeof each === "string");
   const numbers = (value: unknown): boolean => Array.isArray(value) && value.every((each) => Number.isFinite(each));
-  const whole = (value: unknown): boolean => Number.isInteger(value) && (value as number) > 0;
+  const whole = (value: unknown, most: number): boolean =>
+    Number.isInteger(value) && (value as number) > 0 && (value as number) <= most;
   const bad = [
-    whole(onnx.parts) || "parts",
-    (numbers(onnx.positions) && onnx.positions.length > 0) || "positions",
+    whole(onnx.parts, MOST) || "parts",
+    (numbers(onnx.positions) && whole(onnx.positions.reduce((a, b) => a * b, 1), MOST)) || "positions",
     (numbers(onnx.y) && onnx.y.length > 0) || "y",
     (numbers(onnx.z) && onnx.z.length === onnx.y.length) || "z",
     Number.isFinite(onnx.halt_above) || "halt_above",
-    whole(onnx.height) || "height",
-    whole(onnx.width) || "width",
-    (Array.isArray(onnx.tokens) && onnx.tokens.length > 1) || "tokens",
+    whole(onnx.height, MOST) || "height",
+    whole(onnx.width, MOST / (onnx.height || 1)) || "width",
+    (words(onnx.tokens) && onnx.tokens.length > 1 && onnx.tokens.length <= 256) || "tokens",
   ].filter((each) => each !== true);
   if (bad.length > 0) throw new ModelError(`config.json: onnx: cannot use ${bad.join(", ")}; export it again`);
   return found as Description;

@@ -13,12 +13,12 @@ export class Notation {
 
   constructor(readonly description: Description) {
     const { task, onnx } = description;
-    this.task = typeof task === "string" ? task : (task.name ?? "grids");
+    this.task = String((typeof task === "string" ? task : task?.name) ?? "grids");
     this.rules = rulesOf(this.task);
     const free = onnx.tokens.indexOf(" ");
     if (free >= 0) this.tokenOf.set(".", free);
     onnx.tokens.forEach((symbol, token) => this.tokenOf.set(symbol, token));
-    if (this.rules?.open != null) for (const blank of "._0·-") this.tokenOf.set(blank, this.rules.open);
+    if (this.rules?.open != null) for (const blank of "._0·-xX*?") if (!this.tokenOf.has(blank)) this.tokenOf.set(blank, this.rules.open);
   }
 
   get cells(): number {

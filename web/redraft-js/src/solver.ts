@@ -74,7 +74,10 @@ export class Solver extends Notation {
   constructor(readonly model: Model) {
     super(model.description);
     const found = this.description.card?.solve ?? {};
-    this.habits = { max_steps: found.max_steps ?? 16, restart: found.restart ?? 0, guess: found.guess ?? false };
+    const count = (value: unknown, other: number): number =>
+      Number.isInteger(value) && (value as number) >= 0 ? (value as number) : other;
+    const steps = count(found.max_steps, 0) || 16;
+    this.habits = { max_steps: steps, restart: count(found.restart, 0), guess: found.guess === true };
   }
 
   /**

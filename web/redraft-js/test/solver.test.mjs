@@ -83,4 +83,11 @@ test("what is no exported model is refused with the reason", async () => {
   const config = JSON.parse(await readFile(new URL("sudoku-6x6/config.json", models), "utf8"));
   await assert.rejects(() => load(runtime, { config, graph: new Uint8Array(9) }), /model\.onnx/);
   await assert.rejects(() => load(runtime, { config, graph, starts: new Uint8Array(4) }), /starts\.f32/);
+  for (const wrong of [{ height: 1e6 }, { width: 1e6 }, { parts: 1e9 }, { positions: [1e9] }, { tokens: [1, 2] }]) {
+    const hostile = { ...config, onnx: { ...config.onnx, ...wrong } };
+    await assert.rejects(() => load(runtime, { config: hostile, graph }), new RegExp(Object.keys(wrong)[0]));
+  }
+  const solver = await load(runtime, { config: { ...config, card: { solve: { max_steps: "many", restart: -1 } } }, graph });
+  assert.deepEqual(solver.habits, { max_steps: 16, restart: 0, guess: false });
+  await solver.model.close();
 });
