@@ -31,14 +31,14 @@ SWITCH = 0.0005
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     weights: Annotated[tuple[str, ...], tyro.conf.arg(metavar="WEIGHTS …")] = ()
-    """Bundled weights, folders of weights or of exported models; by default all bundled ones. The page offers
-    exported ones."""
+    """Bundled weights, folders of weights or of exported models; by default all bundled weights. The page adds
+    the exported ones."""
     host: str = "127.0.0.1"
     """Address to listen on; by default this machine alone can connect. 0.0.0.0 or :: for others, too."""
     port: int = 8000
     """Port; 0 for any free one."""
     no_open: bool = False
-    """Does not open the page in the browser, as is done on a terminal."""
+    """Does not open the page in the browser, which happens on a terminal."""
     mcp: Flag = False
     """Offers the tools for language models at /mcp (streamable HTTP); needs the extra `mcp`."""
     static: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
@@ -46,16 +46,16 @@ class Arguments:
     token: Annotated[str | None, tyro.conf.arg(metavar="TEXT")] = None
     """Bearer token that clients of the API must send; by default REDRAFT_TOKEN of the environment, if set."""
     allow_origin: Annotated[tuple[str, ...], tyro.conf.arg(metavar="ORIGIN …")] = ()
-    """Pages elsewhere that may use the API from a browser (https://example.org, or *); none by default."""
+    """Other origins whose pages may use the API (https://example.org, or *); none by default."""
     allow_host: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME …")] = ()
-    """Names that requests may be sent to, for example behind a proxy; by default, on this machine alone, localhost."""
+    """Host names to accept, for example behind a proxy; by default localhost if only this machine can connect."""
     limits: tyro.conf.OmitArgPrefixes[Limits] = LIMITS
     log_level: LogLevel = "info"
-    """Logs all requests, those that fail (warning), or only faults of the server (error)."""
+    """Logs all requests, only failed ones (warning), or only faults of the server (error)."""
     backend: Literal["auto", "torch", "numpy", "onnx"] = "auto"
     """What runs the models, as in redraft solve."""
     batch_size: Annotated[int | Literal["auto"], tyro.conf.arg(metavar="INT|auto")] = "auto"
-    """Puzzles worked on at once, of all clients together; auto finds out how many are worth it."""
+    """Puzzles worked on at once, of all clients together; auto measures how many pay."""
     trust: Trusted = False
 
 

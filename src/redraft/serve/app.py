@@ -55,12 +55,12 @@ class Api:
         loop, events = asyncio.get_running_loop(), asyncio.Queue[TraceStep | None]()
 
         def listen(step: TraceStep, logits: object) -> None:
-            _tell(loop, events, step)
+            _put(loop, events, step)
 
         work = await self.worker.begin(lambda: self.service.watch(asked, listen))
         task = work.served.task
         for future in work.futures:
-            future.add_done_callback(lambda _: _tell(loop, events, None))
+            future.add_done_callback(lambda _: _put(loop, events, None))
 
         async def respond(scope: Scope, receive: Receive, send: Send) -> None:
             head = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
@@ -129,7 +129,7 @@ class Api:
 
     # requests
     async def _read(self, request: Request, kind: type[K]) -> K:
-        """The body of a request; raises Refused where it is too large, too slow, or not what is expected."""
+        """The body of a request, validated; raises Refused if it is too large, too slow or invalid."""
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media != "application/json":
             raise Refused("expected application/json", where="Content-Type", status=415)
@@ -157,7 +157,7 @@ class Api:
             raise invalid(error, kind) from error
 
     async def _call(self, request: Request, function: Callable[[Any], Replied]) -> Response:
-        """The response of a function that solves nothing."""
+        """The response of a function that needs no solver."""
         kind = next(each.request for each in openapi.ENDPOINTS if each.path == request.url.path)
         assert kind is not None
         asked = await self._read(request, kind)
@@ -166,7 +166,7 @@ class Api:
 
     @asynccontextmanager
     async def _while_there(self, request: Request, work: Work) -> AsyncIterator[None]:
-        """Within it, raises ClientGoneError as soon as the client leaves; at the end, work is given up."""
+        """Raises ClientGoneError inside as soon as the client leaves; cancels unfinished work at the end."""
         task = asyncio.current_task()
         assert task is not None
         left = False
@@ -239,7 +239,7 @@ def create_app(
 
 
 def _placed(path: str, handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
-    """The handler, which leaves its path for log and figures."""
+    """The handler, which records its path for log and metrics."""
 
     async def handle(request: Request) -> Response:
         request.scope[FACTS]["path"] = path
@@ -254,8 +254,8 @@ def _draft_event(task: Task, step: TraceStep, steps: int) -> DraftEvent:
     return DraftEvent(step=steps, attempt=step.attempt, draft=task.format(step.grid), halt_probability=probability)
 
 
-def _tell(loop: asyncio.AbstractEventLoop, events: asyncio.Queue[T], event: T) -> None:
-    """Puts an event from another thread; nothing where the loop has ended."""
+def _put(loop: asyncio.AbstractEventLoop, events: asyncio.Queue[T], event: T) -> None:
+    """Puts an event from another thread, unless the loop has ended."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(events.put_nowait, event)
 
@@ -267,7 +267,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _linger(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    """Sends a response to a request that is not read to its end, and throws away more of it for a moment.
+    """Sends a response to a request that was not read to its end, and discards more of it for a moment.
 
     A client that is still sending would otherwise find the connection reset, and not see the response.
     """

@@ -85,7 +85,7 @@ class Figures:
 
 
 class ClientGoneError(Exception):
-    """The client left; nobody reads a response."""
+    """The client has disconnected."""
 
 
 def error_response(error: Refused) -> Response:
@@ -97,7 +97,7 @@ def error_response(error: Refused) -> Response:
 
 
 class Guard:
-    """Lets requests through to the app, or refuses them, and keeps the log."""
+    """Passes requests on to the app or refuses them, and writes the log."""
 
     def __init__(self, app: ASGIApp, access: Access, figures: Figures, *, most: int, level: LogLevel) -> None:
         self.app, self.access, self.figures, self.most = app, access, figures, most
@@ -143,7 +143,7 @@ class Guard:
                 self._log(scope, status, seconds, facts["puzzles"])
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str], *, shared: bool) -> Response | None:
-        """The response to a request that is not let through."""
+        """The response to a refused request; None for one that may pass."""
         access = self.access
         try:
             if access.hosts and host_of(headers.get("host", "")) not in access.hosts:
@@ -163,7 +163,7 @@ class Guard:
         return None
 
     def _log(self, scope: Scope, status: int, seconds: float, puzzles: object) -> None:
-        """One JSON line, without what was asked or answered."""
+        """Writes one JSON line, without puzzles or answers."""
         line = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "method": scope["method"][:20],

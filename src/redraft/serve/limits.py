@@ -38,7 +38,7 @@ class Limits:
 
 
 class Refused(RedraftError):
-    """A request that is not served: the HTTP status says why, `where` is the place in the request."""
+    """A refused request: `status` is its HTTP status, `where` the place in the request."""
 
     def __init__(self, message: str, *, where: str = "", status: int = 422, retry_after: int | None = None) -> None:
         self.message, self.where, self.status, self.retry_after = message, where, status, retry_after

@@ -44,7 +44,7 @@ class Served:
         return cls(name=name, folder=folder, task=solver.task, shared=shared, steps=limits.steps)
 
     def card(self) -> ModelCard:
-        """What clients may know of the weights; nothing of where they are."""
+        """The description that clients see; it holds no path."""
         values: dict[str, Any] = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
         card = values.get("card")
         summary = card.get("summary", "") if isinstance(card, dict) else ""
@@ -93,7 +93,7 @@ def chosen(models: Sequence[Served], request: Named, boards: Sequence[Board]) ->
 
 
 def _task_named(name: str | None, boards: Sequence[Board]) -> str:
-    """The name of the task; of a family, or where none is named, by the size of the first puzzle that tells it."""
+    """The name of the task; for a family, or without a name, from the size of the first puzzle that shows it."""
     if name is not None and name not in FAMILIES:
         return unversioned(name)
     texts = [board for board in boards if isinstance(board, str)]

@@ -31,7 +31,7 @@ SECURITY = {
         "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",  # kept, but asked for again by its ETag
+    "Cache-Control": "no-cache",  # kept, but validated by its ETag
 }
 TYPES = {
     ".js": "text/javascript",
@@ -111,7 +111,7 @@ def merged_index(bundled: Sequence[Mapping[str, Any]], exported: Sequence[Served
 
 
 def page_response(file: PageFile) -> Callable[[Request], Any]:
-    """What answers a request for a file: compressed where the client takes that, nothing where it has it already."""
+    """The handler for a file: compressed if the client accepts that, status 304 if it has the file already."""
 
     async def respond(request: Request) -> Response:
         headers = {**SECURITY, "Vary": "Accept-Encoding"}

@@ -1,6 +1,6 @@
-"""What is served, as plain functions on requests and responses: HTTP and tools for language models call these.
+"""The service as plain functions from requests to responses, which HTTP and tools for language models call.
 
-All raise Refused, with the status that HTTP gives it, for what a client can mend.
+All raise Refused, with an HTTP status, for errors that a client can correct.
 """
 
 from __future__ import annotations
@@ -47,25 +47,25 @@ SMALL = 100  # cells
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """Puzzles that are being solved; an entry is the future of an answer, or the error of a puzzle."""
+    """Puzzles being solved; each entry is the future of an answer, or the error of a puzzle."""
 
     served: Served
     entries: list[Future[Answer] | PuzzleError]
     several: bool
     seconds: float
-    hinted: list[Hinted] = field(default_factory=list)  # of a hint: what the first draft says
+    hinted: list[Hinted] = field(default_factory=list)  # of a hint: the certainty of the first draft
 
     @property
     def futures(self) -> list[Future[Answer]]:
         return [entry for entry in self.entries if isinstance(entry, Future)]
 
     def cancel(self) -> None:
-        """Gives up what is not answered: the slots of its puzzles are freed."""
+        """Cancels unanswered puzzles, which frees their slots."""
         for future in self.futures:
             future.cancel()
 
     def response(self) -> SolveResponse:
-        """The results; what was not answered in time is an error, of the request where it has one puzzle."""
+        """The results. A puzzle that was not answered in time is an error: of the request, if it is the only one."""
         self.cancel()
         results = [self._result(number, entry) for number, entry in enumerate(self.entries, 1)]
         return SolveResponse(task=self.served.task.name, weights=self.served.name, results=results)
@@ -90,7 +90,7 @@ class Service:
         self._maker = Maker(limits.making)
 
     def close(self) -> None:
-        """Answers what waits, and ends."""
+        """Answers all puzzles in the queue, then ends."""
         for each in self.models:
             each.shared.close()
         self._maker.close()
@@ -107,7 +107,7 @@ class Service:
         return work.response()
 
     def begin(self, request: SolveRequest) -> Work:
-        """Puts the puzzles in line; who does not want them any more calls `cancel`."""
+        """Queues the puzzles; `Work.cancel` gives them up."""
         several = request.puzzles is not None
         boards: Sequence[Board] = request.puzzles or [request.puzzle or ""]
         if len(boards) > self.limits.puzzles:
@@ -131,7 +131,7 @@ class Service:
         return Work(served=served, entries=placed, several=several, seconds=self.limits.seconds)
 
     def _read_all(self, task: Task, boards: Sequence[Board]) -> list[Grid | PuzzleError]:
-        """Sound puzzles, or what is wrong with each; raises Refused where finding out takes too long."""
+        """Valid puzzles, or the error of each; raises Refused if validating takes too long."""
         deadline = monotonic() + self.limits.seconds
         entries: list[Grid | PuzzleError] = []
         for board in boards:
@@ -141,7 +141,7 @@ class Service:
         return entries
 
     def watch(self, request: OneRequest, on_draft: Listener) -> Work:
-        """Puts one puzzle in line, and has a listener called with each of its drafts."""
+        """Queues one puzzle; the listener is called with each of its drafts."""
         steps = self._steps(request.max_steps)
         served = chosen(self.models, request, [request.puzzle])
         question = _sound(served.task, request.puzzle)
@@ -155,13 +155,13 @@ class Service:
 
     # hint
     def hint(self, request: OneRequest) -> HintResponse:
-        """The open cell that the model is most certain of, as the answer has it where one is found."""
+        """The open cell that the model is most certain of, confirmed by the answer if one is found."""
         work = self.begin_hint(request)
         wait(work.futures, self.limits.seconds)
         return self.hint_of(work)
 
     def begin_hint(self, request: OneRequest) -> Work:
-        """Puts the puzzle in line, and keeps what its first draft says of each cell."""
+        """Queues the puzzle, and keeps how certain its first draft is of each cell."""
         task = chosen(self.models, request, [request.puzzle]).task
         if task.open_token is None:
             raise Refused(f"{task.name} has no cells to fill in, so there are no hints", where="task")
@@ -185,7 +185,7 @@ class Service:
 
     # by the rules alone
     def check(self, request: CheckRequest) -> CheckResponse:
-        """Judges an answer, or what has been filled in so far."""
+        """Judges an answer, finished or not."""
         if request.weights is None and request.task not in (None, "sudoku", "maze"):
             task = any_task(str(request.task), self.models)
         else:

@@ -1,4 +1,4 @@
-"""A solver that all clients share: one thread runs one stream, whose slots refill from the puzzles of all requests."""
+"""A solver shared by all clients: one thread runs one stream, and its slots refill from the puzzles of all requests."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class SharedSolver:
     An answer comes as the result of a future; a future that is cancelled frees the slot of its puzzle.
 
     Args:
-        solver: used by the thread of this alone from now on.
-        queue: puzzles that wait for a slot at most.
+        solver: from now on used only by this thread.
+        queue: most puzzles that may wait for a slot.
     """
 
     def __init__(self, solver: Solver, *, queue: int) -> None:
@@ -51,7 +51,7 @@ class SharedSolver:
         return self._jobs.put(jobs, self.most)
 
     def close(self) -> None:
-        """Lets the thread end once it has answered all that wait."""
+        """Ends the thread once it has answered all puzzles in the queue."""
         self._jobs.close()
         self._thread.join()
 
@@ -62,7 +62,7 @@ class SharedSolver:
                     future = self._jobs.running.pop(number)
                     if future.set_running_or_notify_cancel():  # False: cancelled meanwhile
                         future.set_result(answer)
-            except Exception as error:  # a fault of ours: those in the batch are told, those who wait are served
+            except Exception as error:  # a bug: puzzles in the batch fail, those in the queue are still solved
                 traceback.print_exc(file=sys.stderr)
                 self._jobs.fail(error)
 
@@ -141,7 +141,7 @@ class _Jobs(Supply[SolveJob]):
 
 
 class _Gone:
-    """Whether nobody waits for a job in the batch any more; forgets it then."""
+    """True once the future of a job in the batch is cancelled; then forgets the job."""
 
     def __init__(self, running: dict[int, Future[Answer]], number: int, future: Future[Answer]) -> None:
         self.running, self.number, self.future = running, number, future

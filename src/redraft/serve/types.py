@@ -1,4 +1,4 @@
-"""What is asked and answered: the one set of types that validates requests and from which OpenAPI is generated.
+"""Requests and responses: one set of types that validates them and generates the OpenAPI document.
 
 Fields are named as `redraft solve --json` names them; docs/serve.md has the table.
 """
@@ -47,7 +47,7 @@ class OneRequest(Named):
 
     puzzle: Board = Field(description=PUZZLE)
     max_steps: Steps | None = Field(
-        default=None, description="Supervision steps per puzzle; by default as the model card says."
+        default=None, description="Supervision steps per puzzle; by default from the model card."
     )
 
 
@@ -63,7 +63,7 @@ class SolveRequest(Named):
     puzzle: Board | None = Field(default=None, description=PUZZLE)
     puzzles: Annotated[list[Board], Field(min_length=1)] | None = Field(default=None, description="Several puzzles.")
     max_steps: Steps | None = Field(
-        default=None, description="Supervision steps per puzzle; by default as the model card says."
+        default=None, description="Supervision steps per puzzle; by default from the model card."
     )
     trace: bool = Field(default=False, description="Whether every draft is returned.")
 
@@ -126,7 +126,7 @@ class SolveResult(Replied):
         default=None, description="The model's own probability that the answer is right."
     )
     message: str | None = Field(default=None, description="What is wrong, empty if nothing is.")
-    trace: list[TraceItem] | None = Field(default=None, description="Every draft, if asked for.")
+    trace: list[TraceItem] | None = Field(default=None, description="Every draft, if requested.")
 
 
 class SolveResponse(Replied):
@@ -219,10 +219,8 @@ class ModelCard(Replied):
     summary: str
     height: int
     width: int
-    judges: bool = Field(
-        description="Whether rules can tell a right answer; if not, results are `halted`, not `solved`."
-    )
-    max_steps: int = Field(description="Supervision steps per puzzle, if a request does not say.")
+    judges: bool = Field(description="Whether rules judge an answer; if not, results are `halted`, not `solved`.")
+    max_steps: int = Field(description="Supervision steps per puzzle unless a request sets them.")
     hints: bool = Field(description="Whether there are hints: whether puzzles have cells to fill in.")
 
 

@@ -1,4 +1,4 @@
-"""A question with wishes of its own, for a solver that many ask at once."""
+"""A question with options of its own, for a solver shared by several clients."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from redraft.solve.answer import TraceStep
 from redraft.tasks import Grid
 
-# Called with a draft, and with what reads its logits (L, V) as long as the call lasts.
+# Called with a draft, and with a function that reads its logits (L, V) during the call.
 Listener = Callable[[TraceStep, Callable[[], NDArray[np.float32]]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SolveJob:
-    """What `Solver.stream` takes in place of a bare question.
+    """A question with options, as `Solver.stream` accepts it in place of a bare one.
 
     Attributes:
         question: (H, W) int8.
-        max_steps: supervision steps it gets at most; None: as many as the solver gives.
-        trace: whether its answer keeps every draft; None: as the solver has it.
+        max_steps: most supervision steps; None for those of the solver.
+        trace: whether its answer keeps every draft; None for the choice of the solver.
         on_draft: called after every step of this puzzle, in the thread that solves.
-        cancelled: asked between steps; once it is true, the puzzle leaves the batch without an answer, and it is
-            not asked again.
+        cancelled: called between steps; once it returns true, the puzzle leaves the batch without an answer, and
+            it is not called again.
     """
 
     question: Grid
