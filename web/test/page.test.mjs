@@ -190,6 +190,17 @@ test("a hard 9x9 is solved, and can be stopped", async (t) => {
   await look(page, "nine");
 });
 
+test("a worker that does not stop is replaced, and solves again", async (t) => {
+  const page = await open(t, `#sudoku-6x6=${hard}`);
+  const worker = page.workers().find((each) => each.url().endsWith("worker.js"));
+  await worker.evaluate(() => void setTimeout(() => { for (;;); })); // as in a graph without end
+  await press(page, "solve");
+  await press(page, "solve");
+  await says(page, /Stopped/);
+  await press(page, "solve");
+  await says(page, /^Solved/);
+});
+
 test("no request leaves the page's origin, and the page works with the network cut", async (t) => {
   const elsewhere = [];
   const context = await browser.newContext();

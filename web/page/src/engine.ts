@@ -3,6 +3,7 @@
 import type { Description } from "redraft-js";
 
 import type { FromWorker, Outcome, Shown, ToWorker } from "./messages.js";
+import { strings } from "./strings.js";
 
 export interface Loaded {
   description: Description;
@@ -15,26 +16,34 @@ export interface Watcher {
   remark(remark: "several" | "none"): void;
 }
 
+/** A folder of the page with a model, or the contents of its files. */
+export type Source = { base: string } | { config: unknown; graph: Uint8Array; starts: Uint8Array | undefined };
+
+const PATIENCE = 5_000; // milliseconds until a worker that does not stop is ended
+const LONGEST = 120_000; // milliseconds that a model may take to load
+
 export class Engine {
-  private readonly worker = new Worker("worker.js", { type: "module" });
+  private worker: Worker;
+  private model: Source | null = null;
   private readonly waiting = new Map<number, (message: FromWorker) => void>();
   private last = 0;
 
-  constructor(broken: (reason: string) => void) {
-    this.worker.onmessage = (event: MessageEvent<FromWorker>) => this.waiting.get(event.data.id)?.(event.data);
-    this.worker.onerror = (event) => broken(event.message);
+  constructor(private readonly broken: (reason: string) => void) {
+    this.worker = this.begin();
   }
 
-  /** Loads a model from a folder of the page, or from files; fails with what is wrong with it. */
-  load(from: { base: string } | { config: unknown; graph: Uint8Array; starts: Uint8Array | undefined }): Promise<Loaded> {
-    const request = "base" in from ? { kind: "load" as const, ...from } : { kind: "open" as const, ...from };
+  /** Loads a model; fails with what is wrong with it. */
+  load(from: Source): Promise<Loaded> {
     return new Promise((resolve, reject) => {
       const id = this.wait((message) => {
+        clearTimeout(late);
         this.waiting.delete(id);
-        if (message.kind === "ready") resolve({ ...message, description: message.description as Description });
-        else reject(new Error(message.kind === "failed" ? message.reason : message.kind));
+        if (message.kind !== "ready") return reject(new Error(message.kind === "failed" ? message.reason : strings.hung));
+        this.model = from;
+        resolve({ ...message, description: message.description as Description });
       });
-      this.send({ ...request, id });
+      const late = setTimeout(() => this.restart(), LONGEST);
+      this.send(request(from, id));
     });
   }
 
@@ -54,8 +63,26 @@ export class Engine {
     });
   }
 
+  /** Stops solving; a worker that does not listen, as in a graph without end, is replaced by a new one. */
   stop(): void {
     this.send({ kind: "stop" });
+    const running = this.last;
+    setTimeout(() => this.waiting.has(running) && this.restart(), PATIENCE);
+  }
+
+  private begin(): Worker {
+    const worker = new Worker("worker.js", { type: "module" });
+    worker.onmessage = (event: MessageEvent<FromWorker>) => this.waiting.get(event.data.id)?.(event.data);
+    worker.onerror = (event) => this.broken(event.message);
+    return worker;
+  }
+
+  /** Begins anew with the model that was loaded last; whatever is waited for counts as stopped. */
+  private restart(): void {
+    this.worker.terminate();
+    this.worker = this.begin();
+    if (this.model !== null) this.send(request(this.model, ++this.last));
+    for (const [id, listener] of [...this.waiting]) listener({ kind: "stopped", id });
   }
 
   private wait(listener: (message: FromWorker) => void): number {
@@ -67,4 +94,8 @@ export class Engine {
   private send(message: ToWorker): void {
     this.worker.postMessage(message);
   }
+}
+
+function request(from: Source, id: number): ToWorker {
+  return "base" in from ? { kind: "load", id, ...from } : { kind: "open", id, ...from };
 }

@@ -52,6 +52,7 @@ export const strings = {
   cellHistory: "In the drafts:",
   loading: (name: string) => `Loading ${name} …`,
   loaded: (name: string, seconds: string) => `${name} is ready (${seconds} s).`,
+  hung: "it does not answer",
   loadFailed: (name: string, why: string) => `${name} could not be loaded: ${why}`,
   offline: "You are offline: models that you have used before still work.",
   noThreads: "This page runs on one thread: large puzzles take longer. Reload the page to use more.",

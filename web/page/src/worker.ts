@@ -27,7 +27,8 @@ scope.onmessage = (event: MessageEvent<ToWorker>) => {
     return;
   }
   running?.abort();
-  const work = opening.then(() => (message.kind === "solve" ? solve(message.id, message.question) : open(message)));
+  const before = inference; // one that comes later waits for the model, not the model for it
+  const work = opening.then(() => (message.kind === "solve" ? solve(message.id, message.question) : open(message, before)));
   if (message.kind === "solve") inference = work.catch(() => undefined);
   else opening = work.catch(() => undefined);
   work.catch((error: unknown) => {
@@ -41,7 +42,7 @@ function send(message: FromWorker, moved: Transferable[] = []): void {
   scope.postMessage(message, moved);
 }
 
-async function open(message: Extract<ToWorker, { kind: "load" | "open" }>): Promise<void> {
+async function open(message: Extract<ToWorker, { kind: "load" | "open" }>, before: Promise<unknown>): Promise<void> {
   const begun = performance.now();
   const files = message.kind === "open" ? message : await download(message.base);
   const opened = await load(runtime, files, { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
@@ -52,7 +53,7 @@ async function open(message: Extract<ToWorker, { kind: "load" | "open" }>): Prom
     throw error;
   }
   running?.abort();
-  await inference;
+  await before;
   await solver?.model.close();
   solver = opened;
   const seconds = (performance.now() - begun) / 1000;
