@@ -26,9 +26,10 @@ async function ready(page) {
   await page.locator("body:not(.busy) #board [role=gridcell]").first().waitFor({ timeout: 120_000 });
 }
 
-async function solve(page, model, puzzle) {
-  await page.evaluate((hash) => (location.hash = hash), `#${model}=${encodeURIComponent(puzzle)}`);
-  await page.waitForTimeout(50);
+async function solve(page, puzzle) {
+  await page.$eval("#text", (field) => (field.closest("details").open = true));
+  await page.fill("#text", puzzle.replaceAll(" ", "."));
+  await page.click('button[data-do="use"]');
   await page.click('button[data-do="solve"]');
   await page.waitForFunction(() => /^(Solved|Not solved)/.test(document.querySelector("#status").textContent), null, {
     timeout: 300_000,
@@ -53,12 +54,14 @@ async function visit(model, level, count, folder = null) {
   }
   if (folder !== null) {
     const files = (await readdir(folder)).map((name) => join(folder, name));
+    await page.waitForTimeout(500);
+    await page.evaluate(() => (document.querySelector("#status").textContent = ""));
     await page.setInputFiles("#files", files);
-    await page.waitForFunction((name) => document.querySelector("#status").textContent.includes(`${name} is ready`), model);
+    await page.waitForFunction(() => /is ready/.test(document.querySelector("#status").textContent));
   }
   const puzzles = JSON.parse(await readFile(new URL(`models/${model}/puzzles.json`, root), "utf8"))[level].slice(0, count);
   const runs = [];
-  for (const puzzle of puzzles) runs.push(await solve(page, model, puzzle));
+  for (const puzzle of puzzles) runs.push(await solve(page, puzzle));
   await context.close();
   const [cold, ...warm] = runs.map(({ seconds }) => seconds);
   return {
