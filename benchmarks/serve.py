@@ -89,7 +89,7 @@ def _server(weights: str, batch: str, threads: int) -> Iterator[tuple[int, int]]
 
 
 def _processor_seconds(process: int) -> float:
-    """What a process has had of the processor, which a busy machine changes less than waiting times; 0 if not known."""
+    """Processor seconds of a process, which a busy machine changes less than waiting times; 0 if unknown."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -98,7 +98,7 @@ def _processor_seconds(process: int) -> float:
 
 
 async def _ask(task: Task, port: int, questions: Sequence[str], *, clients: int) -> dict[str, Any]:
-    """What came of all questions, asked by some clients at once."""
+    """The results of all questions from several clients at once."""
     waiting, seconds, solved = list(reversed(questions)), [], 0
 
     async def client() -> None:
@@ -138,7 +138,7 @@ async def _solve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, que
 
 
 def _require_own(task: Task, question: str, result: dict[str, Any]) -> bool:
-    """Whether a puzzle was solved; raises RedraftError where the result is of another puzzle, or wrong."""
+    """True for a solved puzzle; raises RedraftError if the result belongs to another puzzle or is wrong."""
     if result["question"] != question:
         raise RedraftError(f"{question}: the answer is to {result['question']}")
     if result["status"] != "solved":

@@ -69,7 +69,7 @@ def is_right(puzzle, answer):
 
 
 def is_shortest_path(maze, answer, width):
-    """Whether the cells `o` are a shortest path, and nothing else of the maze is changed."""
+    """True if the cells `o` are a shortest path and nothing else in the maze has changed."""
 
     def steps(grid, walls):
         reached, edge, distance = set(), {grid.index("S")}, 0

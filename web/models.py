@@ -29,7 +29,7 @@ BUNDLED = ("sudoku-4x4", "sudoku-6x6", "sudoku-9x9", "maze-8x8")
 
 
 def vectors(name: str) -> dict[str, Any]:
-    """What Python answers with an exported model, draft by draft, and what the rules say of wrong answers."""
+    """Answers of Python with an exported model, draft by draft, and judgements of right and wrong answers."""
     folder = MODELS / name
     config = json.loads((folder / "config.json").read_text())
     stepper = OnnxStepper(open_session(folder / "model.onnx", threads=1), read_exported(folder, config["onnx"]))

@@ -1,1 +1,1 @@
-"""What solving takes by way of running: bytes of weights and runtime, memory, milliseconds and joules per step."""
+"""The cost of each way to run a model: bytes of weights and runtime, memory, milliseconds and joules per step."""

@@ -62,7 +62,7 @@ def measure(step: Any, *, seconds: float) -> dict[str, Any]:
 
 
 def joules(folder: Path = ENERGY) -> float | None:
-    """What the processor's packages have used so far (RAPL); None where the machine does not tell."""
+    """Joules that the processor's packages have used so far (RAPL); None where they cannot be read."""
     try:
         counted = [int(file.read_text()) for file in sorted(folder.glob("intel-rapl:[0-9]/energy_uj"))]
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What `python -m benchmarks sizes` prints, and the table of docs/sizes.md."""
+"""The output of `python -m benchmarks sizes`, and the table of docs/sizes.md."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ def size_rows(found: dict[str, Any]) -> list[Sequence[str]]:
 
 
 def size_remark(found: dict[str, Any]) -> str:
-    """What to know of the machine: how busy it was, and whether it counts joules."""
+    """The machine: how busy it was, and whether it counts joules."""
     busiest = max(found["load"]["before"][0], found["load"]["after"][0])
     return f"Load average at most {busiest:.1f}. Joules: {found['energy']}."

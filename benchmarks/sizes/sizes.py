@@ -47,7 +47,7 @@ class Way:
         source: which of the folders that it may lie in: `weights`, `float32`, `int8` or `executorch`.
         missing: why it cannot run here; empty when it can.
         runtime: bytes installed for it, and what they are.
-        probe: the command that measures it, and the way it is told.
+        probe: the command that measures it, with its arguments.
     """
 
     name: str
@@ -162,7 +162,7 @@ def _measure(model: str, folder: Path, seconds: float, report: Callable[[str], N
 
 
 def _probe(command: tuple[str, ...], job: dict[str, Any]) -> dict[str, Any]:
-    """What a process of its own measured; raises RedraftError with what it printed where it failed."""
+    """The measurements of a separate process; raises RedraftError with its output if it fails."""
     surroundings = environment(1)
     surroundings["PYTHONPATH"] = os.pathsep.join([surroundings["PYTHONPATH"], str(ROOT)])
     done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, env=surroundings)

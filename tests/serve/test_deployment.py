@@ -1,4 +1,4 @@
-"""What docs/serve.md, the Dockerfile and the systemd unit say is so."""
+"""The claims of docs/serve.md, the Dockerfile and the systemd unit hold."""
 
 import json
 import re

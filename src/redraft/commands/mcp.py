@@ -27,7 +27,7 @@ class Arguments:
     """Bundled weights, or folders of weights or of exported models; by default all bundled ones."""
     limits: tyro.conf.OmitArgPrefixes[Limits] = LIMITS
     backend: Literal["auto", "torch", "numpy", "onnx"] = "auto"
-    """What runs the models, as in redraft solve."""
+    """Backend that runs the models, as in redraft solve."""
     trust: Trusted = False
 
 

@@ -53,7 +53,7 @@ class Arguments:
     log_level: LogLevel = "info"
     """Logs all requests, only failed ones (warning), or only faults of the server (error)."""
     backend: Literal["auto", "torch", "numpy", "onnx"] = "auto"
-    """What runs the models, as in redraft solve."""
+    """Backend that runs the models, as in redraft solve."""
     batch_size: Annotated[int | Literal["auto"], tyro.conf.arg(metavar="INT|auto")] = "auto"
     """Puzzles worked on at once, of all clients together; auto measures how many pay."""
     trust: Trusted = False

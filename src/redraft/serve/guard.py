@@ -1,4 +1,4 @@
-"""What stands before the API: which hosts, origins and tokens are let in, how many at once; a log line, and figures."""
+"""The guard of the API: accepted hosts, origins and tokens, requests at once, log and metrics."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from redraft.serve.types import ErrorDetail, ErrorResponse
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one request, and all of them together, may take."""
+    """Bounds on one request, and on all of them together."""
 
     body: int = 1 << 20
     """Bytes of a request."""

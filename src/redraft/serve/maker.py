@@ -31,7 +31,7 @@ class Maker:
         self._warm = False
 
     def make(self, task: str | dict[str, Any], count: int, seed: int, **options: int | None) -> Examples:
-        """What `make_examples` makes of the task of a spec; raises Refused where it cannot, or not in time."""
+        """Examples from `make_examples` for a task by its spec; raises Refused if that fails or takes too long."""
         if not self._lock.acquire(timeout=self.seconds):
             raise Refused("others are having puzzles made", status=503, retry_after=5)
         try:

@@ -22,13 +22,13 @@ PUZZLE = "A puzzle written out (blanks as `.`, `0` or `_`), or its rows as lists
 
 
 class Strict(BaseModel):
-    """What every request has: unknown keys are errors, and nothing is converted."""
+    """Base of requests: unknown keys are errors, and no value is converted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Replied(BaseModel):
-    """What every response has; fields without a value are left out."""
+    """Base of responses; fields without a value are left out."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -109,7 +109,7 @@ class TraceItem(Replied):
 
 
 class SolveResult(Replied):
-    """What came of a puzzle: an `answer` only if it is right by the rules, else a `draft`."""
+    """The result of a puzzle: an `answer` only if it is right by the rules, else a `draft`."""
 
     place: str | None = Field(default=None, description="Which of several puzzles, from `puzzle 1`.")
     question: str | None = Field(default=None, description="The puzzle in one line.")
@@ -238,7 +238,7 @@ class DraftEvent(TraceItem):
 
 
 class ErrorDetail(Replied):
-    """What was wrong, and where in the request."""
+    """An error, and its place in the request."""
 
     message: str
     where: str = Field(description="The place in the request, such as `puzzle`; empty if it is the request as a whole.")
