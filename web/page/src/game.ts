@@ -1,6 +1,6 @@
 /** The puzzle on the board and a person's entries, with undo and redo, kept by the browser and shared as a link. */
 
-import { MazeRules, type Notation } from "redraft-js";
+import { MAZE, MazeRules, type Notation } from "redraft-js";
 
 /** Tokens (L) of the puzzle, and of what a person entered: 0 where nothing. */
 export interface Position {
@@ -8,7 +8,6 @@ export interface Position {
   entries: Uint8Array;
 }
 
-const [START, GOAL, PATH] = [3, 4, 5]; // tokens of a maze
 const MOST = 500; // moves that can be undone
 
 export class Game {
@@ -56,7 +55,7 @@ export function blankOf(notation: Notation): number {
 /** A puzzle without givens; a maze has its S and G in two corners. */
 export function empty(notation: Notation): Uint8Array {
   const question = new Uint8Array(notation.cells).fill(blankOf(notation));
-  if (notation.rules instanceof MazeRules) [question[0], question[question.length - 1]] = [START, GOAL];
+  if (notation.rules instanceof MazeRules) [question[0], question[question.length - 1]] = [MAZE.start, MAZE.goal];
   return question;
 }
 
@@ -72,10 +71,10 @@ export function written(notation: Notation, before: Position, cell: number, toke
   const blank = blankOf(notation);
   if (editing) {
     // a maze has one S and one G
-    if (maze && (token === START || token === GOAL)) question.forEach((each, i) => each === token && (question[i] = blank));
+    if (maze && (token === MAZE.start || token === MAZE.goal)) question.forEach((each, i) => each === token && (question[i] = blank));
     question[cell] = token === 0 ? blank : token;
     entries[cell] = 0;
-  } else if (question[cell] === blank && (!maze || token === PATH || token === 0)) {
+  } else if (question[cell] === blank && (!maze || token === MAZE.path || token === 0)) {
     entries[cell] = token === blank ? 0 : token;
   } else {
     return null;

@@ -1,23 +1,21 @@
 /** The pad of symbols below the board: digits of a Sudoku, tools that draw a maze, or a grid's own symbols. */
 
-import { MazeRules, type Notation } from "redraft-js";
+import { MAZE, MazeRules, type Notation } from "redraft-js";
 
 import { strings } from "./strings.js";
 
-const PATH = 5;
-
 /** The tokens that the pad offers, while the puzzle is edited or entries are made. */
 export function padTokens(notation: Notation, editing: boolean): number[] {
-  if (notation.rules instanceof MazeRules) return editing ? [1, 2, 3, 4] : [PATH];
+  if (notation.rules instanceof MazeRules) return editing ? [MAZE.wall, MAZE.free, MAZE.start, MAZE.goal] : [MAZE.path];
   const all = notation.description.onnx.tokens.map((_, token) => token);
   return all.filter((token) => token > 0 && token !== notation.rules?.open);
 }
 
 /** What the pad calls a token. */
 export function padName(notation: Notation, token: number): string {
-  const { wall, free, start, goal, path } = strings.tools;
-  const maze = [wall, free, start, goal, path];
-  return notation.rules instanceof MazeRules ? (maze[token - 1] as string) : notation.symbol(token);
+  if (!(notation.rules instanceof MazeRules)) return notation.symbol(token);
+  const tool = (Object.keys(MAZE) as (keyof typeof MAZE)[]).find((name) => MAZE[name] === token);
+  return tool === undefined ? notation.symbol(token) : strings.tools[tool];
 }
 
 /** A button of the pad; `pressed` is null where it is not a tool that stays chosen. */

@@ -3,5 +3,5 @@
 export { guesses, type Guess } from "./guesses.js";
 export { Model, ModelError, type Description, type Habits, type Run, type Runtime, type State } from "./model.js";
 export { Notation, PuzzleError } from "./notation.js";
-export { MazeRules, SudokuRules, boxOf, rulesOf, type Rules, type Verdict } from "./rules.js";
+export { MAZE, MazeRules, SudokuRules, boxOf, rulesOf, type Rules, type Verdict } from "./rules.js";
 export { Solver, load, probabilities, type Answer, type Draft, type Options } from "./solver.js";

@@ -175,11 +175,9 @@ function digitOf(token: number): string {
   return "123456789ABCDEFG"[token - 2] ?? "?";
 }
 
-const WALL = 1;
-const FREE = 2;
-const START = 3;
-const GOAL = 4;
-const PATH = 5;
+/** The tokens of a maze. */
+export const MAZE = { wall: 1, free: 2, start: 3, goal: 4, path: 5 } as const;
+const { wall: WALL, free: FREE, start: START, goal: GOAL, path: PATH } = MAZE;
 const NAMES = ["padding", "a wall", "a free cell", "S", "G", "a path cell"];
 
 /** The path cells form one shortest path from S to G, and the maze stays. Tokens: 1 wall, 2 free, 3 S, 4 G, 5 path. */
