@@ -1,9 +1,11 @@
 """For all tests: a place for made puzzles, and a fake language model behind an OpenAI-compatible endpoint."""
 
 import functools
+import getpass
 import json
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +20,10 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("redraft", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("redraft")
 os.environ["TRITON_INTERPRET"] = "1"  # before Triton is imported: what is written for a GPU is interpreted here
+# PyTorch keeps generated code without asking for which instructions: code for others does not compile.
+CAPABILITY = os.environ.get("ATEN_CPU_CAPABILITY", "native")
+GENERATED = f"redraft-inductor-{getpass.getuser()}-{CAPABILITY}"
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir()) / GENERATED))
 if seed := os.environ.get("REDRAFT_TEST_LIBRARY"):
     from helpers import library
 
