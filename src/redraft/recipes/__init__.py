@@ -7,7 +7,7 @@ from collections.abc import Callable
 from redraft.data.build import open_source, store_folder, task_of
 from redraft.errors import ConfigError
 from redraft.naming import known, made
-from redraft.recipes import arc, lab, maze, sudoku
+from redraft.recipes import arc, lab, maze, more, sudoku
 from redraft.recipes.change import shrunk
 from redraft.recipes.own import Size, recipe_for
 from redraft.train.config import RunConfig
@@ -25,6 +25,9 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "maze-8x8": maze.maze_8x8,
     "maze-8x8-lab": lab.maze_8x8_lab,
     "maze-hard": maze.maze_hard,
+    "futoshiki-5x5": more.futoshiki_5x5,
+    "sokoban-6x6": more.sokoban_6x6,
+    "roster-5x7": more.roster_5x7,
     "arc1": arc.arc1,
     "arc2": arc.arc2,
 }

@@ -139,6 +139,12 @@ def _training(task: Task) -> str:
     match task.name.partition("-")[0]:
         case "sudoku":
             return f"redraft train sudoku-6x6 --task {task.name} {shape} --model.vocab-size {task.vocab_size}"
+        case "futoshiki":
+            return f"redraft train futoshiki-5x5 --task {task.name} {shape} --model.vocab-size {task.vocab_size}"
+        case "sokoban":
+            return f"redraft train sokoban-6x6 --task {task.name} {shape}"
+        case "roster":
+            return f"redraft train roster-5x7 --task {task.name} {shape}"
         case "maze":
             return f"redraft train maze-8x8 --task {task.name} {shape} --model.grid-width {task.width}"
     return "redraft train RECIPE"

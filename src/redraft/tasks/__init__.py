@@ -13,9 +13,12 @@ from redraft.naming import VERSION, made, unversioned
 from redraft.tasks.arc.files import SIDE
 from redraft.tasks.arc.task import Arc
 from redraft.tasks.base import Examples, Grid, Puzzle, Task, Verdict, check_task
+from redraft.tasks.futoshiki import SIZES, Futoshiki
 from redraft.tasks.grids.task import Grids, GridSpec
 from redraft.tasks.maze.task import Maze
 from redraft.tasks.maze.text import SIDES
+from redraft.tasks.roster import DAYS, PEOPLE, Roster
+from redraft.tasks.sokoban import BOARDS, Sokoban
 from redraft.tasks.sudoku.search import BOXES
 from redraft.tasks.sudoku.task import Sudoku
 
@@ -29,15 +32,22 @@ TASKS: dict[str, Callable[[], Task]] = {
     "maze-10x10": lambda: Maze(10, 10),
     "maze-15x15": lambda: Maze(15, 15),
     "maze-30x30": lambda: Maze(30, 30),
+    "futoshiki-5x5": lambda: Futoshiki(5),
+    "sokoban-6x6": Sokoban,
+    "roster-5x7": Roster,
     "arc": Arc,
 }
 
 
-_SQUARE: dict[str, Callable[[int], Task]] = {"sudoku": Sudoku, "arc": Arc}
+_SQUARE: dict[str, Callable[[int], Task]] = {"sudoku": Sudoku, "arc": Arc, "futoshiki": Futoshiki, "sokoban": Sokoban}
+_OBLONG: dict[str, Callable[[int, int], Task]] = {"maze": Maze, "roster": Roster}
 ANY_SIZE = {  # names of tasks of other sizes, and the sizes
     "sudoku-NxN": f"N one of {', '.join(map(str, BOXES))}; digits beyond 9 are the letters from A",
     "maze-HxW": f"{SIDES[0]} to {SIDES[1]} rows and columns",
     "arc-NxN": f"a canvas of up to {SIDE} rows and columns",
+    "futoshiki-NxN": f"digits 1 to N, N from {SIZES[0]} to {SIZES[1]}",
+    "sokoban-NxN": f"{BOARDS[0]} to {BOARDS[1]} rows and columns",
+    "roster-HxW": f"{PEOPLE[0]} to {PEOPLE[1]} people, {DAYS[0]} to {DAYS[1]} days",
 }
 
 
@@ -66,11 +76,11 @@ def _of_name(name: str) -> Task:
         return task
     if name in TASKS:
         return TASKS[name]()
-    if size := re.fullmatch(rf"({'|'.join(_SQUARE)}|maze)-(\d+)x(\d+)", name):
+    if size := re.fullmatch(rf"({'|'.join((*_SQUARE, *_OBLONG))})-(\d+)x(\d+)", name):
         height, width = int(size[2]), int(size[3])
         try:
-            if size[1] == "maze":
-                return Maze(height, width)
+            if size[1] in _OBLONG:
+                return _OBLONG[size[1]](height, width)
             if height != width:
                 raise ConfigError("expected as many rows as columns")
             return _SQUARE[size[1]](height)

@@ -24,7 +24,7 @@ from redraft.tasks import canvas
 from redraft.tasks.base import OUTSIDE, Examples, Grid, Puzzle, Task, Tokens, Verdict
 from redraft.tasks.grids import files as grid_files
 from redraft.tasks.grids import symmetries as grid_symmetries
-from redraft.tasks.grids.text import GridText, Rows, require_symbol, rows_of, text_of
+from redraft.tasks.grids.text import GridText, Rows, folded, require_symbol, rows_of, text_of, without_gaps
 from redraft.tasks.reading import puzzles
 
 NO_SYMBOL = "?"  # how a cell of a draft that is no symbol is written
@@ -137,19 +137,12 @@ class Grids(Task):
         alphabet; raises PuzzleError."""
         if puzzles.is_array_of_symbols(value):
             return super().board(value)
-        if self.about.blank is not None and isinstance(value, list | tuple):
-            blank = self.about.blank
-            value = [
-                [blank if cell is None else cell for cell in row] if isinstance(row, list | tuple) else row
-                for row in value
-            ]
-        return self.grid(rows_of(value))
+        return self.grid(rows_of(value if self.about.blank is None else without_gaps(value, self.about.blank)))
 
     def grid(self, rows: Rows) -> Grid:
         """Rows of symbols as a grid (H, W) int8; raises PuzzleError naming row and column."""
         height, width, varies = self.height, self.width, self.about.varies
-        if not varies and len(rows) == 1 < height and len(rows[0]) == self.seq_len:
-            rows = [rows[0][start : start + width] for start in range(0, self.seq_len, width)]
+        rows = rows if varies else folded(rows, height, width)
         got = len(rows), len(rows[0])
         if got != (height, width) and (not varies or got[0] > height or got[1] > width):
             raise PuzzleError(f"expected {'at most ' * varies}{height} x {width} cells, got {got[0]} x {got[1]}")

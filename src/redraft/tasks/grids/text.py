@@ -46,6 +46,22 @@ def rows_of(value: object) -> Rows:
     raise PuzzleError(f"expected {FORMS}, got {_short(value)}")
 
 
+def without_gaps(value: object, blank: str) -> object:
+    """A board in which None in lists of cells, as JSON has null, became the blank."""
+    if not isinstance(value, list | tuple):
+        return value
+    return [
+        [blank if cell is None else cell for cell in row] if isinstance(row, list | tuple) else row for row in value
+    ]
+
+
+def folded(rows: Rows, height: int, width: int) -> Rows:
+    """The rows, of a grid of this size whose cells may all stand in a single row."""
+    if len(rows) == 1 < height and len(rows[0]) == height * width:
+        return [rows[0][start : start + width] for start in range(0, height * width, width)]
+    return rows
+
+
 def text_of(rows: Sequence[Sequence[str]]) -> str:
     """One line that `rows_of` reads back: characters where all cells are, else cells between spaces, else JSON."""
     if all(len(cell) == 1 for row in rows for cell in row):
