@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from redraft.models.config import TRMConfig
+from redraft.recipes.alike import small_mixer
 from redraft.tasks import get_task
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
@@ -33,26 +31,12 @@ def roster_5x7() -> RunConfig:
     return _run("roster-5x7", steps=2400)
 
 
-def _run(name: str, *, steps: int, **model: Any) -> RunConfig:
+def _run(name: str, *, steps: int) -> RunConfig:
     """A run of a small MLP-mixer TRM on made puzzles of a task, in bfloat16."""
-    task = get_task(name)
     return RunConfig(
         recipe=name,
         task=name,
-        model=TRMConfig(
-            vocab_size=task.vocab_size,
-            seq_len=task.seq_len,
-            hidden_size=96,
-            expansion=2.0,
-            width_multiple=32,
-            n=3,
-            T=2,
-            mixer="mlp",
-            positions="none",
-            puzzle_positions=0,
-            dtype="bfloat16",
-            **model,
-        ),
+        model=small_mixer(get_task(name), hidden_size=96, expansion=2.0, dtype="bfloat16"),
         data=DataConfig(train="make:12000@1", test="make:300@2"),
         optim=OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.995),
         steps=steps,

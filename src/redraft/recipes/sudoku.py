@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from redraft.models.config import TRMConfig
-from redraft.recipes.alike import equivariant
+from redraft.recipes.alike import equivariant, small_mixer
 from redraft.tasks import get_task
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
@@ -20,7 +20,7 @@ def sudoku_4x4() -> RunConfig:
     return RunConfig(
         recipe="sudoku-4x4",
         task="sudoku-4x4",
-        model=_small(side=4, hidden_size=64, expansion=4.0),
+        model=small_mixer(get_task("sudoku-4x4"), hidden_size=64, expansion=4.0),
         data=DataConfig(train="make:2000@1", test="make:400@2"),
         optim=OptimConfig(kind="adamw", lr=2e-3, warmup=50, min_ratio=0.1, weight_decay=0.1, ema=0.99),
         steps=600,
@@ -38,7 +38,7 @@ def sudoku_6x6() -> RunConfig:
     return RunConfig(
         recipe="sudoku-6x6",
         task="sudoku-6x6",
-        model=_small(side=6, hidden_size=96, expansion=2.0),
+        model=small_mixer(get_task("sudoku-6x6"), hidden_size=96, expansion=2.0),
         data=DataConfig(train="make:20000@1", test="make:400@2"),
         optim=OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.995),
         steps=3000,
@@ -120,20 +120,4 @@ def sudoku_extreme_eq() -> RunConfig:
         batch_size=512,
         eval_every=1000,
         checkpoint_every=1000,
-    )
-
-
-def _small(*, side: int, hidden_size: int, expansion: float) -> TRMConfig:
-    """A small MLP-mixer TRM for a Sudoku of `side` digits, without puzzle embedding."""
-    return TRMConfig(
-        vocab_size=side + 2,
-        seq_len=side * side,
-        hidden_size=hidden_size,
-        expansion=expansion,
-        width_multiple=32,
-        n=3,
-        T=2,
-        mixer="mlp",
-        positions="none",
-        puzzle_positions=0,
     )
