@@ -135,19 +135,17 @@ def _bundled(task: Task) -> str:
 
 def _training(task: Task) -> str:
     """The command that trains weights for a task: by its own recipe, or that of another size."""
-    shape = f"--model.seq-len {task.seq_len}"
-    match task.name.partition("-")[0]:
-        case "sudoku":
-            return f"redraft train sudoku-6x6 --task {task.name} {shape} --model.vocab-size {task.vocab_size}"
-        case "futoshiki":
-            return f"redraft train futoshiki-5x5 --task {task.name} {shape} --model.vocab-size {task.vocab_size}"
-        case "sokoban":
-            return f"redraft train sokoban-6x6 --task {task.name} {shape}"
-        case "roster":
-            return f"redraft train roster-5x7 --task {task.name} {shape}"
-        case "maze":
-            return f"redraft train maze-8x8 --task {task.name} {shape} --model.grid-width {task.width}"
-    return "redraft train RECIPE"
+    recipe, flag, value = {
+        "sudoku": ("sudoku-6x6", "vocab-size", task.vocab_size),
+        "futoshiki": ("futoshiki-5x5", "vocab-size", task.vocab_size),
+        "sokoban": ("sokoban-6x6", "", 0),
+        "roster": ("roster-5x7", "", 0),
+        "maze": ("maze-8x8", "grid-width", task.width),
+    }.get(task.name.partition("-")[0], ("RECIPE", "", 0))
+    if recipe in ("RECIPE", task.name):
+        return f"redraft train {recipe}"
+    shape = f"--model.seq-len {task.seq_len}" + (f" --model.{flag} {value}" if flag else "")
+    return f"redraft train {recipe} --task {task.name} {shape}"
 
 
 def _parsed(task: Task, text: str) -> Entry:
