@@ -230,13 +230,13 @@ class Sokoban(LetteredTask):
         """
         rngs = [np.random.default_rng((seed, i)) for i in range(count)]
         questions = np.full((count, self.height, self.width), WALL, np.int8)
+        answers, ratings = questions.copy(), np.zeros(count, np.float32)
         waiting = np.arange(count)
         while len(waiting):
             questions[waiting] = [self._random(rngs[i]) for i in waiting]
-            found = self.search(questions[waiting])
-            waiting = waiting[~(found.sound & (found.ratings >= LEAST))]
-        found = self.search(questions)
-        return Examples(questions=questions, answers=found.answers, ratings=found.ratings.astype(np.float32))
+            answers[waiting], ratings[waiting], sound = self.search(questions[waiting])
+            waiting = waiting[~(sound & (ratings[waiting] >= LEAST))]
+        return Examples(questions=questions, answers=answers, ratings=ratings)
 
     def _random(self, rng: np.random.Generator) -> Grid:
         """A random board, with a plan or without."""
