@@ -16,12 +16,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from redraft.backends.numpy import equivariant
+from redraft.backends.numpy import equivariant, local
 from redraft.backends.numpy import model as trm
 from redraft.errors import ConfigError, WeightsError
 from redraft.hardware import Bfloat16
 from redraft.models import model_config
-from redraft.models.config import EquivariantConfig, TRMConfig
+from redraft.models.config import EquivariantConfig, LocalConfig, TRMConfig
 
 T = TypeVar("T")
 Backend = Literal["torch", "numpy", "onnx"]
@@ -106,7 +106,7 @@ def numpy_work(model: Mapping[str, Any]) -> int | None:
 
     Raises WeightsError for an invalid configuration.
     """
-    if model.get("kind") not in ("trm", "equivariant"):
+    if model.get("kind") not in ("trm", "equivariant", "local"):
         return None
     try:
         config = model_config(dict(model), where="model")
@@ -114,6 +114,8 @@ def numpy_work(model: Mapping[str, Any]) -> int | None:
         raise WeightsError(str(error)) from error
     if isinstance(config, EquivariantConfig):
         return equivariant.work(config) if equivariant.runs(config) else None
+    if isinstance(config, LocalConfig):
+        return local.work(config)
     assert isinstance(config, TRMConfig)
     return trm.work(config)
 

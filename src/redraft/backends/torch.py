@@ -83,6 +83,8 @@ class TorchStepper:
 
 
 def _everywhere(vectors: Floats, state: Tensor) -> Tensor:
-    """Vectors (B, D) at every position of states (B, ..., D)."""
+    """Vectors (B, D) at every position of states (B, ..., D); an empty state stays empty."""
+    if not state.numel():
+        return state
     rows = torch.from_numpy(vectors).to(state)
     return rows.view(len(rows), *[1] * (state.ndim - 2), -1).expand(state.shape)

@@ -60,7 +60,7 @@ KNOWN: tuple[Known, ...] = (
         licence="see origin",
         rows="1,000 + 1,000",
         megabytes=3.7,
-        recipes=("maze-hard",),
+        recipes=("maze-30x30", "maze-hard"),
     ),
     Known(
         name="arc-agi-1",

@@ -19,11 +19,12 @@ _Epoch = tuple[NDArray[np.int64], NDArray[np.int32]]
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Inputs and labels (B, L) int16 tokens, puzzle_ids (B,) int32."""
+    """Inputs and labels (B, L) int16 tokens, puzzle_ids (B,) int32; hints (B, 4, L) int16, or (B, 0, L) for none."""
 
     inputs: NDArray[np.int16]
     labels: NDArray[np.int16]
     puzzle_ids: NDArray[np.int32]
+    hints: NDArray[np.int16]
 
 
 class Sampler:
@@ -40,12 +41,14 @@ class Sampler:
         batch_size: int,
         seed: int,
         augment: bool = True,
+        hints: bool = False,
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        """`batch_size` is this process's share of the global batch of `batch_size * world`."""
+        """`batch_size` is this process's share of the global batch of `batch_size * world`; `hints`: those of the
+        task come with the examples."""
         self.store, self.task = store, task
-        self.batch_size, self.seed, self.augment = batch_size, seed, augment
+        self.batch_size, self.seed, self.augment, self.hints = batch_size, seed, augment, hints
         self.rank, self.world = rank, world
         self._groups = _Groups(store)
         self._epochs: dict[int, _Epoch] = {}
@@ -61,7 +64,8 @@ class Sampler:
                 inputs, labels = self.store.views.show(inputs, labels, ids, rng)
             else:
                 inputs, labels = self.task.augment(inputs, labels, rng)
-        return Batch(inputs=inputs, labels=labels, puzzle_ids=ids)
+        hints = np.stack(self.task.hints(inputs), axis=1) if self.hints else np.empty_like(inputs[:, None][:, :0])
+        return Batch(inputs=inputs, labels=labels, puzzle_ids=ids, hints=hints)
 
     def _rows(self, positions: NDArray[np.int64]) -> _Epoch:
         """Rows and puzzle ids (B,) at positions (B,) in the endless stream of epochs."""

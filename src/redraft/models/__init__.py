@@ -13,6 +13,7 @@ from redraft.models.config import (
     DirectConfig,
     EquivariantConfig,
     HRMConfig,
+    LocalConfig,
     ModelConfig,
     TRMConfig,
     VariantConfig,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from redraft.models.direct import Direct
     from redraft.models.equivariant import Equivariant
     from redraft.models.hrm import HRM
+    from redraft.models.local import Local
     from redraft.models.trm import TRM
     from redraft.models.variants import Variant
 
@@ -34,6 +36,7 @@ MODELS: dict[str, type[ModelConfig]] = {
     "hrm": HRMConfig,
     "direct": DirectConfig,
     "equivariant": EquivariantConfig,
+    "local": LocalConfig,
 }
 
 __all__ = [
@@ -45,6 +48,8 @@ __all__ = [
     "Equivariant",
     "EquivariantConfig",
     "HRMConfig",
+    "Local",
+    "LocalConfig",
     "Model",
     "ModelConfig",
     "StepOutput",

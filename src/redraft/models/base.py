@@ -24,18 +24,30 @@ def recursions(n: int, T: int) -> tuple[Update, ...]:
     return (*recursion, "y") * T
 
 
+class Course(NamedTuple):
+    """What a model says at each of the I iterations of a step, for a loss on the way (`train.hints`).
+
+    `logits` (I, B, L, V) float32; `notes` (I, B, L, K) float32, the logits of a task's notes, where it has such a head.
+    """
+
+    logits: Tensor
+    notes: Tensor | None = None
+
+
 class StepOutput(NamedTuple):
     """Result of one supervision step.
 
     `carry` is still on the graph (detach it before the next step); `logits` (B, L, V) float32;
     `halt_logit` (B,) float32, positive when the model takes its answer to be right. `continue_logit` (B,) float32, of
-    models with Q-learning (HRM), is the value of continuing: they halt once halting has a higher one.
+    models with Q-learning (HRM), is the value of continuing: they halt once halting has a higher one. `course`, of
+    models that show their iterations (`Local`), is there while a gradient is taken; it does not outlive the step.
     """
 
     carry: Carry
     logits: Tensor
     halt_logit: Tensor
     continue_logit: Tensor | None = None
+    course: Course | None = None
 
     @property
     def halts(self) -> Tensor:
@@ -43,16 +55,16 @@ class StepOutput(NamedTuple):
         return self.halt_logit > (0 if self.continue_logit is None else self.continue_logit)
 
     def detach(self) -> StepOutput:
-        """The same output, cut off from the graph that computed it."""
+        """The same output without its course, cut off from the graph that computed it."""
         continue_logit = None if self.continue_logit is None else self.continue_logit.detach()
         return StepOutput(self.carry.detach(), self.logits.detach(), self.halt_logit.detach(), continue_logit)
 
     @staticmethod
     def cat(parts: Sequence[StepOutput]) -> StepOutput:
-        """The rows of all parts, one after the other."""
+        """The rows of all parts, one after the other, without their courses."""
         if len(parts) == 1:
             return parts[0]
-        carry, logits, halt_logits, continue_logits = zip(*parts, strict=True)
+        carry, logits, halt_logits, continue_logits, _ = zip(*parts, strict=True)
         together = None if continue_logits[0] is None else torch.cat(continue_logits)
         return StepOutput(Carry.cat(carry), torch.cat(logits), torch.cat(halt_logits), together)
 
@@ -109,7 +121,7 @@ class Model(nn.Module):
         ids, carry = ids.to(device).long(), self.initial_carry(len(question))
         drafts, halts, ys, zs = [], [], [], []
         for _ in range(steps):
-            carry, logits, halt_logit, _ = self(question, ids, carry)
+            carry, logits, halt_logit, *_ = self(question, ids, carry)
             drafts.append(logits.argmax(-1))
             halts.append(halt_logit.sigmoid())
             if hidden:

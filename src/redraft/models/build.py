@@ -13,6 +13,7 @@ from redraft.models.config import (
     DirectConfig,
     EquivariantConfig,
     HRMConfig,
+    LocalConfig,
     ModelConfig,
     TRMConfig,
     VariantConfig,
@@ -20,6 +21,7 @@ from redraft.models.config import (
 from redraft.models.direct import Direct
 from redraft.models.equivariant import Equivariant
 from redraft.models.hrm import HRM
+from redraft.models.local import Local
 from redraft.models.trm import TRM
 from redraft.models.variants import Variant
 
@@ -30,6 +32,7 @@ _MODELS: dict[type[ModelConfig], Callable[[Any], Model]] = {
     HRMConfig: HRM,
     DirectConfig: Direct,
     EquivariantConfig: Equivariant,
+    LocalConfig: Local,
 }
 
 

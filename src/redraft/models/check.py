@@ -149,6 +149,8 @@ def _check_gradients(model: Model, tokens: Tensor, ids: Tensor) -> None:
     loss = output.logits.square().mean() + output.halt_logit.square().mean()
     if output.continue_logit is not None:
         loss = loss + output.continue_logit.square().mean()
+    if output.course is not None and output.course.notes is not None:
+        loss = loss + output.course.notes.square().mean()
     loss.backward()
     for name, parameter in model.dense_parameters().items():
         assert parameter.grad is not None, f"{name}: no gradient reaches it"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from redraft.errors import ConfigError, require_at_least
@@ -260,15 +260,53 @@ class EquivariantConfig(ModelConfig):
         return self.T * (self.n + 1) * self.num_layers
 
 
+@dataclass(frozen=True, kw_only=True)
+class LocalConfig(ModelConfig):
+    """Size and shape of a local network: one gated cell for every place of a grid; it has no puzzle embedding.
+
+    Attributes:
+        grid_width: cells in a row.
+        hidden_size: width D of a cell's state.
+        question_size: width of a token's embedding.
+        n: iterations per supervision step, all of them back-propagated.
+        notes: kinds of notes that it learns to take about a cell on the way (`Task.notes`); 0 for none.
+    """
+
+    grid_width: int
+    hidden_size: int = 32
+    question_size: int = 8
+    n: int = 10
+    notes: int = 0
+
+    def __post_init__(self) -> None:
+        self.require(vocab_size=1, seq_len=1, hidden_size=1, question_size=1, n=1, notes=0)
+        _require_rows(self.seq_len, self.grid_width)
+        if self.puzzle_positions:
+            raise ConfigError("model.puzzle_positions: a local network has none")
+
+    @property
+    def effective_depth(self) -> int:
+        return 2 * self.n
+
+    def resized(self, height: int, width: int) -> LocalConfig:
+        """The configuration for grids of another size, which the same weights fit."""
+        return replace(self, seq_len=height * width, grid_width=width)
+
+
+def _require_rows(cells: int, width: int | None) -> None:
+    """Raises ConfigError where a number of cells is not that of whole rows."""
+    if width is None or width < 1 or cells % width:
+        raise ConfigError(f"model.grid_width: expected a divisor of {cells} cells, got {width}")
+
+
 def _require_shape(config: NetworkConfig | EquivariantConfig) -> None:
     """Raises ConfigError for sizes below 1, too many layers, or a width that does not fit heads or grid."""
     config.require(vocab_size=1, seq_len=1, hidden_size=1, num_layers=1, num_heads=1, width_multiple=1)
     config.require_layers(config.num_layers)
-    heads, cells, width = config.num_heads, config.seq_len, config.grid_width
+    heads = config.num_heads
     if config.mixer == "attention" and config.hidden_size % (2 * heads):
         raise ConfigError(
             f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * heads}, got {config.hidden_size}"
         )
-    on_grid = isinstance(config, EquivariantConfig) or config.mixer == "conv"
-    if on_grid and (width is None or width < 1 or cells % width):
-        raise ConfigError(f"model.grid_width: expected a divisor of {cells} cells, got {width}")
+    if isinstance(config, EquivariantConfig) or config.mixer == "conv":
+        _require_rows(config.seq_len, config.grid_width)

@@ -24,6 +24,7 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "sudoku-6x6-lab": lab.sudoku_6x6_lab,
     "maze-8x8": maze.maze_8x8,
     "maze-8x8-lab": lab.maze_8x8_lab,
+    "maze-30x30": maze.maze_30x30,
     "maze-hard": maze.maze_hard,
     "futoshiki-5x5": more.futoshiki_5x5,
     "sokoban-6x6": more.sokoban_6x6,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ Tokens = NDArray[np.int16]  # (..., L), input and output of the model
 
 IGNORE = -100  # label of a position that counts neither for the loss nor for accuracy
 OUTSIDE = -1  # cell of a grid that is smaller than the task's canvas
+NEVER = 32767  # the date of what does not happen: an iteration that no model reaches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,25 @@ class Examples:
         )
 
 
+class Hints(NamedTuple):
+    """Intermediate targets: what can be known by when, where word spreads from cell to cell.
+
+    The term is that of algorithmic reasoning (Velickovic et al. 2022, "The CLRS benchmark"). Dates are iterations of a
+    model, of which the first is 1; each part is (B, L) int16.
+
+    Attributes:
+        note: what to note about a cell from its date `noted` on, a place in `Task.notes`; before that, 0.
+        noted: NEVER where there is nothing to note.
+        earliest, latest: a cell whose answer differs from its question stays as in the question before `earliest`, and
+            is as in the answer from `latest` on; between the two it may be either.
+    """
+
+    note: Tokens
+    noted: Tokens
+    earliest: Tokens
+    latest: Tokens
+
+
 class Task(ABC):
     """A kind of puzzle: how to make, read, encode, augment, check and show it.
 
@@ -95,6 +115,7 @@ class Task(ABC):
             solving stops by the model's halting head, and only labels decide whether an answer is right.
         comment: the character that begins a line of text which is no part of a puzzle.
         scopes: families of cells that the rules hold in, by the names in `redraft.scopes`; a model may pool over them.
+        notes: names of what `hints` notes about a cell, "nothing yet" first; none where a task gives no hints.
         grades: names of the grades in `grade_many`, worst first; the last is solved.
         notation: how its puzzles are written where they stand bare in a text (`redraft.tasks.reading`); None for a
             task that reads its texts itself.
@@ -108,6 +129,7 @@ class Task(ABC):
     judges: bool = True
     comment: str = "#"
     scopes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     grades: tuple[str, ...] = ("broken", "solved")
     notation: Notation | None = None
 
@@ -239,6 +261,10 @@ class Task(ABC):
     @abstractmethod
     def augment(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
         """A random symmetry per row of inputs and labels (B, L); solutions stay solutions."""
+
+    def hints(self, inputs: Tokens) -> Hints:
+        """What a local model can know by when about questions (B, L), for its training; else DataError."""
+        raise DataError(f"{self.name}: has no hints to train with; leave out --hints")
 
     def reveal(self, examples: Examples, cells: int, seed: int) -> Examples:
         """Easier examples without ratings: `cells` more of each answer given, chosen by the seed; else DataError."""

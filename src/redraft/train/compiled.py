@@ -19,7 +19,8 @@ from torch import Tensor
 from redraft.models import Model, StepOutput
 from redraft.models.execution import compile_networks, compile_options, leave_layout
 from redraft.train.config import RunConfig
-from redraft.train.losses import Forward, Scored, StepLoss
+from redraft.train.forward import Forward, Scored
+from redraft.train.losses import StepLoss
 from redraft.train.slots import Slots
 
 
@@ -80,7 +81,7 @@ class CompiledForward(Forward):
         if self._graph is None:
             return super().__call__(slots, rows)
         tokens, ids = slots.tokens[rows], slots.puzzle_ids[rows]
-        rest = (slots.carry.rows(rows), slots.labels[rows], slots.steps[rows])
+        rest = self.inputs(slots, rows)
         if self.replayed:
             # A replay overwrites the last one's results. Those that live longer have been copied by then (`kept`, and
             # the gradients, which the learner sums before the next part).

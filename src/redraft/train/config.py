@@ -68,6 +68,8 @@ class RunConfig:
         max_steps: maximum number of supervision steps per puzzle (N_sup).
         exploration: probability that a slot must take at least a random number of steps.
         loss: of the answer, `stablemax`, `softmax` or your own as `module:NAME` (`train.losses.LOSSES`).
+        hints: trains on the task's intermediate targets too (`train.hints`), with a model that shows its iterations, a
+            local network; puzzles get one step at first, and more with success, up to `max_steps`.
         halting: rule by which a slot takes a new puzzle and the halting head learns: `binary` (the paper's), `q`
             (HRM's), `none`, `oracle` or your own as `module:NAME` (`train.halting.HALTING`).
         log_every, checkpoint_every, eval_every: in optimiser steps.
@@ -96,6 +98,7 @@ class RunConfig:
     exploration: float = 0.1
     loss: str = "stablemax"
     halting: str = "binary"
+    hints: bool = False
     log_every: int = 50
     checkpoint_every: int = 500
     eval_every: int = 500

@@ -32,6 +32,7 @@ from redraft.train.folder import (
     save_slots,
     save_state,
 )
+from redraft.train.hints import require_hints, span_chances
 from redraft.train.learner import Learner, is_out_of_memory, out_of_memory
 from redraft.train.log import Reporter, Tally
 from redraft.train.processes import Processes
@@ -72,6 +73,8 @@ def require_parts_fit(config: RunConfig, task: Task, data: Store, world: int) ->
             f"model.num_puzzles: the data has {data.num_puzzle_ids:,} puzzle ids, "
             f"the model's table only {model.num_puzzles:,} rows"
         )
+    if config.hints:
+        require_hints(config, task)
     if config.batch_size % world:
         raise ConfigError(f"batch_size: expected a multiple of the {world} processes, got {config.batch_size}")
 
@@ -112,7 +115,9 @@ class Trainer:
             world=world,
         )
         share, seed, augment = config.batch_size // world, config.seed, config.data.augment
-        sampler = Sampler(data, task, batch_size=share, seed=seed, augment=augment, rank=rank, world=world)
+        sampler = Sampler(
+            data, task, batch_size=share, seed=seed, augment=augment, hints=config.hints, rank=rank, world=world
+        )
         saved = resume and (folder / STATE).exists()  # else stopped before its first checkpoint: from the start again
         self.learner = Learner(config, device, self.processes, initial=None if saved else initial)
         begun = self._restore() if saved else None
@@ -188,17 +193,29 @@ class Trainer:
     def train_step(self) -> None:
         """One supervision step of every slot, and one step of the optimisers."""
         step, slots = self.progress.step, self.slots
-        fed = self.feed.get(step)
+        fed, hinted = self.feed.get(step), self.config.hints
+        if hinted:
+            slots.hint(fed.hints, self._spans(step, fed.hints))
         slots.refill(fed.tokens, fed.labels, fed.puzzle_ids)
         output, loss = self.learner.step(slots, step)
+        stops = self.learner.forward.halting.stops(output, loss.exact)
+        most = self.config.max_steps
         slots.advance(
             output,
-            stops=self.learner.forward.halting.stops(output, loss.exact),
-            max_steps=self.config.max_steps,
+            stops=slots.steps + 1 >= slots.spans if hinted else stops,
+            max_steps=most,
             min_steps=fed.min_steps,
         )
+        if hinted:
+            right = self.processes.add_up(loss.right_cells.sum()) / self.config.batch_size
+            self.progress.curriculum.learn(float(right), max_steps=most)
         self.tally.add(step + 1, loss, output.halt_logit, slots)
         self.progress.step = step + 1
+
+    def _spans(self, step: int, hints: Tensor) -> Tensor:
+        """Supervision steps (B,) that the puzzles of a step's batch get."""
+        chances = span_chances(self.config.seed, step, self.processes.rank, batch=len(hints)).to(hints.device)
+        return self.progress.curriculum.spans(hints, chances, iterations=len(self.learner.model.schedule()))
 
     def save(self) -> None:
         """Writes the checkpoint and the last weights; raises TrainingError after a loss that was not finite."""
@@ -221,6 +238,8 @@ class Trainer:
         self._require_finite()
         means, rate = self.tally.take(self.processes)
         timing = {"seconds": self.progress.seconds, "seconds_left": (steps - step) / rate}
+        if self.config.hints:
+            means["life"] = float(self.progress.curriculum.life)
         metrics = {**means, "examples_per_second": rate * self.config.batch_size, **timing}
         self._pass_on(reporters, lambda reporter: reporter.report("train", step, metrics))
 

@@ -1,24 +1,19 @@
-"""A supervision step and its loss: the answer's cross-entropy, and the halting head's."""
+"""The loss of a supervision step: the answer's cross-entropy, and the halting head's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from redraft.core.carry import Carry
 from redraft.errors import ConfigError
-from redraft.models.base import Model, StepOutput
+from redraft.models.base import StepOutput
 from redraft.naming import function, known
 from redraft.tasks.base import IGNORE
-from redraft.train.halting import BINARY, HaltingRule, get_halting
-
-if TYPE_CHECKING:  # a configuration is checked with the losses
-    from redraft.train.config import RunConfig
-    from redraft.train.slots import Slots
+from redraft.train.halting import BINARY, HaltingRule
 
 HALT_WEIGHT = 0.5
 
@@ -118,53 +113,3 @@ def step_loss(
     answer = (cell_loss(output.logits, labels).sum(-1) / labelled.sum(-1).clamp_min(1)).sum()
     halt = halting.loss(output, exact, ahead, last)
     return StepLoss(answer + HALT_WEIGHT * halt, answer, halt, right_cells, exact)
-
-
-Scored = tuple[StepOutput, StepLoss]
-
-
-class Forward:
-    """The part of a training step that is differentiated: one supervision step of some slots, and its loss.
-
-    Attributes:
-        compiled: whether it uses a compiler, which several threads must not start at once.
-    """
-
-    compiled = False
-
-    def __init__(self, model: Model, config: RunConfig) -> None:
-        """Raises ConfigError where a halting rule that looks ahead needs an output that the model does not have."""
-        self.model, self.max_steps = model, config.max_steps
-        self.cell_loss, self.halting = get_loss(config.loss), get_halting(config.halting)
-        if self.halting.looks_ahead:  # one row is enough to find out
-            zero = torch.zeros(1, dtype=torch.int64, device=next(model.parameters()).device)
-            with torch.no_grad():
-                output = model(zero.expand(1, model.config.seq_len), zero, model.initial_carry(1))
-            self.halting.loss(output, zero.bool(), output, zero.bool())
-
-    def __call__(self, slots: Slots, rows: slice) -> Scored:
-        """The output, on the graph, and the loss of these rows of the slots."""
-        question = (slots.tokens[rows], slots.puzzle_ids[rows])
-        return self.scored(self.model, question, slots.carry.rows(rows), slots.labels[rows], slots.steps[rows])
-
-    def scored(
-        self,
-        step: Callable[..., StepOutput],
-        question: tuple[Tensor, ...],
-        carry: Carry,
-        labels: Tensor,
-        steps: Tensor,
-    ) -> Scored:
-        """The output of `step(*question, carry)` and its loss; `steps` (B,) are those done before."""
-        output = step(*question, carry)
-        ahead = None
-        if self.halting.looks_ahead:
-            with torch.no_grad():
-                ahead = step(*question, output.carry.detach())
-        last = steps + 1 >= self.max_steps
-        loss = step_loss(output, labels, cell_loss=self.cell_loss, halting=self.halting, ahead=ahead, last=last)
-        return output, loss
-
-    def kept(self, output: StepOutput, loss: StepLoss) -> Scored:
-        """The parts of an output and its loss that outlive the step, cut off from the graph."""
-        return output.detach(), loss.detach()

@@ -23,11 +23,12 @@ _EXPLORE = 3  # key that keeps the exploration's random stream apart from the sa
 
 
 class Fed(NamedTuple):
-    """Tokens and labels (B, L), puzzle ids (B,), and the fewest steps a slot must spend (B,)."""
+    """Tokens and labels (B, L), puzzle ids (B,), hints (B, 4 or 0, L), and the fewest steps a slot must spend (B,)."""
 
     tokens: Tensor
     labels: Tensor
     puzzle_ids: Tensor
+    hints: Tensor
     min_steps: Tensor
 
 
@@ -36,7 +37,9 @@ class Slots:
 
     Attributes:
         tokens, labels, puzzle_ids: the puzzles being worked on, (B, L) and (B,) int64.
+        hints: of the puzzles (B, 4, L) int64, as in `tasks.base.Hints`; (B, 0, L) in a run without hints.
         carry: answer y and latent z reached so far.
+        spans: in a run with hints, the supervision steps that each puzzle gets, int64.
         steps: supervision steps spent on each puzzle, int64.
         halted: slots that are done and take a new puzzle at the next refill.
     """
@@ -47,6 +50,8 @@ class Slots:
         self.tokens = torch.zeros(batch, seq_len, dtype=torch.int64, device=device)
         self.labels = torch.zeros_like(self.tokens)
         self.puzzle_ids = torch.zeros(batch, dtype=torch.int64, device=device)
+        self.hints = torch.zeros(batch, 0, seq_len, dtype=torch.int64, device=device)
+        self.spans = torch.zeros_like(self.puzzle_ids)
         self.steps = torch.zeros_like(self.puzzle_ids)
         self.halted = torch.ones(batch, dtype=torch.bool, device=device)
 
@@ -59,16 +64,22 @@ class Slots:
         self.carry = self.carry.where(self.halted, self.initial)
         self.steps = torch.where(self.halted, 0, self.steps)
 
-    def advance(self, output: StepOutput, *, stops: Tensor, max_steps: int, min_steps: Tensor) -> None:
+    def hint(self, hints: Tensor, spans: Tensor) -> None:
+        """Halted slots take the hints and the span of the puzzle in their row; to be called before `refill`."""
+        self.hints = torch.where(self.halted[:, None, None], hints, self.hints) if self.hints.numel() else hints
+        self.spans = torch.where(self.halted, spans, self.spans)
+
+    def advance(self, output: StepOutput, *, stops: Tensor, max_steps: int | Tensor, min_steps: Tensor) -> None:
         """After a supervision step (`output` detached): a slot halts where `stops` (B,), but not before `min_steps`
-        (B,)."""
+        (B,) nor after `max_steps`, one number or (B,)."""
         self.carry = output.carry
         self.steps = self.steps + 1
         self.halted = (stops & (self.steps >= min_steps)) | (self.steps >= max_steps)
 
     def state(self) -> dict[str, Tensor]:
         """Everything that changes, for a checkpoint."""
-        names = ("tokens", "labels", "puzzle_ids", "steps", "halted")
+        names = ["tokens", "labels", "puzzle_ids", "steps", "halted"]
+        names += ["hints", "spans"] if self.hints.numel() else []
         return {**{name: getattr(self, name) for name in names}, **self.carry._asdict()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -142,8 +153,9 @@ class Feed:
         config, batch = self.config, self.sampler.batch(step)
         shape = {"batch": self.slots, "max_steps": config.max_steps}
         min_steps = exploration(config.seed, step, self.rank, probability=config.exploration, **shape)
-        inputs, labels, ids = map(torch.from_numpy, (batch.inputs, batch.labels, batch.puzzle_ids))
-        fed = Fed(inputs, labels, ids, min_steps)
+        arrays = (batch.inputs, batch.labels, batch.puzzle_ids, batch.hints)
+        inputs, labels, ids, hints = map(torch.from_numpy, arrays)
+        fed = Fed(inputs, labels, ids, hints, min_steps)
         if self.device.type != "cuda":
             return fed
         with torch.cuda.device(self.device):  # else a thread would pin memory for the first GPU

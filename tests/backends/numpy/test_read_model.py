@@ -75,7 +75,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "another kind": (
         lambda f: configure(f, kind="hrm"),
-        "backend numpy .*trm and equivariant.* hrm",
+        "backend numpy .*trm, equivariant, local, not hrm",
     ),
     "an unknown key": (lambda f: configure(f, depth=3), r"config\.json: model: .*'depth'"),
     "no recursion": (lambda f: configure(f, n=0), r"model\.n: .*1.*0"),
@@ -126,5 +126,5 @@ def test_what_it_says_of_others(folder: Path, damage: str) -> None:
 def test_another_kind_of_model(tmp_path: Path) -> None:
     model = build_model(DirectConfig(vocab_size=6, seq_len=16, hidden_size=16, num_heads=2, puzzle_positions=0))
     save_weights(tmp_path, model, task="sudoku-4x4", card={})
-    with pytest.raises(WeightsError, match=r"backend numpy .*trm and equivariant.* direct"):
+    with pytest.raises(WeightsError, match=r"backend numpy .*trm, equivariant, local, not direct"):
         read(tmp_path)

@@ -81,9 +81,13 @@ class NumpyModel:
     def __init__(self, config: Any, tensors: Mapping[str, NDArray[np.generic]]) -> None:
         self.config = config
         given, width = Tensors(tensors), config.hidden_size
-        self._starts = given.take("y_init", width), given.take("z_init", width)
+        self._starts = self.starts(given, width)
         self.take(given, width)
         given.done()
+
+    def starts(self, given: Tensors, width: int) -> tuple[Floats, Floats]:
+        """The vectors that every position of y and of z starts from."""
+        return given.take("y_init", width), given.take("z_init", width)
 
     def take(self, given: Tensors, width: int) -> None:
         """Takes the tensors of this model, of width D, and sets the attributes."""
@@ -106,16 +110,26 @@ class NumpyModel:
         """The input (B, features) of the halting head, from an answer and its logits."""
         raise NotImplementedError
 
+    def halt(self, y: Floats, logits: Floats) -> Floats:
+        """The halting logit (B,) of an answer and its logits."""
+        weight, bias = self.halt_head
+        found: Floats = self.seen(y, logits) @ weight[0] + bias
+        return found
+
     def step(self, x: Floats, y: Floats, z: Floats, *, recursions: int | None = None) -> Output:
-        """One supervision step on the question x, as in `core.recursion`, or only `recursions` of it."""
+        """One supervision step on the question x, or only `recursions` of it."""
+        y, z = self.recur(x, y, z, recursions)
+        logits = self.read(y)
+        return Output(y, z, logits, self.halt(y, logits))
+
+    def recur(self, x: Floats, y: Floats, z: Floats, recursions: int | None) -> tuple[Floats, Floats]:
+        """The answer y and the latent z after a step, as in `core.recursion`."""
         for _ in range(recursions or self.config.T):
             context = x + y
             for _ in range(self.config.n):
                 z = self._net(context + z)
             y = self._net(y + z)
-        logits = self.read(y)
-        weight, bias = self.halt_head
-        return Output(y, z, logits, self.seen(y, logits) @ weight[0] + bias)
+        return y, z
 
     def _net(self, h: Floats) -> Floats:
         for layer in self.layers:
@@ -235,23 +249,31 @@ def _gated_positions(gate_up: Floats, down: Floats, eps: np.float32) -> Layer:
 
 def _neighbours(around: Floats, everywhere: Floats, grid_width: int, eps: np.float32) -> Layer:
     """`norm(h + mixed(h))`: a cell mixes with its 3x3 neighbourhood, zeros beyond the edge, and the mean of all."""
-    features = len(around)
-    kernel = np.ascontiguousarray(around.transpose(2, 3, 1, 0)).reshape(9 * features, features)
+    features, kernel = len(around), kernel_matrix(around)
 
     def layer(h: Floats) -> Floats:
-        grid = h.reshape(len(h), -1, grid_width, features)
-        padded = np.pad(grid, ((0, 0), (1, 1), (1, 1), (0, 0)))
-        height = grid.shape[1]
-        windows = [
-            padded[:, row : row + height, column : column + grid_width] for row in range(3) for column in range(3)
-        ]
-        total = np.concatenate(windows, -1).reshape(-1, 9 * features) @ kernel
+        windows = neighbourhoods(h.reshape(len(h), -1, grid_width, features))
+        total = windows.reshape(-1, 9 * features) @ kernel
         total = total.reshape(h.shape)
         total += h
         total += h.mean(1, keepdims=True) @ everywhere.T
         return normed(total, -1, eps)
 
     return layer
+
+
+def kernel_matrix(weight: Floats) -> Floats:
+    """The weight (D', D, 3, 3) of a convolution as a matrix (9 D, D') for `neighbourhoods`."""
+    return np.ascontiguousarray(weight.transpose(2, 3, 1, 0)).reshape(-1, len(weight))
+
+
+def neighbourhoods(grid: Floats) -> Floats:
+    """The 3x3 surroundings of each cell one after the other, zeros beyond the edge: (B, H, W, D) to (B, H, W, 9 D)."""
+    padded = np.pad(grid, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    height, width = grid.shape[1:3]
+    return np.concatenate(
+        [padded[:, row : row + height, column : column + width] for row in range(3) for column in range(3)], -1
+    )
 
 
 def _attention(qkv: Floats, out: Floats, heads: int, rotary: tuple[Floats, Floats] | None, eps: np.float32) -> Layer:

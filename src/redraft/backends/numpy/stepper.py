@@ -12,13 +12,14 @@ from threadpoolctl import ThreadpoolController
 
 from redraft.arrays import require_finite
 from redraft.backends.numpy.equivariant import NumpyEquivariant
+from redraft.backends.numpy.local import NumpyLocal
 from redraft.backends.numpy.model import NumpyModel, NumpyTRM
 from redraft.backends.protocol import Draft, Floats, Ints, begin_tries
 from redraft.errors import WeightsError
 from redraft.models import model_config
 from redraft.weights.format import Arrays, Description, read_arrays, unpack_tables
 
-KINDS: Mapping[str, type[NumpyModel]] = {"trm": NumpyTRM, "equivariant": NumpyEquivariant}
+KINDS: Mapping[str, type[NumpyModel]] = {"trm": NumpyTRM, "equivariant": NumpyEquivariant, "local": NumpyLocal}
 POSITIONS = 1024  # worked on at once; more gain no speed, and attention's scores grow with their number
 
 
@@ -29,7 +30,7 @@ def read_model(folder: Path, description: Description, found: Arrays | None = No
     """
     kind = description.model.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        known = " and ".join(KINDS)
+        known = ", ".join(KINDS)
         raise WeightsError(f"{folder}: backend numpy runs models of kind {known}, not {kind}; use backend torch")
     config = model_config(description.model, where=f"{folder / 'config.json'}: model")
     file = folder / "model.safetensors"
@@ -68,7 +69,7 @@ class NumpyStepper:
 
     def __init__(self, model: NumpyModel) -> None:
         self.model = model
-        self.recursions: int = model.config.T
+        self.recursions: int = getattr(model.config, "T", 1)
         self.rows = max(1, POSITIONS // int(np.prod(model.positions)))
 
     def start(self, inputs: Ints, puzzle_ids: Ints, tries: Ints | None = None) -> NumpyState:

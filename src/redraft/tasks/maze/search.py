@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redraft.jit import compile_kernel
+
+Number = TypeVar("Number", np.int8, np.int16)
 
 WALL, FREE, START, GOAL, PATH = range(5)
 BROKEN, VALID, OPTIMAL = range(3)
@@ -259,6 +261,13 @@ class Searcher:
         grades = np.where(valid, np.where(lengths == shortest, OPTIMAL, VALID), BROKEN).astype(np.int8)
         return Graded(grades=grades, lengths=lengths, shortest=shortest)
 
+    def tell(self, kernel: Callable[..., Any], questions: NDArray[np.int8], parts: int) -> list[NDArray[np.int16]]:
+        """What another kernel writes about each cell of questions (N, H, W): `parts` numbers, (N, H, W) each."""
+        cells = self._bordered(questions)
+        told = [np.zeros(len(cells), np.int16) for _ in range(parts)]
+        self._run(kernel, cells, len(questions), self.size, self.moves, self._scratch(), *told)
+        return [self._inner(part) for part in told]
+
     def make(self, seed: int, index: int, least: int, tries: int = TRIES) -> NDArray[np.int8] | None:
         """Maze `index` of `seed` (H, W), its shortest path of `least` cells or more; None where no wall of `tries` fit.
 
@@ -310,5 +319,5 @@ class Searcher:
         cells[:, 1:-1, 1:-1] = grids
         return cells.reshape(-1)
 
-    def _inner(self, cells: NDArray[np.int8]) -> NDArray[np.int8]:
+    def _inner(self, cells: NDArray[Number]) -> NDArray[Number]:
         return cells.reshape(-1, self.height + 2, self.stride)[:, 1:-1, 1:-1].copy()

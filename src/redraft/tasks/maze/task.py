@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import ConfigError, PuzzleError
-from redraft.tasks.base import Examples, Grid, Tokens, Verdict
+from redraft.tasks.base import Examples, Grid, Hints, Tokens, Verdict
+from redraft.tasks.maze import hints
 from redraft.tasks.maze.search import FREE, GOAL, OPTIMAL, PATH, START, TRIES, VALID, WALL, Searcher
 from redraft.tasks.maze.text import COMMENT, FREE_TOO, SIDES, SYMBOLS, MazeText
 from redraft.tasks.written import Answered, WrittenTask, place_of
@@ -33,6 +34,7 @@ class Maze(WrittenTask):
 
     vocab_size = len(SYMBOLS) + 1
     grades = ("broken", "valid", "optimal")
+    notes = hints.NOTES
     notation: MazeText
     comment = COMMENT
     characters = SYMBOLS
@@ -146,6 +148,11 @@ class Maze(WrittenTask):
             turned = grids[rows][:, :: -1 if symmetry & 1 else 1, :: -1 if symmetry & 2 else 1]
             moved[rows] = turned.swapaxes(1, 2) if symmetry & 4 else turned
         return self.encode(moved), self.encode(self._searcher.answer(moved)[0])
+
+    def hints(self, inputs: Tokens) -> Hints:
+        """When each cell can know where to go, and the path be drawn; see `tasks.maze.hints`."""
+        parts = self._searcher.tell(hints.date, self.decode(inputs), len(Hints._fields))
+        return Hints(*(part.reshape(inputs.shape) for part in parts))
 
     # pictures
     def fills(self, grid: Grid) -> list[list[str]]:

@@ -1,0 +1,112 @@
+"""A network of neighbourhoods: one gated cell for every place of a grid, iterated as a convolutional GRU.
+
+Nothing is known about a grid's size: what a cell can know spreads one or two cells per iteration, so that a larger grid
+takes more iterations and no other weights. That suits answers that follow from rules among neighbours, such as a
+maze's. Kaiser and Sutskever 2016, "Neural GPUs learn algorithms", has such a cell; its question, unlike theirs, is read
+at every iteration, so that the state may forget it.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from redraft.core.carry import Carry
+from redraft.core.layers import Linear, truncated_normal_
+from redraft.models.base import DTYPES, Course, Model, StepOutput, Update
+from redraft.models.config import LocalConfig
+from redraft.models.trm import halting_head
+
+
+class Local(Model):
+    """A local network; see `LocalConfig`. The state is y (B, L, D), float32 in any dtype; z is empty, (B, 0)."""
+
+    config: LocalConfig
+
+    def __init__(self, config: LocalConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, read = config.hidden_size, config.question_size
+        self.tokens = nn.Parameter(truncated_normal_(torch.empty(config.vocab_size, read), 1.0))
+        self.around_question = Around(read, 3 * width, bias=True)
+        self.net = GatedCell(width)
+        self.answer_head = Linear(width, config.vocab_size)
+        self.note_head = Linear(width, config.notes) if config.notes else None
+        self.halt_head = halting_head(width)
+
+    def initial_carry(self, batch: int) -> Carry:
+        nothing = torch.zeros((), device=self.tokens.device)
+        return Carry(nothing.expand(batch, self.config.seq_len, self.config.hidden_size), nothing.expand(batch, 0))
+
+    def question(self, tokens: Tensor, puzzle_ids: Tensor) -> Tensor:
+        """What the question adds to the cell's gates and candidate, (B, 3 D, H, W)."""
+        embedded = F.embedding(tokens, self.tokens)
+        found: Tensor = self.around_question(self._as_grid(embedded), DTYPES[self.config.dtype])
+        return found
+
+    def recur(self, x: Tensor, carry: Carry, recursions: int | None = None) -> StepOutput:
+        h, states = self._as_grid(carry.y.contiguous()), []
+        for _ in range(self.config.n):
+            h = self.net(h, x, DTYPES[self.config.dtype])
+            states.append(_as_cells(h))
+        y = states[-1]
+        course = None
+        if torch.is_grad_enabled():
+            *before, logits = map(self.read, states)
+            notes = None if self.note_head is None else torch.stack([self.note_head(state) for state in states])
+            course = Course(torch.stack([*before, logits]), notes)
+        else:
+            logits = self.read(y)
+        halt_logit = self.halt_head(y).amax(1).squeeze(-1)  # one cell that knows is enough, in a grid of any size
+        return StepOutput(Carry(y, carry.z), logits, halt_logit, course=course)
+
+    def read(self, state: Tensor) -> Tensor:
+        logits: Tensor = self.answer_head(state)
+        return logits
+
+    def networks(self) -> tuple[nn.Module, ...]:
+        return (self.net,)
+
+    def schedule(self) -> tuple[Update, ...]:
+        updates: tuple[Update] = ("y",)
+        return updates * self.config.n
+
+    def _as_grid(self, cells: Tensor) -> Tensor:
+        """Cells (B, L, D) as a picture (B, D, H, W), without moving them in memory."""
+        width = self.config.grid_width
+        return cells.reshape(len(cells), self.config.seq_len // width, width, -1).permute(0, 3, 1, 2)
+
+
+def _as_cells(grid: Tensor) -> Tensor:
+    """A picture (B, D, H, W) as cells (B, L, D)."""
+    return grid.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+class Around(nn.Module):
+    """A linear map of each cell's 3x3 neighbourhood, zeros beyond the edge: (B, D, H, W) to (B, D', H, W) float32."""
+
+    def __init__(self, features: int, outputs: int, *, bias: bool = False) -> None:
+        super().__init__()
+        std = (9 * features) ** -0.5
+        self.weight = nn.Parameter(truncated_normal_(torch.empty(outputs, features, 3, 3), std))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+
+    def forward(self, grid: Tensor, dtype: torch.dtype) -> Tensor:
+        bias = None if self.bias is None else self.bias.to(dtype)
+        return F.conv2d(grid.to(dtype), self.weight.to(dtype), bias, padding=1).float()
+
+
+class GatedCell(nn.Module):
+    """A gated recurrent unit whose matrices are maps of the 3x3 neighbourhood; the state h (B, D, H, W) is float32."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.gates, self.candidate = Around(features, 2 * features), Around(features, features)
+
+    def forward(self, h: Tensor, x: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """`x` (B, 3 D, H, W): what the question adds to reset gate, update gate and candidate."""
+        for_reset, for_keep, for_candidate = x.chunk(3, dim=1)
+        reset, keep = self.gates(h, dtype).chunk(2, dim=1)
+        candidate = self.candidate(torch.sigmoid(reset + for_reset) * h, dtype)
+        return torch.lerp(torch.tanh(candidate + for_candidate), h, torch.sigmoid(keep + for_keep))

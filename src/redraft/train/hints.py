@@ -1,0 +1,143 @@
+"""Training on hints: a loss at every iteration for what can be known by then, and puzzles that get longer with success.
+
+A model that passes word from cell to cell needs hundreds of iterations for an answer, and a loss on the answer alone
+does not teach it: whatever it does wrong, it did long before. Hints (`Task.hints`) say what it can know on the way.
+Training begins with the first iterations of each puzzle, and gets further once it masters those (`Curriculum`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from redraft.errors import ConfigError
+from redraft.models import model_kind
+from redraft.models.base import Course, StepOutput
+from redraft.tasks.base import IGNORE, NEVER, Task
+from redraft.train.halting import HaltingRule
+from redraft.train.losses import HALT_WEIGHT, CellLoss, StepLoss
+
+if TYPE_CHECKING:
+    from redraft.train.config import RunConfig
+
+FEW = 100  # cells of a group, over a step's iterations: fewer count for less, so that the first ones do not upset all
+MASTERED = 0.985  # share of cells that must be right before puzzles get longer
+LONGER = 7 / 6
+MEMORY, REST = 0.95, 15  # decay of the running share, and the fewest steps between two times that puzzles get longer
+_SPANS = 5  # key that keeps the random stream of spans apart from others
+
+
+def require_hints(config: RunConfig, task: Task) -> None:
+    """Raises ConfigError where a model does not show its iterations or takes other notes, DataError without hints."""
+    notes = getattr(config.model, "notes", None)
+    if notes is None:
+        kind = model_kind(config.model)
+        raise ConfigError(f"hints: expected a model that shows its iterations, of kind local, got kind {kind}")
+    task.hints(np.zeros((0, task.seq_len), np.int16))
+    if notes not in (0, len(task.notes)):
+        what = ", ".join(task.notes)
+        raise ConfigError(f"model.notes: expected {len(task.notes)} ({what}), or 0 for none, got {notes}")
+
+
+class _Group(NamedTuple):
+    """Cells that count together: the loss (I, B, L) of all cells, which are right, and which belong to the group."""
+
+    loss: Tensor
+    right: Tensor
+    cells: Tensor
+
+
+def hinted_loss(
+    output: StepOutput,
+    tokens: Tensor,
+    labels: Tensor,
+    hints: Tensor,
+    steps: Tensor,
+    *,
+    cell_loss: CellLoss,
+    halting: HaltingRule,
+) -> StepLoss:
+    """The loss of a step's course on questions and labels (B, L) with hints (B, 4, L), after `steps` (B,) steps.
+
+    Cells fall into groups, each of which counts the same. In the answer: those that are due, that must still wait, and
+    that do not change; in the notes: those whose note can be known, cannot yet, and never will. `right_cells` is the
+    mean over the first two groups of both; `exact` judges the answer as a whole.
+    """
+    assert output.course is not None
+    told, quiet = _groups(output.course, tokens, labels, hints, steps, cell_loss)
+    answer = torch.zeros((), device=labels.device)
+    for group in (*told, *quiet):
+        answer = answer + ((group.loss * group.cells).sum((0, 2)) / group.cells.sum((0, 2)).clamp_min(FEW)).sum()
+    with torch.no_grad():
+        sizes = torch.stack([group.cells.sum((0, 2)) for group in told])  # (groups, B)
+        shares = torch.stack([(group.right & group.cells).sum((0, 2)) for group in told]) / sizes.clamp_min(1)
+        right_cells = shares.sum(0) / (sizes > 0).sum(0).clamp_min(1)
+        exact = ((output.logits.argmax(-1) == labels) | (labels == IGNORE)).all(-1)
+    halt = halting.loss(output, exact, None, None)
+    return StepLoss(answer + HALT_WEIGHT * halt, answer, halt, right_cells, exact)
+
+
+def _groups(
+    course: Course, tokens: Tensor, labels: Tensor, hints: Tensor, steps: Tensor, cell_loss: CellLoss
+) -> tuple[list[_Group], list[_Group]]:
+    """The groups of cells in which something happens, and those in which nothing does."""
+    iterations, (note, noted, earliest, latest) = len(course.logits), hints.unbind(1)
+    now = torch.arange(1, iterations + 1, device=steps.device)[:, None, None] + (steps * iterations)[:, None]
+    changes = (labels != tokens) & (labels != IGNORE)
+    due = changes & (now >= latest)
+    loss, right = _judged(course.logits, torch.where(due, labels, tokens), cell_loss)
+    told = [_Group(loss, right, due), _Group(loss, right, changes & (now < earliest))]
+    quiet = [_Group(loss, right, (labels == tokens).expand_as(due))]
+    if course.notes is not None:
+        known = now >= noted
+        loss, right = _judged(course.notes, torch.where(known, note, 0), cell_loss)
+        told += [_Group(loss, right, known), _Group(loss, right, (noted < NEVER) & ~known)]
+        quiet.append(_Group(loss, right, (noted == NEVER).expand_as(known)))
+    return told, quiet
+
+
+def _judged(logits: Tensor, wanted: Tensor, cell_loss: CellLoss) -> tuple[Tensor, Tensor]:
+    """The loss of each cell, and whether it is right, (I, B, L) each, of logits (I, B, L, K)."""
+    loss = cell_loss(logits.flatten(0, 1), wanted.flatten(0, 1)).view_as(wanted)
+    return loss, logits.detach().argmax(-1) == wanted
+
+
+@dataclass(kw_only=True)
+class Curriculum:
+    """How long puzzles are worked on: longer by a sixth whenever enough of what is due is right.
+
+    Attributes:
+        life: most supervision steps of a puzzle, to begin with.
+        right: running share of the cells that are right.
+        rested: steps since the life was last lengthened.
+    """
+
+    life: int = 1
+    right: float = 0.0
+    rested: int = 0
+
+    def learn(self, right: float, *, max_steps: int) -> None:
+        """Takes in the share of cells that were right in a step."""
+        self.right = MEMORY * self.right + (1 - MEMORY) * right
+        self.rested += 1
+        if self.right > MASTERED and self.rested > REST and self.life < max_steps:
+            self.life, self.rested = min(max_steps, max(self.life + 1, int(self.life * LONGER))), 0
+
+    def spans(self, hints: Tensor, chances: Tensor, *, iterations: int) -> Tensor:
+        """Supervision steps (B,) int64 that puzzles with hints (B, 4, L) get, by chances (B,) from 0 to 1.
+
+        Half of a life to all of it, but no more than the time until the last date, to twice that: so slots are at
+        different iterations, and a finished answer learns to stay.
+        """
+        dates = hints[:, 1:].flatten(1)
+        last = torch.where(dates < NEVER, dates, 0).amax(1) / iterations
+        return ((1 + chances) * last.clamp_max(self.life / 2)).ceil().clamp_min(1).long()
+
+
+def span_chances(seed: int, step: int, rank: int, *, batch: int) -> Tensor:
+    """Chances (B,) float32 for `Curriculum.spans` in a step."""
+    return torch.from_numpy(np.random.default_rng((seed, _SPANS, step, rank)).random(batch, np.float32))

@@ -1,0 +1,73 @@
+"""Hints of a maze: the arrows lead down the distance to G, and following them from S draws the published path."""
+
+import numpy as np
+import pytest
+
+from redraft.errors import DataError
+from redraft.tasks import get_task
+from redraft.tasks.base import NEVER
+from redraft.tasks.maze.hints import NOTES, PACE, SLACK, date
+from redraft.tasks.maze.search import GOAL, START, WALL, Searcher
+
+MOVES = {1: (1, 0), 2: (0, -1), 3: (0, 1), 4: (-1, 0)}
+
+
+def test_a_small_maze_by_hand() -> None:
+    task = get_task("maze-4x5")
+    question = task.parse("S  # #  ##  #     G#")
+    note, noted, earliest, latest = (part.reshape(4, 5) for part in task.hints(task.encode(question[None])))
+    assert [" ".join(NOTES[k][0] for k in row) for row in note] == ["r d d n n", "n d l n n", "d d n d l", "r r r n n"]
+    never = NEVER
+    assert noted.tolist() == [
+        [6, 5, 6, never, never],
+        [never, 4, 5, never, never],
+        [4, 3, never, 1, 2],
+        [3, 2, 1, never, never],
+    ]
+    path = [(0, 1), (1, 1), (2, 1), (3, 1), (3, 2)]
+    assert [earliest[cell] for cell in path] == [7, 8, 9, 10, 11]
+    assert [latest[cell] for cell in path] == [12, 15, 17, 20, 22]
+    assert (earliest < never).sum() == (latest < never).sum() == 5
+
+
+@pytest.mark.parametrize("size", ["8x8", "6x11", "30x30"])
+def test_following_the_arrows_draws_the_published_path(size: str) -> None:
+    task = get_task(f"maze-{size}")
+    made = task.make(6, 3)
+    shape = made.questions.shape
+    note, noted, earliest, latest = (part.reshape(shape) for part in task.hints(task.encode(made.questions)))
+    for i, (question, answer) in enumerate(zip(made.questions, made.answers, strict=True)):
+        assert set(note[i].flat) <= set(range(len(task.notes)))
+        assert (noted[i][question == WALL] == NEVER).all() and noted[i][question == GOAL] == NEVER
+        [cell], place, drawn = np.argwhere(question == START), 0, question.copy()
+        far = int(noted[i][tuple(cell)])
+        assert far == made.ratings[i] - 1, "steps from S to G"
+        while True:
+            cell = cell + MOVES[int(note[i][tuple(cell)])]
+            at, place = tuple(cell), place + 1
+            if question[at] == GOAL:
+                break
+            assert noted[i][at] == far - place
+            assert (earliest[i][at], latest[i][at]) == (far + place, far + int(PACE * place) + SLACK)
+            drawn[at] = 4
+        assert np.array_equal(drawn, answer)
+        assert ((earliest[i] < NEVER) == (answer != question)).all()
+
+
+def test_compiled_and_interpreted_are_alike() -> None:
+    made = get_task("maze-8x8").make(4, 1)
+    told = [Searcher(8, 8, compiled=compiled).tell(date, made.questions, 4) for compiled in (False, True)]
+    for one, other in zip(*told, strict=True):
+        assert one.dtype == np.int16 and np.array_equal(one, other)
+
+
+def test_a_maze_without_a_way_has_no_path_to_hint_at() -> None:
+    task = get_task("maze-4x4")
+    _, noted, earliest, _ = task.hints(task.encode(task.parse("S## ##  #  G    ")[None]))
+    assert noted[0, 0] == NEVER and (earliest == NEVER).all()
+
+
+def test_a_task_without_hints_says_so() -> None:
+    task = get_task("sudoku-4x4")
+    with pytest.raises(DataError, match="sudoku-4x4: has no hints to train with"):
+        task.hints(np.zeros((1, 16), np.int16))
