@@ -120,6 +120,7 @@ def evaluate(
     batch_size: int = 256,
     device: str = "auto",
     dtype: Literal["float32", "bfloat16", "int8"] = "float32",
+    task: str | None = None,
     quiet: bool = False,
     trust: bool = False,
 ) -> Report:
@@ -128,11 +129,11 @@ def evaluate(
     Args:
         weights: a name in `list_weights()`, a folder of weights or of an exported model, or a run.
         data: a file or folder of puzzles with answers, or `make:COUNT@SEED` for new ones.
-        split: file of a folder of data.
-        limit: maximum number of puzzles, taken from the start.
+        split, limit: file of a folder of data; maximum number of puzzles, taken from the start.
         steps: supervision steps of each puzzle; more than in training is allowed.
         batch_size: puzzles run at once.
         device, dtype: as in `train`, and the type of the activations; `int8`, of weights too, needs a CPU.
+        task: for boards of another size than those of training (`maze-40x40`), which a local network's weights fit.
         quiet, trust: as in `train`.
 
     Warns (DataWarning) where the weights were trained on this data. Raises RedraftError.
@@ -144,7 +145,7 @@ def evaluate(
     from redraft.evaluate.measure import measure
     from redraft.trust import trusting
 
-    options: dict[str, Any] = {"split": split, "limit": limit, "steps": steps, "batch_size": batch_size}
+    options: dict[str, Any] = {"split": split, "limit": limit, "steps": steps, "batch_size": batch_size, "task": task}
     options |= {"device": device, "dtype": dtype, "quiet": quiet}
     with trusting(trust):
         return measure(_named(weights), data, **options)
@@ -322,7 +323,7 @@ def make_task(name: str) -> Task:
 
 
 def list_tasks() -> list[str]:
-    """Names of tasks; other sizes have names too, such as `sudoku-12x12` and `maze-12x20`.
+    """Names of tasks; other sizes have names too, such as `maze-12x20`.
 
     >>> "sudoku-9x9" in redraft.list_tasks()
     True

@@ -137,7 +137,7 @@ def test_backends(tmp_path: Path) -> None:
     model = build_model(DirectConfig(vocab_size=6, seq_len=16, hidden_size=16, num_heads=2, puzzle_positions=0))
     save_weights(tmp_path / "mine", model, task="sudoku-4x4", card={})
     assert chosen() is TorchStepper
-    with pytest.raises(WeightsError, match=r"backend numpy .*trm and equivariant.* direct"):
+    with pytest.raises(WeightsError, match=r"backend numpy .*trm, equivariant, local, not direct"):
         load(tmp_path / "mine", backend="numpy")
     (tmp_path / "mine" / "model.safetensors").write_bytes(b"")
     with pytest.raises(WeightsError, match=r"model\.safetensors: .*empty.* safetensors "):

@@ -31,6 +31,8 @@ class Arguments:
     """auto, cpu, cuda or mps."""
     dtype: Literal["float32", "bfloat16", "int8"] = "float32"
     """Type of the activations; int8, of weights too, needs a CPU."""
+    task: Annotated[str | None, tyro.conf.arg(metavar="TASK")] = None
+    """The task, for boards of another size than those of training (maze-40x40), which a local network's weights fit."""
     json: bool = False
     """Prints all figures as JSON."""
     plot: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -54,6 +56,7 @@ def run(arguments: list[str]) -> int:
         batch_size=args.batch_size,
         device=args.device,
         dtype=args.dtype,
+        task=args.task,
     )
     if args.plot is not None:
         found.plot(args.plot)

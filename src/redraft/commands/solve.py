@@ -152,7 +152,7 @@ def _solve(meant: Meant, supply: Supply[Entry], counted: int | None, args: Argum
 
     task = meant.task
     opened = open_stepper(
-        meant.weights, device=args.device, dtype=args.dtype, backend=args.backend, puzzles=counted or 1
+        meant.weights, device=args.device, dtype=args.dtype, backend=args.backend, puzzles=counted or 1, task=task
     )
     if (remark := opened.table.alone(meant.weights)) is not None:
         print(f"redraft solve: {remark}", file=sys.stderr)

@@ -87,6 +87,7 @@ def measure(
     batch_size: int = 256,
     device: str = "auto",
     dtype: Literal["float32", "bfloat16", "int8"] = "float32",
+    task: str | None = None,
     quiet: bool = False,
 ) -> Report:
     """The report on weights after `steps` supervision steps of every puzzle with an answer; see `redraft.evaluate`.
@@ -98,20 +99,21 @@ def measure(
     name, source = str(weights), str(data)
     usual: Backend = "torch" if Here.of_this_machine().torch else "numpy"
     backend = "onnx" if is_exported(find_weights(weights)) else usual
-    opened = open_stepper(weights, device=device, dtype=dtype, backend=backend)
-    task = get_task(opened.task)
+    sized = None if task is None else get_task(task)
+    opened = open_stepper(weights, device=device, dtype=dtype, backend=backend, task=sized)
+    judged = get_task(opened.task)
     trained_on = source == within(opened.card, "run", "data", "train")
     if trained_on and (split == "train" or store_folder(source, "test") is None):
         warnings.warn(f"{source} is what these weights were trained on", DataWarning, stacklevel=3)
-    store = open_source(task, source, split=split, limit=limit)
+    store = open_source(judged, source, split=split, limit=limit)
     for remark in require_ids(opened.table, store, name=name, data=source):
         warnings.warn(remark, DataWarning, stacklevel=3)
     store = answered(store)
     if not len(store):
         submit = f"; for a submission: redraft arc eval {name} {source} --submission FILE"
-        raise DataError(f"{source}: no puzzle has a known answer" + (submit if isinstance(task, Arc) else ""))
+        raise DataError(f"{source}: no puzzle has a known answer" + (submit if isinstance(judged, Arc) else ""))
     started = time.monotonic()
     with progress("evaluating", len(store), shown=not quiet) as done:
-        records = evaluate(opened.stepper, task, store, steps=steps, batch_size=batch_size, progress=done)
+        records = evaluate(opened.stepper, judged, store, steps=steps, batch_size=batch_size, progress=done)
     seconds = round(time.monotonic() - started, 2)
     return Report(weights=name, data=store.source, device=opened.device, seconds=seconds, figures=report(records))

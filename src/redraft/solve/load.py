@@ -23,6 +23,7 @@ from redraft.errors import ConfigError, WeightsError
 from redraft.solve.answer import Answer
 from redraft.solve.job import SolveJob
 from redraft.solve.opened import Opened, PuzzleTable
+from redraft.solve.sizes import of_size
 from redraft.solve.solver import SURE, BatchSize, HaltRule, Solver
 from redraft.solve.supply import Supply
 from redraft.tasks import Grid, get_task
@@ -49,8 +50,11 @@ def load(
     batch_size: BatchSize = "auto",
     trace: bool = True,
     trust: bool = False,
+    task: str | Task | None = None,
 ) -> Solver:
     """A solver with bundled weights (`sudoku-6x6`) or those in a folder; see `Solver` for the options.
+
+    `task`: for boards of another size than those of training (`maze-40x40`), which the weights of a local network fit.
 
     The defaults of `max_steps`, `restart` and `guess` are those of the weights' model card for halting by the rules.
 
@@ -62,7 +66,7 @@ def load(
     """
     here, asked = Here.of_this_machine(), {"device": device, "dtype": dtype}
     with trusting(trust):
-        consent, found = given(), _find(weights)
+        consent, found = given(), _find(weights, get_task(task) if isinstance(task, str) else task)
         opened = _open(found, backend=backend, puzzles=1, here=here, **asked)
     if (remark := opened.table.alone(str(weights))) is not None:
         warnings.warn(remark, stacklevel=2)
@@ -73,17 +77,17 @@ def load(
         "batch_size": batch_size,
         "trace": trace,
     }
-    task = get_task(opened.task)
+    solved = get_task(opened.task)
     by_numpy = backend == "auto" and isinstance(opened.stepper, NumpyStepper)
     few = most_for_numpy(found.described.model, here=here, **asked) if by_numpy else None
     if few is None:
-        return Solver(opened.stepper, task, **options)
+        return Solver(opened.stepper, solved, **options)
 
     def for_many() -> Solver:
         with trusting(consent):
-            return Solver(_torch_stepper(found, puzzles=few + 1, **asked)[0], task, **options)
+            return Solver(_torch_stepper(found, puzzles=few + 1, **asked)[0], solved, **options)
 
-    return _GrowingSolver(opened.stepper, task, few=few, for_many=for_many, **options)
+    return _GrowingSolver(opened.stepper, solved, few=few, for_many=for_many, **options)
 
 
 class _GrowingSolver(Solver):
@@ -119,6 +123,7 @@ def open_stepper(
     backend: Literal["auto", "torch", "numpy", "onnx"] = "auto",
     puzzles: int = 1,
     trust: bool = False,
+    task: Task | None = None,
 ) -> Opened:
     """Weights ready to run.
 
@@ -132,10 +137,11 @@ def open_stepper(
             and NumPy where it can and the work is small (`backends.choose`).
         puzzles: about how many will be solved.
         trust: whether code that the weights name may be run; see `trust.py`.
+        task: for boards of another size than those of training, which the weights of a local network fit.
     """
     with trusting(trust):
         here = Here.of_this_machine()
-        return _open(_find(weights), device=device, dtype=dtype, backend=backend, puzzles=puzzles, here=here)
+        return _open(_find(weights, task), device=device, dtype=dtype, backend=backend, puzzles=puzzles, here=here)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,15 +153,20 @@ class _Found:
     arrays: Arrays = field(default_factory=dict)
 
 
-def _find(weights: str | Path) -> _Found:
-    """Raises WeightsError naming what is missing."""
+def _find(weights: str | Path, task: Task | None = None) -> _Found:
+    """Raises WeightsError naming what is missing, or where the weights do not fit boards of the task's size."""
     folder, expected = find_weights(weights), "expected a folder with config.json and model.safetensors"
     if folder.is_file():
         raise WeightsError(f"{folder}: is a file; {expected}")
     for name in ("config.json", "model.safetensors"):
         if not ((folder / name).is_file() or is_exported(folder)):
             raise WeightsError(f"{folder / name}: no such file; {expected}")
-    return _Found(folder=folder, described=describe(folder))
+    described = describe(folder)
+    if task is not None:
+        described = of_size(described, task, name=str(weights))
+        if is_exported(folder) and task.spec != describe(folder).task:
+            raise WeightsError(f"{folder}: an exported graph has one size; name the weights it was made from instead")
+    return _Found(folder=folder, described=described)
 
 
 def _open(found: _Found, *, device: str, dtype: str, backend: str, puzzles: int, here: Here) -> Opened:
@@ -200,7 +211,7 @@ def _torch_stepper(found: _Found, *, device: str, dtype: str, puzzles: int) -> t
         pays = bfloat16_pays(found.described.model, puzzles=puzzles, threads=threads, able=able)
         dtype = "bfloat16" if (pays if chosen.type == "cpu" else fast_bfloat16(chosen)) else "float32"
     activations = "bfloat16" if dtype == "bfloat16" else "float32"
-    model = load_weights(found.folder, dtype=activations, arrays=found.arrays or None).model
+    model = load_weights(found.folder, dtype=activations, arrays=found.arrays or None, described=found.described).model
     if dtype == "int8":
         model = _quantised(model)
     cast_networks(model)

@@ -1,10 +1,12 @@
 """From a task, puzzles written out, a file and weights, as a user names them, to the puzzles to solve with weights.
 
 given                     task                             weights
---weights W               the one W was trained for        W
+--weights W               the one W was trained for*       W
 a task's name             that one                         bundled under its name
 a family (sudoku, maze)   of the size the puzzles have     bundled for it
-nothing but puzzles       of the family they look like     bundled for it
+nothing but puzzles       of the family they look like     bundled for it*
+
+* Weights that fit boards of any size are for all of their family, and of the size that the puzzles have.
 """
 
 from __future__ import annotations
@@ -18,13 +20,15 @@ from pathlib import Path
 import redraft.weights
 from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
 from redraft.naming import unversioned
-from redraft.solve.load import task_of
+from redraft.solve.load import find_weights
+from redraft.solve.sizes import fits_any_size, of_size
 from redraft.solve.supply import Entry
 from redraft.tasks import TASKS, Puzzle, Task, get_task
 from redraft.tasks.families import FAMILIES, of_lines, of_records, of_texts
 from redraft.tasks.reading.puzzles import puzzle_of, records_of
 from redraft.tasks.reading.records import is_parquet
 from redraft.tasks.reading.source import STDIN, lines_of, name_of
+from redraft.weights.format import describe
 
 _SIZED = re.compile(r"\w+-\d+x\d+(-v\d+)?")
 _OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(-v\d+)?")
@@ -51,7 +55,11 @@ def resolve(inputs: Sequence[str], file: str | None, weights: str | None) -> Mea
 
     Raises RedraftError where there is nothing to solve, or the arguments do not fit together.
     """
-    made_for = None if weights is None else get_task(task_of(weights))
+    described = None if weights is None else describe(find_weights(weights))
+    made_for = None if described is None else get_task(described.task)
+    if described is not None and made_for is not None and fits_any_size(described):
+        named = bool(inputs) and (inputs[0] in FAMILIES or _SIZED.fullmatch(inputs[0]) is not None)
+        inputs, made_for = inputs if named else [_family(made_for), *inputs], None
     name, texts = _named(inputs, made_for)
     if not texts and file is None:
         raise ConfigError("nothing to solve: write a puzzle out, or name a file with -f")
@@ -65,6 +73,8 @@ def resolve(inputs: Sequence[str], file: str | None, weights: str | None) -> Mea
         task, read = _by_size(name, texts, file)
     else:
         read = iter(()) if file is None else entries_of(task, file)
+    if described is not None:
+        of_size(described, task, name=str(weights))  # raises WeightsError where they do not fit
     written = (_parsed(task, text) for text in texts)
     entries = (_validated(task, entry) for entry in chain(written, read))
     return Meant(task, _bundled(task) if weights is None else weights, entries)
@@ -125,12 +135,20 @@ def _by_size(name: str | None, texts: Sequence[str], file: str | None) -> tuple[
 def _bundled(task: Task) -> str:
     """The name of the bundled weights of a task; raises WeightsError with the command that trains some."""
     bundled = redraft.weights.names()
-    if task.name not in bundled:
-        raise WeightsError(
-            f"no bundled weights for {task.name} (there are: {', '.join(bundled) or 'none'}); "
-            f"train some: {_training(task)}, then name the run by --weights"
-        )
-    return task.name
+    if task.name in bundled:
+        return task.name
+    for name in bundled:
+        if name.partition("-")[0] == _family(task) and fits_any_size(describe(find_weights(name))):
+            return name
+    raise WeightsError(
+        f"no bundled weights for {task.name} (there are: {', '.join(bundled) or 'none'}); "
+        f"train some: {_training(task)}, then name the run by --weights"
+    )
+
+
+def _family(task: Task) -> str:
+    """The name of a task without its size."""
+    return task.name.partition("-")[0]
 
 
 def _training(task: Task) -> str:
@@ -141,7 +159,7 @@ def _training(task: Task) -> str:
         "sokoban": ("sokoban-6x6", "", 0),
         "roster": ("roster-5x7", "", 0),
         "maze": ("maze-8x8", "grid-width", task.width),
-    }.get(task.name.partition("-")[0], ("RECIPE", "", 0))
+    }.get(_family(task), ("RECIPE", "", 0))
     if recipe in ("RECIPE", task.name):
         return f"redraft train {recipe}"
     shape = f"--model.seq-len {task.seq_len}" + (f" --model.{flag} {value}" if flag else "")

@@ -20,7 +20,7 @@ from redraft.files import replacing, write_text
 from redraft.models import MODELS, Model, ModelConfig, build_model, model_config, model_kind
 from redraft.models.base import DTYPES
 from redraft.trust import remember
-from redraft.weights.format import FORMAT, LENGTH, ROWS, VALUES, describe, unpack_tables, unreadable
+from redraft.weights.format import FORMAT, LENGTH, ROWS, VALUES, Description, describe, unpack_tables, unreadable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +83,17 @@ def write_tensors(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
 
 
 def load_weights(
-    folder: str | Path, *, dtype: str = "float32", trust: bool = False, arrays: Mapping[str, Any] | None = None
+    folder: str | Path,
+    *,
+    dtype: str = "float32",
+    trust: bool = False,
+    arrays: Mapping[str, Any] | None = None,
+    described: Description | None = None,
 ) -> Weights:
     """Opens a folder written by `save_weights` (or its `model.safetensors`); activations will be in `dtype`.
 
-    `arrays` are the tensors of its file, in NumPy, if they have been read already. Raises WeightsError or ConfigError
+    `arrays` are the tensors of its file, in NumPy, if they have been read already, and `described` is what takes the
+    place of its description, such as that of a board of another size. Raises WeightsError or ConfigError
     naming the file and the fault, TrustError where it names code without consent (`trust`, see `trust.py`).
     """
     folder = Path(folder)
@@ -96,7 +102,7 @@ def load_weights(
         raise ConfigError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     if folder.is_file():
         raise WeightsError(f"{folder}: is a file; expected a folder with config.json and model.safetensors")
-    described = describe(folder, trust=trust)
+    described = describe(folder, trust=trust) if described is None else described
     config = replace(model_config(described.model, where=f"{folder / 'config.json'}: model"), dtype=dtype)
     file = folder / "model.safetensors"
     if arrays is None:
