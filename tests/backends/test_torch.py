@@ -6,7 +6,7 @@ import torch
 
 from redraft.backends.protocol import Draft
 from redraft.backends.torch import TorchState, TorchStepper
-from redraft.models import TRMConfig, build_model
+from redraft.models import DirectConfig, TRMConfig, build_model
 from redraft.solve.solver import Solver
 from redraft.tasks import get_task
 
@@ -104,3 +104,12 @@ def test_the_model_is_left_without_gradients(stepper: TorchStepper) -> None:
     assert not again.model.training
     state, _ = again.step(again.start(INPUTS, IDS))
     assert not state.carry.y.requires_grad and not state.carry.z.requires_grad
+
+
+def test_a_model_without_a_latent_is_restarted_too() -> None:
+    direct = DirectConfig(
+        vocab_size=6, seq_len=16, hidden_size=16, num_heads=2, width_multiple=16, num_layers=1, puzzle_positions=0
+    )
+    stepper = TorchStepper(build_model(direct))
+    state = stepper.start(INPUTS, IDS, np.arange(7))
+    assert state.carry.z.shape == (7, 0) and stepper.step(state)[1].tokens.shape == (7, 16)

@@ -25,7 +25,7 @@ from redraft.export import export as exporting
 from redraft.export.check import Trial
 from redraft.export.export import ExportReport, export
 from redraft.export.graph import ExportError, write_graph, write_int8
-from redraft.models import HRMConfig, Model, TRMConfig, build_model
+from redraft.models import HRMConfig, LocalConfig, Model, TRMConfig, build_model
 from redraft.models.config import DirectConfig
 from redraft.recipes.alike import equivariant
 from redraft.solve.load import load, open_stepper, open_weights, task_of
@@ -45,6 +45,7 @@ CONFIGS = {
     "conv": replace(TINY, mixer="conv", positions="none", grid_width=4, puzzle_positions=0),
     "equivariant": equivariant(get_task("sudoku-4x4"), hidden_size=16, n=2, T=2),
     "hrm": HRMConfig(**SHAPE, num_heads=4, puzzle_positions=2, puzzle_dim=32),
+    "local": LocalConfig(vocab_size=6, seq_len=16, grid_width=4, hidden_size=8, n=2, notes=3),
 }
 
 pytestmark = [pytest.mark.arithmetic, pytest.mark.slow]  # tracing a step takes seconds

@@ -90,5 +90,4 @@ def begin_tries(tries: Ints | None, y: Floats, z: Floats) -> tuple[Floats, Float
     shape = (len(tries), *[1] * (y.ndim - 2), -1)
     again = (tries > 0).reshape(shape)
     for_y, for_z = starting_vectors(tries, y.shape[-1])
-    begun = np.where(again, for_y.reshape(shape), y)
-    return begun, np.where(again, for_z.reshape(shape), z) if z.size else z
+    return np.where(again, for_y.reshape(shape), y), np.where(again, for_z.reshape(shape), z)

@@ -11,7 +11,7 @@ from redraft.data.store import Store
 from redraft.tasks import Task
 
 # Keys that keep the random streams of one seed apart.
-_ORDER, _AUGMENT = 1, 2
+_ORDER, _AUGMENT, _EASE = 1, 2, 6
 
 # Rows of the store in the order of an epoch (int64), and the puzzle id of each (int32), both (rows per epoch,).
 _Epoch = tuple[NDArray[np.int64], NDArray[np.int32]]
@@ -46,7 +46,7 @@ class Sampler:
         world: int = 1,
     ) -> None:
         """`batch_size` is this process's share of the global batch of `batch_size * world`; `hints`: those of the
-        task come with the examples."""
+        task come with the examples, some of which are made easier."""
         self.store, self.task = store, task
         self.batch_size, self.seed, self.augment, self.hints = batch_size, seed, augment, hints
         self.rank, self.world = rank, world
@@ -64,6 +64,8 @@ class Sampler:
                 inputs, labels = self.store.views.show(inputs, labels, ids, rng)
             else:
                 inputs, labels = self.task.augment(inputs, labels, rng)
+        if self.hints:
+            inputs, labels = self.task.ease(inputs, labels, np.random.default_rng((self.seed, _EASE, step, self.rank)))
         hints = np.stack(self.task.hints(inputs), axis=1) if self.hints else np.empty_like(inputs[:, None][:, :0])
         return Batch(inputs=inputs, labels=labels, puzzle_ids=ids, hints=hints)
 

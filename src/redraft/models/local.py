@@ -20,7 +20,7 @@ from redraft.models.trm import halting_head
 
 
 class Local(Model):
-    """A local network; see `LocalConfig`. The state is y (B, L, D), float32 in any dtype; z is empty, (B, 0)."""
+    """A local network; see `LocalConfig`. The state is y (B, L, D), float32 in any dtype; z stays zero."""
 
     config: LocalConfig
 
@@ -37,7 +37,8 @@ class Local(Model):
 
     def initial_carry(self, batch: int) -> Carry:
         nothing = torch.zeros((), device=self.tokens.device)
-        return Carry(nothing.expand(batch, self.config.seq_len, self.config.hidden_size), nothing.expand(batch, 0))
+        state = nothing.expand(batch, self.config.seq_len, self.config.hidden_size)
+        return Carry(state, state)
 
     def question(self, tokens: Tensor, puzzle_ids: Tensor) -> Tensor:
         """What the question adds to the cell's gates and candidate, (B, 3 D, H, W)."""
@@ -75,7 +76,7 @@ class Local(Model):
     def _as_grid(self, cells: Tensor) -> Tensor:
         """Cells (B, L, D) as a picture (B, D, H, W), without moving them in memory."""
         width = self.config.grid_width
-        return cells.reshape(len(cells), self.config.seq_len // width, width, -1).permute(0, 3, 1, 2)
+        return cells.unflatten(1, (self.config.seq_len // width, width)).permute(0, 3, 1, 2)
 
 
 def _as_cells(grid: Tensor) -> Tensor:

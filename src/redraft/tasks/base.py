@@ -266,6 +266,10 @@ class Task(ABC):
         """What a local model can know by when about questions (B, L), for its training; else DataError."""
         raise DataError(f"{self.name}: has no hints to train with; leave out --hints")
 
+    def ease(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
+        """Some of the questions and answers (B, L) made easier at random, for training with hints; here none."""
+        return inputs, labels
+
     def reveal(self, examples: Examples, cells: int, seed: int) -> Examples:
         """Easier examples without ratings: `cells` more of each answer given, chosen by the seed; else DataError."""
         raise DataError(f"{self.name}: has no puzzles with more cells given; expected make:COUNT@SEED alone")

@@ -71,3 +71,19 @@ def test_a_task_without_hints_says_so() -> None:
     task = get_task("sudoku-4x4")
     with pytest.raises(DataError, match="sudoku-4x4: has no hints to train with"):
         task.hints(np.zeros((1, 16), np.int16))
+
+
+def test_half_of_the_mazes_become_easier() -> None:
+    """S moves to a free cell nearer to G, the path is searched anew, and nothing else changes."""
+    task = get_task("maze-30x30")
+    made = task.make(4, 5)
+    inputs, labels = (np.repeat(task.encode(grids), 20, axis=0) for grids in (made.questions, made.answers))
+    eased, answers = task.ease(inputs, labels, np.random.default_rng(0))
+    moved = (eased != inputs).any(1)
+    assert 0.3 < moved.mean() < 0.6
+    assert np.array_equal(answers[~moved], labels[~moved])
+    before, after = (task.decode(tokens) for tokens in (inputs, eased))
+    assert ((before != after).sum((1, 2)) == 2 * moved).all(), "where S was, and where it is"
+    assert task.check_many(after, task.decode(answers)).all()
+    near = (answers != eased).sum(1)[moved]
+    assert near.min() < 5 and near.max() > 60 and (near < 110).all()

@@ -16,7 +16,7 @@ def work(config: LocalConfig) -> int:
 
 
 class NumpyLocal(NumpyModel):
-    """A local network; the state y is (B, L, D), and the latent z is empty."""
+    """A local network; the state y is (B, L, D), and the latent z stays zero."""
 
     config: LocalConfig
 
@@ -34,7 +34,7 @@ class NumpyLocal(NumpyModel):
         self.halt_head = given.take("halt_head.weight", 1, width), given.take("halt_head.bias", 1)
 
     def starts(self, given: Tensors, width: int) -> tuple[Floats, Floats]:
-        return np.zeros(width, np.float32), np.zeros(0, np.float32)
+        return np.zeros(width, np.float32), np.zeros(width, np.float32)
 
     def embed(self, tokens: Ints, puzzle_ids: Ints) -> Floats:
         return self._around(self._tokens[tokens], self._question) + self._bias

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redraft.errors import ConfigError, PuzzleError
-from redraft.tasks.base import Examples, Grid, Hints, Tokens, Verdict
+from redraft.tasks.base import NEVER, Examples, Grid, Hints, Tokens, Verdict
 from redraft.tasks.maze import hints
 from redraft.tasks.maze.search import FREE, GOAL, OPTIMAL, PATH, START, TRIES, VALID, WALL, Searcher
 from redraft.tasks.maze.text import COMMENT, FREE_TOO, SIDES, SYMBOLS, MazeText
@@ -153,6 +153,20 @@ class Maze(WrittenTask):
         """When each cell can know where to go, and the path be drawn; see `tasks.maze.hints`."""
         parts = self._searcher.tell(hints.date, self.decode(inputs), len(Hints._fields))
         return Hints(*(part.reshape(inputs.shape) for part in parts))
+
+    def ease(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
+        """In half of the mazes S moves nearer to G, to any of the cells at a distance that is log-uniform from 2 on."""
+        distances, grids = self.hints(inputs).noted, self.decode(inputs).reshape(inputs.shape)
+        chosen, shares, picks = rng.random((3, len(grids)))
+        for i in np.flatnonzero(chosen < 0.5):
+            [start] = np.flatnonzero(grids[i] == START)
+            far = float(distances[i, start])
+            there = np.flatnonzero(distances[i] == int(2 * (far / 2) ** shares[i]))
+            if far < NEVER and len(there):
+                grids[i, start] = FREE
+                grids[i, there[int(picks[i] * len(there))]] = START
+        moved = grids.reshape(-1, self.height, self.width)
+        return self.encode(moved), self.encode(self._searcher.answer(moved)[0])
 
     # pictures
     def fills(self, grid: Grid) -> list[list[str]]:
