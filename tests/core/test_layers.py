@@ -1,10 +1,10 @@
-"""Layers: what the grid mixer hears; how states lie in memory."""
+"""Layers: what the grid mixer hears; what attention knows of places; how states lie in memory."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from redraft.core.layers import MixerBlock, Neighbours, Stack
+from redraft.core.layers import Attention, MixerBlock, Neighbours, Stack, grid_rotary_tables, rotate
 from redraft.kernels import cpu
 from redraft.kernels.ops import laid_out
 
@@ -62,3 +62,25 @@ def test_layouts_are_left_alone_where_kernels_are_not_used(monkeypatch: pytest.M
     _, h = stack(torch.float32)
     monkeypatch.setattr(cpu, "applies", lambda h: False)
     assert laid_out(h) is h
+
+
+def test_in_a_grid_attention_knows_how_far_rows_and_columns_are_apart() -> None:
+    """The product of a rotated query and key depends on the difference of their rows and of their columns alone."""
+    tables = grid_rotary_tables(30, 6, 8, 100.0)
+    query, key = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
+    at = [rotate(each.expand(1, 1, 30, 8), *tables)[0, 0] for each in (query, key)]
+    products = (at[0] @ at[1].T).view(5, 6, 5, 6)  # row and column of the query, then of the key
+    torch.testing.assert_close(products[1:, 2:, 1:, 2:], products[:-1, :-2, :-1, :-2], rtol=1e-4, atol=1e-5)
+    assert len({round(float(products[2, 3, 2 + row, 3 + column]), 3) for row, column in ((1, 0), (0, 1), (-1, 0))}) == 3
+
+
+def test_normalised_queries_and_keys_do_not_depend_on_their_size() -> None:
+    normed, plain = Attention(16, 2, qk_norm=True), Attention(16, 2)
+    plain.load_state_dict(normed.state_dict())
+    x = torch.randn(1, 5, 16, generator=torch.Generator().manual_seed(0))
+    before = [layer(x, None) for layer in (normed, plain)]
+    with torch.no_grad():
+        for layer in (normed, plain):
+            layer.qkv.weight[:32] *= 7  # queries and keys
+    torch.testing.assert_close(normed(x, None), before[0], rtol=1e-3, atol=1e-4)
+    assert not torch.allclose(plain(x, None), before[1], atol=1e-2)

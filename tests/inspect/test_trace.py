@@ -9,7 +9,7 @@ import torch
 from redraft.backends.torch import TorchStepper
 from redraft.inspect.attention import attention_layers, attention_probabilities
 from redraft.inspect.trace import probabilities, trace, walk
-from redraft.models import MODELS, ModelConfig, TRMConfig, build_model, model_kind
+from redraft.models import MODELS, LocalConfig, ModelConfig, TRMConfig, build_model, model_kind
 from redraft.solve.solver import Solver
 from redraft.tasks import get_task
 
@@ -32,6 +32,7 @@ def like_tiny(kind: str, **more: object) -> ModelConfig:
 
 CONFIGS = {
     "mlp": TINY,
+    "local": LocalConfig(vocab_size=6, seq_len=16, grid_width=4, hidden_size=8, n=2, notes=5),
     "attention": replace(TINY, mixer="attention", positions="rope", puzzle_positions=2),
     "conv": replace(TINY, mixer="conv", grid_width=4),
     "hrm": like_tiny("hrm"),

@@ -20,7 +20,13 @@ pytestmark = pytest.mark.arithmetic
 
 SUDOKU = get_task("sudoku-6x6")
 TINY = equivariant(SUDOKU, hidden_size=16, num_heads=2, n=2, T=2, expansion=2.0)
-MIXERS = ("scopes", "mlp", "attention")
+MIXERS: dict[str, dict[str, object]] = {
+    "scopes": {"mixer": "scopes"},
+    "mlp": {"mixer": "mlp"},
+    "attention": {"mixer": "attention"},
+    "attention across": {"mixer": "attention", "across": "attention", "qk_norm": True},
+    "scopes, attention across": {"mixer": "scopes", "across": "attention"},
+}
 
 
 def logits(config: EquivariantConfig, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -42,7 +48,7 @@ def puzzles() -> torch.Tensor:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("mixer", MIXERS)
 def test_keeps_the_contract(mixer: str, dtype: str) -> None:
-    check_model(build_model(replace(TINY, mixer=mixer, dtype=dtype, halting="pooled")))
+    check_model(build_model(replace(TINY, **MIXERS[mixer], dtype=dtype, halting="pooled")))
 
 
 def test_keeps_the_contract_without_symbols() -> None:
@@ -73,7 +79,7 @@ def test_the_answer_learns_nothing_from_what_the_head_makes_of_the_margin() -> N
 @pytest.mark.parametrize("halting", ["pooled", "margin"])
 @pytest.mark.parametrize("mixer", MIXERS)
 def test_renamed_digits_rename_the_answer(mixer: str, halting: str) -> None:
-    config, tokens = replace(TINY, mixer=mixer, halting=halting), puzzles()
+    config, tokens = replace(TINY, **MIXERS[mixer], halting=halting), puzzles()
     names = torch.arange(8)
     names[2:] = torch.tensor([4, 2, 7, 3, 6, 5])
     plain, halt = logits(config, tokens)
@@ -91,6 +97,8 @@ def test_pooling_over_scopes_keeps_every_symmetry_of_sudoku() -> None:
     plain, _ = logits(TINY, tokens)
     moved, _ = logits(TINY, tokens[:, order])
     torch.testing.assert_close(moved, plain[:, order], rtol=1e-9, atol=1e-9)
+    across = replace(TINY, across="attention")
+    torch.testing.assert_close(logits(across, tokens[:, order])[0], logits(across, tokens)[0][:, order])
     mixed = replace(TINY, mixer="mlp")
     assert not torch.allclose(logits(mixed, tokens[:, order])[0], logits(mixed, tokens)[0][:, order], atol=1e-2)
 
@@ -101,7 +109,7 @@ def test_the_quick_way_on_a_cpu_changes_neither_results_nor_gradients(
     mixer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second step, as training takes it; most cells of the first are alike, so that maxima are reached together."""
-    model = build_model(replace(TINY, mixer=mixer, halting="pooled"), seed=1)
+    model = build_model(replace(TINY, **MIXERS[mixer], halting="pooled"), seed=1)
     model.halt_head.weight.data.normal_(generator=torch.Generator().manual_seed(2))
     tokens, ids = puzzles(), torch.zeros(4, dtype=torch.int64)
     carry = model.initial_carry(4)
@@ -147,6 +155,7 @@ def test_the_weights_that_ship_answer_alike_both_ways(monkeypatch: pytest.Monkey
         ({"puzzle_positions": 1}, r"model\.puzzle_positions: "),
         ({"scopes": ()}, r"model\.scopes: "),
         ({"scopes": ("boxes",)}, "scopes: .*'boxes'"),
+        ({"across": "attention", "num_heads": 3}, r"model\.hidden_size: .*2 x num_heads = 6.* 16"),
         ({"mixer": "attention", "num_heads": 3}, r"model\.hidden_size: .*2 x num_heads = 6.* 16"),
         ({"T": 0}, r"model\.T: .*1.*0"),
     ],

@@ -16,6 +16,7 @@ from redraft.kernels import ops
 
 # Standard deviation of a standard normal variable truncated to [-2, 2].
 _TRUNCATED_STD = 0.8796256610342398
+QK_EPS = 1e-6  # added to the mean square of a query or key
 
 
 def truncated_normal_(tensor: Tensor, std: float) -> Tensor:
@@ -83,9 +84,25 @@ class SwiGLU(nn.Module):
 
 def rotary_tables(positions: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
     """Cosines and sines (positions, head_dim) of rotary position encoding, halves layout (Su et al. 2021)."""
-    frequencies = theta ** -(torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
-    angles = torch.outer(torch.arange(positions, dtype=torch.float32), frequencies).repeat(1, 2)
+    angles = _angles(torch.arange(positions), head_dim // 2, theta).repeat(1, 2)
     return angles.cos(), angles.sin()
+
+
+def grid_rotary_tables(cells: int, width: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
+    """The same for a grid of `width` columns: half of the angles tell a cell's row, the other half its column.
+
+    An odd number of angles has one more for the row.
+    """
+    number, columns = torch.arange(cells), head_dim // 4
+    row = _angles(number // width, head_dim // 2 - columns, theta)
+    angles = torch.cat((row, _angles(number % width, columns, theta)), dim=1).repeat(1, 2)
+    return angles.cos(), angles.sin()
+
+
+def _angles(places: Tensor, count: int, theta: float) -> Tensor:
+    """Angles (places, count), each slower than the one before."""
+    frequencies = theta ** -(torch.arange(count, dtype=torch.float32) / max(1, count))
+    return torch.outer(places.float(), frequencies)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -96,22 +113,32 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention over all positions (no mask), with rotary positions where tables are given."""
+    """Multi-head self-attention over all positions (no mask), with rotary positions where tables are given.
 
-    def __init__(self, features: int, heads: int) -> None:
+    `qk_norm`: queries and keys are divided by their root mean square (Henry et al. 2020), so that attention cannot
+    become arbitrarily sharp.
+    """
+
+    def __init__(self, features: int, heads: int, *, qk_norm: bool = False) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.qk_norm = heads, qk_norm
         self.qkv = Linear(features, 3 * features)
         self.out = Linear(features, features)
 
     def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
+        mixed = F.scaled_dot_product_attention(*self.heads_of(x, rotary))
+        return self.out(mixed.transpose(1, 2).reshape(x.shape))
+
+    def heads_of(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of every head, (B, heads, S, head_dim) each."""
         batch, positions, features = x.shape
         qkv = self.qkv(x).view(batch, positions, 3, self.heads, features // self.heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # (B, heads, S, head_dim) each
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        if self.qk_norm:
+            query, key = (F.rms_norm(each, (each.shape[-1],), eps=QK_EPS) for each in (query, key))
         if rotary is not None:
             query, key = rotate(query, *rotary), rotate(key, *rotary)
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        return self.out(mixed.transpose(1, 2).reshape(batch, positions, features))
+        return query, key, value
 
 
 class Neighbours(nn.Module):
@@ -154,8 +181,8 @@ class Block(nn.Module):
 class AttentionBlock(Block):
     """Mixes by self-attention."""
 
-    def __init__(self, features: int, *, heads: int, **shape: Any) -> None:
-        super().__init__(Attention(features, heads), features, **shape)
+    def __init__(self, features: int, *, heads: int, qk_norm: bool = False, **shape: Any) -> None:
+        super().__init__(Attention(features, heads, qk_norm=qk_norm), features, **shape)
 
     def mixed(self, h: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
         return ops.add_norm(h, self.mix(h, rotary), eps=self.eps)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from redraft.core.layers import Attention, rotate
+from redraft.core.layers import Attention
 from redraft.models import Model
 
 MOST = 4 << 20  # numbers kept in a trace; where all steps have more, only the last one's maps are
@@ -22,11 +22,7 @@ def attention_layers(model: Model) -> list[Attention]:
 
 def attention_probabilities(layer: Attention, x: Tensor, rotary: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """The attention of each position to each, (B, heads, S, S) float32, for the layer's input x (B, S, D)."""
-    batch, positions, features = x.shape
-    qkv = layer.qkv(x).view(batch, positions, 3, layer.heads, features // layer.heads)
-    query, key, _ = qkv.permute(2, 0, 3, 1, 4).float()
-    if rotary is not None:
-        query, key = rotate(query, *rotary), rotate(key, *rotary)
+    query, key, _ = (each.float() for each in layer.heads_of(x, rotary))
     return (query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5).softmax(-1)
 
 

@@ -64,6 +64,7 @@ class NetworkConfig(ModelConfig):
         positions: `rope` or `learned` (attention), or `none` (the other mixers know where a cell is, or need not).
         grid_width: cells in a row, for `conv`.
         num_heads: attention heads; ignored by the other mixers.
+        qk_norm: whether attention normalises queries and keys.
         expansion, width_multiple: inner width of each SwiGLU, see `core.layers.swiglu_width`.
         puzzle_dim: width of the puzzle-embedding table.
     """
@@ -74,6 +75,7 @@ class NetworkConfig(ModelConfig):
     positions: Literal["rope", "learned", "none"] = "rope"
     grid_width: int | None = None
     num_heads: int = 8
+    qk_norm: bool = False
     expansion: float = 4.0
     width_multiple: int = 256
     puzzle_positions: int = 16
@@ -209,12 +211,13 @@ class EquivariantConfig(ModelConfig):
         grid_width: cells in a row.
         scopes: families of cells that rules hold in (`Task.scopes`, `redraft.scopes`), for the mixer of that name.
         mixer: how cells mix within a symbol's field: `scopes` (mean and maximum over each scope, so that a cell's place
-            counts by its scopes alone), `mlp` (over all cells) or `attention` (rotary positions).
+            counts by its scopes alone), `mlp` (over all cells) or `attention` (rotary positions of rows and columns).
+        across: how symbols mix within a cell: `pool` (mean and maximum over them) or `attention` among them.
         hidden_size: width d of a cell's state for one symbol.
         num_layers, n, T: as in a TRM.
         halting: input of the halting head, `pooled` (mean and maximum of y over cells and symbols) or `margin`: the gap
             between the two best logits of the least certain cell, since one wrong cell makes an answer wrong.
-        num_heads: attention heads.
+        num_heads, qk_norm: attention heads, and whether attention normalises queries and keys.
         expansion, width_multiple: inner width of each SwiGLU, see `core.layers.swiglu_width`.
     """
 
@@ -223,12 +226,14 @@ class EquivariantConfig(ModelConfig):
     grid_width: int
     scopes: tuple[str, ...] = ()
     mixer: Literal["scopes", "mlp", "attention"] = "scopes"
+    across: Literal["pool", "attention"] = "pool"
     halting: Literal["pooled", "margin"] = "pooled"
     hidden_size: int = 32
     num_layers: int = 2
     n: int = 3
     T: int = 2
     num_heads: int = 4
+    qk_norm: bool = False
     expansion: float = 4.0
     width_multiple: int = 32
     norm_eps: float = 1e-5
@@ -304,7 +309,8 @@ def _require_shape(config: NetworkConfig | EquivariantConfig) -> None:
     config.require(vocab_size=1, seq_len=1, hidden_size=1, num_layers=1, num_heads=1, width_multiple=1)
     config.require_layers(config.num_layers)
     heads = config.num_heads
-    if config.mixer == "attention" and config.hidden_size % (2 * heads):
+    across = config.across if isinstance(config, EquivariantConfig) else ""
+    if "attention" in (config.mixer, across) and config.hidden_size % (2 * heads):
         raise ConfigError(
             f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * heads}, got {config.hidden_size}"
         )

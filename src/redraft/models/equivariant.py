@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from redraft.core.carry import Carry
-from redraft.core.layers import Attention, Linear, SwiGLU, rotary_tables, truncated_normal_
+from redraft.core.layers import Attention, Linear, SwiGLU, grid_rotary_tables, truncated_normal_
 from redraft.core.pooling import AxesPool, heard, scope_pool, symbol_pool
 from redraft.core.recursion import deep_recursion
 from redraft.kernels import amx
@@ -117,7 +117,8 @@ class EquivariantBlock(nn.Module):
         super().__init__()
         self.eps = config.norm_eps
         self.mix = mix
-        self.symbols = symbol_pool(config.hidden_size, config.seq_len)
+        pooled = config.across == "pool"
+        self.symbols = symbol_pool(config.hidden_size, config.seq_len) if pooled else SymbolsMix(config)
         self.mlp = SwiGLU(config.hidden_size, expansion=config.expansion, multiple=config.width_multiple)
         self.fields, self.packed = config.fields, None
 
@@ -169,12 +170,14 @@ class CellsMix(nn.Module):
 
 
 class AttentionMix(nn.Module):
-    """Self-attention among the cells of a field, with rotary positions."""
+    """Self-attention among the cells of a field, with rotary positions of rows and columns."""
 
     def __init__(self, config: EquivariantConfig) -> None:
         super().__init__()
-        self.attention = Attention(config.hidden_size, config.num_heads)
-        cos, sin = rotary_tables(config.seq_len, config.hidden_size // config.num_heads, 10000.0)
+        self.attention = Attention(config.hidden_size, config.num_heads, qk_norm=config.qk_norm)
+        cos, sin = grid_rotary_tables(
+            config.seq_len, config.grid_width, config.hidden_size // config.num_heads, 10000.0
+        )
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
@@ -182,3 +185,15 @@ class AttentionMix(nn.Module):
         fields = h.movedim(2, 1)  # (B, S, L, d)
         mixed = self.attention(fields.flatten(0, 1), (self.cos, self.sin))
         return mixed.view_as(fields).movedim(1, 2)
+
+
+class SymbolsMix(nn.Module):
+    """Self-attention among the symbols of a cell, which have no order."""
+
+    def __init__(self, config: EquivariantConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config.hidden_size, config.num_heads, qk_norm=config.qk_norm)
+
+    def forward(self, h: Tensor) -> Tensor:
+        mixed: Tensor = self.attention(h.flatten(0, 1), None).view(h.shape)
+        return mixed

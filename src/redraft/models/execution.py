@@ -114,7 +114,7 @@ def leave_layout(model: Model) -> None:
 
 def has_gpu_kernels(config: ModelConfig) -> bool:
     """Whether a GPU runs the networks of such a model in our own kernels, which a compiler would replace."""
-    if not isinstance(config, EquivariantConfig) or config.mixer != "scopes":
+    if not isinstance(config, EquivariantConfig) or (config.mixer, config.across) != ("scopes", "pool"):
         return False
     inner = swiglu_width(config.hidden_size, config.expansion, config.width_multiple)
     height, width = config.seq_len // config.grid_width, config.grid_width

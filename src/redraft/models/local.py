@@ -29,8 +29,8 @@ class Local(Model):
         self.config = config
         width, read = config.hidden_size, config.question_size
         self.tokens = nn.Parameter(truncated_normal_(torch.empty(config.vocab_size, read), 1.0))
-        self.around_question = Around(read, 3 * width, bias=True)
-        self.net = GatedCell(width)
+        self.around_question = Around(config, read, 3 * width, bias=True)
+        self.net = GatedCell(config)
         self.answer_head = Linear(width, config.vocab_size)
         self.note_head = Linear(width, config.notes) if config.notes else None
         self.halt_head = halting_head(width)
@@ -41,26 +41,21 @@ class Local(Model):
         return Carry(state, state)
 
     def question(self, tokens: Tensor, puzzle_ids: Tensor) -> Tensor:
-        """What the question adds to the cell's gates and candidate, (B, 3 D, H, W)."""
-        embedded = F.embedding(tokens, self.tokens)
-        found: Tensor = self.around_question(self._as_grid(embedded), DTYPES[self.config.dtype])
+        """What the question adds to the cell's reset gate, update gate and candidate, (B, L, 3 D)."""
+        found: Tensor = self.around_question(F.embedding(tokens, self.tokens))
         return found
 
     def recur(self, x: Tensor, carry: Carry, recursions: int | None = None) -> StepOutput:
-        h, states = self._as_grid(carry.y.contiguous()), []
+        states = [carry.y]
         for _ in range(self.config.n):
-            h = self.net(h, x, DTYPES[self.config.dtype])
-            states.append(_as_cells(h))
-        y = states[-1]
-        course = None
+            states.append(self.net(states[-1], x))
+        y, course = states[-1], None
         if torch.is_grad_enabled():
-            *before, logits = map(self.read, states)
-            notes = None if self.note_head is None else torch.stack([self.note_head(state) for state in states])
-            course = Course(torch.stack([*before, logits]), notes)
-        else:
-            logits = self.read(y)
+            logits = [self.read(state) for state in states[1:]]
+            notes = None if self.note_head is None else torch.stack([self.note_head(state) for state in states[1:]])
+            course = Course(torch.stack(logits), notes)
         halt_logit = self.halt_head(y).amax(1).squeeze(-1)  # one cell that knows is enough, in a grid of any size
-        return StepOutput(Carry(y, carry.z), logits, halt_logit, course=course)
+        return StepOutput(Carry(y, carry.z), self.read(y), halt_logit, course=course)
 
     def read(self, state: Tensor) -> Tensor:
         logits: Tensor = self.answer_head(state)
@@ -73,41 +68,36 @@ class Local(Model):
         updates: tuple[Update] = ("y",)
         return updates * self.config.n
 
-    def _as_grid(self, cells: Tensor) -> Tensor:
-        """Cells (B, L, D) as a picture (B, D, H, W), without moving them in memory."""
-        width = self.config.grid_width
-        return cells.unflatten(1, (self.config.seq_len // width, width)).permute(0, 3, 1, 2)
-
-
-def _as_cells(grid: Tensor) -> Tensor:
-    """A picture (B, D, H, W) as cells (B, L, D)."""
-    return grid.permute(0, 2, 3, 1).flatten(1, 2)
-
 
 class Around(nn.Module):
-    """A linear map of each cell's 3x3 neighbourhood, zeros beyond the edge: (B, D, H, W) to (B, D', H, W) float32."""
+    """A linear map of each cell's 3x3 neighbourhood, zeros beyond the edge: (B, L, D) to (B, L, D') float32."""
 
-    def __init__(self, features: int, outputs: int, *, bias: bool = False) -> None:
+    def __init__(self, config: LocalConfig, features: int, outputs: int, *, bias: bool = False) -> None:
         super().__init__()
+        self.shape, self.dtype = (config.seq_len // config.grid_width, config.grid_width), DTYPES[config.dtype]
         std = (9 * features) ** -0.5
         self.weight = nn.Parameter(truncated_normal_(torch.empty(outputs, features, 3, 3), std))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
 
-    def forward(self, grid: Tensor, dtype: torch.dtype) -> Tensor:
-        bias = None if self.bias is None else self.bias.to(dtype)
-        return F.conv2d(grid.to(dtype), self.weight.to(dtype), bias, padding=1).float()
+    def forward(self, cells: Tensor) -> Tensor:
+        # laid out cell by cell, which convolutions take without moving anything
+        grid = cells.to(self.dtype).contiguous().unflatten(1, self.shape).permute(0, 3, 1, 2)
+        bias = None if self.bias is None else self.bias.to(self.dtype)
+        found = F.conv2d(grid, self.weight.to(self.dtype), bias, padding=1)
+        return found.float().permute(0, 2, 3, 1).flatten(1, 2)
 
 
 class GatedCell(nn.Module):
-    """A gated recurrent unit whose matrices are maps of the 3x3 neighbourhood; the state h (B, D, H, W) is float32."""
+    """A gated recurrent unit whose matrices are maps of the 3x3 neighbourhood; states (B, L, D) are float32."""
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, config: LocalConfig) -> None:
         super().__init__()
-        self.gates, self.candidate = Around(features, 2 * features), Around(features, features)
+        width = config.hidden_size
+        self.gates, self.candidate = Around(config, width, 2 * width), Around(config, width, width)
 
-    def forward(self, h: Tensor, x: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """`x` (B, 3 D, H, W): what the question adds to reset gate, update gate and candidate."""
-        for_reset, for_keep, for_candidate = x.chunk(3, dim=1)
-        reset, keep = self.gates(h, dtype).chunk(2, dim=1)
-        candidate = self.candidate(torch.sigmoid(reset + for_reset) * h, dtype)
+    def forward(self, h: Tensor, x: Tensor) -> Tensor:
+        """`x` (B, L, 3 D): what the question adds to reset gate, update gate and candidate."""
+        for_reset, for_keep, for_candidate = x.chunk(3, dim=-1)
+        reset, keep = self.gates(h).chunk(2, dim=-1)
+        candidate = self.candidate(torch.sigmoid(reset + for_reset) * h)
         return torch.lerp(torch.tanh(candidate + for_candidate), h, torch.sigmoid(keep + for_keep))

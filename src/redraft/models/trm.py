@@ -29,7 +29,8 @@ def build_network(config: NetworkConfig) -> Stack:
         assert config.grid_width is not None
         return Stack([ConvBlock(size, width=config.grid_width, **shape) for _ in range(config.num_layers)])
     rotary = (positions, size // config.num_heads, config.rope_theta) if config.positions == "rope" else None
-    blocks = [AttentionBlock(size, heads=config.num_heads, **shape) for _ in range(config.num_layers)]
+    shape |= {"heads": config.num_heads, "qk_norm": config.qk_norm}
+    blocks = [AttentionBlock(size, **shape) for _ in range(config.num_layers)]
     return Stack(blocks, rotary=rotary)
 
 

@@ -16,7 +16,8 @@ from redraft.scopes import scope_axes
 
 def runs(config: EquivariantConfig) -> bool:
     """True if NumPy can run a model of this configuration."""
-    return config.mixer == "scopes" and config.symbols > 0 and len(_grids(config)) == len(config.scopes)
+    pools = config.mixer == "scopes" and config.across == "pool"
+    return pools and config.symbols > 0 and len(_grids(config)) == len(config.scopes)
 
 
 def work(config: EquivariantConfig) -> int:
@@ -42,8 +43,9 @@ class NumpyEquivariant(NumpyModel):
     def take(self, given: Tensors, width: int) -> None:
         config = self.config
         if not runs(config):
-            found = f"mixer {config.mixer}, scopes {', '.join(config.scopes) or 'none'} and {config.symbols} symbols"
-            raise WeightsError(f"backend numpy needs cells that mix by scopes which tile the grid, got {found}")
+            mixing = f"mixer {config.mixer}, scopes {', '.join(config.scopes) or 'none'}"
+            found = f"{mixing} and {config.symbols} symbols that mix by {config.across}"
+            raise WeightsError(f"backend numpy needs pools over symbols and scopes that tile the grid, got {found}")
         self.positions = config.seq_len, config.symbols
         others = config.vocab_size - config.symbols
         # what a token is to each symbol: given (0), excluded (1), or a token of its own (2 and up)

@@ -15,6 +15,7 @@ from redraft.backends.protocol import Floats, Ints
 from redraft.errors import WeightsError
 from redraft.models.config import TRMConfig
 
+QK_EPS = 1e-6  # as in `core.layers`
 Layer = Callable[[Floats], Floats]  # a state, (B, S, D), to the same shape
 
 
@@ -190,7 +191,7 @@ def _layers(config: TRMConfig, given: Tensors) -> list[Layer]:
         else:
             qkv = given.take(f"{mix}.qkv.weight", 3 * width, width)
             out = given.take(f"{mix}.out.weight", width, width)
-            layers.append(_attention(qkv, out, config.num_heads, rotary, eps))
+            layers.append(_attention(qkv, out, config, rotary, eps))
         layers.append(gated_channels(*gated_weights(given, mlp, width), eps))
     return layers
 
@@ -276,14 +277,19 @@ def neighbourhoods(grid: Floats) -> Floats:
     )
 
 
-def _attention(qkv: Floats, out: Floats, heads: int, rotary: tuple[Floats, Floats] | None, eps: np.float32) -> Layer:
+def _attention(
+    qkv: Floats, out: Floats, config: TRMConfig, rotary: tuple[Floats, Floats] | None, eps: np.float32
+) -> Layer:
     """`norm(h + attention(h))`, all positions to all; rotary tables rotate queries and keys where given."""
+    heads = config.num_heads
     scale = np.float32((qkv.shape[1] // heads) ** -0.5)
 
     def layer(h: Floats) -> Floats:
         batch, positions, features = h.shape
         parts = (h.reshape(-1, features) @ qkv.T).reshape(batch, positions, 3, heads, -1)
         query, key, value = parts.transpose(2, 0, 3, 1, 4)  # (B, heads, S, head_dim) each
+        if config.qk_norm:
+            query, key = (normed(each.copy(), -1, np.float32(QK_EPS)) for each in (query, key))
         if rotary is not None:
             query, key = _rotated(query, *rotary), _rotated(key, *rotary)
         scores = (query * scale) @ key.swapaxes(-1, -2)
