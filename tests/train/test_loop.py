@@ -232,7 +232,7 @@ def test_metrics_after_the_checkpoint_are_dropped_on_resuming(tmp_path: Path) ->
     assert [(line["step"], line["loss"]) for line in lines] == [(2, 1.0), (4, 1.0), (6, 2.0)]
 
 
-@pytest.mark.parametrize("kind", ["adam_atan2", pytest.param("adamw", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["adam_atan2", "muon", pytest.param("adamw", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("loss", ["stablemax", pytest.param("softmax", marks=pytest.mark.slow)])
 def test_a_tiny_model_learns_one_puzzle_by_heart(trainer: MakeTrainer, tiny: RunConfig, kind: str, loss: str) -> None:
     config = replace(

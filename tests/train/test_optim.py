@@ -6,8 +6,18 @@ import pytest
 import torch
 
 from redraft.models import TRMConfig, build_model
+from redraft.train.config import OptimConfig
 from redraft.train.losses import log_stablemax
-from redraft.train.optim import AdamAtan2, FlatParameters, MovingAverage, SignSGD, learning_rate
+from redraft.train.optim import (
+    AdamAtan2,
+    FlatParameters,
+    MovingAverage,
+    Muon,
+    SignSGD,
+    learning_rate,
+    optimiser_of,
+    orthogonal,
+)
 from redraft.train.slots import exploration
 
 pytestmark = pytest.mark.arithmetic
@@ -41,6 +51,51 @@ def test_flat_parameters_train_as_separate_ones_do() -> None:
 
     for ours, theirs in zip(trained(True), trained(False), strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+def test_the_updates_of_muon_are_orthogonal() -> None:
+    """Every direction counts about the same, however unlike the gradient's singular values are."""
+    matrices = torch.randn(2, 6, 10, generator=torch.Generator().manual_seed(0)) * torch.logspace(0, -1, 10)
+    for given in (matrices, matrices.mT):
+        sizes = torch.linalg.svdvals(orthogonal(given))
+        assert sizes.min() > 0.5 and sizes.max() < 1.3
+        assert torch.linalg.svdvals(given).min() < 0.2 * torch.linalg.svdvals(given).max()
+
+
+def test_muon_moves_matrices_of_the_networks_and_adam_the_rest() -> None:
+    model = build_model(
+        TRMConfig(
+            vocab_size=6,
+            seq_len=16,
+            hidden_size=16,
+            width_multiple=8,
+            mixer="mlp",
+            positions="none",
+            puzzle_positions=0,
+            n=1,
+            T=1,
+        )
+    )
+    torch.manual_seed(0)
+    gradients = [torch.randn_like(p) for p in model.dense_parameters().values()]
+    before = {name: p.detach().clone() for name, p in model.dense_parameters().items()}
+    moved = {}
+    for kind in ("muon", "adamw"):
+        other = build_model(model.config)
+        flat = FlatParameters(other.dense_parameters())
+        optimiser = optimiser_of(OptimConfig(kind=kind, weight_decay=0.0), flat, other)  # type: ignore[arg-type]
+        optimiser.param_groups[0]["lr"] = 0.1
+        flat.set_gradients([gradients])
+        optimiser.step()
+        moved[kind] = {name: p.detach() - before[name] for name, p in other.dense_parameters().items()}
+    for name, change in moved["muon"].items():
+        if name.startswith("net.blocks") and change.ndim > 1:
+            size = float(change.square().mean().sqrt())
+            assert size == pytest.approx(0.1 * Muon.SIZE, rel=0.4), f"{name}: about as large as the updates of AdamW"
+            sizes = torch.linalg.svdvals(change)
+            assert sizes.median() > 0.5 * sizes.max()
+        else:
+            torch.testing.assert_close(change, moved["adamw"][name], rtol=1e-3, atol=1e-5)
 
 
 def test_sign_sgd_moves_only_rows_with_a_gradient_and_sums_repeated_ones() -> None:

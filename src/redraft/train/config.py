@@ -35,7 +35,7 @@ class OptimConfig:
     """Optimiser settings.
 
     Attributes:
-        kind: `adam_atan2` (the paper's) or `adamw`.
+        kind: `adam_atan2` (the paper's), `adamw`, or `muon` for the matrices of the networks and AdamW for the rest.
         lr, warmup, min_ratio: peak rate, steps of linear warm-up, share of the peak a cosine ends at (1: constant).
         weight_decay, beta1, beta2: as in AdamW.
         puzzle_lr, puzzle_weight_decay: of the puzzle embedding's sign-SGD.
@@ -43,7 +43,7 @@ class OptimConfig:
         ema: decay of the moving average of the weights, which is evaluated and kept.
     """
 
-    kind: Literal["adam_atan2", "adamw"] = "adam_atan2"
+    kind: Literal["adam_atan2", "adamw", "muon"] = "adam_atan2"
     lr: float = 1e-4
     warmup: int = 2000
     min_ratio: float = 1.0

@@ -60,7 +60,7 @@ class Learner:
             parameter.requires_grad_(not config.freeze)
         self.dense = [] if config.freeze else self.flat.parameters
         self.average = MovingAverage(self.model, self.flat, decay=config.optim.ema)
-        self.optimiser = optimiser_of(config.optim, self.flat.values)
+        self.optimiser = optimiser_of(config.optim, self.flat, self.model)
         self.tables = list(self.model.sparse_parameters().values())
         decay = config.optim.puzzle_weight_decay
         self.puzzle_optimiser = SignSGD(self.tables, lr=0.0, weight_decay=decay) if self.tables else None

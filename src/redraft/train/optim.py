@@ -1,4 +1,4 @@
-"""Optimisers: AdamAtan2, sign-SGD for sparse rows, one flat buffer of parameters and its average, the learning rate."""
+"""Optimisers: AdamAtan2, Muon, sign-SGD for sparse rows; parameters and their average in flat buffers; the rate."""
 
 from __future__ import annotations
 
@@ -46,6 +46,67 @@ class AdamAtan2(Optimizer):
                 p.add_(torch.atan2(m, (v / (1 - beta2**step)).sqrt_()), alpha=-lr / (1 - beta1**step))
 
 
+class Muon(Optimizer):
+    """AdamW, but the update of a matrix is its momentum made orthogonal: all directions are learned alike.
+
+    Jordan et al. 2024, "Muon"; scaled as by Liu et al. 2025, "Muon is scalable for LLM training", to the size of
+    AdamW's updates, so that the same rate and weight decay suit both. For one flat buffer of parameters.
+    """
+
+    COEFFICIENTS, ITERATIONS = (3.4445, -4.7750, 2.0315), 5  # of the polynomial that brings singular values near 1
+    SIZE, EPS = 0.2, 1e-8  # root mean square of an update; added to Adam's denominator
+
+    def __init__(
+        self,
+        flat: FlatParameters,
+        matrices: Sequence[bool],
+        *,
+        betas: tuple[float, float] = (0.9, 0.95),
+        weight_decay: float = 0.0,
+    ) -> None:
+        """`matrices`: which of `flat.parameters` are; a kernel of a convolution is one too, with a row per output."""
+        super().__init__([flat.values], {"lr": 1e-4, "betas": betas, "weight_decay": weight_decay})
+        self.flat = flat
+        self.alike: dict[tuple[int, int], list[int]] = {}  # places of matrices of the same shape
+        for place, (parameter, is_matrix) in enumerate(zip(flat.parameters, matrices, strict=True)):
+            if is_matrix:
+                self.alike.setdefault((len(parameter), parameter[0].numel()), []).append(place)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        group, p = self.param_groups[0], self.flat.values
+        if p.grad is None:
+            return
+        lr, (beta1, beta2), state = group["lr"], group["betas"], self.state[p]
+        if not state:
+            state["step"] = torch.zeros(())
+            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(p), torch.zeros_like(p)
+        state["step"] += 1
+        step, m, v = int(state["step"]), state["exp_avg"], state["exp_avg_sq"]
+        m.lerp_(p.grad, 1 - beta1)
+        v.mul_(beta2).addcmul_(p.grad, p.grad, value=1 - beta2)
+        update = m / (1 - beta1**step) / ((v / (1 - beta2**step)).sqrt_() + self.EPS)
+        ahead, parts = self.flat.views(torch.lerp(p.grad, m, beta1)), self.flat.views(update)  # as Nesterov
+        for shape, places in self.alike.items():
+            found = orthogonal(torch.stack([ahead[place].view(shape) for place in places]))
+            for place, matrix in zip(places, found * self.SIZE * max(shape) ** 0.5, strict=True):
+                parts[place].copy_(matrix.view_as(parts[place]))
+        p.mul_(1 - lr * group["weight_decay"])
+        p.add_(update, alpha=-lr)
+
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """The matrices (K, M, N) with all their singular values near 1, by Newton-Schulz iterations in float32."""
+    a, b, c = Muon.COEFFICIENTS
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if tall else matrices
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(Muon.ITERATIONS):
+        product = x @ x.mT
+        x = a * x + (b * product + c * product @ product) @ x
+    return x.mT if tall else x
+
+
 class SignSGD(Optimizer):
     """Sign-SGD with decoupled weight decay on the rows that a sparse gradient names; other rows stay untouched."""
 
@@ -78,7 +139,7 @@ class FlatParameters:
         self.values = nn.Parameter(torch.empty(size, dtype=first.dtype, device=first.device))
         self.parameters = list(parameters.values())
         self._gradients: list[Tensor] = []  # views of `values.grad`, made with the first gradients
-        for p, view in zip(self.parameters, self._views(self.values.data), strict=True):
+        for p, view in zip(self.parameters, self.views(self.values.data), strict=True):
             view.copy_(p.data)
             p.data = view
 
@@ -86,7 +147,7 @@ class FlatParameters:
         """Sets the gradients to the sum of those of all parts, each in the order of `parameters`."""
         if self.values.grad is None:
             self.values.grad = torch.zeros_like(self.values)
-            self._gradients = self._views(self.values.grad)
+            self._gradients = self.views(self.values.grad)
         torch._foreach_copy_(self._gradients, list(parts[0]))
         self.add_gradients(parts[1:])
 
@@ -101,17 +162,21 @@ class FlatParameters:
         assert self.values.grad is not None
         return self.values.grad
 
-    def _views(self, buffer: Tensor) -> list[Tensor]:
+    def views(self, buffer: Tensor) -> list[Tensor]:
         """Each parameter's part of a flat buffer, in its shape."""
         parts = buffer.split([p.numel() for p in self.parameters])
         return [part.view_as(p) for part, p in zip(parts, self.parameters, strict=True)]
 
 
-def optimiser_of(config: OptimConfig, values: nn.Parameter) -> Optimizer:
-    """The optimiser of a flat buffer of weights; its rate is set every step."""
+def optimiser_of(config: OptimConfig, flat: FlatParameters, model: Model) -> Optimizer:
+    """The optimiser of a model's dense weights in a flat buffer; its rate is set every step."""
+    values = flat.values
     shared: dict[str, Any] = {"betas": (config.beta1, config.beta2), "weight_decay": config.weight_decay}
     if config.kind == "adamw":
         return torch.optim.AdamW([values], fused=values.device.type != "mps", **shared)
+    if config.kind == "muon":
+        inner = {id(p) for network in model.networks() for p in network.parameters() if p.ndim > 1}
+        return Muon(flat, [id(p) in inner for p in flat.parameters], **shared)
     return AdamAtan2([values], **shared)
 
 
