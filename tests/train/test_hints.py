@@ -1,8 +1,7 @@
-"""Training on hints: what counts when, puzzles that get longer with success, and runs that resume to the bit."""
+"""Training on hints: what counts when, puzzles that go on while all is well, and runs that resume to the bit."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +18,12 @@ from redraft.recipes import get_recipe
 from redraft.tasks import get_task
 from redraft.tasks.base import NEVER
 from redraft.train.config import RunConfig
-from redraft.train.folder import STATE, read_progress
+from redraft.train.folder import STATE
 from redraft.train.halting import BINARY
-from redraft.train.hints import FEW, LONGER, MASTERED, REST, Curriculum, hinted_loss, span_chances
+from redraft.train.hints import FEW, hinted_loss, span_chances, spans
 from redraft.train.loop import Trainer
 from redraft.train.losses import StepLoss, softmax
+from redraft.train.slots import Slots
 
 MAZE = get_task("maze-5x5")
 LOCAL = LocalConfig(vocab_size=6, seq_len=25, grid_width=5, hidden_size=8, n=4, notes=5)
@@ -39,6 +39,23 @@ def hinted(tiny: RunConfig) -> RunConfig:
 def trainer_of(config: RunConfig, folder: Path, *, resume: bool = False) -> Trainer:
     data = open_source(MAZE, "make:20@1")
     return Trainer(config, folder, task=MAZE, data=data, device=torch.device("cpu"), resume=resume)
+
+
+class Losses:
+    """A reporter that keeps the loss of every report."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+
+    def tick(self, step: int) -> None:
+        pass
+
+    def report(self, kind: str, step: int, metrics: dict[str, float]) -> None:
+        if kind == "train":
+            self.losses.append(metrics["answer_loss"])
+
+    def close(self) -> None:
+        pass
 
 
 def no_figures(model: Model) -> dict[str, float]:
@@ -97,33 +114,33 @@ def test_a_group_of_few_cells_counts_for_less() -> None:
     assert found == pytest.approx(50 * cells / FEW, rel=1e-4)
 
 
-def test_puzzles_get_longer_only_with_success() -> None:
-    course = Curriculum()
-    for _ in range(500):
-        course.learn(MASTERED - 0.01, max_steps=20)
-    assert course.life == 1
-    lives = []
-    for _ in range(40 * (REST + 1)):
-        course.learn(1.0, max_steps=20)
-        lives.append(course.life)
-    steps = sorted(set(lives))
-    assert steps[:7] == [1, 2, 3, 4, 5, 6, 7] and steps[-1] == 20
-    assert all(b == min(20, max(a + 1, int(a * LONGER))) for a, b in pairwise(steps))
-    assert min(lives.count(life) for life in steps[1:-1]) > REST, "a rest between two lengthenings"
-
-
 def test_a_puzzle_ends_within_twice_the_time_of_its_last_date() -> None:
     hints = torch.full((3, 4, 6), NEVER)
     hints[0, 1, 0], hints[1, 1:, 0] = 5, torch.tensor([3, 9, 80])
-    spans = Curriculum(life=1).spans(hints, torch.tensor([0.0, 0.5, 1.0]), iterations=10)
-    assert spans.tolist() == [1, 1, 1]
-    late = Curriculum(life=100)
-    assert late.spans(hints, torch.zeros(3), iterations=10).tolist() == [1, 8, 1]
-    assert late.spans(hints, torch.full((3,), 0.999), iterations=10).tolist() == [1, 16, 1]
-    early = Curriculum(life=6)
-    assert early.spans(hints, torch.full((3,), 0.999), iterations=10).tolist() == [1, 6, 1]
+    assert spans(hints, torch.zeros(3), iterations=10).tolist() == [1, 8, 1]
+    assert spans(hints, torch.full((3,), 0.999), iterations=10).tolist() == [1, 16, 1]
     chances = [span_chances(0, step, 0, batch=4) for step in (3, 3, 4)]
     assert torch.equal(chances[0], chances[1]) and not torch.equal(chances[0], chances[2])
+
+
+def test_a_puzzle_goes_on_while_all_is_well(hinted: RunConfig, tmp_path: Path) -> None:
+    """One that has gone wrong takes another puzzle after one step, others go on to their end."""
+    run = trainer_of(hinted, tmp_path / "run")
+    run.train_step()
+    assert run.slots.halted.all(), "random weights get everything wrong"
+    plain = run.learner.step
+
+    def right(slots: Slots, step: int) -> tuple[StepOutput, StepLoss]:
+        output, loss = plain(slots, step)
+        return output, loss._replace(right_cells=torch.arange(len(slots.steps)) % 2 * 1.0)
+
+    run.learner.step = right  # type: ignore[method-assign]
+    for step in range(2, 6):
+        run.train_step()
+        assert run.slots.halted[::2].all()
+        assert torch.equal(run.slots.halted[1::2], (run.slots.steps >= run.slots.spans)[1::2])
+        assert run.slots.steps[1::2].max() == step - 1 or run.slots.spans.min() < step
+    assert run.slots.steps[1::2].max() > 1
 
 
 def test_a_run_resumes_to_the_bit(hinted: RunConfig, tmp_path: Path) -> None:
@@ -133,15 +150,14 @@ def test_a_run_resumes_to_the_bit(hinted: RunConfig, tmp_path: Path) -> None:
     whole, resumed = (load_file(tmp_path / name / STATE) for name in ("whole", "half"))
     assert "slots/hints" in whole and whole.keys() == resumed.keys()
     assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
-    found = [read_progress(tmp_path / name).curriculum for name in ("whole", "half")]
-    assert found[0] == found[1] and 0 < found[0].right < 1
 
 
 def test_a_model_learns_the_first_notes(hinted: RunConfig, tmp_path: Path) -> None:
     optim = replace(hinted.optim, kind="adamw", lr=0.02, warmup=5, beta2=0.99, clip=1.0, weight_decay=0.0)
     run = trainer_of(replace(hinted, steps=150, batch_size=16, optim=optim, eval_every=150), tmp_path / "run")
-    run.run(no_figures, [])
-    assert run.progress.curriculum.right > 0.7, "about 0.5 where nothing has been learned"
+    kept = Losses()
+    run.run(no_figures, [kept])
+    assert kept.losses[-1] < 0.5 * kept.losses[0]
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,33 @@ def mixers() -> dict[str, Row]:
     return rows
 
 
+@_suite(
+    "How cells and symbols mix in an equivariant model",
+    "Means and maxima over scopes and symbols, or attention; with normalised queries and keys; trained by Muon.",
+    base={"small": "sudoku-6x6-eq-lab", "full": "sudoku-extreme-symbols"},
+)
+def symbols() -> dict[str, Row]:
+    pools: dict[str, Any] = {"model.mixer": "scopes", "model.across": "pool"}
+    attention: dict[str, Any] = {"model.mixer": "attention", "model.across": "attention"}
+    return {
+        "pools": Row(change=pools),
+        "pools, Muon": Row(change={**pools, "optim.kind": "muon"}),
+        "attention across symbols": Row(change={**pools, "model.across": "attention"}),
+        "attention": Row(change=attention),
+        "attention, QK norm": Row(change={**attention, "model.qk_norm": True}),
+        "attention, QK norm, Muon": Row(change={**attention, "model.qk_norm": True, "optim.kind": "muon"}),
+    }
+
+
+@_suite("AdamW, Adam-atan2 or Muon", "Is a matrix better trained by the orthogonal part of its momentum?")
+def optimiser() -> dict[str, Row]:
+    kinds: dict[str, dict[str, Any]] = {"AdamW": {"optim.kind": "adamw"}, "Adam-atan2": {"optim.kind": "adam_atan2"}}
+    rows = {name: Row(change=change) for name, change in kinds.items()}
+    rows["Muon"] = Row(change={"optim.kind": "muon"})
+    rows["Muon, a rate that ends at zero"] = Row(change={"optim.kind": "muon", "optim.min_ratio": 0.0})
+    return rows
+
+
 @_suite("Stable-max or soft-max", "Is the paper's loss needed?")
 def loss() -> dict[str, Row]:
     return {"stablemax": Row(), "softmax": Row(change={"loss": "softmax"})}
@@ -287,6 +314,6 @@ SUITES: dict[str, Suite] = {
     suite.name: suite
     for suite in (
         table1, table2, table3, gradient, halting, augmentation, ema, width, loops,
-        mixers, loss, steps, shift_clues, shift_mazes, reinject, symmetry,
+        mixers, loss, optimiser, steps, shift_clues, shift_mazes, reinject, symmetry, symbols,
     )
 }  # fmt: skip

@@ -34,7 +34,7 @@ class Known:
 
 _RECIPES_OF_MADE = {
     "sudoku-4x4": ("sudoku-4x4",),
-    "sudoku-6x6": ("sudoku-6x6", "sudoku-6x6-eq", "sudoku-6x6-lab"),
+    "sudoku-6x6": ("sudoku-6x6", "sudoku-6x6-eq", "sudoku-6x6-lab", "sudoku-6x6-eq-lab"),
     "maze-8x8": ("maze-8x8", "maze-8x8-lab"),
     "futoshiki-5x5": ("futoshiki-5x5",),
     "sokoban-6x6": ("sokoban-6x6",),
@@ -50,7 +50,7 @@ KNOWN: tuple[Known, ...] = (
         licence="none stated",
         rows="3.8 M + 423 k",
         megabytes=798,
-        recipes=("sudoku-extreme-mlp", "sudoku-extreme-att", "sudoku-extreme-eq"),
+        recipes=("sudoku-extreme-mlp", "sudoku-extreme-att", "sudoku-extreme-eq", "sudoku-extreme-symbols"),
     ),
     Known(
         name="maze-hard",

@@ -69,7 +69,7 @@ class RunConfig:
         exploration: probability that a slot must take at least a random number of steps.
         loss: of the answer, `stablemax`, `softmax` or your own as `module:NAME` (`train.losses.LOSSES`).
         hints: trains on the task's intermediate targets too (`train.hints`), with a model that shows its iterations, a
-            local network; puzzles get one step at first, and more with success, up to `max_steps`.
+            local network. A puzzle is worked on until it goes wrong, or to twice the time that it takes.
         halting: rule by which a slot takes a new puzzle and the halting head learns: `binary` (the paper's), `q`
             (HRM's), `none`, `oracle` or your own as `module:NAME` (`train.halting.HALTING`).
         log_every, checkpoint_every, eval_every: in optimiser steps.

@@ -13,7 +13,7 @@ import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ from redraft.errors import ConfigError, DataError, WeightsError
 from redraft.files import OURS, SAFETENSORS, sweep, write_text
 from redraft.locks import holder, locked
 from redraft.train.config import RunConfig, run_from_dict, run_to_dict
-from redraft.train.hints import Curriculum
 from redraft.train.log import METRICS, TENSORBOARD
 from redraft.train.processes import Processes
 from redraft.trust import remember, require_consent
@@ -195,7 +194,6 @@ class Progress:
     world: int = 1  # processes that train it
     data: int = 0  # fingerprint of the training data
     test: int = 0  # fingerprint of the examples it is judged by; 0 where it was not known yet
-    curriculum: Curriculum = field(default_factory=Curriculum)  # of a run with hints
 
 
 def fingerprint(store: Store) -> int:

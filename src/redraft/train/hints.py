@@ -1,13 +1,12 @@
-"""Training on hints: a loss at every iteration for what can be known by then, and puzzles that get longer with success.
+"""Training on hints: a loss at every iteration for what can be known by then, on puzzles that go on while all is well.
 
 A model that passes word from cell to cell needs hundreds of iterations for an answer, and a loss on the answer alone
-does not teach it: whatever it does wrong, it did long before. Hints (`Task.hints`) say what it can know on the way.
-Training begins with the first iterations of each puzzle, and gets further once it masters those (`Curriculum`).
+does not teach it: whatever it does wrong, it did long before. Hints (`Task.hints`) say what it can know on the way. A
+puzzle on which it has gone wrong is given up, so training gets as far into puzzles as it masters them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
     from redraft.train.config import RunConfig
 
 FEW = 100  # cells of a group, over a step's iterations: fewer count for less, so that the first ones do not upset all
-MASTERED = 0.985  # share of cells that must be right before puzzles get longer
-LONGER = 7 / 6
-MEMORY, REST = 0.95, 15  # decay of the running share, and the fewest steps between two times that puzzles get longer
+LOST = 0.9  # share of the due cells below which a puzzle is given up: what went wrong cannot be known any more
 _SPANS = 5  # key that keeps the random stream of spans apart from others
 
 
@@ -106,38 +103,16 @@ def _judged(logits: Tensor, wanted: Tensor, cell_loss: CellLoss) -> tuple[Tensor
     return loss, logits.detach().argmax(-1) == wanted
 
 
-@dataclass(kw_only=True)
-class Curriculum:
-    """How long puzzles are worked on: longer by a sixth whenever enough of what is due is right.
+def spans(hints: Tensor, chances: Tensor, *, iterations: int) -> Tensor:
+    """Most supervision steps (B,) int64 of puzzles with hints (B, 4, L), by chances (B,) from 0 to 1.
 
-    Attributes:
-        life: most supervision steps of a puzzle, to begin with.
-        right: running share of the cells that are right.
-        rested: steps since the life was last lengthened.
+    They last until the last date to twice that, so that a finished answer learns to stay.
     """
-
-    life: int = 1
-    right: float = 0.0
-    rested: int = 0
-
-    def learn(self, right: float, *, max_steps: int) -> None:
-        """Takes in the share of cells that were right in a step."""
-        self.right = MEMORY * self.right + (1 - MEMORY) * right
-        self.rested += 1
-        if self.right > MASTERED and self.rested > REST and self.life < max_steps:
-            self.life, self.rested = min(max_steps, max(self.life + 1, int(self.life * LONGER))), 0
-
-    def spans(self, hints: Tensor, chances: Tensor, *, iterations: int) -> Tensor:
-        """Supervision steps (B,) int64 that puzzles with hints (B, 4, L) get, by chances (B,) from 0 to 1.
-
-        Half of a life to all of it, but no more than the time until the last date, to twice that: so slots are at
-        different iterations, and a finished answer learns to stay.
-        """
-        dates = hints[:, 1:].flatten(1)
-        last = torch.where(dates < NEVER, dates, 0).amax(1) / iterations
-        return ((1 + chances) * last.clamp_max(self.life / 2)).ceil().clamp_min(1).long()
+    dates = hints[:, 1:].flatten(1)
+    last = torch.where(dates < NEVER, dates, 0).amax(1) / iterations
+    return ((1 + chances) * last).ceil().clamp_min(1).long()
 
 
 def span_chances(seed: int, step: int, rank: int, *, batch: int) -> Tensor:
-    """Chances (B,) float32 for `Curriculum.spans` in a step."""
+    """Chances (B,) float32 for `spans` in a step."""
     return torch.from_numpy(np.random.default_rng((seed, _SPANS, step, rank)).random(batch, np.float32))

@@ -191,11 +191,10 @@ _EVALUATED = {
 
 
 def _figures(metrics: dict[str, float]) -> dict[str, Any]:
-    """A report of training as texts, by the names of `_FIGURES`; with hints it is about the cells that are due."""
-    right = ("cells", "due cells right {:.1%}") if "life" in metrics else ("exact", "exact {:.1%}")
+    """A report of training as texts, by the names of `_FIGURES`."""
     return {
         "loss": f"loss {metrics['loss']:.3f}",
-        "exact": right[1].format(metrics[right[0]]) if right[0] in metrics else "no puzzle has halted yet",
+        "exact": f"exact {metrics['exact']:.1%}" if "exact" in metrics else "no puzzle has halted yet",
         "halts": f"halts after {metrics['halt_step']:.1f}" if "halt_step" in metrics else "",
         "rate": f"{terminal.figure_words(metrics['examples_per_second'])} examples/s",
     }

@@ -32,7 +32,7 @@ from redraft.train.folder import (
     save_slots,
     save_state,
 )
-from redraft.train.hints import require_hints, span_chances
+from redraft.train.hints import LOST, require_hints, span_chances, spans
 from redraft.train.learner import Learner, is_out_of_memory, out_of_memory
 from redraft.train.log import Reporter, Tally
 from redraft.train.processes import Processes
@@ -193,29 +193,22 @@ class Trainer:
     def train_step(self) -> None:
         """One supervision step of every slot, and one step of the optimisers."""
         step, slots = self.progress.step, self.slots
-        fed, hinted = self.feed.get(step), self.config.hints
-        if hinted:
+        fed = self.feed.get(step)
+        if self.config.hints:
             slots.hint(fed.hints, self._spans(step, fed.hints))
         slots.refill(fed.tokens, fed.labels, fed.puzzle_ids)
         output, loss = self.learner.step(slots, step)
         stops = self.learner.forward.halting.stops(output, loss.exact)
-        most = self.config.max_steps
-        slots.advance(
-            output,
-            stops=slots.steps + 1 >= slots.spans if hinted else stops,
-            max_steps=most,
-            min_steps=fed.min_steps,
-        )
-        if hinted:
-            right = self.processes.add_up(loss.right_cells.sum()) / self.config.batch_size
-            self.progress.curriculum.learn(float(right), max_steps=most)
+        if self.config.hints:
+            stops = (slots.steps + 1 >= slots.spans) | (loss.right_cells < LOST)
+        slots.advance(output, stops=stops, max_steps=self.config.max_steps, min_steps=fed.min_steps)
         self.tally.add(step + 1, loss, output.halt_logit, slots)
         self.progress.step = step + 1
 
     def _spans(self, step: int, hints: Tensor) -> Tensor:
-        """Supervision steps (B,) that the puzzles of a step's batch get."""
+        """The most supervision steps (B,) of the puzzles in a step's batch."""
         chances = span_chances(self.config.seed, step, self.processes.rank, batch=len(hints)).to(hints.device)
-        return self.progress.curriculum.spans(hints, chances, iterations=len(self.learner.model.schedule()))
+        return spans(hints, chances, iterations=len(self.learner.model.schedule()))
 
     def save(self) -> None:
         """Writes the checkpoint and the last weights; raises TrainingError after a loss that was not finite."""
@@ -238,8 +231,6 @@ class Trainer:
         self._require_finite()
         means, rate = self.tally.take(self.processes)
         timing = {"seconds": self.progress.seconds, "seconds_left": (steps - step) / rate}
-        if self.config.hints:
-            means["life"] = float(self.progress.curriculum.life)
         metrics = {**means, "examples_per_second": rate * self.config.batch_size, **timing}
         self._pass_on(reporters, lambda reporter: reporter.report("train", step, metrics))
 

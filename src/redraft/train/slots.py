@@ -39,7 +39,7 @@ class Slots:
         tokens, labels, puzzle_ids: the puzzles being worked on, (B, L) and (B,) int64.
         hints: of the puzzles (B, 4, L) int64, as in `tasks.base.Hints`; (B, 0, L) in a run without hints.
         carry: answer y and latent z reached so far.
-        spans: in a run with hints, the supervision steps that each puzzle gets, int64.
+        spans: in a run with hints, the most supervision steps that each puzzle gets, int64.
         steps: supervision steps spent on each puzzle, int64.
         halted: slots that are done and take a new puzzle at the next refill.
     """
@@ -69,9 +69,9 @@ class Slots:
         self.hints = torch.where(self.halted[:, None, None], hints, self.hints) if self.hints.numel() else hints
         self.spans = torch.where(self.halted, spans, self.spans)
 
-    def advance(self, output: StepOutput, *, stops: Tensor, max_steps: int | Tensor, min_steps: Tensor) -> None:
+    def advance(self, output: StepOutput, *, stops: Tensor, max_steps: int, min_steps: Tensor) -> None:
         """After a supervision step (`output` detached): a slot halts where `stops` (B,), but not before `min_steps`
-        (B,) nor after `max_steps`, one number or (B,)."""
+        (B,)."""
         self.carry = output.carry
         self.steps = self.steps + 1
         self.halted = (stops & (self.steps >= min_steps)) | (self.steps >= max_steps)
