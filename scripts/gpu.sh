@@ -1,58 +1,95 @@
 #!/usr/bin/env bash
-# What this project wants from a GPU, piece by piece, each resumable and with its result in OUT:
-#   bash scripts/gpu.sh smoke DATA OUT               a minute: trains a few steps and evaluates, so that mistakes show
-#   bash scripts/gpu.sh train DATA OUT [SECONDS]     sudoku-extreme-eq from scratch; again, to go on where it stopped
-#   bash scripts/gpu.sh bench REFERENCE OUT          training steps beside the published code, eager and compiled
-# DATA holds train.csv and test.csv of Sudoku-Extreme: the last 1,000 rows of the 20,000 that train.csv should have
-# choose the weights, test.csv judges them once. REFERENCE is a checkout of SamsungSAILMontreal/TinyRecursiveModels.
-# REDRAFT_PYTHON names another Python than that of .venv.
+# What this project wants from a GPU, piece by piece. Each resumes where it stopped, and has its result in OUT:
+#   bash scripts/gpu.sh plan                          what each piece costs, by counting the arithmetic on this CPU
+#   bash scripts/gpu.sh PIECE DATA OUT [SECONDS]      trains for so long (default 480), and judges when it is finished
+#   bash scripts/gpu.sh bench REFERENCE OUT           training steps beside the published code, eager and compiled
+# PIECE, in order of value: symbols, mlp, eq (Sudoku-Extreme), maze (Maze-Hard), arc1. SMOKE=1 before it trains a few
+# steps of a few puzzles, on a CPU too, so that mistakes show in a minute.
+# DATA holds train.csv and test.csv; of Sudoku-Extreme the last 1,000 rows of the 20,000 that train.csv should have
+# choose the weights, and test.csv judges them once. For arc1 it is a folder that `redraft data build arc1` made.
+# REFERENCE is a checkout of SamsungSAILMontreal/TinyRecursiveModels. REDRAFT_PYTHON names another Python than .venv's.
 set -euo pipefail
-what="${1:?smoke, train or bench}" from="${2:?a folder: DATA or REFERENCE}" out="${3:?a folder for results}"
+pieces="symbols, mlp, eq, maze, arc1"
+what="${1:?plan, bench, or one of $pieces}"
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 python="${REDRAFT_PYTHON:-$root/.venv/bin/python}"
 export PYTHONUNBUFFERED=1 PYTHONPATH="$root/src:$root${PYTHONPATH:+:$PYTHONPATH}"
-mkdir -p "$out"
 
-split() { # rows that choose the weights are none of those it learns from
-    mkdir -p "$out/data"
-    sed -n '1,19001p' "$from/train.csv" > "$out/data/train.csv"
-    sed -n '1p;19002,20001p' "$from/train.csv" > "$out/data/test.csv"
+split() { # DATA ROWS: the first so many rows to learn from, and other rows than those of the test to choose by
+    mkdir -p "$out/data-$what"
+    sed -n "1,$(($2 + 1))p" "$1/train.csv" > "$out/data-$what/train.csv"
+    sed -n '1p;19002,20001p' "$1/train.csv" > "$out/data-$what/test.csv"
 }
 
-train() { # NAME SECONDS OPTION...
-    if [ -e "$out/$1/state.safetensors" ]; then
-        "$python" -m redraft train --resume "$out/$1" --stop-after "$2"
+train() { # RECIPE DATA OPTION...
+    local small=() folder="$out/$what${SMOKE:+-smoke}"
+    if [ -n "${SMOKE:-}" ]; then
+        small=(--steps 6 --batch-size 4 --eval-every 6 --log-every 2 --data.test-limit 8 --compile False)
+    fi
+    if [ -e "$folder/state.safetensors" ]; then
+        "$python" -m redraft train --resume "$folder" --stop-after "$seconds"
     else
-        split
-        "$python" -m redraft train sudoku-extreme-eq --data.train "$out/data" --data.test "$out/data" \
-            --out "$out/$1" --fast --stop-after "$2" "${@:3}"
+        "$python" -m redraft train "$1" --data.train "$2" --data.test "$2" --out "$folder" --stop-after "$seconds" \
+            "${@:3}" "${small[@]}"
     fi
 }
 
-judge() { # NAME OPTION...
-    "$python" -m redraft eval "$out/$1" "$from/test.csv" --batch-size 1000 --json "${@:2}" > "$out/$1-eval.json"
-    tail -c 400 "$out/$1-eval.json"
+judge() { # DATA OPTION...
+    local folder="$out/$what${SMOKE:+-smoke}"
+    grep -q '"kind": "eval"' "$folder/metrics.jsonl" || { echo "not evaluated yet: run it again"; return; }
+    "$python" -m redraft eval "$folder" "$1" --json "${@:2}" ${SMOKE:+--limit 8} > "$out/$what-eval.json"
+    tail -c 400 "$out/$what-eval.json"
 }
 
 case "$what" in
-smoke)
-    rm -rf "$out/smoke"
-    train smoke 40 --steps 20 --batch-size 64 --eval-every 20 --log-every 5 --data.test-limit 32
-    judge smoke --limit 64
-    ;;
-train)
-    train sudoku-extreme-eq "${4:-480}" --data.train-limit 19000
-    judge sudoku-extreme-eq --dtype bfloat16
+plan)
+    exec "$python" "$root/scripts/plan.py"
     ;;
 bench)
+    from="${2:?a checkout of the published code}" out="${3:?a folder for results}"
+    mkdir -p "$out"
     for recipe in sudoku-extreme-mlp sudoku-extreme-att maze-hard; do
-        "$python" -m benchmarks train --recipe "$recipe" --device cuda --dtype bfloat16 --compile --warmup 2 \
-            --batch-size "$([ "$recipe" = maze-hard ] && echo 128 || echo 768)" --reference "$from" \
-            --output "$out/bench-$recipe.json"
+        for compile in --compile ""; do
+            # shellcheck disable=SC2086
+            "$python" -m benchmarks train --recipe "$recipe" --device cuda --dtype bfloat16 $compile --warmup 2 \
+                --batch-size "$([ "$recipe" = maze-hard ] && echo 128 || echo 768)" --reference "$from" \
+                --output "$out/bench-$recipe${compile:+-compiled}.json"
+        done
     done
+    exit
     ;;
+symbols | mlp | eq | maze | arc1) ;;
 *)
-    echo "scripts/gpu.sh: $what is none of smoke, train, bench" >&2
+    echo "scripts/gpu.sh: $what is none of plan, bench, $pieces" >&2
     exit 2
+    ;;
+esac
+
+from="${2:?DATA, a folder}" out="${3:?OUT, a folder for results}" seconds="${4:-480}"
+half="$([ -n "${SMOKE:-}" ] && echo float32 || echo bfloat16)"
+mkdir -p "$out"
+case "$what" in
+symbols)
+    split "$from" 1000
+    train sudoku-extreme-symbols "$out/data-$what" --model.dtype "$half" --compile True
+    judge "$from/test.csv" --batch-size 1000 --dtype "$half"
+    ;;
+mlp) # the paper's, with a rate that falls to zero within the run
+    split "$from" 1000
+    train sudoku-extreme-mlp "$out/data-$what" --model.dtype "$half" --compile True --batch-size 384 --steps 19500 \
+        --optim.min-ratio 0
+    judge "$from/test.csv" --batch-size 1000 --dtype "$half"
+    ;;
+eq) # its blocks are kernels of our own, which no compiler replaces
+    split "$from" 19000
+    train sudoku-extreme-eq "$out/data-$what" --model.dtype "$half" --data.train-limit 19000
+    judge "$from/test.csv" --batch-size 1000 --dtype "$half"
+    ;;
+maze)
+    train maze-hard "$from" --model.dtype "$half" --compile True --batch-size 128 --steps 60000
+    judge "$from/test.csv" --batch-size 250 --dtype "$half"
+    ;;
+arc1)
+    train arc1 "$from" --model.dtype "$half" --compile True
     ;;
 esac

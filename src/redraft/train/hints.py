@@ -7,6 +7,7 @@ puzzle on which it has gone wrong is given up, so training gets as far into puzz
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from redraft.train.losses import HALT_WEIGHT, CellLoss, StepLoss
 if TYPE_CHECKING:
     from redraft.train.config import RunConfig
 
-FEW = 100  # cells of a group, over a step's iterations: fewer count for less, so that the first ones do not upset all
+FEW = 30  # cells of a group, over a step's iterations: fewer count for less, so that the first ones do not upset all
 LOST = 0.9  # share of the due cells below which a puzzle is given up: what went wrong cannot be known any more
 _SPANS = 5  # key that keeps the random stream of spans apart from others
 
@@ -61,16 +62,18 @@ def hinted_loss(
     """The loss of a step's course on questions and labels (B, L) with hints (B, 4, L), after `steps` (B,) steps.
 
     Cells fall into groups, each of which counts the same. In the answer: those that are due, that must still wait, and
-    that do not change; in the notes: those whose note can be known, cannot yet, and never will. `right_cells` is the
-    mean over the first two groups of both; `exact` judges the answer as a whole.
+    that do not change; in the notes: those whose note can be known, cannot yet, and never will. `right_cells` is about
+    the notes, from which the answer follows: the mean over the first two of their groups, or of the answer's where
+    there are none. `exact` judges the answer as a whole.
     """
     assert output.course is not None
-    told, quiet = _groups(output.course, tokens, labels, hints, steps, cell_loss)
+    heads = _groups(output.course, tokens, labels, hints, steps, cell_loss)
     answer = torch.zeros((), device=labels.device)
-    for group in (*told, *quiet):
+    for group in chain(*heads):
         answer = answer + ((group.loss * group.cells).sum((0, 2)) / group.cells.sum((0, 2)).clamp_min(FEW)).sum()
     with torch.no_grad():
-        sizes = torch.stack([group.cells.sum((0, 2)) for group in told])  # (groups, B)
+        told = heads[-1][:2]
+        sizes = torch.stack([group.cells.sum((0, 2)) for group in told])  # (2, B)
         shares = torch.stack([(group.right & group.cells).sum((0, 2)) for group in told]) / sizes.clamp_min(1)
         right_cells = shares.sum(0) / (sizes > 0).sum(0).clamp_min(1)
         exact = ((output.logits.argmax(-1) == labels) | (labels == IGNORE)).all(-1)
@@ -80,21 +83,23 @@ def hinted_loss(
 
 def _groups(
     course: Course, tokens: Tensor, labels: Tensor, hints: Tensor, steps: Tensor, cell_loss: CellLoss
-) -> tuple[list[_Group], list[_Group]]:
-    """The groups of cells in which something happens, and those in which nothing does."""
+) -> list[tuple[_Group, _Group, _Group]]:
+    """The three groups of the answer and, where the model takes notes, those of the notes."""
     iterations, (note, noted, earliest, latest) = len(course.logits), hints.unbind(1)
     now = torch.arange(1, iterations + 1, device=steps.device)[:, None, None] + (steps * iterations)[:, None]
     changes = (labels != tokens) & (labels != IGNORE)
-    due = changes & (now >= latest)
+    due, waits, same = (
+        changes & (now >= latest),
+        changes & (now < earliest),
+        (labels == tokens).expand(iterations, -1, -1),
+    )
     loss, right = _judged(course.logits, torch.where(due, labels, tokens), cell_loss)
-    told = [_Group(loss, right, due), _Group(loss, right, changes & (now < earliest))]
-    quiet = [_Group(loss, right, (labels == tokens).expand_as(due))]
+    heads = [(_Group(loss, right, due), _Group(loss, right, waits), _Group(loss, right, same))]
     if course.notes is not None:
-        known = now >= noted
+        known, never = now >= noted, (noted == NEVER).expand(iterations, -1, -1)
         loss, right = _judged(course.notes, torch.where(known, note, 0), cell_loss)
-        told += [_Group(loss, right, known), _Group(loss, right, (noted < NEVER) & ~known)]
-        quiet.append(_Group(loss, right, (noted == NEVER).expand_as(known)))
-    return told, quiet
+        heads.append((_Group(loss, right, known), _Group(loss, right, ~known & ~never), _Group(loss, right, never)))
+    return heads
 
 
 def _judged(logits: Tensor, wanted: Tensor, cell_loss: CellLoss) -> tuple[Tensor, Tensor]:
