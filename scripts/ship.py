@@ -51,13 +51,18 @@ def main() -> None:
         type=Path,
         help="what `redraft eval --json` said of these weights on that data elsewhere",
     )
+    parser.add_argument("--steps", type=int, default=16, help="supervision steps of the evaluation")
+    parser.add_argument("--data-name", help="what the data is, in words; if not given, DATA")
+    parser.add_argument(
+        "--dtype", default="bfloat16", choices=("bfloat16", "float32"), help="of the weights in the file"
+    )
     parser.add_argument("--only-result", action="store_true", help="write results/NAME.json alone")
     args = parser.parse_args()
 
     weights = load_weights(args.run / args.which)
     task = get_task(weights.task)
     target = args.run / "shipped" if args.only_result else ROOT / "src/redraft/weights" / args.name
-    save_weights(target, weights.model, task=task.name, card=weights.card, dtype=torch.bfloat16)
+    save_weights(target, weights.model, task=task.name, card=weights.card, dtype=getattr(torch, args.dtype))
     shipped = load_weights(target)  # what is judged is what ships, rounding included
     started = time.monotonic()
     if args.figures is None:
@@ -66,7 +71,7 @@ def main() -> None:
             open_source(task, args.data, split="test"),
             open_source(task, learnt["train"], limit=learnt["train_limit"]),
         )
-        figures = report(evaluate(TorchStepper(shipped.model), task, unseen))
+        figures = report(evaluate(TorchStepper(shipped.model), task, unseen, steps=args.steps))
         device, seconds = "cpu", time.monotonic() - started
     else:  # of the weights before they are rounded
         told = json.loads(args.figures.read_text())
@@ -80,8 +85,9 @@ def main() -> None:
         "summary": (
             f"{figures['solved']:.2%} of {figures['puzzles']:,} unseen {task.name} puzzles, {network:,} parameters, "
             f"{sum(each['seconds'] for each in stages) / 60:.0f} minutes of training"
+            f"{' with hints' if last['run'].get('hints') else ''}"
         ),
-        "evaluation": {"data": args.data, **figures},
+        "evaluation": {"data": args.data_name or args.data, **figures},
         "training": [{key: each[key] for key in STAGE} for each in stages],
         **({"solve": habits} if habits else {}),
         "weights_of_step": weights.card["step"],
@@ -89,7 +95,7 @@ def main() -> None:
         "evaluation_device": device,
         "evaluation_seconds": round(seconds, 1),
     }
-    save_weights(target, weights.model, task=task.name, card=card, dtype=torch.bfloat16)
+    save_weights(target, weights.model, task=task.name, card=card, dtype=getattr(torch, args.dtype))
     lines = (args.run / "metrics.jsonl").read_text().splitlines()
     curve = [each for each in map(json.loads, lines) if each["kind"] == "eval"]
     write_text(ROOT / "results" / f"{args.name}.json", json.dumps({**card, "curve": curve}, indent=2) + "\n")
