@@ -59,9 +59,8 @@ def main() -> None:
         step = operations * run.batch_size
         hours = run.steps * step / (args.flops * args.used) / 3600
         memory = (kept * run.batch_size + 20 * weights) / 2**30
-        print(
-            f"{name:9}{recipe:26}{weights:11,}{run.batch_size:7,}{run.steps:8,}{step / 1e12:12.1f}{hours:7.1f}{memory:6.0f}"
-        )
+        counted = f"{weights:11,}{run.batch_size:7,}{run.steps:8,}{step / 1e12:12.1f}{hours:7.1f}{memory:6.0f}"
+        print(f"{name:9}{recipe:26}{counted}")
 
 
 if __name__ == "__main__":
