@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from redraft.backends.protocol import Draft, State, Stepper
 from redraft.errors import ConfigError, PuzzleError, require_at_least
 from redraft.solve.answer import Answer, TraceStep
+from redraft.solve.budget import Budget, read_budget
 from redraft.solve.job import SolveJob
 from redraft.solve.search import Node, Search, fill
 from redraft.solve.supply import Supply
@@ -74,6 +75,7 @@ class _Slot:
     job: SolveJob
     question: Grid
     most: int  # recursions it gets
+    until: float  # the time of `perf_counter` at which it ends
     traced: bool
     inputs: NDArray[np.integer]  # the question as tokens (L,)
     given: NDArray[np.bool_]  # cells (H, W) that the question fills in, where others are to be filled
@@ -89,6 +91,8 @@ class Solver:
 
     Attributes:
         max_steps: most supervision steps per puzzle, in all its tries.
+        budget: in its place, most steps (`200`) or most time (`50ms`, `2s`) per puzzle (`read_budget`); time begins as
+            a puzzle joins the batch and is looked at after every recursion.
         halt: when a puzzle stops before that. `rules`: once its answer keeps all rules; `head`: once the model's
             halting head is sure of it, right or wrong; `never`. A task that cannot judge answers by rules takes `head`
             for `rules`. Rules are checked after every recursion of a step where the model can stop there
@@ -107,6 +111,7 @@ class Solver:
         task: Task,
         *,
         max_steps: int = 16,
+        budget: int | str | None = None,
         halt: HaltRule = "rules",
         sure: float = SURE,
         restart: int = 0,
@@ -126,7 +131,8 @@ class Solver:
             halt = "head"
         # the halting head is trained at the end of steps alone (docs/effort.md)
         self.stepper, self.recursions = stepper, stepper.recursions if halt == "rules" else 1
-        self.task, self.max_steps, self.halt = task, max_steps, halt
+        self.task, self.halt = task, halt
+        self.max_steps, self.seconds = Budget(max_steps, math.inf) if budget is None else read_budget(budget)
         self.enough = math.log(sure / (1 - sure))
         self.restart = restart if halt == "rules" else 0
         self.guess = guess and task.open_token is not None
@@ -210,7 +216,16 @@ class Solver:
         given = np.zeros(question.shape, bool) if token is None else (inputs != token).reshape(question.shape)
         most = self.recursions * (self.max_steps if job.max_steps is None else job.max_steps)
         traced = self.trace if job.trace is None else job.trace
-        return _Slot(number=number, job=job, question=question, most=most, traced=traced, inputs=inputs, given=given)
+        return _Slot(
+            number=number,
+            job=job,
+            question=question,
+            most=most,
+            until=perf_counter() + self.seconds,
+            traced=traced,
+            inputs=inputs,
+            given=given,
+        )
 
     def _without_cancelled(
         self, slots: list[_Slot], again: list[_Slot], state: State
@@ -249,7 +264,9 @@ class Solver:
         for slot in slots:
             slot.recursions += 1
         spent = np.array([slot.recursions for slot in slots])
-        done = spent >= np.array([slot.most for slot in slots])
+        done = (spent >= np.array([slot.most for slot in slots])) | (
+            perf_counter() >= np.array([slot.until for slot in slots])
+        )
         if self.halt == "head":
             done |= draft.margin > self.enough
         elif self.halt == "rules":
