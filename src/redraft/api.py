@@ -117,6 +117,7 @@ def evaluate(
     split: str = "test",
     limit: int | None = None,
     steps: int = 16,
+    scale: bool = False,
     batch_size: int = 256,
     device: str = "auto",
     dtype: Literal["float32", "bfloat16", "int8"] = "float32",
@@ -131,6 +132,7 @@ def evaluate(
         split: file of a folder of data.
         limit: maximum number of puzzles, taken from the start.
         steps: supervision steps of each puzzle; more than in training is allowed.
+        scale: adds accuracy against compute: `figures["scale"]` (`redraft.evaluate.scale`).
         batch_size: puzzles run at once.
         device, dtype: as in `train`, and the type of the activations; `int8`, of weights too, needs a CPU.
         quiet, trust: as in `train`.
@@ -144,8 +146,8 @@ def evaluate(
     from redraft.evaluate.measure import measure
     from redraft.trust import trusting
 
-    options: dict[str, Any] = {"split": split, "limit": limit, "steps": steps, "batch_size": batch_size}
-    options |= {"device": device, "dtype": dtype, "quiet": quiet}
+    options: dict[str, Any] = {"split": split, "limit": limit, "steps": steps, "scale": scale}
+    options |= {"batch_size": batch_size, "device": device, "dtype": dtype, "quiet": quiet}
     with trusting(trust):
         return measure(_named(weights), data, **options)
 
