@@ -129,8 +129,7 @@ def evaluate(
     Args:
         weights: a name in `list_weights()`, a folder of weights or of an exported model, or a run.
         data: a file or folder of puzzles with answers, or `make:COUNT@SEED` for new ones.
-        split: file of a folder of data.
-        limit: maximum number of puzzles, taken from the start.
+        split, limit: file of a folder of data, and maximum number of puzzles, taken from the start.
         steps: supervision steps of each puzzle; more than in training is allowed.
         scale: adds accuracy against compute: `figures["scale"]` (`redraft.evaluate.scale`).
         batch_size: puzzles run at once.

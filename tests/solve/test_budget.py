@@ -9,7 +9,7 @@ import pytest
 import redraft.solve.solver
 from redraft.backends.protocol import Draft
 from redraft.errors import ConfigError
-from redraft.solve.budget import ANY, Budget, read_budget
+from redraft.solve.budget import ANY, SolveBudget, read_budget
 from redraft.solve.load import load
 from redraft.solve.solver import Solver
 from redraft.tasks import get_task
@@ -21,19 +21,20 @@ MADE = TASK.make(3, 0)
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (200, Budget(200, math.inf)),
-        ("200", Budget(200, math.inf)),
-        ("50ms", Budget(ANY, 0.05)),
-        ("2s", Budget(ANY, 2.0)),
-        ("1.5 s", Budget(ANY, 1.5)),
+        (200, SolveBudget(200, math.inf)),
+        ("200", SolveBudget(200, math.inf)),
+        ("50ms", SolveBudget(ANY, 0.05)),
+        ("2s", SolveBudget(ANY, 2.0)),
+        ("1.5 s", SolveBudget(ANY, 1.5)),
     ],
 )
-def test_what_is_written_is_steps_or_time(value: int | str, expected: Budget) -> None:
+def test_what_is_written_is_steps_or_time(value: int | str, expected: SolveBudget) -> None:
     assert read_budget(value) == expected
 
 
 @pytest.mark.parametrize(
-    "value", [0, -1, "0", "0ms", "0.0s", "", "1.5", "2m", "s", "-2s", "nan", "1e3", "٣", "5 steps", str(ANY + 1)]
+    "value",
+    [0, -1, "0", "0ms", "0.0s", "", "1.5", "2m", "s", "-2s", "nan", "1e3", "٣", "5 steps", str(ANY + 1), "9" * 5000],
 )
 def test_anything_else_is_one_clear_error(value: int | str) -> None:
     with pytest.raises(ConfigError) as caught:

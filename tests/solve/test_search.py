@@ -11,7 +11,7 @@ from redraft.backends.protocol import Draft
 from redraft.errors import RedraftError, WeightsError
 from redraft.solve.load import load, open_stepper
 from redraft.solve.opened import Habits
-from redraft.solve.search import DEEPER, Node, Search, fill, guesses
+from redraft.solve.search import DEEPER, GuessTree, Node, fill, guesses
 from redraft.solve.solver import Answer, Solver
 from redraft.tasks import Grid, get_task
 
@@ -47,7 +47,7 @@ def test_nothing_is_guessed_where_all_is_given() -> None:
 
 def tree(question: Grid, logits: Callable[[Node], np.ndarray], most: int = 10**6) -> list[Node]:
     """The nodes of a search where every try fails, with these logits."""
-    search, nodes = Search(TASK, question), []
+    search, nodes = GuessTree(TASK, question), []
     node = search.next(logits(()))
     while node and len(nodes) < most:
         nodes.append(node)
@@ -98,7 +98,7 @@ def test_a_search_ends_and_reaches_every_filling_that_keeps_the_rules() -> None:
     nodes = tree(question, least_sure_first)
     filled = {frozenset(node) for node in nodes if len(node) == 3}
     assert right in filled and len(nodes) < 5**3
-    search = Search(TASK, question)
+    search = GuessTree(TASK, question)
     logits = [least_sure_first(()) for _ in range(len(nodes) + 3)]
     assert [search.next(each) for each in logits][-3:] == [(), (), ()], "it stays ended"
 

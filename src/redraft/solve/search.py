@@ -17,7 +17,7 @@ Node = tuple[Guess, ...]  # in the order in which they were made; the question i
 DEEPER = 16  # places in the order of guesses that a node's first child stands behind the node (docs/effort.md)
 
 
-class Search:
+class GuessTree:
     """Says which node to try next, of a question (H, W) of a task that has cells to fill.
 
     A try that fails gives its node children by the logits of its last draft: the node with one more guess, in the order

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from redraft.backends.protocol import Draft, State, Stepper
 from redraft.errors import ConfigError, PuzzleError, require_at_least
 from redraft.solve.answer import Answer, TraceStep
-from redraft.solve.budget import Budget, read_budget
+from redraft.solve.budget import SolveBudget, read_budget
 from redraft.solve.job import SolveJob
-from redraft.solve.search import Node, Search, fill
+from redraft.solve.search import GuessTree, Node, fill
 from redraft.solve.supply import Supply
 from redraft.tasks import Grid, Puzzle, Task
 
@@ -81,7 +81,7 @@ class _Slot:
     given: NDArray[np.bool_]  # cells (H, W) that the question fills in, where others are to be filled
     recursions: int = 0  # spent in all tries
     given_up: int = 0  # tries
-    search: Search | None = None  # once a try has failed, where cells can be filled
+    tree: GuessTree | None = None  # once a try has failed, where cells can be filled
     node: Node = ()  # the guesses of this try
     trace: list[TraceStep] = field(default_factory=list)
 
@@ -99,7 +99,7 @@ class Solver:
             (`Model.recursions`), not only at its end.
         sure: with `head`, the probability above which it stops a puzzle; the paper's is 0.5.
         restart: with `rules`, the steps after which an unsolved puzzle is restarted; 0 never restarts.
-        guess: whether a restart fills cells by guesses (`Search`), where the task has cells to fill; otherwise, or
+        guess: whether a restart fills cells by guesses (`GuessTree`), where the task has cells to fill; otherwise, or
             after the last node of the search, a restart begins from another state.
         batch_size: puzzles worked on at once; `auto` finds a size by timing steps (`Batching`).
         trace: whether answers keep every draft.
@@ -132,7 +132,7 @@ class Solver:
         # the halting head is trained at the end of steps alone (docs/effort.md)
         self.stepper, self.recursions = stepper, stepper.recursions if halt == "rules" else 1
         self.task, self.halt = task, halt
-        self.max_steps, self.seconds = Budget(max_steps, math.inf) if budget is None else read_budget(budget)
+        self.max_steps, self.seconds = SolveBudget(max_steps, math.inf) if budget is None else read_budget(budget)
         self.enough = math.log(sure / (1 - sure))
         self.restart = restart if halt == "rules" else 0
         self.guess = guess and task.open_token is not None
@@ -254,8 +254,8 @@ class Solver:
         if len(rows):
             for row, logits in zip(rows, self.stepper.logits(self.stepper.select(state, rows)), strict=True):
                 slot = slots[row]
-                slot.search = slot.search or Search(self.task, slot.question)
-                slot.node = slot.search.next(logits)
+                slot.tree = slot.tree or GuessTree(self.task, slot.question)
+                slot.node = slot.tree.next(logits)
 
     def _advance(
         self, slots: list[_Slot], grids: NDArray[np.int8], draft: Draft, state: State
