@@ -103,7 +103,7 @@ def _require_sense(args: Arguments) -> None:
     if args.budget is not None:
         if args.max_steps is not None:
             raise ConfigError("--budget and --max-steps exclude each other")
-        read_budget(args.budget)
+        read_budget(args.budget, "--budget")
     if args.batch_size != "auto" and args.batch_size < 1:
         raise ConfigError(f"--batch-size: expected at least 1, or auto, got {args.batch_size}")
     if sum((args.json, args.watch, args.output is not None, args.hint)) > 1 or (args.hint and args.picture):

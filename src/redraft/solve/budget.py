@@ -22,12 +22,15 @@ class SolveBudget(NamedTuple):
     seconds: float
 
 
-def read_budget(value: int | str) -> SolveBudget:
-    """The budget written as a number of steps (`200`), or as time with its unit (`50ms`, `2s`); else ConfigError."""
+def read_budget(value: int | str, name: str = "budget") -> SolveBudget:
+    """The budget written as a number of steps (`200`) or as time with its unit (`50ms`, `2s`).
+
+    Raises ConfigError for anything else, of the option `name`.
+    """
     found = _AMOUNT.fullmatch(str(value))
     if found is not None:
         steps, time, unit = found.groups()
         budget = SolveBudget(int(steps), math.inf) if steps else SolveBudget(ANY, float(time) * SECONDS[unit])
         if 1 <= budget.steps <= ANY and budget.seconds > 0:
             return budget
-    raise ConfigError(f"budget: expected at least 1 step (200), or a time per puzzle (50ms, 2s), got {str(value)!r}")
+    raise ConfigError(f"{name}: expected at least 1 step (200), or a time per puzzle (50ms, 2s), got {str(value)!r}")
