@@ -14,15 +14,16 @@ from redraft.tasks import Grid, Task
 Guess = tuple[int, int]  # a cell, from 0 and row by row, and the token that fills it
 Node = tuple[Guess, ...]  # in the order in which they were made; the question itself has none
 
-DEEPER = 16  # places in the order of guesses that a node's first child stands behind the node (docs/effort.md)
+# Places in the order of guesses by which a node's first child comes after the node itself: a pair, and a larger set.
+PAIR, LARGER = 16, 4  # docs/effort.md
 
 
 class GuessTree:
     """Says which node to try next, of a question (H, W) of a task that has cells to fill.
 
     A try that fails gives its node children by the logits of its last draft: the node with one more guess, in the order
-    of `guesses`. A node's cost is the sum, over its guesses, of their places in that order, and of DEEPER for each but
-    the first. The cheapest comes next, so that pairs of guesses mix with single ones of later places. No set of guesses
+    of `guesses`. A node's cost is the sum, over its guesses, of their places in that order, and of PAIR for the second
+    and LARGER for each after it. The cheapest comes next, so that sets mix with single guesses of later places. No set
     is tried twice, in whatever order it came about, and none that breaks a rule: every search ends.
     """
 
@@ -47,7 +48,7 @@ class GuessTree:
                 node = (*parent, guess)
                 if self._is_new(node) and self._keeps_the_rules(node):
                     heapq.heapreplace(self._failed, (cost + 1, age, parent, children))
-                    self._node, self._first = node, cost + DEEPER
+                    self._node, self._first = node, cost + (PAIR if len(node) == 1 else LARGER)
                     return node
             heapq.heappop(self._failed)
         self._node = ()
