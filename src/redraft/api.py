@@ -57,9 +57,8 @@ def train(
     Returns:
         The run. Ctrl-C stops it after the current step with a checkpoint: it is not `finished`, and `resume` continues.
 
-    Raises:
-        ConfigError: a key that does not exist, a value out of range, or a folder in use.
-        DataError, WeightsError: data or initial weights that cannot be opened.
+    Raises ConfigError for a key that does not exist, a value out of range or a folder in use; DataError or WeightsError
+    for data or initial weights that cannot be opened.
 
     >>> run = redraft.train("sudoku-4x4", tiny=True, steps=4, model={"n": 1}, out="runs/first", quiet=True)
     >>> run.finished, run.config.model.n, run.metrics()[-1]["step"]
@@ -117,6 +116,7 @@ def evaluate(
     split: str = "test",
     limit: int | None = None,
     steps: int = 16,
+    scale: bool = False,
     batch_size: int = 256,
     device: str = "auto",
     dtype: Literal["float32", "bfloat16", "int8"] = "float32",
@@ -129,9 +129,9 @@ def evaluate(
     Args:
         weights: a name in `list_weights()`, a folder of weights or of an exported model, or a run.
         data: a file or folder of puzzles with answers, or `make:COUNT@SEED` for new ones.
-        split, limit: file of a folder of data; maximum number of puzzles, taken from the start.
-        steps: supervision steps of each puzzle; more than in training is allowed.
-        batch_size: puzzles run at once.
+        split, limit: file of a folder of data, and maximum number of puzzles, taken from the start.
+        steps, batch_size: supervision steps of each puzzle, more than in training if you like; puzzles run at once.
+        scale: adds accuracy against compute: `figures["scale"]` (`redraft.evaluate.scale`).
         device, dtype: as in `train`, and the type of the activations; `int8`, of weights too, needs a CPU.
         task: for boards of another size than those of training (`maze-40x40`), which a local network's weights fit.
         quiet, trust: as in `train`.
@@ -145,8 +145,8 @@ def evaluate(
     from redraft.evaluate.measure import measure
     from redraft.trust import trusting
 
-    options: dict[str, Any] = {"split": split, "limit": limit, "steps": steps, "batch_size": batch_size, "task": task}
-    options |= {"device": device, "dtype": dtype, "quiet": quiet}
+    options: dict[str, Any] = {"split": split, "limit": limit, "steps": steps, "scale": scale, "task": task}
+    options |= {"batch_size": batch_size, "device": device, "dtype": dtype, "quiet": quiet}
     with trusting(trust):
         return measure(_named(weights), data, **options)
 

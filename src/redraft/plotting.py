@@ -39,6 +39,27 @@ def plot_steps(figures: dict[str, Any], file: Path, *, title: str) -> None:
         axes.legend()
 
 
+def plot_scale(figures: dict[str, Any], file: Path, *, title: str) -> None:
+    """Draws the share solved against mean steps per puzzle, for each way to choose an answer (`evaluate.scale`)."""
+    require_picture(file)
+    from matplotlib.ticker import PercentFormatter, ScalarFormatter
+
+    colours = {"single": "#8c959f", "selected": "#bf8700", "oracle": "#0969da", "verified": "#1a7f37"}
+    with drawing(file, (7, 4)) as figure:
+        axes = figure.add_subplot()
+        for name, colour in colours.items():
+            steps = "verified_steps" if name == "verified" else "steps"
+            points = [(row[steps], row[name]) for row in figures["scale"] if name in row]
+            if points:
+                axes.plot(*zip(*points, strict=True), marker=".", color=colour, label=name, linewidth=2)
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set(title=title, xlabel="mean supervision steps per puzzle", ylabel="solved")
+        axes.grid()
+        axes.legend()
+
+
 def plot_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], file: Path) -> None:
     """Draws the training loss of runs, and their exact accuracy in evaluations, by optimiser step.
 

@@ -22,6 +22,7 @@ from redraft.draw.board import BLANK, board_of, boards_of, used
 from redraft.draw.terminal import board_text, has_colours, legend
 from redraft.errors import PuzzleError
 from redraft.solve.answer import NOT_JUDGED, Answer
+from redraft.solve.budget import ANY
 from redraft.solve.hint import solve_hint
 from redraft.solve.supply import Entry, Supply
 from redraft.tasks import Grid, Puzzle, Task
@@ -213,13 +214,14 @@ def watch(answer: Answer, console: Console, *, delay: float, max_steps: int) -> 
 
 def _captions(answer: Answer, max_steps: int) -> list[Text]:
     """The captions of the question and of each draft."""
+    of_most = f" of at most {max_steps}" if max_steps < ANY else ""
     captions, previous = [Text(f"the question: {_givens(answer.task, answer.question)}")], answer.question
     for number, step in enumerate(answer.trace, start=1):
         changed = int(np.not_equal(previous, step.grid).sum())
         tries = f"{TRIES[step.attempt - 1]} try, " if step.attempt <= len(TRIES) else f"try {step.attempt}, "
         captions.append(
             Text(
-                f"step {number} of at most {max_steps}, {tries if step.attempt > 1 else ''}"
+                f"step {number}{of_most}, {tries if step.attempt > 1 else ''}"
                 f"{changed} cell{'s' if changed != 1 else ''} changed, {step.halt_probability:.0%} sure to be right"
             )
         )

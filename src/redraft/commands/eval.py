@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from redraft import terminal
-from redraft.commands.arguments import Trusted, parse
+from redraft.commands.arguments import Flag, Trusted, parse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,8 @@ class Arguments:
     """Maximum number of puzzles, taken from the start."""
     steps: int = 16
     """Supervision steps; more than in training is allowed and often better."""
+    scale: Flag = False
+    """Adds accuracy against compute: the last draft, the surest, any, and search by the rules, for 1, 2, 4, … steps."""
     batch_size: int = 256
     """Puzzles run at once."""
     device: str = "auto"
@@ -36,7 +38,7 @@ class Arguments:
     json: bool = False
     """Prints all figures as JSON."""
     plot: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Draws accuracy against steps into a .png or .svg file."""
+    """Draws accuracy against steps, with --scale against compute, into a .png or .svg file."""
     trust: Trusted = False
 
 
@@ -53,6 +55,7 @@ def run(arguments: list[str]) -> int:
         split=args.split,
         limit=args.limit,
         steps=args.steps,
+        scale=args.scale,
         batch_size=args.batch_size,
         device=args.device,
         dtype=args.dtype,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 LINES = """
 redraft solve sudoku "6.......14..........4.1.1....2..3.5." --watch
-redraft solve sudoku -f puzzles.txt -o answers.csv
+redraft solve sudoku -f puzzles.txt -o answers.csv --budget 2s
 redraft train sudoku-6x6 --steps 500 --model.n 4
 redraft train --resume runs/sudoku-6x6
 redraft eval sudoku-6x6 make:1000@7 --plot steps.png
-redraft eval runs/sudoku-6x6 puzzles.csv --json
+redraft eval runs/sudoku-6x6 puzzles.csv --scale
 redraft plot runs/sudoku-6x6
 redraft plot runs/mine runs/other -o curves.png
 redraft ablate table1 --jobs 2

@@ -22,6 +22,7 @@ from redraft.errors import ConfigError
 from redraft.files import require_place
 from redraft.progress import progress
 from redraft.solve.answer import NOT_JUDGED
+from redraft.solve.budget import read_budget
 from redraft.solve.resolve import Meant, resolve
 from redraft.solve.solver import SURE, HaltRule
 from redraft.solve.supply import Arriving, Entries, Entry, Supply
@@ -53,6 +54,8 @@ class Arguments:
     """Bundled weights, a folder of weights, a run's folder, or hf:owner/name."""
     max_steps: Annotated[int | None, option("INT", default="from the model card, or 16")] = None
     """Most supervision steps per puzzle; more may solve harder ones."""
+    budget: Annotated[str | None, option("STEPS|TIME")] = None
+    """Most work per puzzle, in place of --max-steps: supervision steps (200), or time with its unit (50ms, 2s)."""
     halt: Literal["rules", "head", "never"] = "rules"
     """Stop a puzzle once its answer keeps the rules, once the model's halting head is sure of it, or never."""
     no_halt: Flag = False
@@ -97,6 +100,10 @@ def _require_sense(args: Arguments) -> None:
     """Raises RedraftError for arguments that cannot be meant, before anything is computed."""
     require_options(args, "max_steps")
     require_options(args, "restart", "delay", least=0)
+    if args.budget is not None:
+        if args.max_steps is not None:
+            raise ConfigError("--budget and --max-steps exclude each other")
+        read_budget(args.budget, "--budget")
     if args.batch_size != "auto" and args.batch_size < 1:
         raise ConfigError(f"--batch-size: expected at least 1, or auto, got {args.batch_size}")
     if sum((args.json, args.watch, args.output is not None, args.hint)) > 1 or (args.hint and args.picture):
@@ -164,6 +171,7 @@ def _solve(meant: Meant, supply: Supply[Entry], counted: int | None, args: Argum
         opened.stepper,
         task,
         **habits,
+        budget=args.budget,
         halt=halt,
         sure=args.sure,
         batch_size=args.batch_size,

@@ -18,8 +18,10 @@ from redraft.errors import DataError, DataWarning, require_at_least
 from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.ids import require_ids
 from redraft.evaluate.report import report, show
+from redraft.evaluate.scale import scale as scale_of
 from redraft.progress import progress
 from redraft.solve.load import find_weights, is_exported, open_stepper
+from redraft.solve.solver import Solver
 from redraft.tasks import get_task
 from redraft.tasks.arc.task import Arc
 
@@ -60,10 +62,11 @@ class Report:
         show(self.figures, console)
 
     def plot(self, file: str | Path) -> Path:
-        """Draws accuracy against supervision steps into a .png or .svg file; needs the extra `plot`."""
-        from redraft.plotting import plot_steps
+        """Draws accuracy against steps, or compute, into a .png or .svg file; needs the extra `plot`."""
+        from redraft.plotting import plot_scale, plot_steps
 
-        plot_steps(self.figures, Path(file), title=f"{self.weights} on {self.data}")
+        draw = plot_scale if "scale" in self.figures else plot_steps
+        draw(self.figures, Path(file), title=f"{self.weights} on {self.data}")
         return Path(file)
 
     def __repr__(self) -> str:
@@ -84,6 +87,7 @@ def measure(
     split: str = "test",
     limit: int | None = None,
     steps: int = 16,
+    scale: bool = False,
     batch_size: int = 256,
     device: str = "auto",
     dtype: Literal["float32", "bfloat16", "int8"] = "float32",
@@ -91,6 +95,8 @@ def measure(
     quiet: bool = False,
 ) -> Report:
     """The report on weights after `steps` supervision steps of every puzzle with an answer; see `redraft.evaluate`.
+
+    With `scale`, puzzles that rules can judge are also solved as `redraft solve` does, for its figures under that name.
 
     Warns (DataWarning) if the weights were trained on the data, or if its puzzle ids may not be theirs. Raises
     RedraftError.
@@ -115,5 +121,15 @@ def measure(
     started = time.monotonic()
     with progress("evaluating", len(store), shown=not quiet) as done:
         records = evaluate(opened.stepper, judged, store, steps=steps, batch_size=batch_size, progress=done)
+    figures = report(records)
+    if scale:
+        habits = opened.habits("rules")._asdict()
+        solver = Solver(opened.stepper, judged, **habits, batch_size=batch_size, trace=False)
+        answers = []
+        with progress("searching", len(store), shown=not quiet) as done:
+            for _, answer in solver.stream(judged.decode(store.inputs)) if judged.judges else ():
+                answers.append((answer.solved, answer.steps))
+                done(len(answers))
+        figures["scale"] = scale_of(records, answers)
     seconds = round(time.monotonic() - started, 2)
-    return Report(weights=name, data=store.source, device=opened.device, seconds=seconds, figures=report(records))
+    return Report(weights=name, data=store.source, device=opened.device, seconds=seconds, figures=figures)

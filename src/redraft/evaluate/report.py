@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from redraft.evaluate.evaluate import Records
+from redraft.evaluate.scale import scale_table
 from redraft.stats import wilson
 from redraft.terminal import print_table
 
@@ -102,6 +103,8 @@ def show(figures: dict[str, Any], console: Console) -> None:
     """Prints a report as tables for people."""
     console.print(_head(figures))
     print_table(_step_table(figures["by_step"]), console)
+    if "scale" in figures:
+        print_table(scale_table(figures["scale"]), console)
     if len(figures["by_rating"]) > 1:
         print_table(_rating_table(figures["by_rating"]), console)
 

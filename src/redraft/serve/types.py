@@ -198,7 +198,7 @@ class ExplainedDraft(TraceItem):
     changed: int = Field(description="Cells that differ from the draft before, or from the puzzle.")
     wrong: int | None = Field(default=None, description="Cells that break a rule.")
     message: str = Field(description="The first rule that is broken; empty if none is.")
-    guess: FilledCell | None = Field(default=None, description="The guess that its try began with.")
+    guesses: list[FilledCell] = Field(default=[], description="The guesses that its try began with.")
 
 
 class ExplainResponse(Replied):

@@ -24,13 +24,13 @@ class TraceStep:
     Attributes:
         halt_probability: the model's own probability that it is right.
         attempt: the try it belongs to, 1 for the first; a restart begins the next.
-        guess: the cell (from 0, row by row) and the token that this try began with, if it began with a guess.
+        guesses: the cells (from 0, row by row) and the tokens that this try filled them with before it began.
     """
 
     grid: Grid
     halt_probability: float
     attempt: int = 1
-    guess: tuple[int, int] | None = None
+    guesses: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

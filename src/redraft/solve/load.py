@@ -43,6 +43,7 @@ def load(
     dtype: Precision = "auto",
     backend: Literal["auto", "torch", "numpy", "onnx"] = "auto",
     max_steps: int | None = None,
+    budget: int | str | None = None,
     halt: HaltRule = "rules",
     sure: float = SURE,
     restart: int | None = None,
@@ -64,6 +65,8 @@ def load(
     which a puzzle given alone does not have. Raises TrustError where they name code (`module:NAME`): `trust=True` has
     it imported and run, with all it may do to this machine (docs/trust.md).
     """
+    if budget is not None and max_steps is not None:
+        raise ConfigError("budget and max_steps exclude each other")
     here, asked = Here.of_this_machine(), {"device": device, "dtype": dtype}
     with trusting(trust):
         consent, found = given(), _find(weights, get_task(task) if isinstance(task, str) else task)
@@ -74,6 +77,7 @@ def load(
         "halt": halt,
         "sure": sure,
         **opened.habits(halt).but(max_steps=max_steps, restart=restart, guess=guess),
+        "budget": budget,
         "batch_size": batch_size,
         "trace": trace,
     }

@@ -12,16 +12,17 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from redraft.backends.protocol import Draft, Floats, State, Stepper
+from redraft.backends.protocol import Draft, State, Stepper
 from redraft.errors import ConfigError, PuzzleError, require_at_least
 from redraft.solve.answer import Answer, TraceStep
+from redraft.solve.budget import SolveBudget, read_budget
 from redraft.solve.job import SolveJob
+from redraft.solve.search import GuessTree, Node, fill
 from redraft.solve.supply import Supply
 from redraft.tasks import Grid, Puzzle, Task
 
 HaltRule = Literal["rules", "head", "never"]
 BatchSize = int | Literal["auto"]
-Guess = tuple[int, int]  # a cell and the token to fill it with
 
 # The probability above which a halting head stops a puzzle. The paper's 0.5 costs accuracy: 98.0 % of 6x6 Sudokus
 # against 99.5, 96.6 % of mazes against 97.8, for 4 and 14 % less work (docs/effort.md).
@@ -74,13 +75,14 @@ class _Slot:
     job: SolveJob
     question: Grid
     most: int  # recursions it gets
+    until: float  # the time of `perf_counter` at which it ends
     traced: bool
     inputs: NDArray[np.integer]  # the question as tokens (L,)
     given: NDArray[np.bool_]  # cells (H, W) that the question fills in, where others are to be filled
     recursions: int = 0  # spent in all tries
     given_up: int = 0  # tries
-    guesses: list[Guess] = field(default_factory=list)  # for the next tries, in order
-    guess: Guess | None = None  # of this try
+    tree: GuessTree | None = None  # once a try has failed, where cells can be filled
+    node: Node = ()  # the guesses of this try
     trace: list[TraceStep] = field(default_factory=list)
 
 
@@ -89,14 +91,16 @@ class Solver:
 
     Attributes:
         max_steps: most supervision steps per puzzle, in all its tries.
+        budget: in its place, most steps (`200`) or most time (`50ms`, `2s`) per puzzle (`read_budget`); time begins as
+            a puzzle joins the batch and is looked at after every recursion.
         halt: when a puzzle stops before that. `rules`: once its answer keeps all rules; `head`: once the model's
             halting head is sure of it, right or wrong; `never`. A task that cannot judge answers by rules takes `head`
             for `rules`. Rules are checked after every recursion of a step where the model can stop there
             (`Model.recursions`), not only at its end.
         sure: with `head`, the probability above which it stops a puzzle; the paper's is 0.5.
         restart: with `rules`, the steps after which an unsolved puzzle is restarted; 0 never restarts.
-        guess: whether a restart fills a cell by a guess (`guesses`), where the task has cells to fill; otherwise, or
-            after the last guess, a restart begins from another state.
+        guess: whether a restart fills cells by guesses (`GuessTree`), where the task has cells to fill; otherwise, or
+            after the last node of the search, a restart begins from another state.
         batch_size: puzzles worked on at once; `auto` finds a size by timing steps (`Batching`).
         trace: whether answers keep every draft.
     """
@@ -107,6 +111,7 @@ class Solver:
         task: Task,
         *,
         max_steps: int = 16,
+        budget: int | str | None = None,
         halt: HaltRule = "rules",
         sure: float = SURE,
         restart: int = 0,
@@ -126,7 +131,8 @@ class Solver:
             halt = "head"
         # the halting head is trained at the end of steps alone (docs/effort.md)
         self.stepper, self.recursions = stepper, stepper.recursions if halt == "rules" else 1
-        self.task, self.max_steps, self.halt = task, max_steps, halt
+        self.task, self.halt = task, halt
+        self.max_steps, self.seconds = SolveBudget(max_steps, math.inf) if budget is None else read_budget(budget)
         self.enough = math.log(sure / (1 - sure))
         self.restart = restart if halt == "rules" else 0
         self.guess = guess and task.open_token is not None
@@ -197,7 +203,7 @@ class Solver:
                 yield slots[row].number, self._answer(slots[row], grids[row], draft.halt_logit[row])
             again = [slots[row] for row in np.flatnonzero(failed)]
             if self.guess:
-                self._prepare_guesses(slots, state, failed)
+                self._search(slots, state, np.flatnonzero(failed))
             if (done | failed).any():
                 keep = np.flatnonzero(~(done | failed))
                 slots = [slots[row] for row in keep]
@@ -210,7 +216,16 @@ class Solver:
         given = np.zeros(question.shape, bool) if token is None else (inputs != token).reshape(question.shape)
         most = self.recursions * (self.max_steps if job.max_steps is None else job.max_steps)
         traced = self.trace if job.trace is None else job.trace
-        return _Slot(number=number, job=job, question=question, most=most, traced=traced, inputs=inputs, given=given)
+        return _Slot(
+            number=number,
+            job=job,
+            question=question,
+            most=most,
+            until=perf_counter() + self.seconds,
+            traced=traced,
+            inputs=inputs,
+            given=given,
+        )
 
     def _without_cancelled(
         self, slots: list[_Slot], again: list[_Slot], state: State
@@ -230,22 +245,17 @@ class Solver:
 
     def _start(self, slots: list[_Slot]) -> State:
         """The state of puzzles that are started or restarted."""
-        inputs = np.stack([slot.inputs for slot in slots])
-        tries = np.array([slot.given_up for slot in slots])
-        for row, slot in enumerate(slots):
-            slot.guess = slot.guesses.pop(0) if slot.guesses else None
-            if slot.guess is not None:
-                inputs[row, slot.guess[0]], tries[row] = slot.guess[1], 0
+        inputs = np.stack([fill(slot.inputs, slot.node) for slot in slots])
+        tries = np.array([0 if slot.node else slot.given_up for slot in slots])
         return self.stepper.start(inputs, np.zeros(len(slots), dtype=np.int32), tries)
 
-    def _prepare_guesses(self, slots: list[_Slot], state: State, failed: NDArray[np.bool_]) -> None:
-        """Finds the guesses for puzzles that are given up for the first time, from their last drafts."""
-        rows = np.array([row for row in np.flatnonzero(failed) if slots[row].given_up == 1], np.int64)
-        if not len(rows):
-            return
-        assert self.task.open_token is not None
-        for row, logits in zip(rows, self.stepper.logits(self.stepper.select(state, rows)), strict=True):
-            slots[row].guesses = guesses(slots[row].inputs, logits, open_token=self.task.open_token)
+    def _search(self, slots: list[_Slot], state: State, rows: NDArray[np.int64]) -> None:
+        """Finds the nodes that puzzles try next, from the last drafts of the tries that failed."""
+        if len(rows):
+            for row, logits in zip(rows, self.stepper.logits(self.stepper.select(state, rows)), strict=True):
+                slot = slots[row]
+                slot.tree = slot.tree or GuessTree(self.task, slot.question)
+                slot.node = slot.tree.next(logits)
 
     def _advance(
         self, slots: list[_Slot], grids: NDArray[np.int8], draft: Draft, state: State
@@ -254,7 +264,9 @@ class Solver:
         for slot in slots:
             slot.recursions += 1
         spent = np.array([slot.recursions for slot in slots])
-        done = spent >= np.array([slot.most for slot in slots])
+        done = (spent >= np.array([slot.most for slot in slots])) | (
+            perf_counter() >= np.array([slot.until for slot in slots])
+        )
         if self.halt == "head":
             done |= draft.margin > self.enough
         elif self.halt == "rules":
@@ -269,7 +281,7 @@ class Solver:
                 continue
             probability = _sigmoid(draft.halt_logit[row])
             attempt = slot.given_up + (not failed[row])  # one that fails has just been given up
-            step = TraceStep(grid=grids[row], halt_probability=probability, attempt=attempt, guess=slot.guess)
+            step = TraceStep(grid=grids[row], halt_probability=probability, attempt=attempt, guesses=slot.node)
             if slot.traced:
                 slot.trace.append(step)
             if slot.job.on_draft is not None:
@@ -298,29 +310,6 @@ class Solver:
             halt_probability=_sigmoid(logit),
             trace=tuple(slot.trace),
         )
-
-
-def guesses(inputs: NDArray[np.integer], logits: Floats, *, open_token: int) -> list[Guess]:
-    """All guesses for an unsolved puzzle, best first, from its inputs (L,) and the logits (L, V) of its draft.
-
-    The least sure of the open cells comes first (by the gap between its two best logits), with its second-best symbol,
-    then its best. Padding, which is token 0, and the open cell's own token are no symbols.
-
-    A draft that is stuck tends to be another answer that nearly keeps the rules, consistent in itself. Filling one
-    doubtful cell, mostly with a symbol other than the draft's, makes it move again; the rules judge where it ends.
-    """
-    scores = logits.astype(np.float32, copy=True)
-    scores[:, [0, open_token]] = -np.inf
-    best = np.argsort(-scores, axis=-1, kind="stable")[:, :2]
-    gap = np.take_along_axis(scores, best, -1)
-    order = np.argsort(gap[:, 0] - gap[:, 1], kind="stable")
-    return [
-        (int(cell), int(token))
-        for cell in order
-        if inputs[cell] == open_token
-        for token in best[cell, ::-1]
-        if scores[cell, token] > -np.inf
-    ]
 
 
 def _sigmoid(logit: float) -> float:

@@ -37,18 +37,23 @@ def test_restarts_guesses_and_steps_that_change_nothing() -> None:
     wrong = np.roll(RIGHT, 1, axis=0)
     cell = 4 * 1 + 2
     first = [TraceStep(grid=wrong, halt_probability=0.25)] * 3
-    second = TraceStep(grid=wrong, halt_probability=0.25, attempt=2, guess=(cell, int(TASK.encode(RIGHT)[cell])))
-    found = explained([*first, second, TraceStep(grid=RIGHT, halt_probability=1.0, attempt=3)], tries=3)
+    guesses = tuple((each, int(TASK.encode(RIGHT)[each])) for each in (cell, 0))
+    second = TraceStep(grid=wrong, halt_probability=0.25, attempt=2, guesses=guesses[:1])
+    third = TraceStep(grid=wrong, halt_probability=0.25, attempt=3, guesses=guesses)
+    found = explained([*first, second, third, TraceStep(grid=RIGHT, halt_probability=1.0, attempt=4)], tries=4)
     lines = found.words.splitlines()
-    assert lines[0].endswith("solved after 5 steps and 3 tries; the answer keeps all rules.")
+    assert lines[0].endswith("solved after 6 steps and 4 tries; the answer keeps all rules.")
     assert lines[2] == "2 steps changed nothing."
     assert lines[3] == f"Restart 1, with a guess: {RIGHT[1, 2]} in row 2, column 3."
     assert lines[4].startswith("Step 4: 0 cells changed; ") and "25% sure" in lines[4]
-    assert lines[5] == "Restart 2, from another state."
-    assert "no rule is broken" in lines[6] and lines[7] == "Answer:"
-    guess = found.drafts[3].guess
-    assert guess is not None and (guess.row, guess.column, guess.value) == (2, 3, str(RIGHT[1, 2]))
-    assert [each.changed for each in found.drafts[1:4]] == [0, 0, 0] and found.drafts[0].wrong
+    both = f"{RIGHT[1, 2]} in row 2, column 3; {RIGHT[0, 0]} in row 1, column 1"
+    assert lines[5] == f"Restart 2, with 2 guesses: {both}."
+    assert lines[7] == "Restart 3, from another state."
+    assert "no rule is broken" in lines[8] and lines[9] == "Answer:"
+    [guess] = found.drafts[3].guesses
+    assert (guess.row, guess.column, guess.value) == (2, 3, str(RIGHT[1, 2]))
+    assert [len(each.guesses) for each in found.drafts] == [0, 0, 0, 1, 2, 0]
+    assert [each.changed for each in found.drafts[1:5]] == [0, 0, 0, 0] and found.drafts[0].wrong
 
 
 def test_what_is_not_solved_is_a_draft() -> None:

@@ -33,10 +33,9 @@ def explain(work: Work) -> ExplainResponse:
 
 
 def _explained(answer: Answer, step: TraceStep, before: Grid, number: int) -> ExplainedDraft:
-    task, guess = answer.task, None
-    if step.guess is not None:
-        row, column = divmod(step.guess[0], task.width)
-        guess = FilledCell(row=row + 1, column=column + 1, value=task.token_names[step.guess[1]])
+    task = answer.task
+    names = task.token_names if step.guesses else ()
+    places = [(*divmod(cell, task.width), names[token]) for cell, token in step.guesses]
     return ExplainedDraft(
         step=number,
         attempt=step.attempt,
@@ -45,7 +44,7 @@ def _explained(answer: Answer, step: TraceStep, before: Grid, number: int) -> Ex
         changed=int(np.count_nonzero(step.grid != before)),
         wrong=int(task.wrong_cells(answer.question, step.grid).sum()) if task.judges else None,
         message=task.check(answer.question, step.grid).reason if task.judges else "",
-        guess=guess,
+        guesses=[FilledCell(row=row + 1, column=column + 1, value=value) for row, column, value in places],
     )
 
 
@@ -70,10 +69,9 @@ def _sentences(task: Task, drafts: list[ExplainedDraft]) -> list[str]:
         if still:
             lines.append(f"{_count(still, 'step')} changed nothing.")
         if restarted:
-            guess = draft.guess
-            how = "from another state"
-            if guess is not None:
-                how = f"with a guess: {guess.value} in row {guess.row}, column {guess.column}"
+            guessed = "; ".join(f"{guess.value} in row {guess.row}, column {guess.column}" for guess in draft.guesses)
+            what = "a guess" if len(draft.guesses) == 1 else f"{len(draft.guesses)} guesses"
+            how = f"with {what}: {guessed}" if guessed else "from another state"
             lines.append(f"Restart {draft.attempt - 1}, {how}.")
         judged = f"; {_broken(draft)}" if task.judges else ""
         sure = f"the halting head is {draft.halt_probability:.0%} sure"
