@@ -2,46 +2,88 @@
 
 from __future__ import annotations
 
-from redraft.recipes.alike import small_mixer
+from redraft.models.config import ModelConfig, TRMConfig
+from redraft.recipes.alike import equivariant, small_mixer
 from redraft.tasks import get_task
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
 
 def futoshiki_5x5() -> RunConfig:
-    """5x5 Futoshiki, minimal puzzles: a start only, since it solved 1 % of 300 unseen ones (docs/log.md).
+    """5x5 Futoshiki, minimal puzzles.
 
     Command: `redraft train futoshiki-5x5`.
     """
-    return _run("futoshiki-5x5", steps=1500)
+    task = get_task("futoshiki-5x5")
+    model = equivariant(task, hidden_size=64, expansion=2.0, n=3, T=2, dtype="bfloat16")
+    return _run(
+        task.name,
+        model,
+        data=DataConfig(train="make:20000@1", test="make:400@2"),
+        optim=OptimConfig(kind="adamw", lr=1.5e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, clip=1.0, ema=0.99),
+        steps=3500,
+        max_steps=4,
+    )
 
 
 def sokoban_6x6() -> RunConfig:
-    """Sokoban with one box on 6x6 cells, plans of at least three pushes: 67 % of 300 unseen solved (docs/log.md).
+    """Sokoban with one box on 6x6 cells, plans of at least three pushes.
 
     Command: `redraft train sokoban-6x6`.
     """
-    return _run("sokoban-6x6", steps=2400)
+    task = get_task("sokoban-6x6")
+    model = TRMConfig(
+        vocab_size=task.vocab_size,
+        seq_len=task.seq_len,
+        hidden_size=64,
+        expansion=2.0,
+        width_multiple=32,
+        n=6,
+        T=2,
+        mixer="conv",
+        positions="none",
+        grid_width=task.width,
+        puzzle_positions=0,
+        dtype="bfloat16",
+    )
+    return _run(
+        task.name,
+        model,
+        data=DataConfig(train="make:20000@1", test="make:400@2"),
+        optim=OptimConfig(kind="adamw", lr=1e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.99),
+        steps=3000,
+        max_steps=4,
+    )
 
 
 def roster_5x7() -> RunConfig:
-    """Shift rosters of five people over a week, minimal puzzles: 100 % of 300 unseen solved (docs/log.md).
+    """Shift rosters of five people over a week, minimal puzzles: nine minutes on one busy core (bundled).
 
-    Command: `redraft train roster-5x7`.
+    Command: `redraft train roster-5x7`. Hardware, time and result: see results/roster-5x7.json.
     """
-    return _run("roster-5x7", steps=2400)
+    task = get_task("roster-5x7")
+    return _run(
+        task.name,
+        small_mixer(task, hidden_size=96, expansion=2.0, dtype="bfloat16"),
+        data=DataConfig(train="make:12000@1", test="make:300@2"),
+        optim=OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.995),
+        steps=2400,
+        max_steps=8,
+    )
 
 
-def _run(name: str, *, steps: int) -> RunConfig:
-    """A run of a small MLP-mixer TRM on made puzzles of a task, in bfloat16."""
+def _run(
+    name: str, model: ModelConfig, *, data: DataConfig, optim: OptimConfig, steps: int, max_steps: int
+) -> RunConfig:
+    """A run on made puzzles of the task of this name, 64 at a time."""
     return RunConfig(
         recipe=name,
         task=name,
-        model=small_mixer(get_task(name), hidden_size=96, expansion=2.0, dtype="bfloat16"),
-        data=DataConfig(train="make:12000@1", test="make:300@2"),
-        optim=OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.995),
+        model=model,
+        data=data,
+        optim=optim,
         steps=steps,
         batch_size=64,
-        max_steps=8,
+        max_steps=max_steps,
         eval_every=400,
         checkpoint_every=400,
     )
