@@ -13,6 +13,8 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from redraft.naming import USUAL
+
 if TYPE_CHECKING:
     from redraft.compare.contest import Comparison
     from redraft.evaluate.measure import Report
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from redraft.train.config import RunConfig
 
 Precision = Literal["float32", "bfloat16"]
-USUAL = {"sudoku": "sudoku-9x9", "maze": "maze-8x8"}  # the size where none is named
 
 
 def train(

@@ -4,6 +4,7 @@ given                     task                             weights
 --weights W               the one W was trained for        W
 a task's name             that one                         bundled under its name
 a family (sudoku, maze)   of the size the puzzles have     bundled for it
+futoshiki, sokoban, …     of the usual size, or W's        bundled for it, or W
 nothing but puzzles       of the family they look like     bundled for it
 """
 
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import redraft.weights
 from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
-from redraft.naming import unversioned
+from redraft.naming import USUAL, unversioned
 from redraft.solve.load import task_of
 from redraft.solve.supply import Entry
 from redraft.tasks import TASKS, Puzzle, Task, get_task
@@ -55,6 +56,8 @@ def resolve(inputs: Sequence[str], file: str | None, weights: str | None) -> Mea
     name, texts = _named(inputs, made_for)
     if not texts and file is None:
         raise ConfigError("nothing to solve: write a puzzle out, or name a file with -f")
+    if name in USUAL and name not in FAMILIES:  # whose size the puzzles do not decide
+        name = made_for.name if made_for is not None and made_for.name.startswith(f"{name}-") else USUAL[name]
     task = None if name is None or name in FAMILIES else get_task(name)
     if made_for is not None:
         of_family = name is None or (name in FAMILIES and isinstance(made_for, FAMILIES[name].kind))
@@ -85,7 +88,7 @@ def _named(inputs: Sequence[str], made_for: Task | None) -> tuple[str | None, li
         return None, texts
     first, name = texts[0], None
     own = _OWN.fullmatch(first) and (made_for is None or isinstance(_parsed(made_for, first), PuzzleError))
-    if first in FAMILIES or unversioned(first) in TASKS or _SIZED.fullmatch(first) or own:
+    if first in USUAL or unversioned(first) in TASKS or _SIZED.fullmatch(first) or own:
         name = texts.pop(0)
     for text in texts:
         if _FILE.fullmatch(text) and _why_no_puzzle(text, made_for):
