@@ -138,17 +138,10 @@ def _bundled(task: Task) -> str:
 
 def _training(task: Task) -> str:
     """The command that trains weights for a task: by its own recipe, or that of another size."""
-    recipe, flag, value = {
-        "sudoku": ("sudoku-6x6", "vocab-size", task.vocab_size),
-        "futoshiki": ("futoshiki-5x5", "vocab-size", task.vocab_size),
-        "sokoban": ("sokoban-6x6", "", 0),
-        "roster": ("roster-5x7", "", 0),
-        "maze": ("maze-8x8", "grid-width", task.width),
-    }.get(task.name.partition("-")[0], ("RECIPE", "", 0))
-    if recipe in ("RECIPE", task.name):
-        return f"redraft train {recipe}"
-    shape = f"--model.seq-len {task.seq_len}" + (f" --model.{flag} {value}" if flag else "")
-    return f"redraft train {recipe} --task {task.name} {shape}"
+    recipe = (USUAL | {"sudoku": "sudoku-6x6"}).get(task.name.partition("-")[0], "RECIPE")
+    return (
+        f"redraft train {recipe}" if recipe in ("RECIPE", task.name) else f"redraft train {recipe} --task {task.name}"
+    )
 
 
 def _parsed(task: Task, text: str) -> Entry:
