@@ -25,7 +25,7 @@ VERSION = re.compile(r"-v(\d+)$")  # of the generator, at the end of a task's id
 USUAL = {  # the task that a kind of puzzle means where no size is named
     "sudoku": "sudoku-9x9",
     "maze": "maze-8x8",
-    "futoshiki": "futoshiki-5x5",
+    "futoshiki": "futoshiki-4x4",
     "sokoban": "sokoban-6x6",
     "roster": "roster-5x7",
 }

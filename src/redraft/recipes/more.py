@@ -8,21 +8,20 @@ from redraft.tasks import get_task
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
 
+def futoshiki_4x4() -> RunConfig:
+    """4x4 Futoshiki, minimal puzzles.
+
+    Command: `redraft train futoshiki-4x4`.
+    """
+    return _futoshiki("futoshiki-4x4", steps=1200)
+
+
 def futoshiki_5x5() -> RunConfig:
     """5x5 Futoshiki, minimal puzzles.
 
     Command: `redraft train futoshiki-5x5`.
     """
-    task = get_task("futoshiki-5x5")
-    model = equivariant(task, hidden_size=64, expansion=2.0, n=3, T=2, dtype="bfloat16")
-    return _run(
-        task.name,
-        model,
-        data=DataConfig(train="make:20000@1", test="make:400@2"),
-        optim=OptimConfig(kind="adamw", lr=1.5e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, clip=1.0, ema=0.99),
-        steps=3500,
-        max_steps=4,
-    )
+    return _futoshiki("futoshiki-5x5", steps=3500)
 
 
 def sokoban_6x6() -> RunConfig:
@@ -68,6 +67,19 @@ def roster_5x7() -> RunConfig:
         optim=OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.995),
         steps=2400,
         max_steps=8,
+    )
+
+
+def _futoshiki(name: str, *, steps: int) -> RunConfig:
+    """A run of a model in which cells read rows, columns and the signs beside them; digits have an order."""
+    model = equivariant(get_task(name), hidden_size=64, expansion=2.0, n=3, T=2, dtype="bfloat16")
+    return _run(
+        name,
+        model,
+        data=DataConfig(train="make:20000@1", test="make:400@2"),
+        optim=OptimConfig(kind="adamw", lr=1.5e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, clip=1.0, ema=0.99),
+        steps=steps,
+        max_steps=4,
     )
 
 

@@ -138,7 +138,7 @@ def _bundled(task: Task) -> str:
 
 def _training(task: Task) -> str:
     """The command that trains weights for a task: by its own recipe, or that of another size."""
-    recipe = (USUAL | {"sudoku": "sudoku-6x6"}).get(task.name.partition("-")[0], "RECIPE")
+    recipe = (USUAL | {"sudoku": "sudoku-6x6", "futoshiki": "futoshiki-5x5"}).get(task.name.partition("-")[0], "RECIPE")
     return (
         f"redraft train {recipe}" if recipe in ("RECIPE", task.name) else f"redraft train {recipe} --task {task.name}"
     )
