@@ -22,13 +22,8 @@ from typing import Any, TypeVar
 from redraft.errors import ConfigError, RedraftError
 
 VERSION = re.compile(r"-v(\d+)$")  # of the generator, at the end of a task's id
-USUAL = {  # the task that a kind of puzzle means where no size is named
-    "sudoku": "sudoku-9x9",
-    "maze": "maze-8x8",
-    "futoshiki": "futoshiki-4x4",
-    "sokoban": "sokoban-6x6",
-    "roster": "roster-5x7",
-}
+_USUAL = ("sudoku-9x9", "maze-8x8", "futoshiki-4x4", "sokoban-6x6", "roster-5x7")
+USUAL = {name.partition("-")[0]: name for name in _USUAL}  # the task that a kind of puzzle means without a size
 NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 T = TypeVar("T")
 

@@ -90,8 +90,7 @@ def _fit_task(values: dict[str, Any], change: Change, before: str) -> None:
 def _declared(task: Task) -> dict[str, Any]:
     """What an equivariant model takes from its task (`alike.equivariant`)."""
     alike = task.interchangeable
-    named = {"first_symbol": alike.start, "symbols": len(alike)}
-    return {**named, "grid_width": task.width, "scopes": task.scopes}
+    return {"first_symbol": alike.start, "symbols": len(alike), "grid_width": task.width, "scopes": task.scopes}
 
 
 def shrunk(run: RunConfig, *, made: bool = True) -> RunConfig:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from redraft.models.config import ModelConfig, TRMConfig
+from dataclasses import replace
+from typing import Any
+
+from redraft.models.config import ModelConfig
 from redraft.recipes.alike import equivariant, small_mixer
-from redraft.tasks import get_task
+from redraft.tasks import Task, get_task
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
 
@@ -33,28 +36,8 @@ def sokoban_6x6() -> RunConfig:
     steps to keep what is right.
     """
     task = get_task("sokoban-6x6")
-    model = TRMConfig(
-        vocab_size=task.vocab_size,
-        seq_len=task.seq_len,
-        hidden_size=64,
-        expansion=2.0,
-        width_multiple=32,
-        n=6,
-        T=2,
-        mixer="conv",
-        positions="none",
-        grid_width=task.width,
-        puzzle_positions=0,
-        dtype="bfloat16",
-    )
-    return _run(
-        task.name,
-        model,
-        data=DataConfig(train="make:20000@1", test="make:400@2"),
-        optim=OptimConfig(kind="adamw", lr=1e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.99),
-        steps=3000,
-        max_steps=4,
-    )
+    model = small_mixer(task, hidden_size=64, expansion=2.0, mixer="conv", n=6, dtype="bfloat16")
+    return _run(task, model, lr=1e-3, ema=0.99, steps=3000)
 
 
 def roster_5x7() -> RunConfig:
@@ -63,42 +46,29 @@ def roster_5x7() -> RunConfig:
     Command: `redraft train roster-5x7`. Hardware, time and result: see results/roster-5x7.json.
     """
     task = get_task("roster-5x7")
-    return _run(
-        task.name,
-        small_mixer(task, hidden_size=96, expansion=2.0, dtype="bfloat16"),
-        data=DataConfig(train="make:12000@1", test="make:300@2"),
-        optim=OptimConfig(kind="adamw", lr=2e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.995),
-        steps=2400,
-        max_steps=8,
-    )
+    model = small_mixer(task, hidden_size=96, expansion=2.0, dtype="bfloat16")
+    data = DataConfig(train="make:12000@1", test="make:300@2")
+    return replace(_run(task, model, lr=2e-3, ema=0.995, steps=2400), data=data, max_steps=8)
 
 
 def _futoshiki(name: str, *, steps: int) -> RunConfig:
     """A run of a model in which cells read rows, columns and the signs beside them; digits have an order."""
-    model = equivariant(get_task(name), hidden_size=64, expansion=2.0, n=3, T=2, dtype="bfloat16")
-    return _run(
-        name,
-        model,
-        data=DataConfig(train="make:20000@1", test="make:400@2"),
-        optim=OptimConfig(kind="adamw", lr=1.5e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, clip=1.0, ema=0.99),
-        steps=steps,
-        max_steps=4,
-    )
+    task = get_task(name)
+    model = equivariant(task, hidden_size=64, expansion=2.0, n=3, T=2, dtype="bfloat16")
+    return _run(task, model, lr=1.5e-3, clip=1.0, ema=0.99, steps=steps)
 
 
-def _run(
-    name: str, model: ModelConfig, *, data: DataConfig, optim: OptimConfig, steps: int, max_steps: int
-) -> RunConfig:
-    """A run on made puzzles of the task of this name, 64 at a time."""
+def _run(task: Task, model: ModelConfig, *, steps: int, **optim: Any) -> RunConfig:
+    """A run on made puzzles of a task, 64 at a time."""
     return RunConfig(
-        recipe=name,
-        task=name,
+        recipe=task.name,
+        task=task.name,
         model=model,
-        data=data,
-        optim=optim,
+        data=DataConfig(train="make:20000@1", test="make:400@2"),
+        optim=OptimConfig(kind="adamw", warmup=100, min_ratio=0.1, weight_decay=0.1, **optim),
         steps=steps,
         batch_size=64,
-        max_steps=max_steps,
+        max_steps=4,
         eval_every=400,
         checkpoint_every=400,
     )

@@ -122,17 +122,13 @@ def any_task(name: str, models: Sequence[Served]) -> Task:
 
 def grid_of(task: Task, board: Board) -> Grid:
     """The grid (H, W) of a sound puzzle; raises PuzzleError."""
-    grid = _read(task, board)
+    grid = answer_of(task, board)
     task.validate(grid)
     return grid
 
 
 def answer_of(task: Task, board: Board) -> Grid:
     """The grid (H, W) of an answer, be it right or wrong; raises PuzzleError."""
-    return _read(task, board)
-
-
-def _read(task: Task, board: Board) -> Grid:
     if not isinstance(board, str) and all(isinstance(cell, str) and len(cell) == 1 for row in board for cell in row):
         board = "\n".join("".join(map(str, row)) for row in board)
     grid = task.board(board)
