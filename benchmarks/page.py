@@ -22,7 +22,7 @@ Result = dict[str, Any]
 
 OURS, THEIRS, INT8 = "redraft", "reference", "redraft, int8"
 GRAPH, GRAPH_INT8 = "redraft, onnx", "redraft, onnx, int8"
-OTHERS = {"sizes": "sizes.json"}  # files not of `scripts/measure.sh`
+OTHERS = {"sizes": "sizes.json", "sizes-more": "sizes-more.json"}  # files not of `scripts/measure.sh`
 _TABLE = re.compile(r"(<!-- table: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -171,6 +171,8 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Sequence[Result]], str]]] = {
     "growth": (("scale",), growth),
     "sizes": (("sizes",), sizes),
     "sizes-machine": (("sizes",), sizes_machine),
+    "sizes-more": (("sizes-more",), sizes),
+    "sizes-more-machine": (("sizes-more",), sizes_machine),
     "roof": (("scale",), roof),
 }
 

@@ -13,6 +13,8 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from redraft.naming import USUAL
+
 if TYPE_CHECKING:
     from redraft.compare.contest import Comparison
     from redraft.evaluate.measure import Report
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from redraft.train.config import RunConfig
 
 Precision = Literal["float32", "bfloat16"]
-USUAL = {"sudoku": "sudoku-9x9", "maze": "maze-8x8"}  # the size where none is named
 
 
 def train(
@@ -47,8 +48,7 @@ def train(
         tiny: shrinks the recipe to seconds, to see whether everything works.
         size: of the model, for a folder of data.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
-        stop_after: seconds after which it stops with a checkpoint.
-        track: also reports there.
+        stop_after, track: seconds after which it stops with a checkpoint; also reports there.
         prefetch: batches sampled ahead by a thread; chosen by the machine if not given.
         quiet: prints nothing; by default progress goes to standard error, or to the notebook.
         trust: runs code (`module:NAME`) that data or initial weights name (docs/trust.md).

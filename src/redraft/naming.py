@@ -1,4 +1,4 @@
-"""Code named as `module:NAME`: imported, and checked before it is called.
+"""Names: those of tasks, and code named as `module:NAME`, imported and checked before it is called.
 
 Before a name from a file is used, `trust.py` requires consent; a command line or a caller consents by naming.
 """
@@ -22,6 +22,8 @@ from typing import Any, TypeVar
 from redraft.errors import ConfigError, RedraftError
 
 VERSION = re.compile(r"-v(\d+)$")  # of the generator, at the end of a task's id
+_USUAL = ("sudoku-9x9", "maze-8x8", "futoshiki-4x4", "sokoban-6x6", "roster-5x7")
+USUAL = {name.partition("-")[0]: name for name in _USUAL}  # the task that a kind of puzzle means without a size
 NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 T = TypeVar("T")
 

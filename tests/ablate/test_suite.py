@@ -1,14 +1,17 @@
 """Rows as changes to a base run."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from redraft.ablate.suite import Row, Suite, row_config
 from redraft.errors import ConfigError
-from redraft.models import HRMConfig, TRMConfig, VariantConfig
+from redraft.models import EquivariantConfig, HRMConfig, TRMConfig, VariantConfig
 from redraft.recipes import get_recipe
+from redraft.recipes.alike import equivariant
 from redraft.recipes.change import apply
+from redraft.tasks import get_task
 from redraft.train.config import RunConfig
 
 
@@ -39,6 +42,18 @@ def test_the_model_takes_the_shape_of_the_task(base: RunConfig) -> None:
     assert conv.grid_width == 4, "without another task too"  # type: ignore[attr-defined]
     moved = apply(get_recipe("maze-8x8-lab"), {"task": "maze-10x10"}, where="row").model
     assert (moved.seq_len, moved.grid_width) == (100, 10)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("recipe", ["sudoku-6x6-eq", "futoshiki-5x5"])
+def test_an_equivariant_model_takes_what_its_task_declares(recipe: str) -> None:
+    run = get_recipe(recipe)
+    task = get_task("sudoku-9x9" if recipe.startswith("sudoku") else "futoshiki-4x4")
+    assert isinstance(run.model, EquivariantConfig)
+    names = ("hidden_size", "expansion", "dtype", "n", "T", "halting")
+    expected = equivariant(task, **{name: getattr(run.model, name) for name in names})
+    assert apply(run, {"task": task.name}, where="row").model == expected
+    kept = apply(run, {"task": task.name, "model.scopes": ["rows"]}, where="row").model
+    assert kept == replace(expected, scopes=("rows",))
 
 
 @pytest.mark.parametrize(

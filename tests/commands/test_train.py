@@ -48,6 +48,14 @@ def test_tiny(run: Run, asked: list[Any], order: list[str]) -> None:
     assert asked[0][0].steps == 3 and asked[0][0].model == tiny.model
 
 
+@pytest.mark.parametrize("flags", [["--task", "sudoku-6x6", "--model.n", "1"], ["--model.n=1", "--task=sudoku-6x6"]])
+def test_the_model_has_the_shape_of_another_task(run: Run, asked: list[Any], flags: list[str]) -> None:
+    assert run("train", "sudoku-4x4", *flags)[0] == 0
+    config = asked[0][0]
+    assert (config.task, config.model.seq_len, config.model.vocab_size) == ("sudoku-6x6", 36, 8)
+    assert config.model == replace(RECIPES["sudoku-4x4"]().model, seq_len=36, vocab_size=8, n=1)
+
+
 def test_every_value_is_a_flag(run: Run, asked: list[Any]) -> None:
     flags = (
         "--steps 9 --model.hidden-size 32 --model.dtype bfloat16 --optim.kind adam_atan2 --optim.clip 1 "
@@ -196,7 +204,7 @@ TINY = ["sudoku-4x4", "--tiny", "--steps", "1", "--data.train", "make:8@1", "--d
         ([*TINY, "--threads", "0"], ("threads", 1, 0)),
         ([*TINY, "--device", "tpu"], "'tpu'"),
         ([*TINY, "--task", "chess"], "'chess'"),
-        ([*TINY, "--task", "sudoku-6x6"], ("sudoku-6x6", 36, 8)),
+        ([*TINY, "--task", "sudoku-6x6", "--model.seq-len", "16", "--model.vocab-size", "6"], ("sudoku-6x6", 36, 8)),
         ([*TINY, "--data.train", "nowhere.csv"], "nowhere.csv"),
         ([*TINY, "--data.test", "make:4@1"], "make:4@1"),
         ([*TINY, "--data.train-limit", "0"], ("limit", 1)),

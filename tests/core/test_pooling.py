@@ -18,7 +18,8 @@ SIDE, SYMBOLS, WIDTH = 6, 3, 4
 CELLS = SIDE * SIDE
 JIGSAW = "map:" + "".join("AABBBB" if row % 2 else "AAABBB" for row in range(SIDE))
 BOXES = ["rows", "columns", "all", "blocks-2x3", "blocks-1x2", "blocks-1x1", "map:" + "AAABBB" * 3 + "CCCDDD" * 3]
-OTHERS = ["around", JIGSAW, "map:" + "ABABAB" * SIDE]
+PAIRS = "map:" + "".join(chr(ord("A") + 4 * row + (column + 1) // 2) for row in range(SIDE) for column in range(SIDE))
+OTHERS = ["around", JIGSAW, PAIRS, "map:" + "ABABAB" * SIDE]
 
 
 def plain(h: torch.Tensor, pool: nn.Module, members: list[list[int]]) -> torch.Tensor:
@@ -44,6 +45,15 @@ def test_a_pool_tells_each_cell_of_its_scope(name: str) -> None:
 def test_only_scopes_that_are_boxes_are_seen_as_axes(names: list[str], kind: type[nn.Module]) -> None:
     for name in names:
         assert isinstance(scope_pool(WIDTH, name, height=SIDE, width=SIDE), kind), name
+
+
+@pytest.mark.usefixtures("float64")
+def test_equal_maxima_of_a_pair_share_the_gradient() -> None:
+    pool = scope_pool(WIDTH, PAIRS, height=SIDE, width=SIDE)
+    h = state(ties=True).requires_grad_()
+    expected = plain(h, pool, scope_members(PAIRS, height=SIDE, width=SIDE)).square().sum()
+    for got, want in zip(*(torch.autograd.grad(out, h) for out in (pool(h).square().sum(), expected)), strict=True):
+        torch.testing.assert_close(got, want)
 
 
 @pytest.mark.usefixtures("float64")
@@ -76,7 +86,7 @@ def state(*, ties: bool = False, symbols: int = SYMBOLS) -> torch.Tensor:
 @pytest.mark.parametrize("symbols", [SYMBOLS, 1])
 @pytest.mark.parametrize("also", [False, True], ids=["pools", "others too"])
 @pytest.mark.parametrize(
-    "names", [("rows", "columns", "blocks-2x3"), ("rows", "around"), ("all", JIGSAW), ()], ids=" ".join
+    "names", [("rows", "columns", "blocks-2x3"), ("rows", "around"), ("all", JIGSAW), (PAIRS,), ()], ids=" ".join
 )
 def test_results_and_gradients_of_the_quick_half_block_equal_the_plain_formula(
     names: tuple[str, ...], also: bool, symbols: int, ties: bool

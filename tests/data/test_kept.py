@@ -93,6 +93,10 @@ GENERATED = {
     "sudoku-12x12": "eb7a8336b6581aca",
     "sudoku-16x16": "b8728528c5e2fca9",
     "maze-8x8": "a6fb69643a50023a",
+    "futoshiki-4x4": "5f5aeeccd4a5328b",
+    "futoshiki-5x5": "d605dbd3d70291f3",
+    "sokoban-6x6": "e50c0182454cdd24",
+    "roster-5x7": "c15c32da6524a9cd",
     "arc": "96fd77ca173cccd1",
 }
 

@@ -10,6 +10,7 @@ from helpers.serving import ANSWERS, QUESTIONS, TASK, WAIT, Background, Gated, s
 
 import redraft
 from redraft.errors import ConfigError, WeightsError
+from redraft.naming import USUAL
 from redraft.serve.limits import Limits, Refused
 from redraft.serve.models import Served, open_all
 from redraft.serve.service import Service
@@ -206,6 +207,26 @@ def test_makes_what_the_command_makes(bundled: Service) -> None:
         with pytest.raises(Refused) as refused:
             bundled.make(MakeRequest(**values))  # type: ignore[arg-type]
         assert (refused.value.where, refused.value.status) == (where, status), refused.value
+
+
+@pytest.mark.parametrize("kind", ["futoshiki", "sokoban", "roster"])
+def test_a_kind_of_puzzle_means_the_bundled_size(bundled: Service, kind: str) -> None:
+    made = bundled.make(MakeRequest(task=kind, count=3, seed=4))
+    task = get_task(made.task)
+    assert made.task == USUAL[kind] and made.task in redraft.list_weights()
+    found = bundled.solve(SolveRequest(task=kind, puzzles=[each.question for each in made.puzzles]))
+    assert found.task == found.weights == made.task
+    for each, result in zip(made.puzzles, found.results, strict=True):
+        question, answer = task.parse(each.question), task.parse(result.answer or result.draft or "")
+        assert (result.status == "solved") == bool(task.check(question, answer))
+        judged = bundled.check(CheckRequest(task=kind, puzzle=each.question, answer=each.answer))
+        assert (judged.task, judged.status, judged.wrong) == (made.task, "solved", [])
+    other = bundled.make(
+        MakeRequest(task={"futoshiki": "futoshiki-3x3", "sokoban": "sokoban-5x5"}.get(kind, "roster-4x5"))
+    )
+    with pytest.raises(Refused) as refused:
+        bundled.solve(SolveRequest(task=kind, puzzle=other.puzzles[0].question))
+    assert (refused.value.where, refused.value.status) == ("puzzle", 422)
 
 
 def test_models_say_what_clients_need_and_nothing_of_where_they_are(bundled: Service) -> None:

@@ -12,6 +12,7 @@ import redraft.weights
 from redraft.cli import main
 from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
 from redraft.models import TRMConfig, build_model
+from redraft.recipes.alike import small_mixer
 from redraft.solve.load import open_weights, task_of
 from redraft.solve.resolve import resolve
 from redraft.tasks import Puzzle, get_task
@@ -59,6 +60,7 @@ def test_weights_of_a_task_with_or_without_a_version(written: str, tmp_path: Pat
         ([MAZE], "maze-8x8"),
         (["maze", DRAWN], "maze-8x8"),
         ([DRAWN.replace("#", "█")], "maze-8x8"),
+        (["roster", "." * 35], "roster-5x7"),
     ],
 )
 def test_puzzles_written_out(inputs: list[str], task: str) -> None:
@@ -116,7 +118,18 @@ def test_what_makes_no_sense(
         resolve(inputs, None, own if weights else None)
 
 
-@pytest.mark.parametrize("name", ["sudoku-8x8", "maze-10x10"])
+def test_a_kind_of_puzzle_means_the_size_of_the_weights(tmp_path: Path) -> None:
+    task = get_task("roster-4x5")
+    model = small_mixer(task, hidden_size=16, expansion=1.0)
+    save_weights(tmp_path / "mine", build_model(model), task=task.name, card={})
+    for name in ("roster", "roster-4x5"):
+        assert resolve([name, "." * 20], None, str(tmp_path / "mine")).task.name == "roster-4x5"
+    for name in ("roster-5x7", "sokoban"):
+        with pytest.raises(WeightsError, match=f"trained for roster-4x5.* {name}"):
+            resolve([name, "." * 20], None, str(tmp_path / "mine"))
+
+
+@pytest.mark.parametrize("name", ["sudoku-8x8", "maze-10x10", "futoshiki-5x5", "sokoban-5x5", "roster-4x3"])
 def test_without_bundled_weights_it_names_a_command_that_trains_some(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,7 @@ FRESH = 1_000_000  # random seeds are below this, because they are typed again b
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
-    """Name of a task, such as sudoku-6x6 or maze-15x15; sudoku is sudoku-9x9, maze is maze-8x8."""
+    """Name of a task, such as sudoku-6x6 or maze-15x15; without a size, sudoku-9x9, maze-8x8 and so on."""
     count: Annotated[tyro.conf.Positional[int], tyro.conf.arg(metavar="[COUNT]")] = 1
     """Number of puzzles."""
     output: Annotated[Path | None, option("FILE", "-o", default="standard output, one question per line")] = None

@@ -17,6 +17,7 @@ from redraft.data.store import VIEWS
 from redraft.device import choose_device, own_device
 from redraft.errors import ConfigError
 from redraft.recipes import RECIPES, recipe_of
+from redraft.recipes.change import apply
 from redraft.recipes.own import Size
 from redraft.run import carry_out, free_folder, resumed_config
 from redraft.tasks import Task
@@ -102,6 +103,9 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(f"the recipe comes first: redraft train RECIPE [options]; known: {', '.join(RECIPES)}")
     size, rest = _taken(rest, "--size", what="a value")
     recipe = recipe_of(name, size=cast(Size | None, size), tiny="--tiny" in arguments)
+    task, rest = _taken(rest, "--task", what="the name of a task")
+    if task is not None:  # first, since the model's cells and tokens, whose flags win, are those of the task
+        recipe = apply(recipe, {"task": task}, where="--task")
 
     def parsed(config: RunConfig) -> Arguments:
         default = Arguments(config=config)

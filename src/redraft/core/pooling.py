@@ -49,11 +49,16 @@ class GatherPool(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """h (B, L, S, d) to the same shape."""
-        scopes, most = self.members.shape
-        there = h[:, self.members.flatten()].unflatten(1, (scopes, most))  # (B, K, M, S, d)
-        mean = torch.einsum("bkmsd,km->bksd", there, self.weights.to(h.dtype))
-        pooled: Tensor = self.out(torch.cat((mean, there.amax(2)), dim=-1))  # (B, K, S, d)
-        return pooled[:, self.home]
+        weights = self.weights.to(h.dtype)
+        if self.members.shape[1] == 2:  # pairs: the same without a reduction, which takes longer than the rest
+            one, other = (h.index_select(1, cells) for cells in self.members.unbind(1))  # (B, K, S, d)
+            share, rest = weights[:, :, None, None].unbind(1)
+            mean, peak = one * share + other * rest, torch.maximum(one, other)
+        else:
+            there = h.index_select(1, self.members.flatten()).unflatten(1, self.members.shape)  # (B, K, M, S, d)
+            mean, peak = torch.einsum("bkmsd,km->bksd", there, weights), there.amax(2)
+        pooled: Tensor = self.out(torch.cat((mean, peak), dim=-1))  # (B, K, S, d)
+        return pooled.index_select(1, self.home)
 
 
 def scope_pool(features: int, name: str, *, height: int, width: int) -> AxesPool | GatherPool:

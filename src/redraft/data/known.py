@@ -32,13 +32,10 @@ class Known:
     recipes: tuple[str, ...] = ()
 
 
-_RECIPES_OF_MADE = {
-    "sudoku-4x4": ("sudoku-4x4",),
+_ALONE = ("sudoku-4x4", "futoshiki-4x4", "futoshiki-5x5", "sokoban-6x6", "roster-5x7")  # each has a recipe of its name
+_RECIPES_OF_MADE = {name: (name,) for name in _ALONE} | {
     "sudoku-6x6": ("sudoku-6x6", "sudoku-6x6-eq", "sudoku-6x6-lab", "sudoku-6x6-eq-lab"),
     "maze-8x8": ("maze-8x8", "maze-8x8-lab"),
-    "futoshiki-5x5": ("futoshiki-5x5",),
-    "sokoban-6x6": ("sokoban-6x6",),
-    "roster-5x7": ("roster-5x7",),
 }
 
 KNOWN: tuple[Known, ...] = (

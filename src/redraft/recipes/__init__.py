@@ -28,6 +28,7 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "maze-8x8-lab": lab.maze_8x8_lab,
     "maze-30x30": maze.maze_30x30,
     "maze-hard": maze.maze_hard,
+    "futoshiki-4x4": more.futoshiki_4x4,
     "futoshiki-5x5": more.futoshiki_5x5,
     "sokoban-6x6": more.sokoban_6x6,
     "roster-5x7": more.roster_5x7,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from redraft.models.config import DType, EquivariantConfig, TRMConfig
+from redraft.models.config import EquivariantConfig, TRMConfig
 from redraft.tasks import Task
 
 
@@ -22,18 +22,16 @@ def equivariant(task: Task, **shape: Any) -> EquivariantConfig:
     )
 
 
-def small_mixer(task: Task, *, hidden_size: int, expansion: float, dtype: DType = "float32") -> TRMConfig:
-    """A small MLP-mixer TRM for a task, without puzzle embedding."""
+def small_mixer(task: Task, **shape: Any) -> TRMConfig:
+    """A small TRM for a task, without puzzle embedding; by default it has the MLP mixer."""
+    shape = {"mixer": "mlp", "n": 3, **shape}
     return TRMConfig(
         vocab_size=task.vocab_size,
         seq_len=task.seq_len,
-        hidden_size=hidden_size,
-        expansion=expansion,
         width_multiple=32,
-        n=3,
         T=2,
-        mixer="mlp",
         positions="none",
+        grid_width=task.width if shape["mixer"] == "conv" else None,
         puzzle_positions=0,
-        dtype=dtype,
+        **shape,
     )

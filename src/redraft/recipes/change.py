@@ -9,7 +9,7 @@ from typing import Any
 from redraft.data.build import task_of
 from redraft.errors import ConfigError, RedraftError
 from redraft.models import ModelConfig, model_class
-from redraft.tasks import get_task
+from redraft.tasks import Task, get_task
 from redraft.train.config import DataConfig, OptimConfig, RunConfig, run_from_dict, run_to_dict
 
 Change = Mapping[str, Any]
@@ -33,8 +33,8 @@ def dotted(changes: Mapping[str, Any]) -> dict[str, Any]:
 def apply(base: RunConfig, change: Change, *, where: str) -> RunConfig:
     """The run with values changed by dotted key; raises ConfigError, its message beginning with `where`.
 
-    Another `model.kind` keeps those fields of the base's model that it has. Cells, tokens and, for the conv mixer,
-    the width of the grid follow the task unless they are changed too.
+    Another `model.kind` keeps those fields of the base's model that it has. Cells, tokens, the width of the grid of a
+    conv mixer, and what an equivariant model takes from its task follow the task unless they are changed too.
     """
     try:
         values = run_to_dict(base)
@@ -46,7 +46,7 @@ def apply(base: RunConfig, change: Change, *, where: str) -> RunConfig:
         for key, value in change.items():
             if key != KIND:
                 _set(values, key, value)
-        _fit_task(values, change)
+        _fit_task(values, change, base.task)
         return run_from_dict(values, where="run")
     except RedraftError as error:
         raise ConfigError(f"{where}: {error}") from error
@@ -70,7 +70,7 @@ def _fields(kind: type) -> list[str]:
     return [field.name for field in fields(kind)]
 
 
-def _fit_task(values: dict[str, Any], change: Change) -> None:
+def _fit_task(values: dict[str, Any], change: Change, before: str) -> None:
     """Gives the model the shape of the task, where that may have changed."""
     model = values["model"]
     conv = model.get("mixer") == "conv" and ("task" in change or model.get("grid_width") is None)
@@ -78,10 +78,19 @@ def _fit_task(values: dict[str, Any], change: Change) -> None:
         return
     task = task_of(values["task"], values["data"]["train"])
     if "task" in change:
-        shape = {"seq_len": task.seq_len, "vocab_size": task.vocab_size}
+        shape: dict[str, Any] = {"seq_len": task.seq_len, "vocab_size": task.vocab_size}
+        if "scopes" in model:
+            old, new = _declared(get_task(before)), _declared(task)
+            shape |= {name: new[name] for name in new if model[name] == old[name]}
         model.update({name: size for name, size in shape.items() if f"model.{name}" not in change})
     if conv and "model.grid_width" not in change:
         model["grid_width"] = task.width
+
+
+def _declared(task: Task) -> dict[str, Any]:
+    """What an equivariant model takes from its task (`alike.equivariant`)."""
+    alike = task.interchangeable
+    return {"first_symbol": alike.start, "symbols": len(alike), "grid_width": task.width, "scopes": task.scopes}
 
 
 def shrunk(run: RunConfig, *, made: bool = True) -> RunConfig:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from redraft.models.config import LocalConfig, TRMConfig
+from redraft.recipes.alike import small_mixer
+from redraft.tasks import get_task
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
 HARD = "hf:sapientinc/maze-30x30-hard-1k"
@@ -20,19 +22,7 @@ def maze_8x8() -> RunConfig:
     return RunConfig(
         recipe="maze-8x8",
         task="maze-8x8",
-        model=TRMConfig(
-            vocab_size=6,
-            seq_len=64,
-            hidden_size=64,
-            expansion=2.0,
-            width_multiple=32,
-            n=6,
-            T=2,
-            mixer="conv",
-            positions="none",
-            grid_width=8,
-            puzzle_positions=0,
-        ),
+        model=small_mixer(get_task("maze-8x8"), hidden_size=64, expansion=2.0, mixer="conv", n=6),
         data=DataConfig(train="make:20000@1", test="make:400@2"),
         optim=OptimConfig(kind="adamw", lr=1e-3, warmup=100, min_ratio=0.1, weight_decay=0.1, ema=0.99),
         steps=2600,

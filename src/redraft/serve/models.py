@@ -11,7 +11,7 @@ from typing import Any
 
 import redraft.weights
 from redraft.errors import ConfigError, PuzzleError, RedraftError
-from redraft.naming import unversioned
+from redraft.naming import USUAL, unversioned
 from redraft.serve.limits import Limits, Refused
 from redraft.serve.shared import SharedSolver
 from redraft.serve.types import Board, ModelCard, Named
@@ -19,8 +19,7 @@ from redraft.solve.load import find_weights, load
 from redraft.tasks import TASKS, Grid, Task, get_task
 from redraft.tasks.families import FAMILIES, of_texts
 
-USUAL = {"sudoku": "sudoku-9x9", "maze": "maze-8x8"}
-_SIZED = re.compile(rf"({'|'.join(FAMILIES)})-\d{{1,2}}x\d{{1,2}}(-v\d{{1,3}})?")
+_SIZED = re.compile(rf"({'|'.join(USUAL)})-\d{{1,2}}x\d{{1,2}}(-v\d{{1,3}})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +94,7 @@ def chosen(models: Sequence[Served], request: Named, boards: Sequence[Board]) ->
 def _task_named(name: str | None, boards: Sequence[Board]) -> str:
     """The name of the task; for a family, or without a name, from the size of the first puzzle that shows it."""
     if name is not None and name not in FAMILIES:
-        return unversioned(name)
+        return unversioned(USUAL.get(name, name))
     texts = [board for board in boards if isinstance(board, str)]
     if not texts:
         if name is None:
@@ -123,17 +122,13 @@ def any_task(name: str, models: Sequence[Served]) -> Task:
 
 def grid_of(task: Task, board: Board) -> Grid:
     """The grid (H, W) of a sound puzzle; raises PuzzleError."""
-    grid = _read(task, board)
+    grid = answer_of(task, board)
     task.validate(grid)
     return grid
 
 
 def answer_of(task: Task, board: Board) -> Grid:
     """The grid (H, W) of an answer, be it right or wrong; raises PuzzleError."""
-    return _read(task, board)
-
-
-def _read(task: Task, board: Board) -> Grid:
     if not isinstance(board, str) and all(isinstance(cell, str) and len(cell) == 1 for row in board for cell in row):
         board = "\n".join("".join(map(str, row)) for row in board)
     grid = task.board(board)

@@ -194,7 +194,7 @@ class Service:
             raise Refused(f"{task.name} has no rules to check an answer by", where="task")
         # whether a large Sudoku has one solution may take hours to find out, and a judgement does without
         large = isinstance(task, Sudoku) and task.seq_len > SMALL
-        question = (_readable if large else _sound)(task, request.puzzle)
+        question = _sound(task, request.puzzle, read_answer if large else grid_of)
         try:
             answer = read_answer(task, request.answer)
         except PuzzleError as error:
@@ -229,16 +229,9 @@ def _read(task: Task, board: Board) -> Grid | PuzzleError:
         return error
 
 
-def _sound(task: Task, board: Board) -> Grid:
+def _sound(task: Task, board: Board, read: Callable[[Task, Board], Grid] = grid_of) -> Grid:
     try:
-        return grid_of(task, board)
-    except PuzzleError as error:
-        raise Refused(error.message, where="puzzle") from error
-
-
-def _readable(task: Task, board: Board) -> Grid:
-    try:
-        return read_answer(task, board)
+        return read(task, board)
     except PuzzleError as error:
         raise Refused(error.message, where="puzzle") from error
 

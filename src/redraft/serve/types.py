@@ -38,7 +38,7 @@ class Replied(BaseModel):
 
 # requests
 class Named(Strict):
-    task: Name | None = Field(default=None, description="A task (`sudoku-6x6`) or a family (`sudoku`, `maze`).")
+    task: Name | None = Field(default=None, description="A task (`sudoku-6x6`) or a kind (`sudoku`, `sokoban`).")
     weights: Name | None = Field(default=None, description="Weights by the name that the list of models gives.")
 
 
@@ -85,7 +85,7 @@ class MakeRequest(Strict):
     """New puzzles of a task."""
 
     task: Name = Field(
-        description="A task (`sudoku-6x6`, `maze-12x12`); `sudoku` is `sudoku-9x9`, `maze` is `maze-8x8`."
+        description="A task (`sudoku-6x6`, `maze-12x12`); `sudoku` is `sudoku-9x9`, `maze` is `maze-8x8` and so on."
     )
     count: Annotated[int, Field(ge=1)] = Field(default=1, description="How many.")
     seed: Annotated[int, Field(ge=0, lt=1 << 53)] | None = Field(

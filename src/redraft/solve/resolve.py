@@ -4,6 +4,7 @@ given                     task                             weights
 --weights W               the one W was trained for*       W
 a task's name             that one                         bundled under its name
 a family (sudoku, maze)   of the size the puzzles have     bundled for it
+futoshiki, sokoban, …     of the usual size, or W's        bundled for it, or W
 nothing but puzzles       of the family they look like     bundled for it*
 
 * Weights that fit boards of any size are for all of their family, and of the size that the puzzles have.
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import redraft.weights
 from redraft.errors import ConfigError, PuzzleError, RedraftError, WeightsError
-from redraft.naming import unversioned
+from redraft.naming import USUAL, unversioned
 from redraft.solve.load import find_weights
 from redraft.solve.sizes import fits_any_size, of_size
 from redraft.solve.supply import Entry
@@ -58,11 +59,13 @@ def resolve(inputs: Sequence[str], file: str | None, weights: str | None) -> Mea
     described = None if weights is None else describe(find_weights(weights))
     made_for = None if described is None else get_task(described.task)
     if described is not None and made_for is not None and fits_any_size(described):
-        named = bool(inputs) and (inputs[0] in FAMILIES or _SIZED.fullmatch(inputs[0]) is not None)
+        named = bool(inputs) and (inputs[0] in USUAL or _SIZED.fullmatch(inputs[0]) is not None)
         inputs, made_for = inputs if named else [_family(made_for), *inputs], None
     name, texts = _named(inputs, made_for)
     if not texts and file is None:
         raise ConfigError("nothing to solve: write a puzzle out, or name a file with -f")
+    if name in USUAL and name not in FAMILIES:  # whose size the puzzles do not decide
+        name = made_for.name if made_for is not None and made_for.name.startswith(f"{name}-") else USUAL[name]
     task = None if name is None or name in FAMILIES else get_task(name)
     if made_for is not None:
         of_family = name is None or (name in FAMILIES and isinstance(made_for, FAMILIES[name].kind))
@@ -95,7 +98,7 @@ def _named(inputs: Sequence[str], made_for: Task | None) -> tuple[str | None, li
         return None, texts
     first, name = texts[0], None
     own = _OWN.fullmatch(first) and (made_for is None or isinstance(_parsed(made_for, first), PuzzleError))
-    if first in FAMILIES or unversioned(first) in TASKS or _SIZED.fullmatch(first) or own:
+    if first in USUAL or unversioned(first) in TASKS or _SIZED.fullmatch(first) or own:
         name = texts.pop(0)
     for text in texts:
         if _FILE.fullmatch(text) and _why_no_puzzle(text, made_for):
@@ -153,17 +156,10 @@ def _family(task: Task) -> str:
 
 def _training(task: Task) -> str:
     """The command that trains weights for a task: by its own recipe, or that of another size."""
-    recipe, flag, value = {
-        "sudoku": ("sudoku-6x6", "vocab-size", task.vocab_size),
-        "futoshiki": ("futoshiki-5x5", "vocab-size", task.vocab_size),
-        "sokoban": ("sokoban-6x6", "", 0),
-        "roster": ("roster-5x7", "", 0),
-        "maze": ("maze-8x8", "grid-width", task.width),
-    }.get(_family(task), ("RECIPE", "", 0))
-    if recipe in ("RECIPE", task.name):
-        return f"redraft train {recipe}"
-    shape = f"--model.seq-len {task.seq_len}" + (f" --model.{flag} {value}" if flag else "")
-    return f"redraft train {recipe} --task {task.name} {shape}"
+    recipe = (USUAL | {"sudoku": "sudoku-6x6", "futoshiki": "futoshiki-5x5"}).get(_family(task), "RECIPE")
+    return (
+        f"redraft train {recipe}" if recipe in ("RECIPE", task.name) else f"redraft train {recipe} --task {task.name}"
+    )
 
 
 def _parsed(task: Task, text: str) -> Entry:

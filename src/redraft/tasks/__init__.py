@@ -32,6 +32,7 @@ TASKS: dict[str, Callable[[], Task]] = {
     "maze-10x10": lambda: Maze(10, 10),
     "maze-15x15": lambda: Maze(15, 15),
     "maze-30x30": lambda: Maze(30, 30),
+    "futoshiki-4x4": lambda: Futoshiki(4),
     "futoshiki-5x5": lambda: Futoshiki(5),
     "sokoban-6x6": Sokoban,
     "roster-5x7": Roster,

@@ -23,6 +23,7 @@ from redraft.tasks.written import Answered, place_of
 
 WALL, FLOOR, GOAL, BOX, PLAYER, ARROW = range(6)
 NAMES = {WALL: "wall", FLOOR: "floor cell", GOAL: "goal", BOX: "box", PLAYER: "player"}
+MANY = {GOAL: "goals", BOX: "boxes", PLAYER: "players"}
 STEPS = ((1, 0), (0, -1), (0, 1), (-1, 0))  # rows and columns that each arrow goes on
 BOARDS = (4, 10)  # rows and columns
 LEAST = 3  # pushes of a made puzzle
@@ -171,7 +172,8 @@ class Sokoban(LetteredTask):
             raise PuzzleError(problem)
         for symbol in (GOAL, BOX, PLAYER):
             if (count := np.count_nonzero(question == symbol)) != 1:
-                raise PuzzleError(f"the board has {count or 'no'} {NAMES[symbol]}; expected exactly one")
+                found = f"{count} {MANY[symbol]}" if count else f"no {NAMES[symbol]}"
+                raise PuzzleError(f"the board has {found}; expected exactly one")
         if len(arrows := np.argwhere(question >= ARROW)):
             raise PuzzleError(f"an arrow at {place_of(arrows[0])}; expected a board without a plan")
         walk = self.walk(question[None])

@@ -21,7 +21,12 @@ from redraft.weights.io import save_weights
 
 pytestmark = pytest.mark.arithmetic
 
-TASKS = {"rows, columns, boxes": "sudoku-6x6", "square boxes": "sudoku-9x9"}
+TASKS = {
+    "rows, columns, boxes": "sudoku-6x6",
+    "square boxes": "sudoku-9x9",
+    "pairs, without symbols": "futoshiki-4x4",
+    "neighbours, without symbols": "sokoban-4x4",
+}
 
 
 def model_of(task: str, **shape: Any) -> Equivariant:
@@ -64,12 +69,13 @@ def test_logits_and_states_as_from_torch(task: str, halting: str) -> None:
         y, z = carry.y.numpy(), carry.z.numpy()
 
 
-def test_what_ships_drafts_alike_second_tries_included() -> None:
-    task = get_task("sudoku-6x6")
+@pytest.mark.parametrize("name", ["sudoku-6x6-eq", "futoshiki-4x4"])
+def test_what_ships_drafts_alike_second_tries_included(name: str) -> None:
+    task = get_task(name.removesuffix("-eq"))
     inputs, ids = task.encode(task.make(4, 5).questions), np.zeros(4, np.int32)
     drafts = []
     for backend in ("numpy", "torch"):
-        stepper = open_stepper("sudoku-6x6-eq", backend=backend).stepper
+        stepper = open_stepper(name, backend=backend, dtype="float32").stepper
         state = stepper.start(inputs, ids, np.array([0, 1, 0, 3]))
         for _ in range(4):
             state, draft = stepper.step(state)
@@ -78,11 +84,11 @@ def test_what_ships_drafts_alike_second_tries_included() -> None:
     assert_alike(drafts[0].halt_logit, drafts[1].halt_logit)
 
 
-def test_what_does_not_tile_the_grid_is_left_to_torch(tmp_path: Path) -> None:
+def test_other_mixers_are_left_to_torch(tmp_path: Path) -> None:
     config = model_of("sudoku-6x6").config
-    assert runs(config)
-    for change in ({"scopes": ("rows", "around")}, {"mixer": "mlp"}, {"symbols": 0, "first_symbol": 0}):
-        assert not runs(replace(config, **change))  # type: ignore[arg-type]
+    for change in ({}, {"scopes": ("rows", "around")}, {"symbols": 0, "first_symbol": 0}):
+        assert runs(replace(config, **change))  # type: ignore[arg-type]
+    assert not runs(replace(config, mixer="mlp"))
     model = build_model(equivariant(get_task("sudoku-6x6"), hidden_size=16, mixer="mlp"))
     save_weights(tmp_path, model, task="sudoku-6x6", card={})
     with pytest.raises(WeightsError, match=r"backend numpy .*mixer mlp"):

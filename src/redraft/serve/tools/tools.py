@@ -21,7 +21,9 @@ NOTATION = (
     ' A Sudoku is its cells row by row, a blank as ".": "6.......14..........4.1.1....2..3.5." (6x6; 9x9 has 81). '
     "A maze is drawn, # wall, . free, S start, G goal, o path, a newline after each row: "
     '"..#.#.##\\n.#.#..#.\\n.#.###.#\\n#..##.#.\\n#...##..\\n..##.S#.\\n..#...##\\nG......."; results have it in one '
-    "line, row by row, a space for a free cell."
+    "line, row by row, a space for a free cell. Others, with `task`: futoshiki-5x5 (9 rows of 9, digits or . with "
+    "< > ^ v or - between them), sokoban-6x6 (# wall, - floor, . goal, $ box, @ player), roster-5x7 (E L N, - off, "
+    ". open)."
 )
 
 
@@ -54,9 +56,9 @@ class Tool(NamedTuple):
 TOOLS = {
     "solve": Tool(
         "Solve puzzles",
-        "Solves a Sudoku or a maze with a tiny recursive model, one `puzzle` or several `puzzles`. The status `solved` "
-        "means that the answer was checked by the rules; otherwise there is a `draft`, not an answer, and `message` "
-        "says what is wrong with it." + NOTATION,
+        "Solves a Sudoku, a maze or another puzzle of list_models with a tiny recursive model, one `puzzle` or several "
+        "`puzzles`. The status `solved` means that the answer was checked by the rules; otherwise there is a `draft`, "
+        "not an answer, and `message` says what is wrong with it." + NOTATION,
         *(types.SolveRequest, types.SolveResponse, lambda service, work: work.response(), Service.begin),
     ),
     "check": Tool(
@@ -68,13 +70,13 @@ TOOLS = {
     "make": Tool(
         "Make puzzles",
         "Makes new puzzles with their answers. Name the task with its size: `sudoku-4x4`, `sudoku-6x6`, `sudoku-9x9`, "
-        "`maze-8x8`. The same seed makes the same puzzles.",
+        "`maze-8x8`, `futoshiki-5x5`, `sokoban-6x6`, `roster-5x7`. The same seed makes the same puzzles.",
         *(types.MakeRequest, types.MakeResponse, Service.make),
     ),
     "hint": Tool(
         "Hint at one cell",
-        "Gives one blank cell of a Sudoku with its value, and leaves the rest to the player. `verified` says that the "
-        "value belongs to an answer that keeps all rules." + NOTATION,
+        "Gives one blank cell of a Sudoku, Futoshiki or roster with its value, and leaves the rest to the player. "
+        "`verified` says that the value belongs to an answer that keeps all rules." + NOTATION,
         *(types.OneRequest, types.HintResponse, Service.hint_of, Service.begin_hint),
     ),
     "explain": Tool(
