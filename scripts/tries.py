@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import redraft
@@ -49,14 +50,19 @@ def main() -> None:
         answers = solver.solve_many(list(solver.task.decode(store.inputs)))
         seconds = time.monotonic() - started
         solved = sum(answer.solved for answer in answers)
+        right = solver.task.encode_labels(np.stack([answer.grid for answer in answers])) == store.labels
+        steps = np.array([answer.steps for answer in answers])
         row = {
             **habits._asdict(),
             "puzzles": len(answers),
             "solved": solved / len(answers),
             "interval": wilson(solved, len(answers)),
-            "mean_steps": sum(answer.steps for answer in answers) / len(answers),
+            "other_than_the_data": sum(a.solved and not same for a, same in zip(answers, right.all(1), strict=True)),
+            "mean_steps": float(steps.mean()),
+            "steps_at": {f"{share}%": int(np.percentile(steps, share, method="higher")) for share in (50, 90, 99, 100)},
             "most_tries": max((answer.tries for answer in answers if answer.solved), default=0),
             "seconds": round(seconds, 1),
+            "ms_per_step": round(1000 * seconds / float(steps.sum()), 2),
         }
         rows.append(row)
         print(row, flush=True)
