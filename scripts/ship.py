@@ -85,7 +85,7 @@ def main() -> None:
         "summary": (
             f"{figures['solved']:.2%} of {figures['puzzles']:,} unseen {task.name} puzzles, {network:,} parameters, "
             f"{sum(each['seconds'] for each in stages) / 60:.0f} minutes of training"
-            f"{' with hints' if last['run'].get('hints') else ''}"
+            f"{' with hints' if last['run'].get('hints', 'none') != 'none' else ''}"
         ),
         "evaluation": {"data": args.data_name or args.data, **figures},
         "training": [{key: each[key] for key in STAGE} for each in stages],

@@ -32,7 +32,7 @@ LOCAL = LocalConfig(vocab_size=6, seq_len=25, grid_width=5, hidden_size=8, n=4, 
 @pytest.fixture
 def hinted(tiny: RunConfig) -> RunConfig:
     """A run of twelve steps on mazes of 5x5, two checkpoints in."""
-    run = replace(tiny, task=MAZE.name, model=LOCAL, hints=True, loss="softmax", exploration=0.0, max_steps=8)
+    run = replace(tiny, task=MAZE.name, model=LOCAL, hints="groups", loss="softmax", exploration=0.0, max_steps=8)
     return replace(run, steps=12, checkpoint_every=6, eval_every=12, log_every=4)
 
 

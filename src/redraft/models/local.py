@@ -54,7 +54,9 @@ class Local(Model):
             logits = [self.read(state) for state in states[1:]]
             notes = None if self.note_head is None else torch.stack([self.note_head(state) for state in states[1:]])
             course = Course(torch.stack(logits), notes)
-        halt_logit = self.halt_head(y).amax(1).squeeze(-1)  # one cell that knows is enough, in a grid of any size
+        # one cell that knows is enough, in a grid of any size; the state learns nothing from the head, which, while
+        # answers are wrong here and there, could only guess
+        halt_logit = self.halt_head(y.detach()).amax(1).squeeze(-1)
         return StepOutput(Carry(y, carry.z), self.read(y), halt_logit, course=course)
 
     def read(self, state: Tensor) -> Tensor:

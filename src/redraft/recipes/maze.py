@@ -55,7 +55,7 @@ def maze_30x30() -> RunConfig:
         max_steps=110,
         exploration=0.0,
         loss="softmax",
-        hints=True,
+        hints="groups",
         compile=True,
         graph="network",
         eval_every=1000,

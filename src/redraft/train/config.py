@@ -69,7 +69,8 @@ class RunConfig:
         exploration: probability that a slot must take at least a random number of steps.
         loss: of the answer, `stablemax`, `softmax` or your own as `module:NAME` (`train.losses.LOSSES`).
         hints: trains on the task's intermediate targets too (`train.hints`), with a model that shows its iterations, a
-            local network. A puzzle is worked on until it goes wrong, or to twice the time that it takes.
+            local network. A puzzle is worked on until it goes wrong, or to twice the time that it takes. `groups` of
+            cells count alike, however few there are, which a new model needs; or all `cells` do, which makes it exact.
         halting: rule by which a slot takes a new puzzle and the halting head learns: `binary` (the paper's), `q`
             (HRM's), `none`, `oracle` or your own as `module:NAME` (`train.halting.HALTING`).
         log_every, checkpoint_every, eval_every: in optimiser steps.
@@ -98,7 +99,7 @@ class RunConfig:
     exploration: float = 0.1
     loss: str = "stablemax"
     halting: str = "binary"
-    hints: bool = False
+    hints: Literal["none", "groups", "cells"] = "none"
     log_every: int = 50
     checkpoint_every: int = 500
     eval_every: int = 500
@@ -111,6 +112,11 @@ class RunConfig:
     recompute: bool = False
     threads: int | None = None
     seed: int = 0
+
+    @property
+    def hinted(self) -> bool:
+        """Whether it trains on hints."""
+        return self.hints != "none"
 
     def __post_init__(self) -> None:
         counted = ("steps", "batch_size", "max_steps", "log_every", "checkpoint_every", "eval_every", "eval_steps")

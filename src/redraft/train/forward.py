@@ -47,7 +47,7 @@ class Forward:
 
     def inputs(self, slots: Slots, rows: slice) -> tuple[Any, ...]:
         """The arguments of `scored` after the question."""
-        hinted = (slots.tokens[rows], slots.hints[rows]) if self.hints else None
+        hinted = (slots.tokens[rows], slots.hints[rows]) if self.hints != "none" else None
         return slots.carry.rows(rows), slots.labels[rows], slots.steps[rows], hinted
 
     def scored(
@@ -66,8 +66,8 @@ class Forward:
         output = step(*question, carry)
         if hinted is not None:
             tokens, hints = hinted
-            loss = hinted_loss(output, tokens, labels, hints, steps, cell_loss=self.cell_loss, halting=self.halting)
-            return output, loss
+            how: dict[str, Any] = {"cell_loss": self.cell_loss, "halting": self.halting}
+            return output, hinted_loss(output, tokens, labels, hints, steps, by_groups=self.hints == "groups", **how)
         ahead = None
         if self.halting.looks_ahead:
             with torch.no_grad():

@@ -7,7 +7,6 @@ puzzle on which it has gone wrong is given up, so training gets as far into puzz
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -56,24 +55,27 @@ def hinted_loss(
     hints: Tensor,
     steps: Tensor,
     *,
+    by_groups: bool = True,
     cell_loss: CellLoss,
     halting: HaltingRule,
 ) -> StepLoss:
     """The loss of a step's course on questions and labels (B, L) with hints (B, 4, L), after `steps` (B,) steps.
 
-    Cells fall into groups, each of which counts the same. In the answer: those that are due, that must still wait, and
-    that do not change; in the notes: those whose note can be known, cannot yet, and never will. `right_cells` is about
-    the notes, from which the answer follows: the mean over the first two of their groups, or of the answer's where
-    there are none. `exact` judges the answer as a whole.
+    Cells fall into groups, each of which counts the same; unless `by_groups`, each cell does. In the answer: those that
+    are due, that must still wait, and that do not change; in the notes: those whose note can be known, cannot yet, and
+    never will. `right_cells` is about the notes, from which the answer follows: the mean over the first two of their
+    groups, or of the answer's where there are none. `exact` judges the answer as a whole.
     """
     assert output.course is not None
     heads = _groups(output.course, tokens, labels, hints, steps, cell_loss)
     answer = torch.zeros((), device=labels.device)
-    for group in chain(*heads):
-        answer = answer + ((group.loss * group.cells).sum((0, 2)) / group.cells.sum((0, 2)).clamp_min(FEW)).sum()
+    for head in heads:
+        totals = torch.stack([(group.loss * group.cells).sum((0, 2)) for group in head])  # (3, B)
+        sizes = torch.stack([group.cells.sum((0, 2)) for group in head])
+        share = totals / sizes.clamp_min(FEW) if by_groups else len(head) * totals / sizes.sum(0)
+        answer = answer + share.sum()
     with torch.no_grad():
-        told = heads[-1][:2]
-        sizes = torch.stack([group.cells.sum((0, 2)) for group in told])  # (2, B)
+        told, sizes = heads[-1][:2], sizes[:2]
         shares = torch.stack([(group.right & group.cells).sum((0, 2)) for group in told]) / sizes.clamp_min(1)
         right_cells = shares.sum(0) / (sizes > 0).sum(0).clamp_min(1)
         exact = ((output.logits.argmax(-1) == labels) | (labels == IGNORE)).all(-1)

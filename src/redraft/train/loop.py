@@ -73,7 +73,7 @@ def require_parts_fit(config: RunConfig, task: Task, data: Store, world: int) ->
             f"model.num_puzzles: the data has {data.num_puzzle_ids:,} puzzle ids, "
             f"the model's table only {model.num_puzzles:,} rows"
         )
-    if config.hints:
+    if config.hinted:
         require_hints(config, task)
     if config.batch_size % world:
         raise ConfigError(f"batch_size: expected a multiple of the {world} processes, got {config.batch_size}")
@@ -116,7 +116,7 @@ class Trainer:
         )
         share, seed, augment = config.batch_size // world, config.seed, config.data.augment
         sampler = Sampler(
-            data, task, batch_size=share, seed=seed, augment=augment, hints=config.hints, rank=rank, world=world
+            data, task, batch_size=share, seed=seed, augment=augment, hints=config.hinted, rank=rank, world=world
         )
         saved = resume and (folder / STATE).exists()  # else stopped before its first checkpoint: from the start again
         self.learner = Learner(config, device, self.processes, initial=None if saved else initial)
@@ -194,12 +194,12 @@ class Trainer:
         """One supervision step of every slot, and one step of the optimisers."""
         step, slots = self.progress.step, self.slots
         fed = self.feed.get(step)
-        if self.config.hints:
+        if self.config.hinted:
             slots.hint(fed.hints, self._spans(step, fed.hints))
         slots.refill(fed.tokens, fed.labels, fed.puzzle_ids)
         output, loss = self.learner.step(slots, step)
         stops = self.learner.forward.halting.stops(output, loss.exact)
-        if self.config.hints:
+        if self.config.hinted:
             stops = (slots.steps + 1 >= slots.spans) | (loss.right_cells < LOST)
         slots.advance(output, stops=stops, max_steps=self.config.max_steps, min_steps=fed.min_steps)
         self.tally.add(step + 1, loss, output.halt_logit, slots)
