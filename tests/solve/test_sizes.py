@@ -84,3 +84,13 @@ def test_weights_that_know_every_cell_refuse_another_size(fixed: str) -> None:
 def test_another_kind_of_puzzle_is_refused(local: str, inputs: list[str]) -> None:
     with pytest.raises(WeightsError, match="trained for maze-5x5, but these puzzles are sudoku"):
         resolve(inputs, None, local)
+
+
+@pytest.mark.parametrize(("size", "count"), [("5x9", 4), ("12x12", 2)])
+def test_the_bundled_weights_solve_mazes_of_any_size(size: str, count: int) -> None:
+    task = get_task(f"maze-{size}")
+    made = task.make(count, 7)
+    text = task.format(made.questions[0])
+    assert resolve([task.name, text], None, None).weights == "maze-30x30"
+    answers = load("maze-30x30", backend="numpy", task=task).solve_many(list(made.questions))
+    assert all(answer.solved for answer in answers)
