@@ -37,10 +37,11 @@ def test_weights_solve(folder: Path) -> None:
 
 
 def test_weights_are_evaluated_alike(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["eval", "own", "grids", "--json"]) == 0
+    """After one step: weights that have hardly been trained amplify in 16 what processors round otherwise."""
+    assert main(["eval", "own", "grids", "--json", "--steps", "1"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["puzzles"] == 4
-    assert found["cells"] == pytest.approx(10 / 36, abs=1.5 / 36)  # a cell may be a tie
+    assert found["cells"] == pytest.approx(13 / 36, abs=1.5 / 36)  # a cell may be a tie
 
 
 def test_a_run_is_resumed(folder: Path) -> None:

@@ -49,7 +49,7 @@ def test_list(run: Run) -> None:
     titles, first = (line.split("\t") for line in lines[:2])
     found = dict(zip(titles, first, strict=True))
     assert (found["name"], found["source"]) == ("sudoku-extreme", "hf:sapientinc/sudoku-extreme")
-    assert found["recipes"] == "sudoku-extreme-mlp, sudoku-extreme-att, sudoku-extreme-eq"
+    assert found["recipes"] == "sudoku-extreme-mlp, sudoku-extreme-att, sudoku-extreme-eq, sudoku-extreme-symbols"
 
 
 def test_list_as_json(run: Run) -> None:

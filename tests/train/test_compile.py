@@ -19,8 +19,8 @@ from redraft.models.execution import compile_options
 from redraft.train import compiled
 from redraft.train.compiled import CompiledForward, forward_of
 from redraft.train.config import RunConfig
+from redraft.train.forward import Forward
 from redraft.train.loop import Trainer
-from redraft.train.losses import Forward
 
 CPU = torch.device("cpu")
 # what a compiler of another project warns about is not ours to mend

@@ -8,7 +8,7 @@ from typing import Any
 
 from redraft.data.build import task_of
 from redraft.errors import ConfigError, RedraftError
-from redraft.models import ModelConfig, model_class
+from redraft.models import LocalConfig, ModelConfig, model_class
 from redraft.tasks import Task, get_task
 from redraft.train.config import DataConfig, OptimConfig, RunConfig, run_from_dict, run_to_dict
 
@@ -73,8 +73,9 @@ def _fields(kind: type) -> list[str]:
 def _fit_task(values: dict[str, Any], change: Change, before: str) -> None:
     """Gives the model the shape of the task, where that may have changed."""
     model = values["model"]
-    conv = model.get("mixer") == "conv" and ("task" in change or model.get("grid_width") is None)
-    if not conv and "task" not in change:
+    on_grid = model.get("mixer") == "conv" or model["kind"] == "local"
+    rows = on_grid and ("task" in change or model.get("grid_width") is None)
+    if not rows and "task" not in change:
         return
     task = task_of(values["task"], values["data"]["train"])
     if "task" in change:
@@ -83,7 +84,7 @@ def _fit_task(values: dict[str, Any], change: Change, before: str) -> None:
             old, new = _declared(get_task(before)), _declared(task)
             shape |= {name: new[name] for name in new if model[name] == old[name]}
         model.update({name: size for name, size in shape.items() if f"model.{name}" not in change})
-    if conv and "model.grid_width" not in change:
+    if rows and "model.grid_width" not in change:
         model["grid_width"] = task.width
 
 
@@ -101,7 +102,11 @@ def shrunk(run: RunConfig, *, made: bool = True) -> RunConfig:
     data, model = replace(run.data, train_limit=None, test_limit=8), _small(run.model)
     task = SMALLER.get(run.task, run.task) if made else run.task
     if task != run.task:
-        model = replace(model, seq_len=get_task(task).seq_len)
+        small = get_task(task)
+        if isinstance(model, LocalConfig):
+            model = model.resized(small.height, small.width)
+        else:
+            model = replace(model, seq_len=small.seq_len)
     if made:
         data = replace(data, train="make:16@1", test="make:8@2")
     return replace(
@@ -116,6 +121,7 @@ def shrunk(run: RunConfig, *, made: bool = True) -> RunConfig:
         eval_every=3,
         checkpoint_every=2,
         eval_steps=4,
+        compile=False,
     )
 
 

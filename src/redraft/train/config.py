@@ -11,6 +11,7 @@ from redraft.errors import ConfigError, require_at_least
 from redraft.models import ModelConfig, model_config, model_kind
 
 MOST_SLOTS = 1 << 24  # more than any memory holds
+MOST_THREADS = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +122,8 @@ class RunConfig:
     def __post_init__(self) -> None:
         counted = ("steps", "batch_size", "max_steps", "log_every", "checkpoint_every", "eval_every", "eval_steps")
         require_at_least(1, {name: getattr(self, name) for name in (*counted, "micro_batch", "threads")})
+        if self.threads is not None and self.threads > MOST_THREADS:
+            raise ConfigError(f"threads: expected at most {MOST_THREADS:,}, got {reprlib.repr(self.threads)}")
         if not 0 <= self.exploration <= 1:
             raise ConfigError(f"exploration: expected a probability, got {self.exploration}")
         # here, because they need PyTorch, and recipes are listed without

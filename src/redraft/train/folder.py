@@ -29,7 +29,7 @@ from redraft.data.store import Store
 from redraft.errors import ConfigError, DataError, WeightsError
 from redraft.files import OURS, SAFETENSORS, sweep, write_text
 from redraft.locks import holder, locked
-from redraft.train.config import RunConfig, run_from_dict, run_to_dict
+from redraft.train.config import MOST_THREADS, RunConfig, run_from_dict, run_to_dict
 from redraft.train.log import METRICS, TENSORBOARD
 from redraft.train.processes import Processes
 from redraft.trust import remember, require_consent
@@ -39,7 +39,6 @@ from redraft.weights.io import write_tensors
 CONFIG, LOCK, STATE = "config.json", "lock", "state.safetensors"
 BEST, LAST = "best", "last"
 STARTED = "started_in"  # key of config.json beside the run's: the folder of relative paths, relative to the run's
-MOST_THREADS = 1 << 16
 _BLOCK = 1 << 14  # rows of a store checked at a time
 
 
