@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from redraft.core.layers import Attention, MixerBlock, Neighbours, Stack, grid_rotary_tables, rotate
+from redraft.core.layers import Attention, MixerBlock, Neighbours, Stack, rotary_tables, rotate
 from redraft.kernels import cpu
 from redraft.kernels.ops import laid_out
 
@@ -66,7 +66,7 @@ def test_layouts_are_left_alone_where_kernels_are_not_used(monkeypatch: pytest.M
 
 def test_in_a_grid_attention_knows_how_far_rows_and_columns_are_apart() -> None:
     """The product of a rotated query and key depends on the difference of their rows and of their columns alone."""
-    tables = grid_rotary_tables(30, 6, 8, 100.0)
+    tables = rotary_tables(30, 8, 100.0, width=6)
     query, key = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
     at = [rotate(each.expand(1, 1, 30, 8), *tables)[0, 0] for each in (query, key)]
     products = (at[0] @ at[1].T).view(5, 6, 5, 6)  # row and column of the query, then of the key

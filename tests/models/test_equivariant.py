@@ -24,7 +24,7 @@ MIXERS: dict[str, dict[str, object]] = {
     "scopes": {"mixer": "scopes"},
     "mlp": {"mixer": "mlp"},
     "attention": {"mixer": "attention"},
-    "attention across": {"mixer": "attention", "across": "attention", "qk_norm": True},
+    "attention across": {"mixer": "attention", "places": "grid", "across": "attention", "qk_norm": True},
     "scopes, attention across": {"mixer": "scopes", "across": "attention"},
 }
 

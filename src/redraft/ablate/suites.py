@@ -204,7 +204,7 @@ def mixers() -> dict[str, Row]:
 )
 def symbols() -> dict[str, Row]:
     pools: dict[str, Any] = {"model.mixer": "scopes", "model.across": "pool"}
-    attention: dict[str, Any] = {"model.mixer": "attention", "model.across": "attention"}
+    attention: dict[str, Any] = {"model.mixer": "attention", "model.places": "grid", "model.across": "attention"}
     return {
         "pools": Row(change=pools),
         "pools, Muon": Row(change={**pools, "optim.kind": "muon"}),

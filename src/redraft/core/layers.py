@@ -82,20 +82,20 @@ class SwiGLU(nn.Module):
         return ops.swiglu(x, *self.weights(x.dtype))
 
 
-def rotary_tables(positions: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (positions, head_dim) of rotary position encoding, halves layout (Su et al. 2021)."""
-    angles = _angles(torch.arange(positions), head_dim // 2, theta).repeat(1, 2)
-    return angles.cos(), angles.sin()
+def rotary_tables(positions: int, head_dim: int, theta: float, *, width: int | None = None) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (positions, head_dim) of rotary position encoding, halves layout (Su et al. 2021).
 
-
-def grid_rotary_tables(cells: int, width: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
-    """The same for a grid of `width` columns: half of the angles tell a cell's row, the other half its column.
-
-    An odd number of angles has one more for the row.
+    In a grid of `width` columns half of the angles tell a position's row, the other half its column; of an odd number
+    of angles one more tells the row.
     """
-    number, columns = torch.arange(cells), head_dim // 4
-    row = _angles(number // width, head_dim // 2 - columns, theta)
-    angles = torch.cat((row, _angles(number % width, columns, theta)), dim=1).repeat(1, 2)
+    number = torch.arange(positions)
+    if width is None:
+        angles = _angles(number, head_dim // 2, theta)
+    else:
+        columns = head_dim // 4
+        row, column = _angles(number // width, head_dim // 2 - columns, theta), _angles(number % width, columns, theta)
+        angles = torch.cat((row, column), dim=1)
+    angles = angles.repeat(1, 2)
     return angles.cos(), angles.sin()
 
 

@@ -211,7 +211,9 @@ class EquivariantConfig(ModelConfig):
         grid_width: cells in a row.
         scopes: families of cells that rules hold in (`Task.scopes`, `redraft.scopes`), for the mixer of that name.
         mixer: how cells mix within a symbol's field: `scopes` (mean and maximum over each scope, so that a cell's place
-            counts by its scopes alone), `mlp` (over all cells) or `attention` (rotary positions of rows and columns).
+            counts by its scopes alone), `mlp` (over all cells) or `attention` (rotary positions).
+        places: what attention among cells knows of a cell's place, its number on the `line` of all cells, or its row
+            and column in the `grid`.
         across: how symbols mix within a cell: `pool` (mean and maximum over them) or `attention` among them.
         hidden_size: width d of a cell's state for one symbol.
         num_layers, n, T: as in a TRM.
@@ -226,6 +228,7 @@ class EquivariantConfig(ModelConfig):
     grid_width: int
     scopes: tuple[str, ...] = ()
     mixer: Literal["scopes", "mlp", "attention"] = "scopes"
+    places: Literal["line", "grid"] = "line"
     across: Literal["pool", "attention"] = "pool"
     halting: Literal["pooled", "margin"] = "pooled"
     hidden_size: int = 32

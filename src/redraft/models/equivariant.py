@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from redraft.core.carry import Carry
-from redraft.core.layers import Attention, Linear, SwiGLU, grid_rotary_tables, truncated_normal_
+from redraft.core.layers import Attention, Linear, SwiGLU, rotary_tables, truncated_normal_
 from redraft.core.pooling import AxesPool, heard, scope_pool, symbol_pool
 from redraft.core.recursion import deep_recursion
 from redraft.kernels import amx
@@ -170,14 +170,13 @@ class CellsMix(nn.Module):
 
 
 class AttentionMix(nn.Module):
-    """Self-attention among the cells of a field, with rotary positions of rows and columns."""
+    """Self-attention among the cells of a field, with rotary positions."""
 
     def __init__(self, config: EquivariantConfig) -> None:
         super().__init__()
         self.attention = Attention(config.hidden_size, config.num_heads, qk_norm=config.qk_norm)
-        cos, sin = grid_rotary_tables(
-            config.seq_len, config.grid_width, config.hidden_size // config.num_heads, 10000.0
-        )
+        width = config.grid_width if config.places == "grid" else None
+        cos, sin = rotary_tables(config.seq_len, config.hidden_size // config.num_heads, 10000.0, width=width)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 

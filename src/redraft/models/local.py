@@ -50,14 +50,15 @@ class Local(Model):
         for _ in range(self.config.n):
             states.append(self.net(states[-1], x))
         y, course = states[-1], None
+        answer = self.read(y)
         if torch.is_grad_enabled():
-            logits = [self.read(state) for state in states[1:]]
+            logits = [*(self.read(state) for state in states[1:-1]), answer]
             notes = None if self.note_head is None else torch.stack([self.note_head(state) for state in states[1:]])
             course = Course(torch.stack(logits), notes)
         # one cell that knows is enough, in a grid of any size; the state learns nothing from the head, which, while
         # answers are wrong here and there, could only guess
         halt_logit = self.halt_head(y.detach()).amax(1).squeeze(-1)
-        return StepOutput(Carry(y, carry.z), self.read(y), halt_logit, course=course)
+        return StepOutput(Carry(y, carry.z), answer, halt_logit, course=course)
 
     def read(self, state: Tensor) -> Tensor:
         logits: Tensor = self.answer_head(state)

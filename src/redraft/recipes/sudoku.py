@@ -134,7 +134,7 @@ def sudoku_extreme_symbols() -> RunConfig:
     return RunConfig(
         recipe="sudoku-extreme-symbols",
         task="sudoku-9x9",
-        model=equivariant(get_task("sudoku-9x9"), mixer="attention", across="attention", **shape),
+        model=equivariant(get_task("sudoku-9x9"), mixer="attention", places="grid", across="attention", **shape),
         data=DataConfig(train=EXTREME, test=EXTREME, train_limit=1000, test_limit=1000),
         optim=OptimConfig(kind="adamw"),
         steps=40_000,

@@ -167,8 +167,8 @@ def _find(weights: str | Path, task: Task | None = None) -> _Found:
             raise WeightsError(f"{folder / name}: no such file; {expected}")
     described = describe(folder)
     if task is not None:
-        described = of_size(described, task, name=str(weights))
-        if is_exported(folder) and task.spec != describe(folder).task:
+        trained, described = described.task, of_size(described, task, name=str(weights))
+        if is_exported(folder) and task.spec != trained:
             raise WeightsError(f"{folder}: an exported graph has one size; name the weights it was made from instead")
     return _Found(folder=folder, described=described)
 
