@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from helpers.ballots import EMPTY, A, B, C, cast, task
 
-from redraft.arc.score import score, submission
-from redraft.tasks.arc.files import ArcTask
+from redraft.arc.score import baselines, score, submission
+from redraft.tasks.arc.files import ArcTask, Pair
 
 
 # scores
@@ -36,6 +36,15 @@ def test_the_score_is_a_mean_over_tasks() -> None:
     json.dumps(figures, allow_nan=False)
     few = score(votes, tasks, ks=(3,))
     assert few is not None and few.figures()["pass_at"] == {"3": pytest.approx(4 / 9)}
+
+
+def test_what_is_solved_without_a_model() -> None:
+    """One task whose demonstrations agree, one whose two tests are copies and not, one of unknown output."""
+    shown = ArcTask(name="shown", train=(Pair(A, B), Pair(B, C), Pair(C, B)), test=(Pair(A, B),))
+    copied = ArcTask(name="copied", train=(Pair(A, C),), test=(Pair(A, A), Pair(A, B)))
+    unknown = ArcTask(name="unknown", train=(Pair(A, A),), test=(Pair(A, None),))
+    assert baselines([shown, copied, unknown]) == {"copy": 0.25, "majority": 0.5}
+    assert baselines([unknown]) == {}
 
 
 def test_unknown_outputs_do_not_count() -> None:

@@ -47,6 +47,16 @@ def stack(dtype: torch.dtype) -> tuple[Stack, torch.Tensor]:
     return Stack(blocks), torch.randn(3, 5, 8).to(dtype)
 
 
+def test_reserved_positions_lie_above_the_grid() -> None:
+    cos, sin = rotary_tables(2 + 6, 8, 100.0, width=3, reserved=2)
+    within = rotary_tables(6, 8, 100.0, width=3)
+    for table, grid in zip((cos, sin), within, strict=True):
+        torch.testing.assert_close(table[2:], grid)
+    first = torch.stack((cos[0, ::2], sin[0, ::2]))  # row -1, column 1
+    below = rotary_tables(6, 8, 100.0, width=3)
+    torch.testing.assert_close(first[:, 0], torch.tensor([below[0][3, 0], -below[1][3, 0]]))
+
+
 @pytest.mark.usefixtures("float64")
 def test_states_stay_positions_first_and_are_the_same() -> None:
     net, h = stack(torch.float64)

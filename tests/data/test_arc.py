@@ -130,6 +130,22 @@ def test_build_writes_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     build_arc("make:2", tmp_path / "other", count=1)  # what the first attempt left does not stand in the way
 
 
+def test_tasks_with_larger_grids_are_left_out_if_asked(tmp_path: Path) -> None:
+    tasks = make_tasks(20, 4)
+    largest = {task.name: max(max(grid.shape) for pair in (*task.train, *task.test) for grid in pair) for task in tasks}
+    small = [name for name, side in largest.items() if side <= 10]
+    assert 0 < len(small) < len(tasks)
+    with raises(DataError, "canvas", 10, "--skip-larger"):
+        build_arc("make:20@4", tmp_path / "data", count=1, side=10)
+    built = build_arc("make:20@4", tmp_path / "data", count=1, side=10, skip_larger=True)
+    assert built["test"].views is not None and list(built["test"].views.tasks) == small
+    assert [task.name for task in read_tasks(str(tmp_path / "data" / "tasks.json"))] == small
+    mentions(built["train"].source, f"{len(small)} of 20 tasks", "10x10")
+    with raises(DataError, "every one of 20 tasks", "2x2"):
+        build_arc("make:20@4", tmp_path / "none", count=1, side=2, skip_larger=True)
+    assert not (tmp_path / "none").exists()
+
+
 def write_folder(folder: Path, tasks: list[ArcTask]) -> str:
     folder.mkdir(parents=True)
     for task in tasks:

@@ -137,6 +137,16 @@ def test_an_epoch_takes_one_puzzle_of_every_group(sizes: list[list[int]]) -> Non
             assert max(Counter(mine.tolist()).values()) == -(-len(mine) // len(set(mine)))
 
 
+def test_examples_of_a_group_can_be_spread_over_an_epoch() -> None:
+    store = grouped([[4]] * 50)
+    together, spread = (sampler(store, batch_size=200, spread=spread) for spread in (False, True))
+    first, other = (np.array(rows(used, range(1))) for used in (together, spread))
+    assert sorted(first) == sorted(other) == list(range(200))
+    alike = [float(np.mean(np.diff(store.groups[taken]) == 0)) for taken in (first, other)]
+    assert alike[0] > 0.7 and alike[1] < 0.1
+    assert rows(spread, range(1)) != rows(spread, range(1, 2))
+
+
 def test_all_puzzles_of_a_group_have_their_turn() -> None:
     store = grouped([[1, 1, 1], [2]])
     seen = set(rows(sampler(store, batch_size=3), range(30)))

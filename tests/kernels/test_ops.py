@@ -51,6 +51,23 @@ def _asserted(found: Implementation, row: torch.Tensor) -> torch.Tensor:
     return row
 
 
+def test_short_attention_in_bfloat16_goes_by_products() -> None:
+    """Results and gradients as of the reference; longer ones, whose scores fill memory, and others stay with it."""
+    torch.manual_seed(0)
+    inputs = [torch.randn(2, 3, 17, 8).bfloat16().requires_grad_() for _ in range(3)]
+    wanted = torch.randn(2, 3, 17, 8).bfloat16()
+    assert ops.attention.choose(*inputs).name == "matrix products"
+    got = ops.attention(*inputs)
+    gradients = torch.autograd.grad(got, inputs, wanted)
+    exact = [each.detach().double().requires_grad_() for each in inputs]
+    want = ops.attention.reference.run(*exact)
+    torch.testing.assert_close(got.double(), want, rtol=0.02, atol=0.02)
+    for mine, other in zip(gradients, torch.autograd.grad(want, exact, wanted.double()), strict=True):
+        torch.testing.assert_close(mine.double(), other, rtol=0.03, atol=0.03)
+    for others in (torch.ones(1, 1, ops.SHORT + 1, 2).bfloat16(), torch.ones(1, 1, 4, 2)):
+        assert ops.attention.choose(others, others, others).name == "PyTorch"
+
+
 @pytest.mark.skipif(not int8.available(), reason="torch has no 8-bit linear layers on this machine")
 def test_weights_in_int8_have_their_own_way() -> None:
     weight, h = int8.rounded(Linear(8, 16).weight), torch.ones(2, 5, 8)

@@ -39,6 +39,7 @@ CONFIGS: dict[str, ModelConfig] = {
     "mlp-padded-puzzles": replace(TINY, puzzle_positions=2, puzzle_dim=40),
     "attention-rope": replace(TINY, mixer="attention", positions="rope"),
     "attention-rope-puzzles": replace(TINY, mixer="attention", positions="rope", puzzle_positions=2),
+    "attention-grid-puzzles": replace(TINY, mixer="attention", positions="grid", grid_width=3, puzzle_positions=2),
     "attention-learned": replace(TINY, mixer="attention", positions="learned"),
     "attention-learned-puzzles": replace(TINY, mixer="attention", positions="learned", puzzle_positions=2),
     "attention-nowhere": replace(TINY, mixer="attention", positions="none"),

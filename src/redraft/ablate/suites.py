@@ -217,10 +217,15 @@ def symbols() -> dict[str, Row]:
 
 @_suite("AdamW, Adam-atan2 or Muon", "Is a matrix better trained by the orthogonal part of its momentum?")
 def optimiser() -> dict[str, Row]:
-    kinds: dict[str, dict[str, Any]] = {"AdamW": {"optim.kind": "adamw"}, "Adam-atan2": {"optim.kind": "adam_atan2"}}
-    rows = {name: Row(change=change) for name, change in kinds.items()}
-    rows["Muon"] = Row(change={"optim.kind": "muon"})
-    rows["Muon, a rate that ends at zero"] = Row(change={"optim.kind": "muon", "optim.min_ratio": 0.0})
+    kinds = {"AdamW": "adamw", "Adam-atan2": "adam_atan2", "Muon": "muon"}
+    rates = {"": {}, ", rate x 2.5": {"optim.lr": 5e-3}, ", rate x 5": {"optim.lr": 1e-2}}
+    rows = {
+        name + rate: Row(change={"optim.kind": kind}, small=change, scales=BOTH if not rate else SMALL)
+        for (name, kind), (rate, change) in product(kinds.items(), rates.items())
+    }
+    rows["Muon, rate x 5, to zero"] = Row(
+        change={"optim.kind": "muon", "optim.lr": 1e-2, "optim.min_ratio": 0.0}, scales=SMALL
+    )
     return rows
 
 

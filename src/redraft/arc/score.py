@@ -69,6 +69,21 @@ def score(votes: Votes, tasks: Iterable[ArcTask], ks: Sequence[int] = KS) -> Sco
     return Score(ranks=known, ks=tuple(ks)) if known else None
 
 
+def baselines(tasks: Iterable[ArcTask]) -> dict[str, float]:
+    """pass@1 of answers without a model: `copy` repeats the input, `majority` the commonest output of the
+    demonstrations, the first of several. Empty if no output is known.
+    """
+    right: dict[str, list[float]] = {"copy": [], "majority": []}
+    for task in tasks:
+        known = [(pair.input, pair.output) for pair in task.test if pair.output is not None]
+        outputs = [pair.output.tolist() for pair in task.train if pair.output is not None]
+        commonest = max(outputs, key=outputs.count, default=None)
+        if known:
+            right["copy"].append(sum(np.array_equal(question, output) for question, output in known) / len(known))
+            right["majority"].append(sum(output.tolist() == commonest for _, output in known) / len(known))
+    return {name: sum(shares) / len(shares) for name, shares in right.items() if shares}
+
+
 def submission(votes: Votes, tasks: Iterable[ArcTask], *, attempts: int = 2) -> dict[str, list[dict[str, Any]]]:
     """The best candidates in the form of Kaggle's ARC Prize, `{task: [{"attempt_1": grid, ...}, ...]}`.
 

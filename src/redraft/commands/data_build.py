@@ -61,6 +61,8 @@ class Arguments:
     """ARC: augmentations of each task besides itself."""
     canvas: int = 30
     """ARC: rows and columns of the canvas; if all grids are small, a smaller one is faster."""
+    skip_larger: bool = False
+    """ARC: leaves out tasks with a grid larger than the canvas."""
     allow_leaks: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TASK …")] = ()
     """ARC: evaluation tasks whose test pairs may be in training; all for all of them."""
 
@@ -73,7 +75,7 @@ ONLY = {
         *("name", "test", "test_share", "symmetries", "scopes", "checker"),
         *("alphabet", "blank", "shape", "limit", "allow_contradictions"),
     ),
-    "arc": ("concept", "views", "canvas", "allow_leaks"),
+    "arc": ("concept", "views", "canvas", "skip_larger", "allow_leaks"),
 }
 
 
@@ -118,9 +120,10 @@ def _training(args: Arguments) -> str:
     from redraft.data.known import KNOWN
 
     folder, named = shlex.quote(str(args.output)), args.source.split("/")[0]
-    if named in NAMED and args.kind != "grids" and args.canvas == Arguments.canvas:  # has a recipe of its own
-        return f"{named} --data.train {folder} --data.test {folder}"
     recipes = {recipe for known in KNOWN for recipe in known.recipes}
+    own = named if args.canvas == Arguments.canvas else f"{named}-{args.canvas}x{args.canvas}"
+    if named in NAMED and args.kind != "grids" and own in recipes:
+        return f"{own} --data.train {folder} --data.test {folder}"
     return f"./{folder}" if str(args.output) in recipes else folder  # a recipe of that name would come first
 
 
@@ -164,6 +167,7 @@ def _arc(args: Arguments) -> list[str]:
         seed=args.seed,
         allow=(*OWN_LEAKS, *args.allow_leaks),
         side=args.canvas,
+        skip_larger=args.skip_larger,
     )
     for unread in left_out(args.source):
         name = shlex.quote(str(unread).removesuffix(CHALLENGES))

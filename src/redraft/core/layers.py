@@ -82,17 +82,19 @@ class SwiGLU(nn.Module):
         return ops.swiglu(x, *self.weights(x.dtype))
 
 
-def rotary_tables(positions: int, head_dim: int, theta: float, *, width: int | None = None) -> tuple[Tensor, Tensor]:
+def rotary_tables(
+    positions: int, head_dim: int, theta: float, *, width: int | None = None, reserved: int = 0
+) -> tuple[Tensor, Tensor]:
     """Cosines and sines (positions, head_dim) of rotary position encoding, halves layout (Su et al. 2021).
 
     In a grid of `width` columns half of the angles tell a position's row, the other half its column; of an odd number
-    of angles one more tells the row.
+    of angles one more tells the row. The first `reserved` positions are not of the grid, they lie above it.
     """
     number = torch.arange(positions)
     if width is None:
         angles = _angles(number, head_dim // 2, theta)
     else:
-        columns = head_dim // 4
+        number, columns = number - reserved, head_dim // 4
         row, column = _angles(number // width, head_dim // 2 - columns, theta), _angles(number % width, columns, theta)
         angles = torch.cat((row, column), dim=1)
     angles = angles.repeat(1, 2)
@@ -126,7 +128,7 @@ class Attention(nn.Module):
         self.out = Linear(features, features)
 
     def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
-        mixed = F.scaled_dot_product_attention(*self.heads_of(x, rotary))
+        mixed = ops.attention(*self.heads_of(x, rotary))
         return self.out(mixed.transpose(1, 2).reshape(x.shape))
 
     def heads_of(self, x: Tensor, rotary: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -214,11 +216,11 @@ class ConvBlock(Block):
 class Stack(nn.Module):
     """A network: blocks one after the other, (B, S, D) to (B, S, D), sharing one set of rotary tables."""
 
-    def __init__(self, blocks: Sequence[nn.Module], *, rotary: tuple[int, int, float] | None = None) -> None:
-        """`rotary`: (positions, head_dim, theta) for rotary positions, None for none."""
+    def __init__(self, blocks: Sequence[nn.Module], *, rotary: tuple[Tensor, Tensor] | None = None) -> None:
+        """`rotary`: the tables of rotary positions, None for none."""
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
-        cos, sin = rotary_tables(*rotary) if rotary else (None, None)
+        cos, sin = (None, None) if rotary is None else rotary
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 

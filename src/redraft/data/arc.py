@@ -32,17 +32,25 @@ def build_arc(
     seed: int = 0,
     allow: Collection[str] = OWN_LEAKS,
     side: int = SIDE,
+    skip_larger: bool = False,
 ) -> dict[str, Store]:
     """Writes the data folder of `arc_data(source, concept=concept)` and returns its stores, as `write_arc` does.
 
     Every task has up to `count` augmentations besides itself. Evaluation tasks that leak into training are an error
-    unless `allow` names them; "all" allows all. Raises DataError.
+    unless `allow` names them; "all" allows all. `skip_larger` leaves out tasks with a grid larger than the canvas.
+    Raises DataError.
     """
     require_new(folder)  # before the work, not after it
     training, evaluation = arc_data(source, concept=concept)
-    allowed = refuse_leaks(training, evaluation, allow)
     if concept:
         source += f", with {concept}"
+    if skip_larger:
+        tasks = len(training) + len(evaluation)
+        training, evaluation = ([task for task in half if fits(task, side)] for half in (training, evaluation))
+        if not (training or evaluation):
+            raise DataError(f"{source}: every one of {tasks:,} tasks has a grid larger than {side}x{side}")
+        source += f", {len(training) + len(evaluation):,} of {tasks:,} tasks that fit {side}x{side}"
+    allowed = refuse_leaks(training, evaluation, allow)
     if allowed:
         source += f", evaluation tasks in training, which was allowed: {some(allowed)}"
     return write_arc(training, evaluation, folder, count=count, seed=seed, source=source, side=side)
@@ -144,6 +152,11 @@ def _canvases(grids: Sequence[NDArray[np.uint8] | None], side: int) -> NDArray[n
     return boards
 
 
+def fits(task: ArcTask, side: int) -> bool:
+    """Whether no known grid of a task has more than `side` rows or columns."""
+    return all(max(grid.shape) <= side for pair in (*task.train, *task.test) for grid in pair if grid is not None)
+
+
 def _require_room(tasks: Sequence[ArcTask], side: int) -> None:
     """Raises DataError naming the first grid larger than the canvas, and a canvas that holds all of them."""
     grids = [
@@ -158,5 +171,6 @@ def _require_room(tasks: Sequence[ArcTask], side: int) -> None:
         if max(grid.shape) > side:
             raise DataError(
                 f"{place}: {grid.shape[0]} rows of {grid.shape[1]} cells; the canvas has {side} of {side}, "
-                f"one of {max(max(each.shape) for _, each in grids)} holds all grids (--canvas)"
+                f"one of {max(max(each.shape) for _, each in grids)} holds all grids (--canvas), or leave out "
+                "such tasks (--skip-larger)"
             )

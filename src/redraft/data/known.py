@@ -67,7 +67,7 @@ KNOWN: tuple[Known, ...] = (
         licence="Apache-2.0",
         rows="400 + 400 tasks",
         megabytes=1.4,
-        recipes=("arc1",),
+        recipes=("arc1", "arc1-10x10", "arc1-10x10-direct"),
     ),
     Known(
         name="arc-agi-2",

@@ -41,14 +41,16 @@ class Sampler:
         batch_size: int,
         seed: int,
         augment: bool = True,
+        spread: bool = False,
         hints: bool = False,
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        """`batch_size` is this process's share of the global batch of `batch_size * world`; `hints`: those of the
-        task come with the examples, some of which are made easier."""
+        """`batch_size` is this process's share of the global batch of `batch_size * world`; `spread`: the rows of
+        a group are spread over an epoch; `hints`: those of the task come with the examples, some of which are made
+        easier."""
         self.store, self.task = store, task
-        self.batch_size, self.seed, self.augment, self.hints = batch_size, seed, augment, hints
+        self.batch_size, self.seed, self.augment, self.spread, self.hints = batch_size, seed, augment, spread, hints
         self.rank, self.world = rank, world
         self._groups = _Groups(store)
         self._epochs: dict[int, _Epoch] = {}
@@ -85,6 +87,9 @@ class Sampler:
         if self.augment and self.store.views is not None:  # one augmentation for all rows of a group
             chance = rng.random(len(self._groups))[groups]
             ids = (ids + chance * self.store.views.counts(ids)).astype(np.int32)
+        if self.spread:
+            order = rng.permutation(len(rows))
+            rows, ids = rows[order], ids[order]
         return rows, ids
 
 

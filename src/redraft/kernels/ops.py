@@ -18,6 +18,8 @@ from redraft.scopes import Axes
 
 Weight = Tensor | int8.Weight
 
+SHORT = 256  # positions whose scores torch may keep in memory
+
 
 def rms_norm(x: Tensor, *, eps: float) -> Tensor:
     """Divides by the root mean square over the last axis, computed in float32; no weights."""
@@ -137,13 +139,33 @@ def pools_block(
     return swiglu_add_norm(h.flatten(1, 2), gate_up, down, eps=eps).view(h.shape)
 
 
+def _attention_by_products(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+    return scores.softmax(-1) @ value
+
+
+_PRODUCTS = Implementation(
+    "matrix products",
+    f"bfloat16 on a CPU, up to {SHORT} positions",
+    able=lambda: True,
+    applies=lambda query, *_: query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[-2] <= SHORT,
+    run=_attention_by_products,
+)
+
+
+@operation("softmax(q k^T / sqrt(d)) v", _PRODUCTS)
+def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention without a mask, of queries, keys and values (B, heads, S, d)."""
+    return F.scaled_dot_product_attention(query, key, value)
+
+
 @operation("h, laid out otherwise", _numba(cpu.positions_first))
 def laid_out(h: Tensor) -> Tensor:
     """The same state, in the memory layout that suits mixing positions; results keep it."""
     return h
 
 
-OPERATIONS = (linear, matmul.mm, add_norm, swiglu_add_norm, pools_add_norm, pools_block, laid_out)
+OPERATIONS = (linear, matmul.mm, add_norm, swiglu_add_norm, pools_add_norm, pools_block, attention, laid_out)
 
 
 def table() -> list[dict[str, str | bool]]:

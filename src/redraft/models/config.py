@@ -61,8 +61,9 @@ class NetworkConfig(ModelConfig):
         num_layers: blocks of a network.
         mixer: how positions mix, `mlp` (fixed length, best on small full grids), `attention`, or `conv` (each cell with
             its neighbours and the mean of all, for local rules, such as those of mazes).
-        positions: `rope` or `learned` (attention), or `none` (the other mixers know where a cell is, or need not).
-        grid_width: cells in a row, for `conv`.
+        positions: `rope` (rotary, by number), `grid` (rotary, by row and column) or `learned` (attention), or `none`
+            (the other mixers know where a cell is, or need not).
+        grid_width: cells in a row, for `conv` and `grid`.
         num_heads: attention heads; ignored by the other mixers.
         qk_norm: whether attention normalises queries and keys.
         expansion, width_multiple: inner width of each SwiGLU, see `core.layers.swiglu_width`.
@@ -72,7 +73,7 @@ class NetworkConfig(ModelConfig):
     hidden_size: int = 512
     num_layers: int = 2
     mixer: Literal["mlp", "attention", "conv"] = "attention"
-    positions: Literal["rope", "learned", "none"] = "rope"
+    positions: Literal["rope", "grid", "learned", "none"] = "rope"
     grid_width: int | None = None
     num_heads: int = 8
     qk_norm: bool = False
@@ -317,5 +318,5 @@ def _require_shape(config: NetworkConfig | EquivariantConfig) -> None:
         raise ConfigError(
             f"model.hidden_size: expected a multiple of 2 x num_heads = {2 * heads}, got {config.hidden_size}"
         )
-    if isinstance(config, EquivariantConfig) or config.mixer == "conv":
+    if isinstance(config, EquivariantConfig) or config.mixer == "conv" or config.positions == "grid":
         _require_rows(config.seq_len, config.grid_width)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from redraft.core.carry import Carry
-from redraft.core.layers import AttentionBlock, ConvBlock, Linear, MixerBlock, Stack, truncated_normal_
+from redraft.core.layers import AttentionBlock, ConvBlock, Linear, MixerBlock, Stack, rotary_tables, truncated_normal_
 from redraft.core.recursion import deep_recursion
 from redraft.kernels.ops import laid_out
 from redraft.models.base import DTYPES, Model, StepOutput, Update, recursions
@@ -28,10 +28,13 @@ def build_network(config: NetworkConfig) -> Stack:
     if config.mixer == "conv":
         assert config.grid_width is not None
         return Stack([ConvBlock(size, width=config.grid_width, **shape) for _ in range(config.num_layers)])
-    rotary = (positions, size // config.num_heads, config.rope_theta) if config.positions == "rope" else None
     shape |= {"heads": config.num_heads, "qk_norm": config.qk_norm}
     blocks = [AttentionBlock(size, **shape) for _ in range(config.num_layers)]
-    return Stack(blocks, rotary=rotary)
+    if config.positions not in ("rope", "grid"):
+        return Stack(blocks)
+    width = config.grid_width if config.positions == "grid" else None
+    head_dim, reserved = size // config.num_heads, config.puzzle_positions
+    return Stack(blocks, rotary=rotary_tables(positions, head_dim, config.rope_theta, width=width, reserved=reserved))
 
 
 class PuzzleEmbedding(nn.Module):

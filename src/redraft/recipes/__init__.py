@@ -34,6 +34,8 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "roster-5x7": more.roster_5x7,
     "arc1": arc.arc1,
     "arc2": arc.arc2,
+    "arc1-10x10": arc.arc1_10x10,
+    "arc1-10x10-direct": arc.arc1_10x10_direct,
 }
 
 

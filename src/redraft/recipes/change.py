@@ -8,7 +8,7 @@ from typing import Any
 
 from redraft.data.build import task_of
 from redraft.errors import ConfigError, RedraftError
-from redraft.models import LocalConfig, ModelConfig, model_class
+from redraft.models import ModelConfig, model_class
 from redraft.tasks import Task, get_task
 from redraft.train.config import DataConfig, OptimConfig, RunConfig, run_from_dict, run_to_dict
 
@@ -16,7 +16,8 @@ Change = Mapping[str, Any]
 
 KIND = "model.kind"
 _PARTS: dict[str, type] = {"data": DataConfig, "optim": OptimConfig}
-SMALLER = {"maze-30x30": "maze-10x10"}  # by task: 900 cells take minutes to make and to run
+# By task: 900 cells of a maze take minutes to make and to run, and not every ARC task made fits a small canvas.
+SMALLER = {"maze-30x30": "maze-10x10", "arc-10x10": "arc"}
 
 
 def dotted(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,10 +104,8 @@ def shrunk(run: RunConfig, *, made: bool = True) -> RunConfig:
     task = SMALLER.get(run.task, run.task) if made else run.task
     if task != run.task:
         small = get_task(task)
-        if isinstance(model, LocalConfig):
-            model = model.resized(small.height, small.width)
-        else:
-            model = replace(model, seq_len=small.seq_len)
+        width = {"grid_width": small.width} if getattr(model, "grid_width", None) else {}
+        model = replace(model, seq_len=small.seq_len, **width)  # type: ignore[arg-type]
     if made:
         data = replace(data, train="make:16@1", test="make:8@2")
     return replace(

@@ -22,6 +22,8 @@ class DataConfig:
         train, test: a file or folder of the task, or `make:COUNT@SEED` for new puzzles.
         train_limit, test_limit: maximum number of examples (the first ones); None for all.
         augment: applies a random symmetry of the task to each training example.
+        spread: the examples of a group are spread over an epoch, in place of one after another as published; a small
+            batch then shows more of the groups.
     """
 
     train: str
@@ -29,6 +31,7 @@ class DataConfig:
     train_limit: int | None = None
     test_limit: int | None = None
     augment: bool = True
+    spread: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

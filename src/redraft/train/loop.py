@@ -114,9 +114,17 @@ class Trainer:
             threads=torch.get_num_threads(),
             world=world,
         )
-        share, seed, augment = config.batch_size // world, config.seed, config.data.augment
+        share = config.batch_size // world
         sampler = Sampler(
-            data, task, batch_size=share, seed=seed, augment=augment, hints=config.hinted, rank=rank, world=world
+            data,
+            task,
+            batch_size=share,
+            seed=config.seed,
+            augment=config.data.augment,
+            spread=config.data.spread,
+            hints=config.hinted,
+            rank=rank,
+            world=world,
         )
         saved = resume and (folder / STATE).exists()  # else stopped before its first checkpoint: from the start again
         self.learner = Learner(config, device, self.processes, initial=None if saved else initial)

@@ -30,6 +30,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "mlp, learned positions": {"mixer": "mlp", "positions": "learned"},
     "conv": {"mixer": "conv", "positions": "none", "grid_width": 4},
     "attention, rotary": {"mixer": "attention", "positions": "rope"},
+    "attention, rows and columns": {"mixer": "attention", "positions": "grid", "grid_width": 4, "puzzle_positions": 3},
     "attention, normed": {"mixer": "attention", "positions": "rope", "qk_norm": True},
     "attention, learned": {"mixer": "attention", "positions": "learned"},
     "attention, none": {"mixer": "attention", "positions": "none"},

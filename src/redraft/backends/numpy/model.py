@@ -177,7 +177,8 @@ class NumpyTRM(NumpyModel):
 def _layers(config: TRMConfig, given: Tensors) -> list[Layer]:
     """The layers of all blocks in order; each block mixes positions, then channels."""
     width, eps = config.hidden_size, np.float32(config.norm_eps)
-    rotary = _rotary_tables(config) if config.mixer == "attention" and config.positions == "rope" else None
+    turned = config.mixer == "attention" and config.positions in ("rope", "grid")
+    rotary = _rotary_tables(config) if turned else None
     layers: list[Layer] = []
     for number in range(config.num_layers):
         mix, mlp = f"net.blocks.{number}.mix", f"net.blocks.{number}.mlp"
@@ -306,11 +307,21 @@ def _attention(
 
 def _rotary_tables(config: TRMConfig) -> tuple[Floats, Floats]:
     """Cosines and sines (S, head_dim), as in `core.layers.rotary_tables`."""
-    head_dim = config.hidden_size // config.num_heads
-    frequencies = config.rope_theta ** -(np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim))
-    angles = np.outer(np.arange(config.sequence, dtype=np.float32), np.float32(frequencies))
-    angles = np.concatenate((angles, angles), 1)
+    half, number = config.hidden_size // config.num_heads // 2, np.arange(config.sequence)
+    if config.positions == "grid":
+        assert config.grid_width is not None
+        row, column = np.divmod(number - config.puzzle_positions, config.grid_width)
+        parts = [_angles(row, half - half // 2, config.rope_theta), _angles(column, half // 2, config.rope_theta)]
+    else:
+        parts = [_angles(number, half, config.rope_theta)]
+    angles = np.concatenate((*parts, *parts), 1)
     return np.cos(angles), np.sin(angles)
+
+
+def _angles(places: Ints, count: int, theta: float) -> Floats:
+    """Angles (places, count), each slower than the one before."""
+    frequencies = theta ** -(np.arange(count, dtype=np.float32) / np.float32(max(1, count)))
+    return np.outer(places.astype(np.float32), np.float32(frequencies))
 
 
 def _rotated(x: Floats, cos: Floats, sin: Floats) -> Floats:

@@ -22,13 +22,13 @@ from redraft.data.store import Store, is_store
 from redraft.device import choose_device
 from redraft.errors import DataError, WeightsError
 from redraft.models import Model
-from redraft.recipes.arc import adaptation
+from redraft.recipes.arc import adaptation, arc1
 from redraft.run import assemble, conduct, evaluator
 from redraft.solve.load import find_weights, open_weights
 from redraft.tasks import get_task
 from redraft.tasks.arc.files import read_tasks
 from redraft.tasks.arc.task import Arc
-from redraft.train.config import RunConfig
+from redraft.train.config import RunConfig, run_from_dict
 from redraft.train.folder import CONFIG, open_run, own_run
 from redraft.train.loop import TrainingOutcome
 from redraft.train.processes import Processes
@@ -135,9 +135,10 @@ def _learn(
 def _recipe(args: Adapt, weights: Weights, data: Store) -> RunConfig:
     assert data.views is not None
     return adaptation(
-        replace(weights.model.config, num_puzzles=data.num_puzzle_ids),
+        _trained(args, weights),
         weights=args.weights,
         data=str(args.out / DATA),
+        ids=data.num_puzzle_ids,
         pairs=len(data),
         views=-(-len(data.views) // len(data.views.tasks)),
         visits=args.visits,
@@ -145,15 +146,14 @@ def _recipe(args: Adapt, weights: Weights, data: Store) -> RunConfig:
         learn=args.learn,
         lr=args.lr,
         puzzle_lr=args.puzzle_lr,
-        loss=_loss(args, weights),
         seed=args.seed,
     )
 
 
-def _loss(args: Adapt, weights: Weights) -> str:
-    """The loss that the weights were trained with, by their card."""
-    loss = within(weights.card, "run", "loss")
-    if not isinstance(loss, str):
-        return "stablemax"
-    require_consent(find_weights(args.weights) / CONFIG, {"loss": loss})
-    return loss
+def _trained(args: Adapt, weights: Weights) -> RunConfig:
+    """The run that trained the weights, by their card; that of the recipe `arc1` if they have none."""
+    values, file = within(weights.card, "run"), find_weights(args.weights) / CONFIG
+    if not isinstance(values, dict):
+        return replace(arc1(), task=str(weights.task), model=weights.model.config)
+    require_consent(file, values)
+    return replace(run_from_dict(values, where=f"{file}: card.run"), model=weights.model.config)

@@ -13,7 +13,7 @@ import tyro
 from rich.table import Table
 
 from redraft import terminal
-from redraft.arc.score import Score, score, submission
+from redraft.arc.score import Score, baselines, score, submission
 from redraft.arc.votes import Votes, data_fingerprint
 from redraft.commands.arguments import Trusted, parse
 from redraft.errors import ConfigError, DataError
@@ -141,12 +141,14 @@ def conclude(votes: Votes, tasks: list[ArcTask], args: Result, context: dict[str
         print(f"redraft arc: these are not all votes; missing: shard {', '.join(missing)}", file=sys.stderr)
     result = score(votes, tasks)
     if args.json:
-        figures = {} if result is None else result.figures()
+        figures = {} if result is None else {**result.figures(), "baselines": baselines(tasks)}
         print(json.dumps({**context, "data": data, "votes": len(votes), "missing": missing, **figures}))
     elif result is None:
         print(f"{len(votes):,} votes; {data} has no outputs to score by")
     else:
         _show(result, votes)
+        without = ", ".join(f"{name} {share:.2%}" for name, share in baselines(tasks).items())
+        print(f"without a model: {without} (the input as it is; the commonest output of the demonstrations)")
     return 0
 
 
