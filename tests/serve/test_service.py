@@ -229,6 +229,59 @@ def test_a_kind_of_puzzle_means_the_bundled_size(bundled: Service, kind: str) ->
     assert (refused.value.where, refused.value.status) == ("puzzle", 422)
 
 
+def test_mazes_of_any_size(bundled: Service) -> None:
+    """By their look, their rows, their task, and by the weights; each answer is that of `redraft.load`."""
+    made = get_task("maze-10x12").make(2, 7)
+    solver = redraft.load("maze-30x30", task="maze-10x12")
+    wanted = [solver.task.format(solver.solve(question).grid) for question in made.questions]
+    text, drawn = solver.task.format(made.questions[0]), solver.task.draw(made.questions[0])
+    asked: list[dict[str, Any]] = [
+        {"puzzle": drawn},
+        {"puzzle": text, "task": "maze-10x12"},
+        {"puzzle": text, "task": "maze-10x12", "weights": "maze-30x30"},
+        {"puzzle": [list(row) for row in drawn.splitlines()], "task": "maze", "weights": "maze-30x30"},
+    ]
+    for values in asked:
+        response = bundled.solve(SolveRequest(**values))
+        assert (response.task, response.weights) == ("maze-10x12", "maze-30x30"), values
+        assert [result.answer for result in response.results] == wanted[:1]
+    texts = [solver.task.draw(question) for question in made.questions]
+    assert [result.answer for result in solve(bundled, puzzles=texts)] == wanted
+    by_name = {card["name"]: card["any_size"] for card in bundled.list_models().plain()["models"]}
+    assert by_name["maze-30x30"] and not by_name["maze-8x8"]
+
+
+def test_only_the_sizes_asked_for_last_stay_open(bundled: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = next(each.sizes for each in bundled.models if each.name == "maze-30x30")
+    assert sizes is not None
+    monkeypatch.setattr(sizes, "MOST", 2)
+    first = sizes.get("maze-9x9")
+    assert sizes.get("maze-9x9") is first
+    for name in ("maze-9x10", "maze-9x11"):
+        sizes.get(name)
+    assert not first.shared._thread.is_alive() and sizes.get("maze-9x9") is not first
+    with pytest.raises(Refused) as refused:
+        sizes.get("maze-99x99999")
+    assert refused.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("values", "where", "status"),
+    [
+        ({"puzzle": "S.G\n...", "task": "maze-3x3"}, "task", 404),
+        ({"puzzle": "S..G\n####\n....\n....\n...", "task": "maze-5x4"}, "puzzle", 422),
+        ({"puzzle": "hello", "weights": "maze-30x30"}, "puzzle", 422),
+        ({"puzzle": "S.G", "weights": "maze-30x30", "task": "sudoku"}, "task", 422),
+        ({"puzzle": MAZE_TEXT, "task": "maze-12x12"}, "puzzle", 422),
+        ({"puzzle": MAZE_TEXT, "task": "maze-0x3"}, "task", 404),
+    ],
+)
+def test_mazes_that_are_none(bundled: Service, values: dict[str, Any], where: str, status: int) -> None:
+    with pytest.raises(Refused) as refused:
+        solve(bundled, **values)
+    assert (refused.value.where, refused.value.status) == (where, status), refused.value
+
+
 def test_models_say_what_clients_need_and_nothing_of_where_they_are(bundled: Service) -> None:
     found = bundled.list_models().plain()
     by_name = {card["name"]: card for card in found["models"]}

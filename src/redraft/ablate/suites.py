@@ -223,9 +223,9 @@ def optimiser() -> dict[str, Row]:
         name + rate: Row(change={"optim.kind": kind}, small=change, scales=BOTH if not rate else SMALL)
         for (name, kind), (rate, change) in product(kinds.items(), rates.items())
     }
-    rows["Muon, rate x 5, to zero"] = Row(
-        change={"optim.kind": "muon", "optim.lr": 1e-2, "optim.min_ratio": 0.0}, scales=SMALL
-    )
+    fast: dict[str, Any] = {"optim.kind": "muon", "optim.lr": 1e-2}
+    rows["Muon, rate x 5, to zero"] = Row(change={**fast, "optim.min_ratio": 0.0}, scales=SMALL)
+    rows["Muon, rate x 5, self-attention"] = Row(change={**fast, **ATTENTION, **ATTENTION_SMALL}, scales=SMALL)
     return rows
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,31 +17,51 @@ from redraft.serve.limits import Limits, Refused
 from redraft.serve.shared import SharedSolver
 from redraft.serve.types import Board, ModelCard, Named
 from redraft.solve.load import find_weights, load
+from redraft.solve.sizes import fits_any_size
 from redraft.tasks import TASKS, Grid, Task, get_task
 from redraft.tasks.families import FAMILIES, of_texts
+from redraft.weights.format import describe
 
 _SIZED = re.compile(rf"({'|'.join(USUAL)})-\d{{1,2}}x\d{{1,2}}(-v\d{{1,3}})?")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """Weights under the name they are served by; `steps` is how many a request gets at most."""
+    """Weights under the name they are served by; `steps` is how many a request gets at most, and `sizes` are there if
+    they fit boards of any size."""
 
     name: str
     folder: Path
     task: Task
     shared: SharedSolver
     steps: int
+    sizes: Sizes | None = None
 
     @classmethod
-    def open(cls, weights: str, limits: Limits, **options: Any) -> Served:
-        """Opens weights with the options of `load`; raises RedraftError where they cannot be opened."""
+    def open(cls, weights: str, limits: Limits, *, sized: bool = False, **options: Any) -> Served:
+        """Opens weights with the options of `load`; raises RedraftError where they cannot be opened.
+
+        `sized`: for boards of one size alone.
+        """
         folder = find_weights(weights)
         solver = load(weights, trace=False, **options)
         solver.max_steps = min(solver.max_steps, limits.steps)
         name = weights if weights in redraft.weights.names() else Path(weights).resolve().name
         shared = SharedSolver(solver, queue=limits.queue)
-        return cls(name=name, folder=folder, task=solver.task, shared=shared, steps=limits.steps)
+        sizes = None
+        if not sized and _family(solver.task.name) in FAMILIES and fits_any_size(describe(folder)):
+            sizes = Sizes(lambda task: cls.open(weights, limits, sized=True, task=task, **options), limits.cells)
+        return cls(name=name, folder=folder, task=solver.task, shared=shared, steps=limits.steps, sizes=sizes)
+
+    def of(self, name: str) -> Served:
+        """These weights for the task of that name, if they fit boards of any size."""
+        return self if self.sizes is None or name == self.task.name else self.sizes.get(name)
+
+    def close(self) -> None:
+        """Answers all puzzles in the queue, then ends."""
+        self.shared.close()
+        if self.sizes is not None:
+            self.sizes.close()
 
     def card(self) -> ModelCard:
         """The description that clients see; it holds no path."""
@@ -56,7 +77,44 @@ class Served:
             judges=self.task.judges,
             max_steps=self.shared.solver.max_steps,
             hints=self.task.open_token is not None,
+            any_size=self.sizes is not None,
         )
+
+
+class Sizes:
+    """Weights opened for boards of the sizes that clients ask for: the few that were asked for last."""
+
+    MOST = 8
+
+    def __init__(self, open: Callable[[Task], Served], cells: int) -> None:
+        """`open` opens them for a task; `cells`: of a board, at most."""
+        self._open, self._cells = open, cells
+        self._lock, self._opened = threading.Lock(), dict[str, Served]()  # in the order they were asked for
+
+    def get(self, name: str) -> Served:
+        """The weights for the task of that name; raises Refused for one that is too large, and if all are at work."""
+        task = any_task(name, ())
+        if task.seq_len > self._cells:
+            raise Refused(f"{task.name}: expected at most {self._cells:,} cells", where="task", status=413)
+        with self._lock:
+            found = self._opened.pop(task.name, None)
+            if found is None:
+                self._make_room()
+                found = self._open(task)
+            self._opened[task.name] = found
+        return found
+
+    def close(self) -> None:
+        for each in self._opened.values():
+            each.close()
+
+    def _make_room(self) -> None:
+        if len(self._opened) < self.MOST:
+            return
+        idle = [name for name, each in self._opened.items() if not each.shared.waiting + each.shared.running]
+        if not idle:
+            raise Refused(f"{self.MOST} other sizes are being solved; try again soon", status=429, retry_after=1)
+        self._opened.pop(idle[0]).close()
 
 
 def open_all(weights: Sequence[str], limits: Limits, **options: Any) -> list[Served]:
@@ -79,12 +137,14 @@ def chosen(models: Sequence[Served], request: Named, boards: Sequence[Board]) ->
         named = next((each for each in models if each.name == request.weights), None)
         if named is None:
             raise Refused(f"unknown weights; expected one of {_names(models)}", where="weights", status=404)
-        family = named.task.name.partition("-")[0]
-        if request.task is not None and unversioned(request.task) not in (named.task.name, family):
+        family = _family(named.task.name)
+        asked = None if request.task is None else unversioned(request.task)
+        if asked not in (None, named.task.name, family) and not (named.sizes and _family(asked) == family):
             raise Refused(f"the weights {named.name} are for {named.task.name}", where="task")
-        return named
+        return named if named.sizes is None else named.of(_task_named(asked or family, boards))
     name = _task_named(request.task, boards)
     fitting = [each for each in models if each.task.name == name]
+    fitting = fitting or [each.of(name) for each in models if each.sizes and _family(each.task.name) == _family(name)]
     if not fitting:
         known = sorted({each.task.name for each in models})
         raise Refused(f"no weights for this task; expected one of {', '.join(known)}", where="task", status=404)
@@ -136,6 +196,10 @@ def answer_of(task: Task, board: Board) -> Grid:
         shape = " x ".join(map(str, grid.shape))
         raise PuzzleError(f"expected {task.height} rows of {task.width} cells, got {shape}")
     return grid
+
+
+def _family(name: str) -> str:
+    return name.partition("-")[0]
 
 
 def _names(models: Sequence[Served]) -> str:

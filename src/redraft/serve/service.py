@@ -92,7 +92,7 @@ class Service:
     def close(self) -> None:
         """Answers all puzzles in the queue, then ends."""
         for each in self.models:
-            each.shared.close()
+            each.close()
         self._maker.close()
 
     def list_models(self) -> ModelsResponse:

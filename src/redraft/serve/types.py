@@ -222,6 +222,7 @@ class ModelCard(Replied):
     judges: bool = Field(description="Whether rules judge an answer; if not, results are `halted`, not `solved`.")
     max_steps: int = Field(description="Supervision steps per puzzle unless a request sets them.")
     hints: bool = Field(description="Whether there are hints: whether puzzles have cells to fill in.")
+    any_size: bool = Field(description="Whether they also solve puzzles of other sizes of this kind.")
 
 
 class ModelsResponse(Replied):
