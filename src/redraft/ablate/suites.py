@@ -205,13 +205,16 @@ def mixers() -> dict[str, Row]:
 def symbols() -> dict[str, Row]:
     pools: dict[str, Any] = {"model.mixer": "scopes", "model.across": "pool"}
     attention: dict[str, Any] = {"model.mixer": "attention", "model.places": "grid", "model.across": "attention"}
+    normed: dict[str, Any] = {**attention, "model.qk_norm": True}
+    muon: dict[str, Any] = {"optim.kind": "muon", "optim.lr": 1e-2}
     return {
         "pools": Row(change=pools),
-        "pools, Muon": Row(change={**pools, "optim.kind": "muon"}),
+        "pools, rate x 2.5": Row(change=pools, small={"optim.lr": 5e-3}, scales=SMALL),
+        "pools, Muon, rate x 5": Row(change=pools, small=muon, scales=SMALL),
         "attention across symbols": Row(change={**pools, "model.across": "attention"}),
         "attention": Row(change=attention),
-        "attention, QK norm": Row(change={**attention, "model.qk_norm": True}),
-        "attention, QK norm, Muon": Row(change={**attention, "model.qk_norm": True, "optim.kind": "muon"}),
+        "attention, QK norm": Row(change=normed),
+        "attention, QK norm, Muon, rate x 5": Row(change=normed, small=muon, scales=SMALL),
     }
 
 
