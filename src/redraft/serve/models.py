@@ -38,19 +38,17 @@ class Served:
     sizes: Sizes | None = None
 
     @classmethod
-    def open(cls, weights: str, limits: Limits, *, sized: bool = False, **options: Any) -> Served:
-        """Opens weights with the options of `load`; raises RedraftError where they cannot be opened.
-
-        `sized`: for boards of one size alone.
-        """
+    def open(cls, weights: str, limits: Limits, **options: Any) -> Served:
+        """Opens weights with the options of `load`, a `task` for boards of one size alone among them; raises RedraftError
+        where they cannot be opened."""
         folder = find_weights(weights)
         solver = load(weights, trace=False, **options)
         solver.max_steps = min(solver.max_steps, limits.steps)
         name = weights if weights in redraft.weights.names() else Path(weights).resolve().name
         shared = SharedSolver(solver, queue=limits.queue)
         sizes = None
-        if not sized and _family(solver.task.name) in FAMILIES and fits_any_size(describe(folder)):
-            sizes = Sizes(lambda task: cls.open(weights, limits, sized=True, task=task, **options), limits.cells)
+        if "task" not in options and _family(solver.task.name) in FAMILIES and fits_any_size(describe(folder)):
+            sizes = Sizes(lambda task: cls.open(weights, limits, task=task, **options), limits.cells)
         return cls(name=name, folder=folder, task=solver.task, shared=shared, steps=limits.steps, sizes=sizes)
 
     def of(self, name: str) -> Served:
