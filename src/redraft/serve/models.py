@@ -39,8 +39,10 @@ class Served:
 
     @classmethod
     def open(cls, weights: str, limits: Limits, **options: Any) -> Served:
-        """Opens weights with the options of `load`, a `task` for boards of one size alone among them; raises RedraftError
-        where they cannot be opened."""
+        """Opens weights with the options of `load`; raises RedraftError where they cannot be opened.
+
+        With a `task` among them, for boards of its size alone.
+        """
         folder = find_weights(weights)
         solver = load(weights, trace=False, **options)
         solver.max_steps = min(solver.max_steps, limits.steps)
