@@ -88,8 +88,8 @@ TOOLS = {
     ),
     "list_models": Tool(
         "List models",
-        "Lists the models with the task and size that each solves, says which solve any size of that kind, and gives the "
-        "bounds on requests.",
+        "Lists the models, with the task and size that each solves, whether it solves other sizes too, and the bounds on "
+        "requests.",
         *(types.Strict, types.ModelsResponse, lambda service, request: service.list_models()),
     ),
 }
