@@ -88,7 +88,7 @@ TOOLS = {
     ),
     "list_models": Tool(
         "List models",
-        "Lists the models, with the task and size that each solves, whether it solves other sizes too, and the bounds on "
+        "Lists the models, with the task and size that each solves, whether it solves other sizes, and the bounds on "
         "requests.",
         *(types.Strict, types.ModelsResponse, lambda service, request: service.list_models()),
     ),
