@@ -11,7 +11,7 @@ from redraft.backends.protocol import Draft
 from redraft.errors import RedraftError, WeightsError
 from redraft.solve.load import load, open_stepper
 from redraft.solve.opened import Habits
-from redraft.solve.search import PAIR, GuessTree, Node, fill, guesses
+from redraft.solve.search import ALONE, GuessTree, Node, fill, guesses
 from redraft.solve.solver import Answer, Solver
 from redraft.tasks import Grid, get_task
 
@@ -72,11 +72,12 @@ EMPTY: Grid = np.zeros((4, 4), np.int8)
 
 
 def test_single_guesses_come_first_and_deeper_ones_join_them() -> None:
-    nodes = tree(EMPTY, least_sure_first, PAIR + 8)
+    nodes = tree(EMPTY, least_sure_first, ALONE + 8)
     singles = list(guesses(np.full(16, OPEN), least_sure_first(()), open_token=OPEN))
-    assert nodes[: PAIR + 1] == [(guess,) for guess in singles[: PAIR + 1]]
-    assert {len(node) for node in nodes[PAIR + 1 :]} == {1, 2}
-    assert len(nodes[PAIR + 1]) == 2 and nodes[PAIR + 1][0] == singles[0], "the child of the first to fail"
+    assert nodes[:ALONE] == [(guess,) for guess in singles[:ALONE]]
+    assert [len(node) for node in nodes[ALONE:]] == [2, 1] * 4, "they take turns"
+    assert nodes[ALONE][0] == singles[0], "the child of the first to fail"
+    assert nodes[ALONE + 1] == (singles[ALONE],)
 
 
 def test_a_node_is_what_its_guesses_fill_in_whatever_their_order() -> None:
@@ -107,7 +108,7 @@ def test_a_draft_orders_the_children_of_its_own_node() -> None:
     def changing(node: Node) -> np.ndarray:
         return least_sure_first(node)[:: -1 if len(node) == 1 else 1]
 
-    nodes = tree(EMPTY, changing, PAIR + 8)
+    nodes = tree(EMPTY, changing, ALONE + 8)
     pair = next(node for node in nodes if len(node) == 2)
     assert pair[0][0] == 0 and pair[1][0] == 15
 

@@ -14,45 +14,66 @@ from redraft.tasks import Grid, Task
 Guess = tuple[int, int]  # a cell, from 0 and row by row, and the token that fills it
 Node = tuple[Guess, ...]  # in the order in which they were made; the question itself has none
 
-# Places in the order of guesses by which a node's first child comes after the node itself: a pair, and a larger set.
-PAIR, LARGER = 16, 4  # docs/effort.md
+ALONE = 17  # tries with one guess before larger sets take turns with them (docs/effort.md)
+LARGER = 4  # places in the order of sets that each guess after the second costs
 
 
 class GuessTree:
     """Says which node to try next, of a question (H, W) of a task that has cells to fill.
 
     A try that fails gives its node children by the logits of its last draft: the node with one more guess, in the order
-    of `guesses`. A node's cost is the sum, over its guesses, of their places in that order, and of PAIR for the second
-    and LARGER for each after it. The cheapest comes next, so that sets mix with single guesses of later places. No set
-    is tried twice, in whatever order it came about, and none that breaks a rule: every search ends.
+    of `guesses`. Single guesses come in their order; after the first ALONE of them they take turns with larger sets, of
+    which the cheapest comes first: a set costs the sum of its guesses' places in those orders, and LARGER for each after
+    the second. No set is tried twice, in whatever order it came about, and none that breaks a rule: every search ends.
     """
 
     def __init__(self, task: Task, question: Grid) -> None:
         assert task.open_token is not None
         self._task, self._open, self._inputs = task, task.open_token, task.encode(question)
         self._node: Node = ()
-        self._first = 0  # the cost of the first child of the node
+        self._cost = 0  # of the node
         self._tried: set[frozenset[Guess]] = set()
+        self._tries = self._place = 0  # the nodes so far, and those of one guess
+        self._single: Iterator[Guess] = iter(())  # guesses that remain for nodes of one
         # by the cost of its next child and by age: a node that failed, and the guesses that remain for children
         self._failed: list[tuple[int, int, Node, Iterator[Guess]]] = []
-        self._age = 0
 
     def next(self, logits: Floats) -> Node:
         """The node to try after the last one (at first, the question) failed with logits (L, V); () if none is left."""
         children = guesses(fill(self._inputs, self._node), logits, open_token=self._open)
-        self._age += 1
-        heapq.heappush(self._failed, (self._first, self._age, self._node, children))
+        if not self._node:
+            self._single = children
+        else:
+            cost = self._cost + (LARGER if len(self._node) > 1 else 0)
+            heapq.heappush(self._failed, (cost, self._tries, self._node, children))
+        self._tries += 1
+        ways = [self._next_single, self._next_set]
+        if self._tries > ALONE and (self._tries - ALONE) % 2:
+            ways.reverse()
+        self._node = ways[0]() or ways[1]()
+        return self._node
+
+    def _next_single(self) -> Node:
+        for guess in self._single:
+            if self._may_be((guess,)):
+                self._cost = self._place = self._place + 1
+                return (guess,)
+        return ()
+
+    def _next_set(self) -> Node:
         while self._failed:
             cost, age, parent, children = self._failed[0]
             for guess in children:
                 node = (*parent, guess)
-                if self._is_new(node) and self._keeps_the_rules(node):
+                if self._may_be(node):
                     heapq.heapreplace(self._failed, (cost + 1, age, parent, children))
-                    self._node, self._first = node, cost + (PAIR if len(node) == 1 else LARGER)
+                    self._cost = cost
                     return node
             heapq.heappop(self._failed)
-        self._node = ()
         return ()
+
+    def _may_be(self, node: Node) -> bool:
+        return self._is_new(node) and self._keeps_the_rules(node)
 
     def _is_new(self, node: Node) -> bool:
         """Whether its guesses have not been made before; true once for each set."""
