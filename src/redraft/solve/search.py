@@ -22,9 +22,9 @@ class GuessTree:
     """Says which node to try next, of a question (H, W) of a task that has cells to fill.
 
     A try that fails gives its node children by the logits of its last draft: the node with one more guess, in the order
-    of `guesses`. Single guesses come in their order; after the first ALONE of them they take turns with larger sets, of
-    which the cheapest comes first: a set costs the sum of its guesses' places in those orders, and LARGER for each after
-    the second. No set is tried twice, in whatever order it came about, and none that breaks a rule: every search ends.
+    of `guesses`. Single guesses come in their order; after the first ALONE they take turns with larger sets, the
+    cheapest first. A set costs the sum of its guesses' places in those orders, and LARGER for each after the second. No
+    set is tried twice, in whatever order it came about, and none that breaks a rule: every search ends.
     """
 
     def __init__(self, task: Task, question: Grid) -> None:
