@@ -40,6 +40,8 @@ def test_the_model_takes_the_shape_of_the_task(base: RunConfig) -> None:
     assert conv.grid_width == 7  # type: ignore[attr-defined]
     conv = apply(base, {"model.mixer": "conv"}, where="row").model
     assert conv.grid_width == 4, "without another task too"  # type: ignore[attr-defined]
+    turned = apply(base, {"model.mixer": "attention", "model.positions": "grid"}, where="row").model
+    assert turned.grid_width == 4  # type: ignore[attr-defined]
     moved = apply(get_recipe("maze-8x8-lab"), {"task": "maze-10x10"}, where="row").model
     assert (moved.seq_len, moved.grid_width) == (100, 10)  # type: ignore[attr-defined]
 

@@ -265,6 +265,18 @@ def test_only_the_sizes_asked_for_last_stay_open(bundled: Service, monkeypatch: 
     assert refused.value.status == 404
 
 
+def test_the_rules_alone_need_no_weights_of_that_size(bundled: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = get_task("maze-7x9").make(1, 3)
+    draw = get_task("maze-7x9").draw
+    sizes = next(each.sizes for each in bundled.models if each.name == "maze-30x30")
+    assert sizes is not None
+    monkeypatch.setattr(sizes, "get", lambda name: pytest.fail(f"{name} was opened"))
+    found = bundled.check(CheckRequest(puzzle=draw(made.questions[0]), answer=draw(made.answers[0])))
+    assert (found.task, found.status) == ("maze-7x9", "solved")
+    with pytest.raises(Refused, match="no cells to fill in"):
+        bundled.hint(OneRequest(puzzle=draw(made.questions[0])))
+
+
 @pytest.mark.parametrize(
     ("values", "where", "status"),
     [

@@ -20,6 +20,7 @@ Q_LEARNING: dict[str, Any] = {**VARIANT, "model.continue_head": True, "halting":
 ONE_STEP: dict[str, Any] = {**VARIANT, "model.gradient": 2}
 HRM: dict[str, Any] = {"model.kind": "hrm", "model.num_layers": 4, "halting": "q"}
 AS_PUBLISHED: dict[str, Any] = {**ATTENTION, "model.puzzle_positions": 1}  # HRM
+FAST_MUON: dict[str, Any] = {"optim.kind": "muon", "optim.lr": 1e-2}
 DIRECT: dict[str, Any] = {"model.kind": "direct", "max_steps": 1, "eval_steps": 1}
 SMALL: tuple[Scale, ...] = ("small",)
 FULL: tuple[Scale, ...] = ("full",)
@@ -206,15 +207,14 @@ def symbols() -> dict[str, Row]:
     pools: dict[str, Any] = {"model.mixer": "scopes", "model.across": "pool"}
     attention: dict[str, Any] = {"model.mixer": "attention", "model.places": "grid", "model.across": "attention"}
     normed: dict[str, Any] = {**attention, "model.qk_norm": True}
-    muon: dict[str, Any] = {"optim.kind": "muon", "optim.lr": 1e-2}
     return {
         "pools": Row(change=pools),
         "pools, rate x 2.5": Row(change=pools, small={"optim.lr": 5e-3}, scales=SMALL),
-        "pools, Muon, rate x 5": Row(change=pools, small=muon, scales=SMALL),
+        "pools, Muon, rate x 5": Row(change=pools, small=FAST_MUON, scales=SMALL),
         "attention across symbols": Row(change={**pools, "model.across": "attention"}),
         "attention": Row(change=attention),
         "attention, QK norm": Row(change=normed),
-        "attention, QK norm, Muon, rate x 5": Row(change=normed, small=muon, scales=SMALL),
+        "attention, QK norm, Muon, rate x 5": Row(change=normed, small=FAST_MUON, scales=SMALL),
     }
 
 
@@ -226,9 +226,8 @@ def optimiser() -> dict[str, Row]:
         name + rate: Row(change={"optim.kind": kind}, small=change, scales=BOTH if not rate else SMALL)
         for (name, kind), (rate, change) in product(kinds.items(), rates.items())
     }
-    fast: dict[str, Any] = {"optim.kind": "muon", "optim.lr": 1e-2}
-    rows["Muon, rate x 5, to zero"] = Row(change={**fast, "optim.min_ratio": 0.0}, scales=SMALL)
-    rows["Muon, rate x 5, self-attention"] = Row(change={**fast, **ATTENTION, **ATTENTION_SMALL}, scales=SMALL)
+    rows["Muon, rate x 5, to zero"] = Row(change={**FAST_MUON, "optim.min_ratio": 0.0}, scales=SMALL)
+    rows["Muon, rate x 5, self-attention"] = Row(change={**FAST_MUON, **ATTENTION, **ATTENTION_SMALL}, scales=SMALL)
     return rows
 
 

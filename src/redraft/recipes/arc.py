@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Literal
 
-from redraft.models.config import DirectConfig, NetworkConfig, TRMConfig
+from redraft.models.config import TRMConfig
+from redraft.recipes.change import apply
 from redraft.train.config import DataConfig, OptimConfig, RunConfig
 
 
@@ -86,10 +87,8 @@ def arc1_10x10_direct() -> RunConfig:
 
     Command: `redraft train arc1-10x10-direct`.
     """
-    base = arc1_10x10()
-    shared = {field.name: getattr(base.model, field.name) for field in fields(NetworkConfig)}
-    model = DirectConfig(**{**shared, "num_layers": 8})
-    return replace(base, recipe="arc1-10x10-direct", model=model, steps=9000, max_steps=1, eval_steps=1)
+    name, model = "arc1-10x10-direct", {"model.kind": "direct", "model.num_layers": 8}
+    return apply(arc1_10x10(), {"recipe": name, **model, "steps": 9000, "max_steps": 1, "eval_steps": 1}, where=name)
 
 
 def adaptation(

@@ -35,7 +35,7 @@ def apply(base: RunConfig, change: Change, *, where: str) -> RunConfig:
     """The run with values changed by dotted key; raises ConfigError, its message beginning with `where`.
 
     Another `model.kind` keeps those fields of the base's model that it has. Cells, tokens, the width of the grid of a
-    conv mixer, and what an equivariant model takes from its task follow the task unless they are changed too.
+    model that reads it, and what an equivariant model takes from its task follow the task unless they are changed too.
     """
     try:
         values = run_to_dict(base)
@@ -74,7 +74,7 @@ def _fields(kind: type) -> list[str]:
 def _fit_task(values: dict[str, Any], change: Change, before: str) -> None:
     """Gives the model the shape of the task, where that may have changed."""
     model = values["model"]
-    on_grid = model.get("mixer") == "conv" or model["kind"] == "local"
+    on_grid = model.get("mixer") == "conv" or model.get("positions") == "grid" or model["kind"] == "local"
     rows = on_grid and ("task" in change or model.get("grid_width") is None)
     if not rows and "task" not in change:
         return

@@ -30,7 +30,8 @@ class Limits:
     requests: int = 256
     """Requests worked on at once."""
     cells: int = 10_000
-    """Cells of the puzzles that a request has made: 123 Sudokus, or 11 mazes of 30x30."""
+    """Cells of the puzzles that a request has made (123 Sudokus, or 11 mazes of 30x30), and of a maze to solve whose
+    size is not that of any weights."""
 
     def __post_init__(self) -> None:
         require_at_least(1, {field.name: getattr(self, field.name) for field in fields(self) if field.type == "int"})

@@ -132,7 +132,19 @@ def open_all(weights: Sequence[str], limits: Limits, **options: Any) -> list[Ser
 
 
 def chosen(models: Sequence[Served], request: Named, boards: Sequence[Board]) -> Served:
-    """The weights that a request means: by their name, by a task, or by a family and what the puzzles look like."""
+    """The weights that a request means, for the size of its puzzles."""
+    served, name = _meant(models, request, boards)
+    return served.of(name)
+
+
+def chosen_task(models: Sequence[Served], request: Named, boards: Sequence[Board]) -> Task:
+    """The task of the weights that a request means, which are not opened for another size."""
+    served, name = _meant(models, request, boards)
+    return any_task(name, [served])
+
+
+def _meant(models: Sequence[Served], request: Named, boards: Sequence[Board]) -> tuple[Served, str]:
+    """The weights and the name of the task: by their name, by a task, or by a family and what the puzzles look like."""
     if request.weights is not None:
         named = next((each for each in models if each.name == request.weights), None)
         if named is None:
@@ -141,14 +153,14 @@ def chosen(models: Sequence[Served], request: Named, boards: Sequence[Board]) ->
         asked = None if request.task is None else unversioned(request.task)
         if asked not in (None, named.task.name, family) and not (named.sizes and _family(asked) == family):
             raise Refused(f"the weights {named.name} are for {named.task.name}", where="task")
-        return named if named.sizes is None else named.of(_task_named(asked or family, boards))
+        return named, named.task.name if named.sizes is None else _task_named(asked or family, boards)
     name = _task_named(request.task, boards)
     fitting = [each for each in models if each.task.name == name]
-    fitting = fitting or [each.of(name) for each in models if each.sizes and _family(each.task.name) == _family(name)]
+    fitting = fitting or [each for each in models if each.sizes and _family(each.task.name) == _family(name)]
     if not fitting:
         known = sorted({each.task.name for each in models})
         raise Refused(f"no weights for this task; expected one of {', '.join(known)}", where="task", status=404)
-    return next((each for each in fitting if each.name == name), fitting[0])
+    return next((each for each in fitting if each.name == name), fitting[0]), name
 
 
 def _task_named(name: str | None, boards: Sequence[Board]) -> str:

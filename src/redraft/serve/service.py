@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from redraft.errors import PuzzleError
 from redraft.serve.limits import Limits, Refused
 from redraft.serve.maker import Maker
-from redraft.serve.models import Served, any_task, chosen, grid_of
+from redraft.serve.models import Served, any_task, chosen, chosen_task, grid_of
 from redraft.serve.models import answer_of as read_answer
 from redraft.serve.types import (
     Board,
@@ -162,7 +162,7 @@ class Service:
 
     def begin_hint(self, request: OneRequest) -> Work:
         """Queues the puzzle, and keeps how certain its first draft is of each cell."""
-        task = chosen(self.models, request, [request.puzzle]).task
+        task = chosen_task(self.models, request, [request.puzzle])
         if task.open_token is None:
             raise Refused(f"{task.name} has no cells to fill in, so there are no hints", where="task")
         if not (task.encode(_sound(task, request.puzzle)) == task.open_token).any():
@@ -189,7 +189,7 @@ class Service:
         if request.weights is None and request.task not in (None, "sudoku", "maze"):
             task = any_task(str(request.task), self.models)
         else:
-            task = chosen(self.models, request, [request.puzzle]).task
+            task = chosen_task(self.models, request, [request.puzzle])
         if not task.judges:
             raise Refused(f"{task.name} has no rules to check an answer by", where="task")
         # whether a large Sudoku has one solution may take hours to find out, and a judgement does without
