@@ -276,11 +276,11 @@ def export(
         return export_folder(_named(weights), out, to=to, int8=int8, check=check, data=source, report=report)[0]
 
 
-def make(task: str | Task, count: int = 1, *, seed: int = 0, **options: int | None) -> list[Puzzle]:
+def make(task: str | Task, count: int = 1, *, seed: int = 0, **options: Any) -> list[Puzzle]:
     """New puzzles with their answers (H, W) int8; the same seed gives the same puzzles.
 
-    `options` are the task's own: `clues`, the number of givens of a Sudoku, minimal if not given; `least`, the minimum
-    number of cells of a maze's shortest path. Raises ConfigError for one that the task does not have.
+    `options` are the task's own, see its `make`: `clues`, `guesses` and `near` of a Sudoku; `least`, the minimum number
+    of cells of a maze's shortest path. Raises ConfigError for one that the task does not have.
 
     >>> [puzzle] = redraft.make("sudoku-4x4", seed=1)
     >>> puzzle.question.shape, redraft.make_task("sudoku-4x4").check(puzzle.question, puzzle.answer).solved
@@ -296,7 +296,7 @@ def make(task: str | Task, count: int = 1, *, seed: int = 0, **options: int | No
     ]
 
 
-def make_examples(task: Task, count: int, seed: int, **options: int | None) -> Examples:
+def make_examples(task: Task, count: int, seed: int, **options: Any) -> Examples:
     """New puzzles as arrays; options that are None are ignored."""
     from redraft.errors import ConfigError, require_at_least
 

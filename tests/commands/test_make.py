@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from helpers.failing import mentions, refused
 
+import redraft
 from redraft.data.build import open_source
 from redraft.tasks import get_task
 
@@ -68,6 +69,16 @@ def test_clues(run: Run) -> None:
     assert [36 - line.count(".") for line in out.split()] == [20, 20]
 
 
+def test_hard_puzzles_and_variations(run: Run, tmp_path: Path) -> None:
+    made = list(csv.DictReader(io.StringIO(run("make", "sudoku-6x6", 2, "--guesses", 1, "-o", "-")[1])))
+    assert len(made) == 2 and all(int(row["rating"]) >= 1 for row in made)
+    (tmp_path / "start.txt").write_text("\n".join(row["question"] for row in made) + "\n")
+    varied = run("make", "sudoku-6x6", 3, "--near", tmp_path / "start.txt")[1].split()
+    assert len(varied) == 3 and not {row["question"] for row in made} & set(varied)
+    near = TASK.load(str(tmp_path / "start.txt")).questions
+    assert varied == [TASK.format(puzzle.question) for puzzle in redraft.make("sudoku-6x6", 3, near=near)]
+
+
 def test_mazes(run: Run, tmp_path: Path) -> None:
     task = get_task("maze-6x8")
     out = run("make", "maze-6x8", 2, "--least", 22)[1]
@@ -105,6 +116,11 @@ def test_csv_that_other_commands_read(run: Run, tmp_path: Path) -> None:
         (["sudoku-6x6", "--seed", "-1"], ("--seed", 0, -1)),
         (["sudoku-6x6", "--clues", "2"], ("clues", "8-35", 2)),
         (["maze-6x8", "--clues", "9"], ("clues", "maze-6x8")),
+        (["sudoku-6x6", "--guesses", "-1"], ("guesses", 0, -1)),
+        (["sudoku-4x4", "--guesses", "99"], ("sudoku-4x4", 99, "3,000", "fewer")),
+        (["sudoku-6x6", "--guesses", "1", "--clues", "20"], ("clues", "guesses")),
+        (["sudoku-6x6", "--near", "nowhere.csv"], "nowhere.csv"),
+        (["maze-6x8", "--guesses", "3"], ("guesses", "maze-6x8")),
         (["sudoku-6x6", "--least", "9"], ("least", "sudoku-6x6")),
         (["maze-6x8", "--least", "2"], ("maze-6x8", "least", "3-48", 2)),
         (["maze-2x8"], (4, 64, "2x8")),

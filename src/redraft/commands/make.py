@@ -32,6 +32,10 @@ class Arguments:
     """The same seed makes the same puzzles."""
     clues: Annotated[int | None, option("INT", default="minimal puzzles: no clue can go")] = None
     """Clues of a Sudoku."""
+    guesses: Annotated[int | None, option("INT", default="any number")] = None
+    """Guesses that solving a Sudoku by search needs at least: 12 is hard, 50 takes a second to find."""
+    near: Annotated[Path | None, option("FILE", default=None)] = None
+    """Puzzles of which to make variations, in turn (Sudoku)."""
     least: Annotated[int | None, option("CELLS", default="in proportion to the size; 110 for 30x30")] = None
     """Least length of a maze's shortest path, S and G included."""
 
@@ -45,7 +49,9 @@ def run(arguments: list[str]) -> int:
     task = make_task(args.task)
     as_boards = args.output is None and on_terminal()
     seed = args.seed if args.seed is not None else secrets.randbelow(FRESH) if as_boards else 0
-    examples = make_examples(task, args.count, seed, clues=args.clues, least=args.least)
+    near = None if args.near is None else task.load(str(args.near)).questions
+    options = {"clues": args.clues, "guesses": args.guesses, "near": near, "least": args.least}
+    examples = make_examples(task, args.count, seed, **options)
     if file is not None:
         write_text(file, to_csv(task, examples))
         print(f"wrote {len(examples)} puzzles to {file}", file=sys.stderr)

@@ -211,7 +211,7 @@ class Service:
             most = self.limits.cells // task.seq_len
             raise Refused(f"expected at most {most} of {task.name}, got {request.count}", where="count", status=413)
         seed = secrets.randbelow(FRESH) if request.seed is None else request.seed
-        options = {"clues": request.clues, "least": request.least}
+        options = {"clues": request.clues, "guesses": request.guesses, "least": request.least}
         made = self._maker.make(task.spec, request.count, seed, **options)
         puzzles = [
             MadePuzzle(

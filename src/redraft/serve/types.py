@@ -94,6 +94,9 @@ class MakeRequest(Strict):
     clues: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
         default=None, description="Givens of a Sudoku; minimal if not given."
     )
+    guesses: Annotated[int, Field(ge=0, le=10_000)] | None = Field(
+        default=None, description="Guesses that solving a Sudoku by search needs at least: 12 is hard."
+    )
     least: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
         default=None, description="Cells that a maze's shortest path has at least."
     )

@@ -19,7 +19,7 @@ from redraft.tasks.maze.task import Maze
 from redraft.tasks.maze.text import SIDES
 from redraft.tasks.roster import DAYS, PEOPLE, Roster
 from redraft.tasks.sokoban import BOARDS, Sokoban
-from redraft.tasks.sudoku.search import BOXES
+from redraft.tasks.sudoku.kernel import BOXES
 from redraft.tasks.sudoku.task import Sudoku
 
 __all__ = ["TASKS", "Examples", "Grid", "Puzzle", "Task", "Verdict", "check_task", "get_task"]

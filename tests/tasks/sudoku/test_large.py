@@ -15,6 +15,7 @@ from redraft.tasks.families import of_lines, of_texts
 from redraft.tasks.reading.records import records
 from redraft.tasks.sudoku import search
 from redraft.tasks.sudoku.cells import SIGNS
+from redraft.tasks.sudoku.kernel import BOXES
 from redraft.tasks.sudoku.task import Sudoku
 from redraft.tasks.sudoku.text import SudokuText
 
@@ -37,7 +38,7 @@ def rows(text: str) -> list[str]:
 
 
 def framed(text: str, between: str = " ") -> str:
-    tall, wide = search.BOXES[len(rows(text))]
+    tall, wide = BOXES[len(rows(text))]
     bars = "+".join(["-" * (wide + 2)] * (len(rows(text)) // wide))
     lines = [f"+{bars}+"]
     for number, row in enumerate(rows(text), 1):
@@ -69,8 +70,8 @@ FORMS = {
     "rows": lambda q: "\n".join(rows(q)),
     "title": lambda q: "Easy, no. 4\n" + "\n".join(rows(q)),
     "bands apart": lambda q: "\n\n".join(
-        "\n".join(rows(q)[i : i + search.BOXES[len(rows(q))][0]])
-        for i in range(0, len(rows(q)), search.BOXES[len(rows(q))][0])
+        "\n".join(rows(q)[i : i + BOXES[len(rows(q))][0]])
+        for i in range(0, len(rows(q)), BOXES[len(rows(q))][0])
     ),
     "spaces between": lambda q: "\n".join(map(" ".join, rows(q))),
     "frame": framed,

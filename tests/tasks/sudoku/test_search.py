@@ -107,9 +107,43 @@ def test_compiled_equals_interpreted() -> None:
         assert np.array_equal(plain.questions, fast.questions)
         assert np.array_equal(plain.answers, fast.answers)
         assert np.array_equal(plain.ratings, fast.ratings)
+    near, found = grid(HARD)[None], []
+    for compiled in (False, True):
+        made = search.make(9, 3, 1, None, 3, near, tries=9, compiled=compiled)
+        found.append((made.questions.tolist(), made.answers.tolist(), made.ratings.tolist()))
+    assert found[0] == found[1]
     hard = np.stack([grid(HARD), np.zeros((9, 9), np.int8), grid("11" + "0" * 79)])
     for a, b in zip(search.solve_many(hard, compiled=False), search.solve_many(hard, compiled=True), strict=True):
         assert np.array_equal(a, b)
+
+
+def test_variations_are_minimal_and_share_most_clues() -> None:
+    near = np.stack([grid(HARD), grid(EASY)])
+    made = search.make(9, 4, seed=1, near=near)
+    for i, (question, answer) in enumerate(zip(made.questions, made.answers, strict=True)):
+        start = near[i % 2]
+        solutions, solved, guesses = solve(question)
+        assert solutions == 1 and np.array_equal(solved, answer) and guesses == made.ratings[i]
+        assert not np.array_equal(question, start) and ((question == start) & (start > 0)).sum() >= 6
+        for r, c in np.argwhere(question > 0):
+            fewer = question.copy()
+            fewer[r, c] = 0
+            assert solve(fewer)[0] == 2
+    assert len({question.tobytes() for question in made.questions}) == 4
+    longer = search.make(9, 5, seed=1, near=near)
+    assert np.array_equal(longer.questions[:4], made.questions), "a longer run begins with the shorter"
+    assert not np.array_equal(search.make(9, 4, seed=2, near=near).questions, made.questions)
+
+
+def test_guesses_are_reached_by_climbing() -> None:
+    pytest.importorskip("numba")
+    for near in (None, grid(EASY)[None]):
+        made = search.make(9, 3, 0, guesses=12, near=near, tries=3000, compiled=True)
+        assert made.ratings.min() >= 12
+        assert [solve(question)[2] for question in made.questions] == made.ratings.tolist()
+    assert search.make(6, 4, 0, guesses=0, tries=9).ratings.min() >= 0
+    out_of_reach = search.make(4, 3, 0, guesses=50, tries=20)  # the hardest of 20
+    assert (out_of_reach.ratings < 50).all() and (search.solve_many(out_of_reach.questions)[0] == 1).all()
 
 
 def test_changes_over_to_compiled_when_work_remains(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from redraft.errors import PuzzleError
 from redraft.tasks.base import Grid
-from redraft.tasks.sudoku.search import BOXES
+from redraft.tasks.sudoku.kernel import BOXES
 
 SIGNS = ".123456789ABCDEFG"  # of a blank and the digits
 BLANKS = ".0_·"  # always blanks; another sign is one where it is the only blank in a puzzle

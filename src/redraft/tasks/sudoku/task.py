@@ -13,10 +13,11 @@ from itertools import permutations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from redraft.errors import ConfigError, DataError, PuzzleError
+from redraft.errors import ConfigError, DataError, PuzzleError, require_at_least
 from redraft.tasks.base import Examples, Grid, Tokens, Verdict
 from redraft.tasks.sudoku import search as sudoku_search
 from redraft.tasks.sudoku.cells import SIGNS
+from redraft.tasks.sudoku.kernel import BOXES
 from redraft.tasks.sudoku.text import SudokuText
 from redraft.tasks.written import Answered, WrittenTask, place_of
 
@@ -34,12 +35,12 @@ class Sudoku(WrittenTask):
     blank = 0
 
     def __init__(self, size: int) -> None:
-        if size not in sudoku_search.BOXES:
-            raise ConfigError(f"Sudoku sizes are {', '.join(map(str, sudoku_search.BOXES))}; got {size}")
+        if size not in BOXES:
+            raise ConfigError(f"Sudoku sizes are {', '.join(map(str, BOXES))}; got {size}")
         self.size = self.height = self.width = size
         self.name = f"sudoku-{size}x{size}"
         self.vocab_size = size + 2
-        tall, wide = sudoku_search.BOXES[size]
+        tall, wide = BOXES[size]
         self.scopes = ("rows", "columns", f"blocks-{tall}x{wide}")
         self.aliases = {"_": 0, "0": 0}
         self.characters = SIGNS[: size + 1]
@@ -57,7 +58,7 @@ class Sudoku(WrittenTask):
 
     @property
     def block(self) -> tuple[int, int]:
-        return sudoku_search.BOXES[self.size]
+        return BOXES[self.size]
 
     def search(self, questions: NDArray[np.int8]) -> Answered:
         """The first solution of each question; its rating is the number of guesses."""
@@ -139,24 +140,41 @@ class Sudoku(WrittenTask):
         return None
 
     # data
-    def make(self, count: int, seed: int, clues: int | None = None) -> Examples:
+    def make(
+        self,
+        count: int,
+        seed: int,
+        clues: int | None = None,
+        guesses: int | None = None,
+        near: NDArray[np.int8] | None = None,
+    ) -> Examples:
         """`count` puzzles with one solution: with `clues` clues, or minimal (no clue can be spared).
 
         Beyond 9x9 they are nearly minimal: a clue also stays where 10 guesses do not prove that it can be spared.
-        Ratings are the guesses a search needs, 0 where singles suffice. Puzzle i depends on (seed, i) alone, so a
-        longer run begins with the shorter one. Large sets of 4x4 puzzles repeat some. Raises ConfigError for a number
-        of clues out of reach.
+        Ratings are the guesses a search needs, 0 where singles suffice; with `guesses` they are at least as many. With
+        `near`, puzzles (N, size, size) int8 with one solution each, new ones are variations of these in turn: one clue
+        goes, and those come that one solution then needs. Puzzle i depends on (seed, i) alone, so a longer run begins
+        with the shorter one. Large sets of 4x4 puzzles repeat some. Raises ConfigError for a number of clues or guesses
+        out of reach.
         """
-        tries, least = 1, REACHED[self.size]
         if clues is not None:
+            if guesses is not None or near is not None:
+                raise ConfigError("clues: expected none with guesses or with puzzles to be near, which are minimal")
+            least = REACHED[self.size]
             if not least <= clues < self.seq_len:
                 fewest = FEWEST.get(self.size, 0)
                 known = f"; no puzzle has fewer than {fewest}" if clues < fewest else ""
                 raise ConfigError(f"{self.name}: clues must lie in {least}-{self.seq_len - 1}, got {clues}{known}")
-            tries = TRIES
-        made = sudoku_search.make(self.size, count, seed, clues, tries=tries)
+        if near is not None and not len(near):
+            raise ConfigError("near: expected at least one puzzle, got none")
+        require_at_least(0, {"guesses": guesses})
+        tries = 1 if clues is None and guesses is None else TRIES
+        made = sudoku_search.make(self.size, count, seed, clues, guesses, near, tries=tries)
+        missed = f"not reached in {tries:,} tries; ask for"
         if clues is not None and count and (most := np.count_nonzero(made.questions, axis=(1, 2)).max()) > clues:
-            raise ConfigError(f"{self.name}: {clues} clues not reached in {tries} tries; ask for {most} or more")
+            raise ConfigError(f"{self.name}: {clues} clues {missed} {most} or more")
+        if guesses is not None and count and (reached := int(made.ratings.min())) < guesses:
+            raise ConfigError(f"{self.name}: {guesses} guesses {missed} {reached} or fewer")
         return made
 
     def reveal(self, examples: Examples, cells: int, seed: int) -> Examples:

@@ -17,7 +17,7 @@ from redraft.tasks.reading import literals
 from redraft.tasks.reading.records import Numbered, Record
 from redraft.tasks.sudoku import cells
 from redraft.tasks.sudoku.cells import BLANKS, SIGNS, VALUE, WORD, cells_of, packed, with_dots
-from redraft.tasks.sudoku.search import BOXES
+from redraft.tasks.sudoku.kernel import BOXES
 
 # Large first: the letters of a large Sudoku divide it into runs that may be as long as a small one.
 _RUNS = {
