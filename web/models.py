@@ -4,7 +4,7 @@
     python web/models.py --vectors  # the vectors alone
 
 Models are exported from the bundled weights, puzzles are made and rated, vectors are drafts and answers of Python on
-the same graphs.
+the same graphs, and the guesses of a search.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 
 import redraft
-from redraft.backends.onnx import OnnxStepper, open_session, read_exported
+from redraft.backends.onnx import open_exported
+from redraft.solve.search import GuessTree
 from redraft.solve.solver import Solver
 from redraft.tasks import get_task
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / "src/redraft/serve/page/models"
 VECTORS = ROOT / "web/redraft-js/test/vectors.json"
+GUESSES = ROOT / "web/redraft-js/test/guesses.json"
 PER_LEVEL = 40  # puzzles of a difficulty
 BUNDLED = ("sudoku-4x4", "sudoku-6x6", "sudoku-9x9", "maze-8x8")
 
@@ -32,7 +34,7 @@ def vectors(name: str) -> dict[str, Any]:
     """Answers of Python with an exported model, draft by draft, and judgements of right and wrong answers."""
     folder = MODELS / name
     config = json.loads((folder / "config.json").read_text())
-    stepper = OnnxStepper(open_session(folder / "model.onnx", threads=1), read_exported(folder, config["onnx"]))
+    stepper = open_exported(folder, config["onnx"])
     task = get_task(config["task"])
     habits = config["card"].get("solve", {})
     solver = Solver(stepper, task, **({"max_steps": 16} | habits))
@@ -56,6 +58,18 @@ def vectors(name: str) -> dict[str, Any]:
         ],
         "rules": list(judged(task, made.questions, made.answers)),
     }
+
+
+def searched() -> dict[str, Any]:
+    """The guesses that Python's search makes of a puzzle, for attempts that end with made-up logits."""
+    task = get_task("sudoku-6x6")
+    question = task.make(1, seed=17).questions[0]
+    tree, made = GuessTree(task, question), []
+    for attempt in range(120):
+        places = np.arange(task.seq_len * task.vocab_size, dtype=np.uint64)
+        scrambled = (places * 2654435761 + attempt * 40503 * 65536) % 2**32 // 65536  # exact in every language
+        made.append(tree.next(scrambled.astype(np.float32).reshape(task.seq_len, task.vocab_size)))
+    return {"question": task.format(question), "guesses": made}
 
 
 def judged(task: redraft.Task, questions: Any, answers: Any) -> Any:
@@ -87,8 +101,8 @@ def puzzles(name: str) -> dict[str, list[str]]:
         chosen["hard"] = made.questions[made.ratings > high]
     else:
         many = made.ratings >= (3 if task.seq_len < 81 else 10)
-        easy = task.make(PER_LEVEL, seed=2026, clues=task.seq_len * 4 // 9)
-        chosen = {"easy": easy.questions, "medium": made.questions[made.ratings == 0]}
+        easy = redraft.make(task, PER_LEVEL, seed=2026, clues=task.seq_len * 4 // 9)
+        chosen = {"easy": np.stack([puzzle.question for puzzle in easy]), "medium": made.questions[made.ratings == 0]}
         chosen |= {"hard": made.questions[(made.ratings > 0) & ~many], "extreme": made.questions[many]}
     return {level: [task.format(each) for each in found[:PER_LEVEL]] for level, found in chosen.items() if len(found)}
 
@@ -101,6 +115,7 @@ def main() -> None:
         for name in BUNDLED:
             redraft.export(name, MODELS / name)
             (MODELS / name / "puzzles.json").write_text(json.dumps(puzzles(name), indent=0) + "\n")
+    GUESSES.write_text(json.dumps(searched(), separators=(",", ":")) + "\n")
     VECTORS.write_text(json.dumps([vectors(name) for name in BUNDLED], separators=(",", ":")) + "\n")
 
 

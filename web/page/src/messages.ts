@@ -5,7 +5,7 @@ export interface Shown {
   tokens: Uint8Array;
   step: number;
   attempt: number;
-  guess: { cell: number; token: number } | null;
+  guesses: { cell: number; token: number }[];
   haltProbability: number;
   wrong: number[];
   /** Per cell its three most probable tokens and their probabilities, the best first (L x 3). */

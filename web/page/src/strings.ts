@@ -62,8 +62,8 @@ export const strings = {
   cell: (row: number, column: number, symbol: string, marks: string) =>
     `row ${row}, column ${column}, ${symbol}${marks === "" ? "" : `, ${marks}`}`,
   symbol: { "#": "wall", " ": "free", S: "start", G: "goal", o: "path", ".": "empty" } as Record<string, string>,
-  step: (step: string, attempt: number, guess: string) =>
-    `Step ${step}${attempt > 1 ? `, attempt ${attempt}` : ""}${guess === "" ? "" : `, guessing ${guess}`}`,
+  step: (step: string, attempt: number, guesses: string[]) =>
+    `Step ${step}${attempt > 1 ? `, attempt ${attempt}` : ""}${guesses.length === 0 ? "" : `, guessing ${guesses.join(" and ")}`}`,
   guess: (row: number, column: number, symbol: string) => `${symbol} at row ${row}, column ${column}`,
   counts: (changed: number, wrong: number) =>
     `${changed} ${changed === 1 ? "cell" : "cells"} changed, ${wrong} ${wrong === 1 ? "breaks" : "break"} a rule`,

@@ -92,7 +92,7 @@ export class Timeline {
     const { draft } = this;
     this.slider.setAttribute(
       "aria-valuetext",
-      draft === null ? strings.question : strings.step(stepOf(draft), draft.attempt, ""),
+      draft === null ? strings.question : strings.step(stepOf(draft), draft.attempt, []),
     );
     this.playing.textContent = this.timer === undefined ? strings.play : strings.pause;
     const x = (number: number): number => (this.drafts.length < 2 ? 100 : (100 * number) / (this.drafts.length - 1));

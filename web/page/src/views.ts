@@ -36,7 +36,7 @@ export function viewsOf(
       kind: given ? "given" : draft !== null ? "drafted" : entries[cell] ? "entry" : "open",
       changed: draft !== null && !given && token !== (before?.tokens[cell] ?? asked),
       wrong: wrong.has(cell),
-      guessed: draft === null ? marks.hinted === cell : draft.guess?.cell === cell,
+      guessed: draft === null ? marks.hinted === cell : draft.guesses.some((guess) => guess.cell === cell),
       doubt: draft === null || given ? 0 : 1 - (draft.probability[cell * TOP] as number),
     };
   });
@@ -45,8 +45,9 @@ export function viewsOf(
 /** A draft in a line: its step and attempt, how many cells changed and break rules, how sure the halting head is. */
 export function captionOf(notation: Notation, { question }: Position, draft: Shown, before: Shown | null): string {
   const changed = draft.tokens.filter((token, cell) => token !== (before?.tokens[cell] ?? question[cell])).length;
-  const { guess } = draft;
-  const guessed = guess === null ? "" : strings.guess(...placeOf(notation, guess.cell), notation.symbol(guess.token));
+  const guessed = draft.guesses.map(({ cell, token }) =>
+    strings.guess(...placeOf(notation, cell), notation.symbol(token)),
+  );
   return [
     strings.step(stepOf(draft), draft.attempt, guessed),
     strings.counts(changed, draft.wrong.length),

@@ -119,7 +119,7 @@ function shown(draft: Draft, vocabulary: number): Shown {
     tokens: Uint8Array.from(draft.tokens),
     step: draft.step,
     attempt: draft.attempt,
-    guess: draft.guess,
+    guesses: draft.guesses,
     haltProbability: draft.haltProbability || 0, // of numbers that overflowed, none
     wrong: draft.verdict?.wrong ?? [],
     top,

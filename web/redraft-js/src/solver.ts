@@ -1,9 +1,9 @@
 /** The loop: a model drafts, redrafts, and stops once the rules hold or its halting head is sure. */
 
-import { guesses, type Guess } from "./guesses.js";
+import { GuessTree, filled, type Guess } from "./guesses.js";
 import { Model, type Habits } from "./model.js";
 import { Notation, PuzzleError } from "./notation.js";
-import type { Verdict } from "./rules.js";
+import type { Rules, Verdict } from "./rules.js";
 
 /** An answer as it stands after a run of the graph. */
 export interface Draft {
@@ -15,8 +15,8 @@ export interface Draft {
   step: number;
   /** Attempts so far, from 1: more than one after restarts and guesses. */
   attempt: number;
-  /** The cell that this attempt takes for given, where it began with a guess. */
-  guess: Guess | null;
+  /** The cells that this attempt takes for given, where it began with guesses. */
+  guesses: Guess[];
   /** By the halting head: the probability that the draft is right. It knows only the ends of steps. */
   haltProbability: number;
   /** Whether a step ends here. */
@@ -46,7 +46,7 @@ export interface Options {
   maxSteps?: number;
   /** Steps after which an unsolved puzzle is restarted; 0 for never. */
   restart?: number;
-  /** Whether it then restarts with a guess. */
+  /** Whether it then restarts with guesses. */
   guess?: boolean;
   /** `rules`: stop once they hold; `head`: once the halting head is sure; `never`: after all steps. */
   halt?: "rules" | "head" | "never";
@@ -93,33 +93,32 @@ export class Solver extends Notation {
     const byRules = halt === "rules";
     const maxSteps = options.maxSteps ?? (byRules ? this.habits.max_steps : 16);
     const restart = byRules ? (options.restart ?? this.habits.restart) : 0;
-    const open = this.rules?.open ?? null;
-    const guessing = open !== null && restart > 0 && (options.guess ?? this.habits.guess);
+    const mayGuess = this.rules !== null && this.rules.open !== null && (options.guess ?? this.habits.guess);
+    const tree = mayGuess ? new GuessTree(this.rules as Rules, question) : null;
     const { parts } = this.model;
 
     let state = this.model.start(question);
     let attempt = 1;
-    let guess: Guess | null = null;
-    let left: Guess[] = [];
+    let guesses: Guess[] = [];
     for (let spent = 1; ; spent++) {
       options.signal?.throwIfAborted();
       const { logits, halt: margin } = await this.model.run(state);
       const drafted = this.read(logits);
-      const filled = this.withGivens(question, drafted);
-      let verdict = this.rules?.check(question, filled) ?? null;
+      const complete = this.withGivens(question, drafted);
+      let verdict = this.rules?.check(question, complete) ?? null;
       const whole = spent % parts === 0;
       const last = spent >= maxSteps * parts;
       const sure = whole && margin > this.description.onnx.halt_above;
       const done = last || (halt === "head" && sure) || (byRules && verdict?.solved === true);
       let tokens = drafted;
-      if (done && verdict?.solved === true) tokens = filled;
+      if (done && verdict?.solved === true) tokens = complete;
       else verdict = this.rules?.check(question, drafted) ?? null;
       const draft: Draft = {
         tokens,
         text: this.format(tokens),
         step: spent / parts,
         attempt,
-        guess,
+        guesses,
         haltProbability: 1 / (1 + Math.exp(-margin)),
         whole,
         logits,
@@ -128,11 +127,8 @@ export class Solver extends Notation {
       yield draft;
       if (done) return this.answer(question, draft, sure);
       if (restart > 0 && spent % (restart * parts) === 0) {
-        if (guessing && attempt === 1) left = guesses(question, logits, open);
-        guess = left.shift() ?? null;
-        const asked = Uint8Array.from(question);
-        if (guess !== null) asked[guess.cell] = guess.token;
-        state = this.model.start(asked, guess === null ? attempt : 0);
+        guesses = tree?.next(logits) ?? [];
+        state = this.model.start(filled(question, guesses), guesses.length === 0 ? attempt : 0);
         attempt++;
       }
     }

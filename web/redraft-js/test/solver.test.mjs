@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import * as runtime from "onnxruntime-web";
 
-import { PuzzleError, load, rulesOf } from "redraft-js";
+import { GuessTree, PuzzleError, load, rulesOf } from "redraft-js";
 
 const models = new URL("../../../src/redraft/serve/page/models/", import.meta.url);
 const vectors = JSON.parse(await readFile(new URL("vectors.json", import.meta.url), "utf8"));
@@ -49,6 +49,22 @@ for (const { model, solved, rules } of vectors) {
     await solver.model.close();
   });
 }
+
+test("guesses are made in Python's order", async () => {
+  const wanted = JSON.parse(await readFile(new URL("guesses.json", import.meta.url), "utf8"));
+  const question = Uint8Array.from(wanted.question, (sign) => (sign === "." ? 1 : Number(sign) + 1));
+  const tree = new GuessTree(rulesOf("sudoku-6x6"), question);
+  const vocabulary = 8;
+  wanted.guesses.forEach((guesses, attempt) => {
+    const logits = Float32Array.from({ length: 36 * vocabulary }, (_, place) => {
+      const scrambled = (BigInt(place) * 2654435761n + BigInt(attempt) * 40503n * 65536n) % (1n << 32n);
+      return Number(scrambled / 65536n);
+    });
+    const made = tree.next(logits).map(({ cell, token }) => [cell, token]);
+    assert.deepEqual(made, guesses, `attempt ${attempt}`);
+  });
+  assert.ok(wanted.guesses.some((guesses) => guesses.length > 2));
+});
 
 test("a puzzle that cannot be asked is an error that names the place", async () => {
   const solver = await open("sudoku-6x6");
