@@ -192,6 +192,8 @@ def test_makes_what_the_command_makes(bundled: Service) -> None:
     [first, *_] = redraft.make("sudoku-4x4", 3, seed=5, clues=6)
     task = get_task("sudoku-4x4")
     assert len(made.puzzles) == 3 and made.puzzles[0].question == task.format(first.question)
+    hard = bundled.make(MakeRequest(task="sudoku-6x6", guesses=1, seed=5))
+    assert (hard.puzzles[0].rating or 0) >= 1
     drawn = bundled.make(MakeRequest(task="maze"))
     again = bundled.make(MakeRequest(task="maze-8x8", seed=drawn.seed))
     assert drawn == again
@@ -202,6 +204,8 @@ def test_makes_what_the_command_makes(bundled: Service) -> None:
         ({"task": "sudoku-4x4-v9"}, "task", 404),
         ({"task": "os:system"}, "task", 404),
         ({"task": "maze", "clues": 3}, "", 422),
+        ({"task": "maze", "guesses": 3}, "", 422),
+        ({"task": "sudoku-6x6", "clues": 9, "guesses": 3}, "", 422),
         ({"task": "sudoku-4x4", "clues": 1}, "", 422),
     ):
         with pytest.raises(Refused) as refused:

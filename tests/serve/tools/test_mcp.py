@@ -204,6 +204,7 @@ NEAR = {
     "count": st.integers(-1, 5) | st.just(10**30),
     "seed": st.integers(-1, 3) | st.just(1 << 60),
     "clues": st.integers(0, 20),
+    "guesses": st.integers(0, 20),
     "least": st.integers(0, 20),
 }
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10)
