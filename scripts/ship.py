@@ -34,7 +34,7 @@ def begun_from(card: dict[str, Any]) -> list[dict[str, Any]]:
     if card["run"].get("init") is None:
         return []
     before = load_weights(card["run"]["init"]).card
-    return [*begun_from(before), before]
+    return before["training"] if "training" in before else [*begun_from(before), before]
 
 
 def main() -> None:
@@ -60,6 +60,8 @@ def main() -> None:
     args = parser.parse_args()
 
     weights = load_weights(args.run / args.which)
+    last = json.loads((args.run / "last/config.json").read_text())["card"]
+    stages = [*begun_from(last), last]  # read before new weights take the place of old ones
     task = get_task(weights.task)
     target = args.run / "shipped" if args.only_result else ROOT / "src/redraft/weights" / args.name
     save_weights(target, weights.model, task=task.name, card=weights.card, dtype=getattr(torch, args.dtype))
@@ -77,8 +79,6 @@ def main() -> None:
         told = json.loads(args.figures.read_text())
         device, seconds = told["device"], told["seconds"]
         figures = {key: value for key, value in told.items() if key not in ("weights", "data", "device", "seconds")}
-    last = json.loads((args.run / "last/config.json").read_text())["card"]
-    stages = [*begun_from(last), last]
     habits = {name: value for name in Habits._fields if (value := getattr(args, name))}
     network, _ = count_parameters(shipped.model)
     card = {

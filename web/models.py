@@ -1,7 +1,8 @@
 """Writes what the page solves with, and what its tests compare with: run from the root of a checkout.
 
-    python web/models.py            # models and puzzles of the page, and the vectors of redraft-js
-    python web/models.py --vectors  # the vectors alone
+    python web/models.py             # models and puzzles of the page, and the vectors of redraft-js
+    python web/models.py sudoku-9x9  # of one model, and the vectors
+    python web/models.py --vectors   # the vectors alone
 
 Models are exported from the bundled weights, puzzles are made and rated, vectors are drafts and answers of Python on
 the same graphs, and the guesses of a search.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +40,15 @@ def vectors(name: str) -> dict[str, Any]:
     task = get_task(config["task"])
     habits = config["card"].get("solve", {})
     solver = Solver(stepper, task, **({"max_steps": 16} | habits))
-    made = task.make(400 if task.seq_len < 81 else 80, seed=17)
-    answers = solver.solve_many(list(made.questions))
+    made = redraft.make(task, 400 if task.seq_len < 81 else 80, seed=17)  # hard ones differ where runtimes round
+    answers = solver.solve_many([puzzle.question for puzzle in made])
     order = sorted(range(len(answers)), key=lambda i: (-answers[i].tries, -answers[i].steps, i))
     chosen = [*order[:6], *order[len(order) // 2 : len(order) // 2 + 4], *order[-2:]]
     return {
         "model": name,
         "solved": [
             {
-                "question": task.format(made.questions[i]),
+                "question": task.format(made[i].question),
                 "answer": answers[i].text,
                 "status": answers[i].to_dict()["status"],
                 "steps": answers[i].steps,
@@ -56,7 +58,7 @@ def vectors(name: str) -> dict[str, Any]:
             }
             for i in chosen
         ],
-        "rules": list(judged(task, made.questions, made.answers)),
+        "rules": list(judged(task, made)),
     }
 
 
@@ -72,21 +74,22 @@ def searched() -> dict[str, Any]:
     return {"question": task.format(question), "guesses": made}
 
 
-def judged(task: redraft.Task, questions: Any, answers: Any) -> Any:
+def judged(task: redraft.Task, made: list[redraft.Puzzle]) -> Any:
     """Answers, right and spoilt, with what the rules say of them."""
     rng = np.random.default_rng(3)
-    for number in range(60):
-        answer = answers[number].copy()
+    for number, puzzle in enumerate(made[:60]):
+        assert puzzle.answer is not None
+        answer = puzzle.answer.copy()
         for _ in range(number % 4):
             cell = tuple(int(rng.integers(side)) for side in answer.shape)
             answer[cell] = int(rng.integers(0, task.vocab_size - 1))
-        verdict = task.check(questions[number], answer)
+        verdict = task.check(puzzle.question, answer)
         yield {
-            "question": task.format(questions[number]),
+            "question": task.format(puzzle.question),
             "answer": task.format(answer),
             "solved": bool(verdict),
             "reason": verdict.reason,
-            "wrong": np.flatnonzero(task.wrong_cells(questions[number], answer)).tolist(),
+            "wrong": np.flatnonzero(task.wrong_cells(puzzle.question, answer)).tolist(),
         }
 
 
@@ -109,12 +112,13 @@ def puzzles(name: str) -> dict[str, list[str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Writes the page's models and the vectors of redraft-js.")
+    parser.add_argument("models", nargs="*", default=BUNDLED, help="which models to export; if not given, all")
     parser.add_argument("--vectors", action="store_true", help="the vectors alone")
-    if not parser.parse_args().vectors:
-        MODELS.mkdir(parents=True, exist_ok=True)
-        for name in BUNDLED:
-            redraft.export(name, MODELS / name)
-            (MODELS / name / "puzzles.json").write_text(json.dumps(puzzles(name), indent=0) + "\n")
+    args = parser.parse_args()
+    for name in () if args.vectors else args.models:
+        shutil.rmtree(MODELS / name, ignore_errors=True)
+        redraft.export(name, MODELS / name)
+        (MODELS / name / "puzzles.json").write_text(json.dumps(puzzles(name), indent=0) + "\n")
     GUESSES.write_text(json.dumps(searched(), separators=(",", ":")) + "\n")
     VECTORS.write_text(json.dumps([vectors(name) for name in BUNDLED], separators=(",", ":")) + "\n")
 

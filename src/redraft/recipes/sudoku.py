@@ -104,11 +104,12 @@ def sudoku_extreme_eq() -> RunConfig:
     """Sudoku-Extreme, 20,000 puzzles, all digits alike and cells mixed by the scopes they are in.
 
     Command: `redraft train sudoku-extreme-eq`, with the flags of sudoku-extreme-mlp but without `--compile`: on a GPU
-    and in bfloat16 its blocks are kernels of our own (39 ms per step on an H100). The bundled `sudoku-9x9` comes from
-    two shorter runs of this kind, 5.4 minutes in all: 5,000 steps on 1,000 puzzles, then 3,500 on 19,000
-    (results/sudoku-9x9.json). Augmentation shows this model nothing new, because every symmetry is built in, and it
-    memorises 1,000 puzzles: 52 % of unseen ones at its best (results/sudoku-extreme-eq-1k.json).
-    From scratch, with these values and all 20,000 rows, it has not been run.
+    and in bfloat16 its blocks are kernels of our own (39 ms per step on an H100). From scratch, with these values and
+    all 20,000 rows, it has not been run. The bundled `sudoku-9x9` comes from three shorter runs of this kind
+    (results/sudoku-9x9.json): 5,000 steps on 1,000 puzzles and 3,500 on 19,000, 5.4 minutes in all on an H100, then
+    3,400 on these and their variations, 76 minutes on two CPU cores (docs/experiments.md says how). Symmetries show
+    this model nothing new, because all are built in, and it memorises 1,000 puzzles: 52 % of unseen ones at its best
+    (results/sudoku-extreme-eq-1k.json). Variations do.
     """
     return RunConfig(
         recipe="sudoku-extreme-eq",
