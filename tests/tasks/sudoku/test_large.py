@@ -70,8 +70,7 @@ FORMS = {
     "rows": lambda q: "\n".join(rows(q)),
     "title": lambda q: "Easy, no. 4\n" + "\n".join(rows(q)),
     "bands apart": lambda q: "\n\n".join(
-        "\n".join(rows(q)[i : i + BOXES[len(rows(q))][0]])
-        for i in range(0, len(rows(q)), BOXES[len(rows(q))][0])
+        "\n".join(rows(q)[i : i + BOXES[len(rows(q))][0]]) for i in range(0, len(rows(q)), BOXES[len(rows(q))][0])
     ),
     "spaces between": lambda q: "\n".join(map(" ".join, rows(q))),
     "frame": framed,
