@@ -164,6 +164,11 @@ def changing(**changes: Any) -> Callable[[], Any]:
         (lambda: redraft.export("sudoku-6x6", check=0), redraft.ConfigError, "check"),
         (lambda: redraft.make("sudoku-6x6", 0), redraft.ConfigError, "count"),
         (lambda: redraft.make("maze-6x6", clues=4), redraft.ConfigError, "clues"),
+        (lambda: redraft.make("sudoku-4x4", near="hard.csv"), redraft.ConfigError, "near"),
+        (lambda: redraft.make("sudoku-4x4", near=np.zeros((4, 4), np.int8)), redraft.ConfigError, "near"),
+        (lambda: redraft.make("sudoku-4x4", near=np.zeros((2, 6, 6), np.int8)), redraft.ConfigError, "near"),
+        (lambda: redraft.make("sudoku-4x4", near=np.zeros((1, 4, 4), np.int8)), redraft.ConfigError, "near"),
+        (lambda: redraft.make("sudoku-4x4", near=np.zeros((0, 4, 4), np.int8)), redraft.ConfigError, "near"),
         (lambda: redraft.make_task("chess"), redraft.RedraftError, "chess"),
     ],
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,7 +156,7 @@ class Sudoku(WrittenTask):
         `near`, puzzles (N, size, size) int8 with one solution each, new ones are variations of these in turn: one clue
         goes, and those come that one solution then needs. Puzzle i depends on (seed, i) alone, so a longer run begins
         with the shorter one. Large sets of 4x4 puzzles repeat some. Raises ConfigError for a number of clues or guesses
-        out of reach.
+        out of reach, and for puzzles to be near that have not one solution.
         """
         if clues is not None:
             if guesses is not None or near is not None:
@@ -165,8 +166,7 @@ class Sudoku(WrittenTask):
                 fewest = FEWEST.get(self.size, 0)
                 known = f"; no puzzle has fewer than {fewest}" if clues < fewest else ""
                 raise ConfigError(f"{self.name}: clues must lie in {least}-{self.seq_len - 1}, got {clues}{known}")
-        if near is not None and not len(near):
-            raise ConfigError("near: expected at least one puzzle, got none")
+        near = None if near is None else self._one_solution_each(np.asarray(near))
         require_at_least(0, {"guesses": guesses})
         tries = 1 if clues is None and guesses is None else TRIES
         made = sudoku_search.make(self.size, count, seed, clues, guesses, near, tries=tries)
@@ -176,6 +176,18 @@ class Sudoku(WrittenTask):
         if guesses is not None and count and (reached := int(made.ratings.min())) < guesses:
             raise ConfigError(f"{self.name}: {guesses} guesses {missed} {reached} or fewer")
         return made
+
+    def _one_solution_each(self, puzzles: NDArray[Any]) -> NDArray[np.int8]:
+        if puzzles.ndim != 3 or not len(puzzles):
+            wanted = f"puzzles (N, {self.size}, {self.size})"
+            raise ConfigError(f"near: expected {wanted}, got an array of shape {puzzles.shape}")
+        puzzles = puzzles.astype(np.int8)
+        for i, puzzle in enumerate(puzzles):
+            try:
+                self.validate(puzzle)
+            except PuzzleError as error:
+                raise ConfigError(f"near: puzzle {i}: {error.message}") from error
+        return puzzles
 
     def reveal(self, examples: Examples, cells: int, seed: int) -> Examples:
         """The puzzles with `cells` more clues each; more clues include the fewer."""
