@@ -16,14 +16,14 @@ let site;
 let browser;
 
 before(async () => {
+  browser = await browse(); // first: if it is missing, nothing is left running
   site = await serve();
-  browser = await browse();
   if (shots !== undefined) await mkdir(shots, { recursive: true });
 });
 
 after(async () => {
-  await browser.close();
-  await site.close();
+  await browser?.close();
+  await site?.close();
 });
 
 /** The page with its model ready, in a context of its own; errors of the page fail the test. */
