@@ -30,7 +30,7 @@ STAGE = ("recipe", "step", "seconds", "device", "torch", "run")
 
 
 def begun_from(card: dict[str, Any]) -> list[dict[str, Any]]:
-    """The cards of the runs whose weights a run was begun from, the first first."""
+    """The stages of the weights that a run was begun from, the first first: those of shipped ones, or cards of runs."""
     if card["run"].get("init") is None:
         return []
     before = load_weights(card["run"]["init"]).card

@@ -3,7 +3,7 @@
 import { GuessTree, filled, type Guess } from "./guesses.js";
 import { Model, type Habits } from "./model.js";
 import { Notation, PuzzleError } from "./notation.js";
-import type { Rules, Verdict } from "./rules.js";
+import type { Verdict } from "./rules.js";
 
 /** An answer as it stands after a run of the graph. */
 export interface Draft {
@@ -93,8 +93,9 @@ export class Solver extends Notation {
     const byRules = halt === "rules";
     const maxSteps = options.maxSteps ?? (byRules ? this.habits.max_steps : 16);
     const restart = byRules ? (options.restart ?? this.habits.restart) : 0;
-    const mayGuess = this.rules !== null && this.rules.open !== null && (options.guess ?? this.habits.guess);
-    const tree = mayGuess ? new GuessTree(this.rules as Rules, question) : null;
+    const { rules } = this;
+    const guessing = options.guess ?? this.habits.guess;
+    const tree = guessing && rules !== null && rules.open !== null ? new GuessTree(rules, question) : null;
     const { parts } = this.model;
 
     let state = this.model.start(question);
