@@ -44,5 +44,5 @@ class DataWarning(UserWarning):
 def require_at_least(least: float, values: Mapping[str, float | None]) -> None:
     """Raises ConfigError naming the first of these values that is smaller; None is a value not given."""
     for name, value in values.items():
-        if value is not None and value < least:
+        if value is not None and not value >= least:  # NaN is not either
             raise ConfigError(f"{name}: expected at least {least}, got {value}")

@@ -144,6 +144,7 @@ def test_a_puzzle_goes_on_while_all_is_well(hinted: RunConfig, tmp_path: Path) -
 
 
 def test_a_run_resumes_to_the_bit(hinted: RunConfig, tmp_path: Path) -> None:
+    hinted = replace(hinted, noise=0.1)
     trainer_of(hinted, tmp_path / "whole").run(no_figures, [])
     assert not trainer_of(hinted, tmp_path / "half").run(no_figures, [], stop_after=0).finished
     assert trainer_of(hinted, tmp_path / "half", resume=True).run(no_figures, []).finished

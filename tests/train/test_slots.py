@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from helpers.failing import raises
 from safetensors.torch import load_file
 
+from redraft.core.carry import Carry
 from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError
@@ -17,7 +19,7 @@ from redraft.tasks import get_task
 from redraft.train.config import RunConfig
 from redraft.train.folder import STATE
 from redraft.train.loop import Trainer
-from redraft.train.slots import AHEAD, Feed, Prefetch, cores
+from redraft.train.slots import AHEAD, Feed, Prefetch, cores, disturbed
 
 CPU = torch.device("cpu")
 
@@ -117,3 +119,33 @@ def test_the_thread_ends_when_the_user_stops() -> None:
 def test_less_than_nothing_in_advance_is_refused() -> None:
     with raises(ConfigError, "prefetch", 0, -1):
         Prefetch(lambda step: step, ahead=-1)
+
+
+def test_noise_has_its_size_and_depends_on_seed_step_and_rank() -> None:
+    clean = Carry(torch.zeros(40, 50), torch.zeros(40, 30))
+
+    def noisy(*key: int, states: str = "y") -> Carry:
+        return disturbed(clean, *key, noise=0.1, states=states)
+
+    first = noisy(0, 0, 0)
+    assert first.y.std().item() == pytest.approx(0.1, rel=0.05) and first.y.mean().item() == pytest.approx(0, abs=0.01)
+    assert first.z is clean.z and torch.equal(first.y, noisy(0, 0, 0).y)
+    assert not any(torch.equal(first.y, noisy(*key).y) for key in [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
+    assert noisy(0, 0, 0, states="yz").z.std().item() == pytest.approx(0.1, rel=0.05)
+
+
+def test_noise_reaches_the_state_that_a_run_carries_on(
+    tiny: RunConfig, data: Store, trainer: Callable[..., Trainer], tmp_path: Path
+) -> None:
+    runs = [trainer(name, config=replace(tiny, noise=noise)) for name, noise in (("plain", 0.0), ("noisy", 0.1))]
+    for run in runs:
+        run.train_step()
+    plain, noisy = (run.slots.carry for run in runs)
+    assert (noisy.y - plain.y).std().item() == pytest.approx(0.1, rel=0.2)
+    assert (noisy.z - plain.z).std().item() == pytest.approx(0.1, rel=0.2)
+
+
+@pytest.mark.parametrize("noise", [-0.1, float("nan")])
+def test_noise_that_is_none_is_refused(tiny: RunConfig, noise: float) -> None:
+    with raises(ConfigError, f"noise: expected at least 0, got {noise}"):
+        replace(tiny, noise=noise)

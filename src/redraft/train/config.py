@@ -71,6 +71,8 @@ class RunConfig:
         batch_size: slots, shared evenly among processes.
         max_steps: maximum number of supervision steps per puzzle (N_sup).
         exploration: probability that a slot must take at least a random number of steps.
+        noise: standard deviation of the Gaussian noise added to the state after each supervision step, so that the
+            model learns to keep its state clean; long runs then drift less.
         loss: of the answer, `stablemax`, `softmax` or your own as `module:NAME` (`train.losses.LOSSES`).
         hints: trains on the task's intermediate targets too (`train.hints`), with a model that shows its iterations, a
             local network. A puzzle is worked on until it goes wrong, or to twice the time that it takes. `groups` of
@@ -101,6 +103,7 @@ class RunConfig:
     batch_size: int
     max_steps: int = 16
     exploration: float = 0.1
+    noise: float = 0.0
     loss: str = "stablemax"
     halting: str = "binary"
     hints: Literal["none", "groups", "cells"] = "none"
@@ -129,6 +132,7 @@ class RunConfig:
             raise ConfigError(f"threads: expected at most {MOST_THREADS:,}, got {reprlib.repr(self.threads)}")
         if not 0 <= self.exploration <= 1:
             raise ConfigError(f"exploration: expected a probability, got {self.exploration}")
+        require_at_least(0, {"noise": self.noise})
         # here, because they need PyTorch, and recipes are listed without
         from redraft.train.halting import get_halting
         from redraft.train.losses import get_loss

@@ -36,7 +36,7 @@ from redraft.train.hints import LOST, require_hints, span_chances, spans
 from redraft.train.learner import Learner, is_out_of_memory, out_of_memory
 from redraft.train.log import Reporter, Tally
 from redraft.train.processes import Processes
-from redraft.train.slots import Feed, Slots
+from redraft.train.slots import Feed, Slots, disturbed
 from redraft.train.stopping import stop_on_signal
 from redraft.weights.io import Weights, save_weights
 
@@ -210,6 +210,9 @@ class Trainer:
         if self.config.hinted:
             stops = (slots.steps + 1 >= slots.spans) | (loss.right_cells < LOST)
         slots.advance(output, stops=stops, max_steps=self.config.max_steps, min_steps=fed.min_steps)
+        if noise := self.config.noise:
+            key, states = (self.config.seed, step, self.processes.rank), set(self.learner.model.schedule())
+            slots.carry = disturbed(slots.carry, *key, noise=noise, states=states)
         self.tally.add(step + 1, loss, output.halt_logit, slots)
         self.progress.step = step + 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, NamedTuple, TypeVar
 
@@ -14,12 +14,12 @@ from torch import Tensor
 from redraft.core.carry import Carry
 from redraft.data.sampler import Sampler
 from redraft.errors import require_at_least
-from redraft.models.base import Model, StepOutput
+from redraft.models.base import Model, StepOutput, Update
 from redraft.train.config import RunConfig
 
 T = TypeVar("T")
 AHEAD = 2  # batches sampled in advance where a thread does that
-_EXPLORE = 3  # key that keeps the exploration's random stream apart from the sampler's
+_EXPLORE, _NOISE = 3, 7  # keys that keep these random streams apart from the sampler's
 
 
 class Fed(NamedTuple):
@@ -97,6 +97,21 @@ def exploration(seed: int, step: int, rank: int, *, batch: int, max_steps: int, 
     rng = np.random.default_rng((seed, _EXPLORE, step, rank))
     forced = rng.random(batch) < probability
     return torch.from_numpy(np.where(forced, rng.integers(2, max(2, max_steps) + 1, batch), 0))
+
+
+def disturbed(carry: Carry, seed: int, step: int, rank: int, *, noise: float, states: Iterable[Update]) -> Carry:
+    """The carry with Gaussian noise of standard deviation `noise` in these of its states, which the model updates.
+
+    The draw depends on the kind of device.
+    """
+    key = np.random.SeedSequence((seed, _NOISE, step, rank)).generate_state(1, np.uint64)
+    generator = torch.Generator(carry.y.device).manual_seed(int(key[0]))
+
+    def with_noise(state: Tensor) -> Tensor:
+        drawn = torch.randn(state.shape, dtype=state.dtype, device=state.device, generator=generator)
+        return torch.add(state, drawn, alpha=noise)
+
+    return carry._replace(**{name: with_noise(getattr(carry, name)) for name in ("y", "z") if name in states})
 
 
 class Prefetch(Generic[T]):
