@@ -26,7 +26,7 @@ from redraft.train.losses import StepLoss, softmax
 from redraft.train.slots import Slots
 
 MAZE = get_task("maze-5x5")
-LOCAL = LocalConfig(vocab_size=6, seq_len=25, grid_width=5, hidden_size=8, n=4, notes=5)
+LOCAL = LocalConfig(vocab_size=6, seq_len=25, grid_width=5, hidden_size=8, n=4, notes=9)
 
 
 @pytest.fixture
@@ -71,22 +71,23 @@ def judged(wanted: torch.Tensor, notes: torch.Tensor, steps: int, *, iterations:
     logits = 50.0 * torch.nn.functional.one_hot(wanted, 6).float()
     course = Course(
         logits.expand(iterations, -1, -1, -1),
-        50.0 * torch.nn.functional.one_hot(notes, 5).float()[None].expand(iterations, -1, -1, -1),
+        50.0 * torch.nn.functional.one_hot(notes, 9).float()[None].expand(iterations, -1, -1, -1),
     )
     output = StepOutput(Carry(logits, logits), logits, torch.zeros(1), course=course)
     done = torch.full((1,), steps)
     return hinted_loss(output, tokens, labels, hints, done, cell_loss=softmax, halting=BINARY)
 
 
-def question_and_answer() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Tokens and labels (1, L) of the maze of `judged`, and its notes."""
+def question_and_answer() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Tokens and labels (1, L) of the maze of `judged`, its first notes and its last."""
     made = MAZE.make(1, 3)
     tokens, labels = (torch.from_numpy(MAZE.encode(grids)).long() for grids in (made.questions, made.answers))
-    return tokens, labels, torch.from_numpy(MAZE.hints(MAZE.encode(made.questions)).note).long()
+    hints = MAZE.hints(MAZE.encode(made.questions))
+    return tokens, labels, torch.from_numpy(hints.note).long(), torch.from_numpy(hints.last_note).long()
 
 
 def test_before_anything_is_due_the_question_is_the_right_answer() -> None:
-    tokens, labels, notes = question_and_answer()
+    tokens, labels, notes, _ = question_and_answer()
     nothing = torch.zeros_like(notes)
     waiting = judged(tokens, nothing, 0, iterations=1)
     assert not waiting.exact
@@ -97,26 +98,29 @@ def test_before_anything_is_due_the_question_is_the_right_answer() -> None:
 
 
 def test_once_all_is_due_only_the_whole_answer_with_its_notes_is_right() -> None:
-    tokens, labels, notes = question_and_answer()
-    done = judged(labels, notes, 1000)
+    tokens, labels, first, last = question_and_answer()
+    done = judged(labels, last, 1000)
     assert done.exact and done.right_cells == 1 and done.answer < 1e-6
     assert done.halt == pytest.approx(np.log(2), rel=1e-5), "the halting head is asked about the whole answer"
-    without = judged(tokens, notes, 1000)
+    unmarked = judged(labels, first, 1000)
+    assert unmarked.right_cells == 1 and unmarked.answer > 1, "a first note costs, but does not lose the puzzle"
+    assert judged(labels, last, 0, iterations=1).right_cells < 1, "a last note before its time"
+    without = judged(tokens, last, 1000)
     assert not without.exact and without.right_cells == 1 and without.answer > 1
 
 
 def test_a_group_of_few_cells_counts_for_less() -> None:
     """One wrong path cell at one iteration of 25 costs its loss over FEW, not over the one cell that is due."""
-    tokens, labels, notes = question_and_answer()
+    tokens, labels, _, last = question_and_answer()
     cells = int((tokens != labels).sum())
     assert cells < FEW
-    found = judged(tokens, notes, 1000, iterations=1).answer
+    found = judged(tokens, last, 1000, iterations=1).answer
     assert found == pytest.approx(50 * cells / FEW, rel=1e-4)
 
 
 def test_a_puzzle_ends_within_twice_the_time_of_its_last_date() -> None:
-    hints = torch.full((3, 4, 6), NEVER)
-    hints[0, 1, 0], hints[1, 1:, 0] = 5, torch.tensor([3, 9, 80])
+    hints = torch.full((3, 5, 6), NEVER)
+    hints[0, 2, 0], hints[1, 2:, 0] = 5, torch.tensor([3, 9, 80])
     assert spans(hints, torch.zeros(3), iterations=10).tolist() == [1, 8, 1]
     assert spans(hints, torch.full((3,), 0.999), iterations=10).tolist() == [1, 16, 1]
     chances = [span_chances(0, step, 0, batch=4) for step in (3, 3, 4)]
@@ -165,7 +169,7 @@ def test_a_model_learns_the_first_notes(hinted: RunConfig, tmp_path: Path) -> No
     ("changes", "error", "words"),
     [
         ({"model": get_recipe("maze-8x8").model}, ConfigError, "hints: expected a model that shows its iterations"),
-        ({"model": replace(LOCAL, notes=3)}, ConfigError, "model.notes: expected 5 .nothing yet, down"),
+        ({"model": replace(LOCAL, notes=3)}, ConfigError, "model.notes: expected 9 .nothing yet, down"),
         ({"task": "sudoku-4x4", "model": replace(LOCAL, seq_len=16, grid_width=4)}, DataError, "has no hints"),
     ],
 )

@@ -19,7 +19,7 @@ _Epoch = tuple[NDArray[np.int64], NDArray[np.int32]]
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Inputs and labels (B, L) int16 tokens, puzzle_ids (B,) int32; hints (B, 4, L) int16, or (B, 0, L) for none."""
+    """Inputs and labels (B, L) int16 tokens, puzzle_ids (B,) int32; hints (B, 5, L) int16, or (B, 0, L) for none."""
 
     inputs: NDArray[np.int16]
     labels: NDArray[np.int16]

@@ -45,7 +45,7 @@ def maze_30x30() -> RunConfig:
     return RunConfig(
         recipe="maze-30x30",
         task="maze-30x30",
-        model=LocalConfig(vocab_size=6, seq_len=900, grid_width=30, notes=5),
+        model=LocalConfig(vocab_size=6, seq_len=900, grid_width=30, notes=9),
         data=DataConfig(train=HARD, test=HARD, test_limit=200),
         optim=OptimConfig(
             kind="adamw", lr=4e-3, warmup=50, min_ratio=0.05, weight_decay=0.01, beta2=0.99, clip=1.0, ema=0.999

@@ -91,12 +91,14 @@ class Hints(NamedTuple):
 
     Attributes:
         note: what to note about a cell from its date `noted` on, a place in `Task.notes`; before that, 0.
+        last_note: what to note from `latest` on; the same as `note` where nothing is to change.
         noted: NEVER where there is nothing to note.
         earliest, latest: a cell whose answer differs from its question stays as in the question before `earliest`, and
-            is as in the answer from `latest` on; between the two it may be either.
+            is as in the answer from `latest` on; between the two it may be either, and so may its note.
     """
 
     note: Tokens
+    last_note: Tokens
     noted: Tokens
     earliest: Tokens
     latest: Tokens

@@ -61,7 +61,7 @@ class Forward:
     ) -> Scored:
         """The output of `step(*question, carry)` and its loss; `steps` (B,) are those done before.
 
-        `hinted`: in a run with hints, tokens (B, L) and hints (B, 4, L).
+        `hinted`: in a run with hints, tokens (B, L) and hints (B, 5, L).
         """
         output = step(*question, carry)
         if hinted is not None:

@@ -59,7 +59,7 @@ def hinted_loss(
     cell_loss: CellLoss,
     halting: HaltingRule,
 ) -> StepLoss:
-    """The loss of a step's course on questions and labels (B, L) with hints (B, 4, L), after `steps` (B,) steps.
+    """The loss of a step's course on questions and labels (B, L) with hints (B, 5, L), after `steps` (B,) steps.
 
     Cells fall into groups, each of which counts the same; unless `by_groups`, each cell does. In the answer: those that
     are due, that must still wait, and that do not change; in the notes: those whose note can be known, cannot yet, and
@@ -87,35 +87,40 @@ def _groups(
     course: Course, tokens: Tensor, labels: Tensor, hints: Tensor, steps: Tensor, cell_loss: CellLoss
 ) -> list[tuple[_Group, _Group, _Group]]:
     """The three groups of the answer and, where the model takes notes, those of the notes."""
-    iterations, (note, noted, earliest, latest) = len(course.logits), hints.unbind(1)
+    iterations, (note, last_note, noted, earliest, latest) = len(course.logits), hints.unbind(1)
     now = torch.arange(1, iterations + 1, device=steps.device)[:, None, None] + (steps * iterations)[:, None]
-    changes = (labels != tokens) & (labels != IGNORE)
-    due, waits, same = (
-        changes & (now >= latest),
-        changes & (now < earliest),
-        (labels == tokens).expand(iterations, -1, -1),
-    )
+    late, early = now >= latest, now < earliest
+    changes, same = (labels != tokens) & (labels != IGNORE), (labels == tokens).expand(iterations, -1, -1)
+    due, waits = changes & late, changes & early
     loss, right = _judged(course.logits, torch.where(due, labels, tokens), cell_loss)
     heads = [(_Group(loss, right, due), _Group(loss, right, waits), _Group(loss, right, same))]
     if course.notes is not None:
         known, never = now >= noted, (noted == NEVER).expand(iterations, -1, -1)
-        loss, right = _judged(course.notes, torch.where(known, note, 0), cell_loss)
-        heads.append((_Group(loss, right, known), _Group(loss, right, ~known & ~never), _Group(loss, right, never)))
+        either = (note != last_note) & ~late & ~early
+        first = torch.where(known, note, 0)
+        # a first note that stays where it was to change does not lose the puzzle
+        loss, right = _judged(course.notes, torch.where(known & late, last_note, first), cell_loss, also=first)
+        kinds = (known & ~either, ~known & ~never, never)
+        heads.append((_Group(loss, right, kinds[0]), _Group(loss, right, kinds[1]), _Group(loss, right, kinds[2])))
     return heads
 
 
-def _judged(logits: Tensor, wanted: Tensor, cell_loss: CellLoss) -> tuple[Tensor, Tensor]:
-    """The loss of each cell, and whether it is right, (I, B, L) each, of logits (I, B, L, K)."""
+def _judged(
+    logits: Tensor, wanted: Tensor, cell_loss: CellLoss, *, also: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The loss of each cell, and whether it is right (as `wanted`, or as `also`), (I, B, L) each, of logits
+    (I, B, L, K)."""
     loss = cell_loss(logits.flatten(0, 1), wanted.flatten(0, 1)).view_as(wanted)
-    return loss, logits.detach().argmax(-1) == wanted
+    chosen = logits.detach().argmax(-1)
+    return loss, (chosen == wanted) if also is None else (chosen == wanted) | (chosen == also)
 
 
 def spans(hints: Tensor, chances: Tensor, *, iterations: int) -> Tensor:
-    """Most supervision steps (B,) int64 of puzzles with hints (B, 4, L), by chances (B,) from 0 to 1.
+    """Most supervision steps (B,) int64 of puzzles with hints (B, 5, L), by chances (B,) from 0 to 1.
 
     They last until the last date to twice that, so that a finished answer learns to stay.
     """
-    dates = hints[:, 1:].flatten(1)
+    dates = hints[:, 2:].flatten(1)
     last = torch.where(dates < NEVER, dates, 0).amax(1) / iterations
     return ((1 + chances) * last).ceil().clamp_min(1).long()
 

@@ -23,7 +23,7 @@ _EXPLORE, _NOISE = 3, 7  # keys that keep these random streams apart from the sa
 
 
 class Fed(NamedTuple):
-    """Tokens and labels (B, L), puzzle ids (B,), hints (B, 4 or 0, L), and the fewest steps a slot must spend (B,)."""
+    """Tokens and labels (B, L), puzzle ids (B,), hints (B, 5 or 0, L), and the fewest steps a slot must spend (B,)."""
 
     tokens: Tensor
     labels: Tensor
@@ -37,7 +37,7 @@ class Slots:
 
     Attributes:
         tokens, labels, puzzle_ids: the puzzles being worked on, (B, L) and (B,) int64.
-        hints: of the puzzles (B, 4, L) int64, as in `tasks.base.Hints`; (B, 0, L) in a run without hints.
+        hints: of the puzzles (B, 5, L) int64, as in `tasks.base.Hints`; (B, 0, L) in a run without hints.
         carry: answer y and latent z reached so far.
         spans: in a run with hints, the most supervision steps that each puzzle gets, int64.
         steps: supervision steps spent on each puzzle, int64.

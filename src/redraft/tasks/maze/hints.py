@@ -2,7 +2,8 @@
 
 A cell `d` steps away from G learns by iteration `d` where to go: to the first of its neighbours, in the published order
 of moves, that is nearer to G. S knows after `d(S)` iterations, and from then on the path can be drawn, one cell after
-the other. That is the published path, so that all of it follows from neighbourhoods.
+the other. That is the published path, so that all of it follows from neighbourhoods. A cell on the path notes so beside
+its move: the next one is on it because a neighbour has both, and of two marks that neighbours have apart, none is.
 """
 
 from __future__ import annotations
@@ -12,13 +13,23 @@ from typing import Any
 from redraft.tasks.base import NEVER
 from redraft.tasks.maze.search import GOAL, START, WALL
 
-NOTES = ("nothing yet", "down", "left", "right", "up")  # as the moves of `Searcher`
+MOVES = ("down", "left", "right", "up")  # as those of `Searcher`
+NOTES = ("nothing yet", *MOVES, *(f"{move}, on the path" for move in MOVES))
 PACE = 2.5  # iterations after which a further cell of the path is due
 SLACK = 4  # iterations before the first is
 
 
 def date(
-    cells: Any, count: int, size: int, moves: Any, queue: Any, note: Any, noted: Any, earliest: Any, latest: Any
+    cells: Any,
+    count: int,
+    size: int,
+    moves: Any,
+    queue: Any,
+    note: Any,
+    last: Any,
+    noted: Any,
+    earliest: Any,
+    latest: Any,
 ) -> None:
     """A kernel of `Searcher.tell`: fills the hints of `count` mazes of `size` cells, border included.
 
@@ -28,7 +39,7 @@ def date(
         base = row * size
         start, goal = 0, 0
         for cell in range(size):
-            note[base + cell] = 0
+            note[base + cell] = last[base + cell] = 0
             noted[base + cell] = earliest[base + cell] = latest[base + cell] = NEVER
             if cells[base + cell] == START:
                 start = cell
@@ -52,13 +63,14 @@ def date(
             cell = queue[i]
             for k in range(4):
                 if noted[base + cell + moves[k]] == noted[base + cell] - 1:
-                    note[base + cell] = k + 1
+                    note[base + cell] = last[base + cell] = k + 1
                     break
         far = noted[base + start]
         if far < NEVER:
             cell = start
-            for place in range(1, far):
-                cell += moves[note[base + cell] - 1]
+            for place in range(far):
                 earliest[base + cell] = far + place
                 latest[base + cell] = far + int(PACE * place) + SLACK
+                last[base + cell] = note[base + cell] + 4
+                cell += moves[note[base + cell] - 1]
         noted[base + goal] = NEVER
