@@ -6,7 +6,9 @@
 # PIECE, in order of value: symbols, mlp, eq (Sudoku-Extreme), maze (Maze-Hard), arc1. SMOKE=1 before it trains a few
 # steps of a few puzzles, on a CPU too, so that mistakes show in a minute.
 # DATA holds train.csv and test.csv; of Sudoku-Extreme the last 1,000 rows of the 20,000 that train.csv should have
-# choose the weights, and test.csv judges them once. For arc1 it is a folder that `redraft data build arc1` made.
+# choose the weights, and test.csv judges them once. For eq, near.csv may hold variations of the first 19,000 rows
+# (`redraft make sudoku 130000 --near FILE --guesses 12 -o near.csv`). For arc1, DATA is a folder that
+# `redraft data build arc1` made.
 # REFERENCE is a checkout of SamsungSAILMontreal/TinyRecursiveModels. REDRAFT_PYTHON names another Python than .venv's.
 set -euo pipefail
 pieces="symbols, mlp, eq, maze, arc1"
@@ -82,7 +84,9 @@ mlp) # the paper's, with a rate that falls to zero within the run
     ;;
 eq) # its blocks are kernels of our own, which no compiler replaces
     split "$from" 19000
-    train sudoku-extreme-eq "$out/data-$what" --model.dtype "$half" --data.train-limit 19000
+    [ ! -e "$from/near.csv" ] || sed 1d "$from/near.csv" >> "$out/data-$what/train.csv"
+    train sudoku-extreme-eq "$out/data-$what" --model.dtype "$half" --data.train-limit None \
+        --optim.kind muon --optim.lr 1e-2 --optim.min-ratio 0
     judge "$from/test.csv" --batch-size 1000 --dtype "$half"
     ;;
 maze)

@@ -62,7 +62,9 @@ def no_figures(model: Model) -> dict[str, float]:
     return {"exact": 0.0}
 
 
-def judged(wanted: torch.Tensor, notes: torch.Tensor, steps: int, *, iterations: int = 4) -> StepLoss:
+def judged(
+    wanted: torch.Tensor, notes: torch.Tensor, steps: int, *, iterations: int = 4, by_groups: bool = True
+) -> StepLoss:
     """The loss of a model that is sure of the same answer and notes (B, L) at every iteration."""
     made = MAZE.make(1, 3)
     tokens = torch.from_numpy(MAZE.encode(made.questions)).long()
@@ -75,7 +77,7 @@ def judged(wanted: torch.Tensor, notes: torch.Tensor, steps: int, *, iterations:
     )
     output = StepOutput(Carry(logits, logits), logits, torch.zeros(1), course=course)
     done = torch.full((1,), steps)
-    return hinted_loss(output, tokens, labels, hints, done, cell_loss=softmax, halting=BINARY)
+    return hinted_loss(output, tokens, labels, hints, done, by_groups=by_groups, cell_loss=softmax, halting=BINARY)
 
 
 def question_and_answer() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -107,6 +109,17 @@ def test_once_all_is_due_only_the_whole_answer_with_its_notes_is_right() -> None
     assert judged(labels, last, 0, iterations=1).right_cells < 1, "a last note before its time"
     without = judged(tokens, last, 1000)
     assert not without.exact and without.right_cells == 1 and without.answer > 1
+
+
+def test_a_wrong_answer_loses_the_puzzle_where_all_cells_count_alike() -> None:
+    """As a wrong path does not at first, when there would be nothing else to learn the path from."""
+    tokens, labels, _, last = question_and_answer()
+    for answer, steps in ((tokens, 1000), (labels, 0)):  # a path that is missing, and one before its time
+        notes = last if steps else torch.zeros_like(last)
+        lost, kept = (judged(answer, notes, steps, iterations=1, by_groups=by_groups) for by_groups in (False, True))
+        assert lost.right_cells == 0 and kept.right_cells > 0
+    assert judged(labels, last, 1000, by_groups=False).right_cells == 1
+    assert judged(tokens, torch.zeros_like(last), 0, iterations=1, by_groups=False).right_cells > 0
 
 
 def test_a_group_of_few_cells_counts_for_less() -> None:

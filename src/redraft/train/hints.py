@@ -64,7 +64,8 @@ def hinted_loss(
     Cells fall into groups, each of which counts the same; unless `by_groups`, each cell does. In the answer: those that
     are due, that must still wait, and that do not change; in the notes: those whose note can be known, cannot yet, and
     never will. `right_cells` is about the notes, from which the answer follows: the mean over the first two of their
-    groups, or of the answer's where there are none. `exact` judges the answer as a whole.
+    groups, or of the answer's where there are none; unless `by_groups`, 0 where a cell of the answer is wrong.
+    `exact` judges the answer as a whole.
     """
     assert output.course is not None
     heads = _groups(output.course, tokens, labels, hints, steps, cell_loss)
@@ -78,6 +79,9 @@ def hinted_loss(
         told, sizes = heads[-1][:2], sizes[:2]
         shares = torch.stack([(group.right & group.cells).sum((0, 2)) for group in told]) / sizes.clamp_min(1)
         right_cells = shares.sum(0) / (sizes > 0).sum(0).clamp_min(1)
+        if not by_groups:  # such a model draws well: where it has not, what follows from that teaches nothing
+            wrong = torch.stack([(group.cells & ~group.right)[-1].any(-1) for group in heads[0]])
+            right_cells = right_cells * ~wrong.any(0)
         exact = ((output.logits.argmax(-1) == labels) | (labels == IGNORE)).all(-1)
     halt = halting.loss(output, exact, None, None)
     return StepLoss(answer + HALT_WEIGHT * halt, answer, halt, right_cells, exact)
