@@ -89,7 +89,7 @@ def hinted_loss(
 
 def _groups(
     course: Course, tokens: Tensor, labels: Tensor, hints: Tensor, steps: Tensor, cell_loss: CellLoss
-) -> list[tuple[_Group, _Group, _Group]]:
+) -> list[list[_Group]]:
     """The three groups of the answer and, where the model takes notes, those of the notes."""
     iterations, (note, last_note, noted, earliest, latest) = len(course.logits), hints.unbind(1)
     now = torch.arange(1, iterations + 1, device=steps.device)[:, None, None] + (steps * iterations)[:, None]
@@ -97,23 +97,19 @@ def _groups(
     changes, same = (labels != tokens) & (labels != IGNORE), (labels == tokens).expand(iterations, -1, -1)
     due, waits = changes & late, changes & early
     loss, right = _judged(course.logits, torch.where(due, labels, tokens), cell_loss)
-    heads = [(_Group(loss, right, due), _Group(loss, right, waits), _Group(loss, right, same))]
+    heads = [[_Group(loss, right, cells) for cells in (due, waits, same)]]
     if course.notes is not None:
         known, never = now >= noted, (noted == NEVER).expand(iterations, -1, -1)
         either = (note != last_note) & ~late & ~early
         first = torch.where(known, note, 0)
         # a first note that stays where it was to change does not lose the puzzle
-        loss, right = _judged(course.notes, torch.where(known & late, last_note, first), cell_loss, also=first)
-        kinds = (known & ~either, ~known & ~never, never)
-        heads.append((_Group(loss, right, kinds[0]), _Group(loss, right, kinds[1]), _Group(loss, right, kinds[2])))
+        loss, right = _judged(course.notes, torch.where(known & late, last_note, first), cell_loss, first)
+        heads.append([_Group(loss, right, cells) for cells in (known & ~either, ~known & ~never, never)])
     return heads
 
 
-def _judged(
-    logits: Tensor, wanted: Tensor, cell_loss: CellLoss, *, also: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """The loss of each cell, and whether it is right (as `wanted`, or as `also`), (I, B, L) each, of logits
-    (I, B, L, K)."""
+def _judged(logits: Tensor, wanted: Tensor, cell_loss: CellLoss, also: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The loss of each cell of logits (I, B, L, K), and whether it is as `wanted`, or as `also`, (I, B, L) each."""
     loss = cell_loss(logits.flatten(0, 1), wanted.flatten(0, 1)).view_as(wanted)
     chosen = logits.detach().argmax(-1)
     return loss, (chosen == wanted) if also is None else (chosen == wanted) | (chosen == also)
