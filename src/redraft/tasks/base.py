@@ -94,7 +94,8 @@ class Hints(NamedTuple):
         last_note: what to note from `latest` on; the same as `note` where nothing is to change.
         noted: NEVER where there is nothing to note.
         earliest, latest: a cell whose answer differs from its question stays as in the question before `earliest`, and
-            is as in the answer from `latest` on; between the two it may be either, and so may its note.
+            is as in the answer from `latest` on; between the two it may be either, and so may its note. NEVER where
+            neither changes.
     """
 
     note: Tokens
