@@ -15,6 +15,7 @@ from redraft.data.sampler import Sampler
 from redraft.data.store import Store
 from redraft.errors import ConfigError
 from redraft.models import Model
+from redraft.models.base import Update
 from redraft.tasks import get_task
 from redraft.train.config import RunConfig
 from redraft.train.folder import STATE
@@ -124,14 +125,14 @@ def test_less_than_nothing_in_advance_is_refused() -> None:
 def test_noise_has_its_size_and_depends_on_seed_step_and_rank() -> None:
     clean = Carry(torch.zeros(40, 50), torch.zeros(40, 30))
 
-    def noisy(*key: int, states: str = "y") -> Carry:
+    def noisy(*key: int, states: tuple[Update, ...] = ("y",)) -> Carry:
         return disturbed(clean, *key, noise=0.1, states=states)
 
     first = noisy(0, 0, 0)
     assert first.y.std().item() == pytest.approx(0.1, rel=0.05) and first.y.mean().item() == pytest.approx(0, abs=0.01)
     assert first.z is clean.z and torch.equal(first.y, noisy(0, 0, 0).y)
     assert not any(torch.equal(first.y, noisy(*key).y) for key in [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
-    assert noisy(0, 0, 0, states="yz").z.std().item() == pytest.approx(0.1, rel=0.05)
+    assert noisy(0, 0, 0, states=("y", "z")).z.std().item() == pytest.approx(0.1, rel=0.05)
 
 
 def test_noise_reaches_the_state_that_a_run_carries_on(
@@ -146,6 +147,6 @@ def test_noise_reaches_the_state_that_a_run_carries_on(
 
 
 @pytest.mark.parametrize("noise", [-0.1, float("nan")])
-def test_noise_that_is_none_is_refused(tiny: RunConfig, noise: float) -> None:
+def test_noise_that_is_not_at_least_zero_is_refused(tiny: RunConfig, noise: float) -> None:
     with raises(ConfigError, f"noise: expected at least 0, got {noise}"):
         replace(tiny, noise=noise)

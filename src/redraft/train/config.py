@@ -132,7 +132,6 @@ class RunConfig:
             raise ConfigError(f"threads: expected at most {MOST_THREADS:,}, got {reprlib.repr(self.threads)}")
         if not 0 <= self.exploration <= 1:
             raise ConfigError(f"exploration: expected a probability, got {self.exploration}")
-        require_at_least(0, {"noise": self.noise})
         # here, because they need PyTorch, and recipes are listed without
         from redraft.train.halting import get_halting
         from redraft.train.losses import get_loss
@@ -144,7 +143,7 @@ class RunConfig:
         if not 0 <= self.seed < 1 << 63:
             raise ConfigError(f"seed: expected at least 0 and below 2^63, got {reprlib.repr(self.seed)}")
         rates = ("lr", "weight_decay", "puzzle_lr", "puzzle_weight_decay")
-        require_at_least(0, {f"optim.{name}": getattr(self.optim, name) for name in rates})
+        require_at_least(0, {"noise": self.noise, **{f"optim.{name}": getattr(self.optim, name) for name in rates}})
         for name in ("beta1", "beta2", "ema"):
             if not 0 <= getattr(self.optim, name) < 1:
                 raise ConfigError(f"optim.{name}: expected at least 0 and below 1, got {getattr(self.optim, name)}")

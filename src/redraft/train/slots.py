@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, NamedTuple, TypeVar
 
@@ -99,7 +99,7 @@ def exploration(seed: int, step: int, rank: int, *, batch: int, max_steps: int, 
     return torch.from_numpy(np.where(forced, rng.integers(2, max(2, max_steps) + 1, batch), 0))
 
 
-def disturbed(carry: Carry, seed: int, step: int, rank: int, *, noise: float, states: Iterable[Update]) -> Carry:
+def disturbed(carry: Carry, seed: int, step: int, rank: int, *, noise: float, states: Collection[Update]) -> Carry:
     """The carry with Gaussian noise of standard deviation `noise` in these of its states, which the model updates.
 
     The draw depends on the kind of device.

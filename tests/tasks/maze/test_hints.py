@@ -30,7 +30,7 @@ def test_a_small_maze_by_hand() -> None:
     assert [latest[cell] for cell in path] == [10, 12, 15, 17, 20, 22]
     assert (earliest < never).sum() == (latest < never).sum() == 6
     assert [NOTES[last_note[cell]] for cell in path] == [
-        f"{move}, on the path" for move in ("right", "down", "down", "down", "right", "right")
+        f"{move} on the path" for move in ("right", "down", "down", "down", "right", "right")
     ]
     assert (last_note != note).sum() == 6
 

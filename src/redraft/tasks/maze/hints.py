@@ -2,8 +2,9 @@
 
 A cell `d` steps away from G learns by iteration `d` where to go: to the first of its neighbours, in the published order
 of moves, that is nearer to G. S knows after `d(S)` iterations, and from then on the path can be drawn, one cell after
-the other. That is the published path, so that all of it follows from neighbourhoods. A cell on the path notes so beside
-its move: the next one is on it because a neighbour has both, and of two marks that neighbours have apart, none is.
+the other. That is the published path, so that all of it follows from neighbourhoods. A cell on the path notes that
+together with its move: the next one is on it because one neighbour is on the path and leads to it. A neighbour on the
+path that leads elsewhere, and another that leads to it but is not on the path, do not put it there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from redraft.tasks.base import NEVER
 from redraft.tasks.maze.search import GOAL, START, WALL
 
 MOVES = ("down", "left", "right", "up")  # as those of `Searcher`
-NOTES = ("nothing yet", *MOVES, *(f"{move}, on the path" for move in MOVES))
+NOTES = ("nothing yet", *MOVES, *(f"{move} on the path" for move in MOVES))
 PACE = 2.5  # iterations after which a further cell of the path is due
 SLACK = 4  # iterations before the first is
 
