@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from redraft.errors import ConfigError
-from redraft.scopes import scope_members, tiling
+from redraft.scopes import scope_members, scope_numbers, tiling
 from redraft.tasks import TASKS, get_task
 
 
@@ -65,3 +65,11 @@ def test_what_tiles_a_grid() -> None:
     assert {name: tiling(name, height=6, width=6) for name in blocks} == blocks
     assert tiling("map:aabbaabb", height=2, width=4) == (2, 2)
     assert tiling("map:aabbabab", height=2, width=4) is None
+
+
+def test_numbers_of_scopes() -> None:
+    assert scope_numbers("blocks-2x3", height=2, width=6) == [0, 0, 0, 1, 1, 1] * 2
+    assert scope_numbers("map:baab", height=2, width=2) == [0, 1, 1, 0]
+    assert scope_numbers("around", height=2, width=3) == [0, 1, 2, 0, 1, 2], (
+        "cells with the same neighbourhood share it"
+    )

@@ -55,6 +55,13 @@ def scope_members(name: str, *, height: int, width: int) -> list[list[int]]:
     return [together[own] for own in label]
 
 
+def scope_numbers(name: str, *, height: int, width: int) -> list[int]:
+    """The number of each cell's scope, from 0 in the order of their first cells; raises as `scope_members`."""
+    numbers: dict[tuple[int, ...], int] = {}
+    members = scope_members(name, height=height, width=width)
+    return [numbers.setdefault(tuple(own), len(numbers)) for own in members]
+
+
 def tiling(name: str, *, height: int, width: int) -> tuple[int, int] | None:
     """Rows and columns of the blocks that the scopes of a family tile the grid with; None where they are no blocks.
 

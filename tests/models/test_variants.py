@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from redraft.core.carry import Carry
 from redraft.core.general_recursion import general_recursion
 from redraft.errors import ConfigError
 from redraft.models import Model, StepOutput, TRMConfig, Variant, VariantConfig, build_model, model_kind
@@ -30,8 +31,14 @@ CHOICES = {
     "whole": replace(PLAIN, gradient=WHOLE),
     "question-once": replace(PLAIN, reinject=False, gradient=WHOLE),
     "q": replace(PLAIN, continue_head=True),
-    "all": replace(PLAIN, separate=True, latents=0, gradient=WHOLE, reinject=False, continue_head=True),
-}
+    "tables": replace(PLAIN, grid_width=3, tables=("rows", "blocks-1x3", "around")),
+    "gated": replace(PLAIN, gated=True),
+    "feedback": replace(PLAIN, feedback=True),
+    "all": replace(
+        PLAIN, separate=True, latents=0, gradient=WHOLE, reinject=False, continue_head=True,
+        grid_width=3, tables=("columns",), gated=True, feedback=True,
+    ),
+}  # fmt: skip
 TOKENS = torch.randint(6, (4, 9), generator=torch.Generator().manual_seed(0))
 IDS = torch.tensor([0, 2, 1, 2])
 
@@ -135,6 +142,55 @@ def test_the_question_is_seen_once() -> None:
     torch.testing.assert_close(step(model).carry.y, y)
 
 
+@torch.no_grad()
+def test_tables_of_scopes() -> None:
+    """Each cell adds the vectors of its scopes; the reserved positions do not."""
+    model = build_model(CHOICES["tables"])
+    assert isinstance(model, Variant)
+    rows, boxes, around = (table.vectors for table in model.tables)
+    assert (len(rows), len(boxes), len(around)) == (3, 3, 9), "each neighbourhood is its own"
+    plain = model.embed(TOKENS, IDS, torch.float32)
+    assert torch.equal(model.question(TOKENS, IDS), plain), "at first they add nothing"
+    for vectors in (rows, boxes, around):
+        vectors.copy_(torch.randn(vectors.shape, generator=torch.Generator().manual_seed(len(vectors))))
+    of_cells = rows.repeat_interleave(3, dim=0) + boxes.repeat_interleave(3, dim=0) + around
+    got = model.question(TOKENS, IDS)
+    assert torch.equal(got[:, :2], plain[:, :2])
+    torch.testing.assert_close(got[:, 2:], plain[:, 2:] + 32**0.5 * of_cells)
+
+
+@torch.no_grad()
+def test_gated_updates() -> None:
+    """An update moves a latent, and y, only part of the way, by a share for each channel, at first half."""
+    model = build_model(replace(CHOICES["gated"], T=1))
+    assert isinstance(model, Variant) and model.keep is not None
+    assert not model.keep.any()
+    model.keep.copy_(torch.linspace(-3, 3, 64).view(2, 32))
+    (y, z), x, net = model.initial_carry(4), model.embed(TOKENS, IDS, torch.float32), net_of(model)
+    of_latent, of_y = model.keep.sigmoid()
+    for _ in range(3):
+        z = of_latent * z + (1 - of_latent) * net(z + y + x)
+    y = of_y * y + (1 - of_y) * net(y + z)
+    output = step(model)
+    torch.testing.assert_close(output.carry.y, y)
+    torch.testing.assert_close(output.carry.z, z)
+
+
+def test_drafts_fed_back() -> None:
+    """The draft of the state before is part of the question, as probabilities, which get no gradient."""
+    model = build_model(CHOICES["feedback"], seed=1)
+    plain = build_model(PLAIN, seed=1)
+    assert isinstance(model, Variant) and model.draft is not None
+    assert torch.equal(step(model, 3).logits, step(plain, 3).logits), "at first it adds nothing"
+    with torch.no_grad():
+        model.draft.copy_(torch.randn(6, 32, generator=torch.Generator().manual_seed(2)))
+    carry = Carry(*(state.clone().requires_grad_() for state in model.initial_carry(4)))
+    x = model.embed(TOKENS, IDS, torch.float32).detach()
+    said = torch.cat((torch.zeros(4, 2, 32), 32**0.5 * model.read(carry.y.detach()).softmax(-1) @ model.draft), dim=1)
+    want = plain.recur(x + said, Carry(*(state.detach() for state in carry)))
+    torch.testing.assert_close(model.recur(x, carry).logits, want.logits)
+
+
 @pytest.mark.parametrize("gradient", [1, 2, 3, 4, 5, 8])
 def test_how_far_back_the_gradient_reaches(gradient: int) -> None:
     """Of a step's evaluations, each scaled by a factor of its own, only the factors of the last ones get a gradient."""
@@ -187,6 +243,8 @@ def test_weights_come_back(name: str, tmp_path: Path) -> None:
         ({"reinject": False}, r"model\.reinject: .*model\.gradient = T x \(n \+ 1\) = 8.* 4"),
         ({"reinject": False, "gradient": 7}, r"model\.reinject: .*= 8.* 7"),
         ({"n": 0}, r"model\.n: .*1.*0"),
+        ({"tables": ("rows",)}, r"model\.grid_width: .*9 cells.*None"),
+        ({"tables": ("rows", "boxes"), "grid_width": 3}, r"boxes.*rows, columns"),
     ],
 )
 def test_choices_that_cannot_be(change: dict[str, Any], message: str) -> None:

@@ -317,10 +317,33 @@ def symmetry() -> dict[str, Row]:
     return {"TRM": Row(), **{f"alike, cells by {mixer}": row for mixer, row in mixing.items()}}
 
 
+@_suite(
+    "What could be added to TRM",
+    "Vectors for rows, columns and boxes; updates that keep part of a state; drafts fed back; noise on the state.",
+)
+def additions() -> dict[str, Row]:
+    small: dict[str, Any] = {"model.grid_width": 6, "model.tables": ["rows", "columns", "blocks-2x3"]}
+    full: dict[str, Any] = {"model.grid_width": 9, "model.tables": ["rows", "columns", "blocks-3x3"]}
+    feedback: dict[str, Any] = {**VARIANT, "model.feedback": True}
+    added = {
+        "TRM": Row(),
+        "tables": Row(change=VARIANT, small=small, full=full),
+        "gated updates": Row(change={**VARIANT, "model.gated": True}),
+        "drafts fed back": Row(change=feedback),
+        "noise": Row(change={"noise": 0.1}),
+        "drafts fed back, noise": Row(change={**feedback, "noise": 0.1}),
+    }
+    fast = {
+        f"{name}, Muon, rate x 5": Row(change=row.change, small={**row.small, **FAST_MUON}, scales=SMALL)
+        for name, row in added.items()
+    }
+    return {**added, **fast}
+
+
 SUITES: dict[str, Suite] = {
     suite.name: suite
     for suite in (
         table1, table2, table3, gradient, halting, augmentation, ema, width, loops,
-        mixers, loss, optimiser, steps, shift_clues, shift_mazes, reinject, symmetry, symbols,
+        mixers, loss, optimiser, steps, shift_clues, shift_mazes, reinject, symmetry, symbols, additions,
     )
 }  # fmt: skip

@@ -124,7 +124,7 @@ class TRMConfig(RecursiveConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class VariantConfig(TRMConfig):
-    """A TRM with some choices of the paper undone; the defaults undo none.
+    """A TRM with some choices of the paper undone, or with something added; the defaults do neither.
 
     Attributes:
         separate: two networks: one updates the latent z, the other the answer y.
@@ -134,6 +134,10 @@ class VariantConfig(TRMConfig):
             2 for HRM's one-step gradient.
         reinject: every latent update reads the question; False: only the first of a step.
         continue_head: a second halting output, the value of continuing, for Q-learning.
+        tables: families of scopes (`redraft.scopes`); each scope has a learned vector, which its cells add to the
+            question. They need `grid_width`.
+        gated: an update keeps part of the state, a learned share for each channel, at first half.
+        feedback: the question includes the draft that the state before the step gives, as probabilities.
     """
 
     separate: bool = False
@@ -141,10 +145,15 @@ class VariantConfig(TRMConfig):
     gradient: int | None = None
     reinject: bool = True
     continue_head: bool = False
+    tables: tuple[str, ...] = ()
+    gated: bool = False
+    feedback: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require(latents=0)
+        if self.tables:
+            _require_scopes(self.tables, self.seq_len, self.grid_width)
         if self.latents > self.n:
             raise ConfigError(
                 f"model.latents: expected at most n = {self.n}, one for each latent update, got {self.latents}"
@@ -256,8 +265,7 @@ class EquivariantConfig(ModelConfig):
             raise ConfigError("model.puzzle_positions: an equivariant model has none")
         if self.mixer == "scopes" and not self.scopes:
             raise ConfigError("model.scopes: the scopes mixer needs at least one, such as rows")
-        for name in self.scopes:
-            scope_members(name, height=self.seq_len // self.grid_width, width=self.grid_width)
+        _require_scopes(self.scopes, self.seq_len, self.grid_width)
 
     @property
     def fields(self) -> int:
@@ -302,10 +310,18 @@ class LocalConfig(ModelConfig):
         return replace(self, seq_len=height * width, grid_width=width)
 
 
-def _require_rows(cells: int, width: int | None) -> None:
-    """Raises ConfigError where a number of cells is not that of whole rows."""
+def _require_rows(cells: int, width: int | None) -> int:
+    """The width of a grid's rows; raises ConfigError where a number of cells is not that of whole rows."""
     if width is None or width < 1 or cells % width:
         raise ConfigError(f"model.grid_width: expected a divisor of {cells} cells, got {width}")
+    return width
+
+
+def _require_scopes(names: tuple[str, ...], cells: int, width: int | None) -> None:
+    """Raises ConfigError for families of scopes that do not fit the grid."""
+    width = _require_rows(cells, width)
+    for name in names:
+        scope_members(name, height=cells // width, width=width)
 
 
 def _require_shape(config: NetworkConfig | EquivariantConfig) -> None:
