@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,7 @@ import torch
 
 import redraft
 from redraft import api
+from redraft.data.build import open_source
 from redraft.errors import DataWarning
 from redraft.models import TRMConfig, build_model
 
@@ -198,6 +200,30 @@ def test_data_trained_on_is_warned_of(tmp_path: Path, monkeypatch: pytest.Monkey
     run = redraft.train("sudoku-4x4", tiny=True, steps=1, quiet=True)
     with pytest.warns(DataWarning, match="trained on"):
         run.evaluate(run.config.data.train, quiet=True, steps=1)
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_a_split_kept_apart_is_not_warned_of(built: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with a file, or a store, for training and one for testing."""
+    monkeypatch.chdir(tmp_path)
+    Path("pairs").mkdir()
+    task, folder = redraft.make_task("sudoku-4x4"), "stores" if built else "pairs"
+    for name, seed in (("train", 1), ("test", 2)):
+        made = task.make(30, seed)
+        rows = [
+            f"{task.format(question)},{task.format(answer)}"
+            for question, answer in zip(made.questions, made.answers, strict=True)
+        ]
+        Path(f"pairs/{name}.csv").write_text("\n".join(["question,answer", *rows]) + "\n")
+        if built:
+            open_source(task, "pairs", split=name).save(Path("stores", name))
+    data = {"data.train": folder, "data.test": folder, "data.train_limit": None, "data.test_limit": None}
+    run = redraft.train("sudoku-4x4", tiny=True, steps=1, quiet=True, **data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataWarning)
+        assert run.evaluate(folder, quiet=True, steps=1).to_dict()["puzzles"] == 30
+    with pytest.warns(DataWarning, match="trained on"):
+        run.evaluate(folder, split="train", quiet=True, steps=1)
 
 
 def test_an_inspection_in_a_notebook(tmp_path: Path) -> None:
