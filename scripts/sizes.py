@@ -31,7 +31,8 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args()
 
-    rows = [measured(args.weights, *map(int, size.split(":")), seed=args.seed) for size in args.sizes]
+    kind = redraft.load(args.weights, backend="torch").task.name.rpartition("-")[0]
+    rows = [measured(args.weights, kind, *map(int, size.split(":")), seed=args.seed) for size in args.sizes]
     document = {
         "weights": args.weights,
         "backend": "torch",
@@ -42,9 +43,8 @@ def main() -> None:
     write_text(args.output, json.dumps(document, indent=1) + "\n")
 
 
-def measured(weights: str, side: int, count: int, most: int = 100, *, seed: int) -> dict[str, Any]:
-    """The figures of `count` boards of this side, at most `most` steps each; also prints them."""
-    kind = redraft.load(weights, backend="torch").task.name.rpartition("-")[0]
+def measured(weights: str, kind: str, side: int, count: int, most: int = 100, *, seed: int) -> dict[str, Any]:
+    """The figures of `count` boards of a kind (`maze`) of this side, at most `most` steps each; also prints them."""
     name, data = f"{kind}-{side}x{side}", f"make:{count}@{seed}"
     solver = redraft.load(weights, task=name, max_steps=most, batch_size=BATCH, backend="torch", trace=False)
     store = open_source(solver.task, data)

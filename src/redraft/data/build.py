@@ -65,7 +65,7 @@ def store_folder(source: str, split: str) -> Path | None:
     return next((folder for folder in (Path(source), Path(source) / split) if is_store(folder)), None)
 
 
-def apart(source: str, split: str) -> bool:
+def has_split(source: str, split: str) -> bool:
     """Whether a source keeps a split apart: a data set of the Hub, or a folder with a store or a file of that name."""
     return source.startswith("hf:") or is_store(Path(source) / split) or any(Path(source).glob(f"{split}.*"))
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from redraft import terminal
 from redraft.backends.choose import Backend, Here
 from redraft.contents import within
-from redraft.data.build import answered, apart, open_source
+from redraft.data.build import answered, has_split, open_source
 from redraft.errors import DataError, DataWarning, require_at_least
 from redraft.evaluate.evaluate import evaluate
 from redraft.evaluate.ids import require_ids
@@ -109,7 +109,7 @@ def measure(
     opened = open_stepper(weights, device=device, dtype=dtype, backend=backend, task=sized)
     judged = get_task(opened.task)
     trained_on = source == within(opened.card, "run", "data", "train")
-    if trained_on and (split == "train" or not apart(source, split)):
+    if trained_on and (split == "train" or not has_split(source, split)):
         warnings.warn(f"{source} is what these weights were trained on", DataWarning, stacklevel=3)
     store = open_source(judged, source, split=split, limit=limit)
     for remark in require_ids(opened.table, store, name=name, data=source):

@@ -38,7 +38,7 @@ def maze_30x30() -> RunConfig:
 
     Command: `redraft train maze-30x30 --data.train FOLDER --data.test FOLDER` with a folder that holds train.csv and
     test.csv; without these flags the data comes from the Hugging Face Hub (extra `hub`). Hardware, time and result: see
-    results/maze-30x30.json. The bundled weights come from four runs, two of them before the hints marked the path; from
+    results/maze-30x30.json. The bundled weights come from five runs, two of them before the hints marked the path; from
     random weights these values have not been run since. A convolutional gated cell of 32 channels is iterated ten times
     a step; the task says what each cell can know by when (`train.hints`). 1,000 mazes under the eight symmetries of the
     square; in half of them S is moved nearer to G; the path is searched anew.
