@@ -50,7 +50,13 @@ plan)
 bench)
     from="${2:?a checkout of the published code}" out="${3:?a folder for results}"
     mkdir -p "$out"
+    "$python" -c "import einops, pydantic" 2> /dev/null || "$python" -m pip install --quiet einops pydantic
     for recipe in sudoku-extreme-mlp sudoku-extreme-att maze-hard; do
+        if [ -n "${SMOKE:-}" ]; then # one step of one puzzle, without the compiler
+            "$python" -m benchmarks train --recipe "$recipe" --batch-size 1 --warmup 0 --repeats 1 --reference "$from" \
+                --output "$out/bench-$recipe-smoke.json"
+            continue
+        fi
         for compile in --compile ""; do
             # shellcheck disable=SC2086
             "$python" -m benchmarks train --recipe "$recipe" --device cuda --dtype bfloat16 $compile --warmup 2 \

@@ -1,6 +1,6 @@
 """What the weights of a local network solve on boards of other sizes than those of training, stopped by the rules.
 
-python scripts/sizes.py maze-30x30 8:500 20:100 40:30:150 -o results/maze-sizes.json
+python scripts/sizes.py maze-30x30 8:500 20:100 40:30 -o results/maze-sizes.json
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BATCH = 50
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("weights")
-    parser.add_argument("sizes", nargs="+", help="SIDE:COUNT, with :STEPS where 100 are too few; boards are square")
+    parser.add_argument("sizes", nargs="+", help="SIDE:COUNT; boards are square")
     parser.add_argument("--seed", type=int, default=777, help="of the puzzles, which are made")
     parser.add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args()
@@ -43,10 +43,10 @@ def main() -> None:
     write_text(args.output, json.dumps(document, indent=1) + "\n")
 
 
-def measured(weights: str, kind: str, side: int, count: int, most: int = 100, *, seed: int) -> dict[str, Any]:
-    """The figures of `count` boards of a kind (`maze`) of this side, at most `most` steps each; also prints them."""
+def measured(weights: str, kind: str, side: int, count: int, *, seed: int) -> dict[str, Any]:
+    """The figures of `count` boards of a kind (`maze`) of this side, solved as the card advises; also prints them."""
     name, data = f"{kind}-{side}x{side}", f"make:{count}@{seed}"
-    solver = redraft.load(weights, task=name, max_steps=most, batch_size=BATCH, backend="torch", trace=False)
+    solver = redraft.load(weights, task=name, batch_size=BATCH, backend="torch", trace=False)
     store = open_source(solver.task, data)
     started = time.monotonic()
     answers = solver.solve_many(list(solver.task.decode(store.inputs)))
@@ -60,7 +60,9 @@ def measured(weights: str, kind: str, side: int, count: int, most: int = 100, *,
         "solved": solved / count,
         "interval": wilson(solved, count),
         "exact": float(same.all(1).mean()),
-        "max_steps": most,
+        "max_steps": solver.max_steps,
+        "restart": solver.restart,
+        "restarted": sum(answer.tries > 1 for answer in answers),
         "mean_steps": round(float(np.mean(steps)), 3),
         "most_steps": max(steps),
         "ms_per_puzzle": round(1000 * seconds / count, 1),

@@ -9,7 +9,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "redraft"
 FILES = sorted(SOURCE.rglob("*.py"))
 MOST_LINES = 360
-BUDGET = 35_400  # lines of Python in the wheel
+BUDGET = 35_460  # lines of Python in the wheel
 MOST_FILES = 12  # of a folder, its __init__.py not counted; with more it says why
 CROWDED = {
     ".": "foundations, each of which everything may import",

@@ -32,7 +32,8 @@ if TYPE_CHECKING:  # functions, where a running Python has packages that can be 
     from redraft.solve.answer import Answer
     from redraft.solve.load import load
     from redraft.solve.solver import Solver
-    from redraft.tasks.base import Puzzle, Task, Verdict, check_task
+    from redraft.tasks.base import Puzzle, Task, Verdict
+    from redraft.tasks.check import check_task
     from redraft.train.config import RunConfig
 
 __version__ = "0.1.0"
@@ -49,7 +50,8 @@ _PLACES = {
     "redraft.solve.load": ("load",),
     "redraft.solve.answer": ("Answer",),
     "redraft.solve.solver": ("Solver",),
-    "redraft.tasks.base": ("Task", "Puzzle", "Verdict", "check_task"),
+    "redraft.tasks.base": ("Task", "Puzzle", "Verdict"),
+    "redraft.tasks.check": ("check_task",),
     "redraft.models.base": ("Model", "StepOutput"),
     "redraft.models.config": ("ModelConfig",),
     "redraft.models.check": ("check_model",),

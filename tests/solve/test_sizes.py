@@ -20,9 +20,9 @@ DRAWN = "\n".join(PUZZLE[i : i + 7] for i in range(0, 63, 7))
 
 @pytest.fixture
 def local(tmp_path: Path) -> str:
-    """Random weights of a local network for mazes of 5x5, whose card advises 20 steps."""
+    """Random weights of a local network for mazes of 5x5, whose card advises 20 steps, and a restart after 8."""
     model = build_model(LocalConfig(vocab_size=6, seq_len=25, grid_width=5, hidden_size=8, n=2, notes=5))
-    save_weights(tmp_path / "local", model, task=SMALL.spec, card={"solve": {"max_steps": 20}})
+    save_weights(tmp_path / "local", model, task=SMALL.spec, card={"solve": {"max_steps": 20, "restart": 8}})
     return str(tmp_path / "local")
 
 
@@ -39,8 +39,8 @@ def fixed(tmp_path: Path) -> str:
 def test_the_same_weights_open_for_another_size(local: str, backend: str) -> None:
     opened = open_stepper(local, backend=backend, task=LARGE)  # type: ignore[arg-type]
     assert opened.task == "maze-9x7"
-    assert opened.habits("rules").max_steps == 32, "20 steps for 5 + 5, so 32 for 9 + 7"
-    assert open_stepper(local, backend=backend).habits("rules").max_steps == 20  # type: ignore[arg-type]
+    assert opened.habits("rules")[:2] == (32, 13), "20 steps for 5 + 5, so 32 for 9 + 7; 8, so 13"
+    assert open_stepper(local, backend=backend).habits("rules")[:2] == (20, 8)  # type: ignore[arg-type]
     tokens = LARGE.encode(LARGE.make(2, 1).questions)
     state, draft = opened.stepper.step(opened.stepper.start(tokens, 0 * tokens[:, 0]))
     assert draft.tokens.shape == (2, 63) and opened.stepper.logits(state).shape == (2, 63, 6)

@@ -1,6 +1,6 @@
 """The solver's bookkeeping, on a scripted stepper: halting one by one, refilling, order, verdicts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 import numpy as np
@@ -8,8 +8,10 @@ import pytest
 
 from redraft.backends.protocol import Draft
 from redraft.errors import ConfigError, PuzzleError
+from redraft.solve.answer import TraceStep
+from redraft.solve.job import SolveJob
 from redraft.solve.solver import Answer, HaltRule, Solver
-from redraft.tasks import get_task
+from redraft.tasks import Examples, Task, get_task
 
 TASK = get_task("sudoku-4x4")
 MADE = TASK.make(12, 0)
@@ -157,6 +159,59 @@ def test_puzzles_begun_again_keep_their_place_in_the_batch() -> None:
     stepper = Scripted([99] * 6)
     solve(stepper, restart=1, max_steps=3, batch_size=4)
     assert max(stepper.widths) == 4 and sum(stepper.widths) == 18
+
+
+class InOneView:
+    """Answers the example of a task once it is shown in one view, and repeats the question in all others."""
+
+    recursions = 1
+
+    def __init__(self, task: Task, made: Examples, view: int) -> None:
+        order = task.views[view]
+        self.asked, self.right = task.encode(made.questions)[0][order], task.encode(made.answers)[0][order]
+        self.tries: list[int] = []
+
+    def start(self, inputs: np.ndarray, puzzle_ids: np.ndarray, tries: np.ndarray) -> np.ndarray:
+        self.tries += tries.tolist()
+        return inputs
+
+    def step(self, state: np.ndarray) -> tuple[np.ndarray, Draft]:
+        tokens = np.where((state == self.asked).all(1, keepdims=True), self.right, state)
+        return state, Draft(tokens, np.zeros(len(state), np.float32))
+
+    def logits(self, state: np.ndarray) -> np.ndarray:
+        return np.eye(6, dtype=np.float32)[self.step(state)[1].tokens]
+
+    def select(self, state: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return state[rows]
+
+
+@pytest.mark.parametrize(("name", "view"), [*(("maze-6x6", view) for view in range(8)), ("maze-5x8", 3)])
+def test_a_restart_shows_the_puzzle_in_the_next_view(name: str, view: int) -> None:
+    task = get_task(name)
+    made = task.make(1, 3)
+    stepper = InOneView(task, made, view)
+    heard = []
+
+    def listen(step: TraceStep, logits: Callable[[], np.ndarray]) -> None:
+        heard.append((step.grid, logits().argmax(-1)))
+
+    job = SolveJob(question=made.questions[0], on_draft=listen)
+    [(_, answer)] = Solver(stepper, task, restart=1, max_steps=8).stream([job])  # type: ignore[arg-type]
+    assert (answer.solved, answer.tries) == (True, view + 1)
+    np.testing.assert_array_equal(answer.grid, made.answers[0], "turned back")
+    for grid, chosen in heard:
+        np.testing.assert_array_equal(task.encode(grid), chosen, "the logits belong to the cells of the draft")
+    assert stepper.tries == [0] * (view + 1), "all of them from the model's own start"
+
+
+def test_after_the_last_view_a_restart_begins_from_another_state() -> None:
+    task = get_task("maze-5x8")
+    made = task.make(1, 3)
+    stepper = InOneView(task, made, 0)
+    stepper.right = stepper.asked
+    Solver(stepper, task, restart=1, max_steps=10).solve_many(made.questions)  # type: ignore[arg-type]
+    assert stepper.tries == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]
 
 
 def test_rule_never_goes_to_the_last_step() -> None:

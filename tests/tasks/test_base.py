@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from redraft.draw.svg import svg_strip
 from redraft.tasks import get_task
-from redraft.tasks.base import Examples, Grid, Task, check_task
+from redraft.tasks.base import Examples, Grid, Task
+from redraft.tasks.check import check_task
 from redraft.tasks.sudoku.task import Sudoku
 
 
@@ -57,6 +58,28 @@ def test_check_task_finds_wrong_cells_in_a_right_answer() -> None:
 
     with raises(AssertionError, "wrong_cells", "make"):
         check_task(Strict(4), count=1)
+
+
+def test_check_task_finds_a_view_that_is_none() -> None:
+    class Turned(Sudoku):
+        orders: tuple[NDArray[np.intp], ...]
+
+        @property
+        def views(self) -> NDArray[np.intp]:
+            return np.stack(self.orders)
+
+    usual = np.arange(16)
+    for orders, names in (
+        ((usual[::-1],), ("views", "first")),
+        ((usual, usual // 2), ("views", "leaves out a cell")),
+        ((usual, np.roll(usual, 1)), ("a view",)),
+    ):
+        task = Turned(4)
+        task.orders = orders
+        with raises(AssertionError, *names):
+            check_task(task, count=3)
+    task.orders = (usual, usual[::-1])
+    check_task(task, count=3)
 
 
 def test_examples_must_match() -> None:

@@ -37,9 +37,9 @@ def of_size(described: Description, task: Task, *, name: str) -> Description:
 
 
 def _grown(card: Mapping[str, Any], growth: float) -> dict[str, Any]:
-    """The card with more steps to solve in, for a larger board."""
+    """The card with more steps to solve in, and until a restart, for a larger board."""
     habits = card.get("solve")
-    steps = habits.get("max_steps") if isinstance(habits, dict) else None
-    if not isinstance(habits, dict) or not isinstance(steps, int) or growth <= 1:
+    if not isinstance(habits, dict) or growth <= 1:
         return dict(card)
-    return {**card, "solve": {**habits, "max_steps": ceil(steps * growth)}}
+    steps = {key: ceil(habits[key] * growth) for key in ("max_steps", "restart") if isinstance(habits.get(key), int)}
+    return {**card, "solve": {**habits, **steps}}

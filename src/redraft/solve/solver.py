@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ from redraft.tasks import Grid, Puzzle, Task
 
 HaltRule = Literal["rules", "head", "never"]
 BatchSize = int | Literal["auto"]
+_T = TypeVar("_T", bound=np.generic)
 
 # The probability above which a halting head stops a puzzle. The paper's 0.5 costs accuracy: 98.0 % of 6x6 Sudokus
 # against 99.5, 96.6 % of mazes against 97.8, for 4 and 14 % less work (docs/effort.md).
@@ -83,6 +84,7 @@ class _Slot:
     given_up: int = 0  # tries
     tree: GuessTree | None = None  # once a try has failed, where cells can be filled
     node: Node = ()  # the guesses of this try
+    view: int = 0  # the order of cells, of `Task.views`, in which this try shows the question to the model
     trace: list[TraceStep] = field(default_factory=list)
 
 
@@ -100,7 +102,8 @@ class Solver:
         sure: with `head`, the probability above which it stops a puzzle; the paper's is 0.5.
         restart: with `rules`, the steps after which an unsolved puzzle is restarted; 0 never restarts.
         guess: whether a restart fills cells by guesses (`GuessTree`), where the task has cells to fill; otherwise, or
-            after the last node of the search, a restart begins from another state.
+            after the last node of the search, a restart shows the puzzle in the next of the task's views, and after the
+            last of them from another state.
         batch_size: puzzles worked on at once; `auto` finds a size by timing steps (`Batching`).
         trace: whether answers keep every draft.
     """
@@ -137,6 +140,8 @@ class Solver:
         self.restart = restart if halt == "rules" else 0
         self.guess = guess and task.open_token is not None
         self.batch_size, self.trace = batch_size, trace
+        self._views = task.views
+        self._back = self._views.argsort(1)  # for each view, the place in it of each cell
 
     def __repr__(self) -> str:
         options = f"halt={self.halt!r}, max_steps={self.max_steps}, restart={self.restart}, guess={self.guess}"
@@ -197,7 +202,7 @@ class Solver:
             started_at = perf_counter()
             state, draft = self.stepper.step(state, 1) if self.recursions > 1 else self.stepper.step(state)
             batch.took(len(slots), perf_counter() - started_at)
-            grids = self.task.decode(draft.tokens)
+            grids = self.task.decode(self._as_asked(draft.tokens, slots))
             done, failed = self._advance(slots, grids, draft, state)
             for row in np.flatnonzero(done):
                 yield slots[row].number, self._answer(slots[row], grids[row], draft.halt_logit[row])
@@ -245,15 +250,23 @@ class Solver:
 
     def _start(self, slots: list[_Slot]) -> State:
         """The state of puzzles that are started or restarted."""
-        inputs = np.stack([fill(slot.inputs, slot.node) for slot in slots])
-        tries = np.array([0 if slot.node else slot.given_up for slot in slots])
+        for slot in slots:
+            slot.view = 0 if slot.node else slot.given_up % len(self._views)
+        inputs = np.stack([fill(slot.inputs, slot.node)[self._views[slot.view]] for slot in slots])
+        tries = np.array([0 if slot.node else slot.given_up // len(self._views) for slot in slots])
         return self.stepper.start(inputs, np.zeros(len(slots), dtype=np.int32), tries)
+
+    def _as_asked(self, found: NDArray[_T], slots: list[_Slot]) -> NDArray[_T]:
+        """What the model says of each cell (B, L, ...), in the order of the question's cells."""
+        if len(self._views) == 1:
+            return found
+        return np.stack([row[self._back[slot.view]] for row, slot in zip(found, slots, strict=True)])
 
     def _search(self, slots: list[_Slot], state: State, rows: NDArray[np.int64]) -> None:
         """Finds the nodes that puzzles try next, from the last drafts of the tries that failed."""
         if len(rows):
-            for row, logits in zip(rows, self.stepper.logits(self.stepper.select(state, rows)), strict=True):
-                slot = slots[row]
+            tried = [slots[row] for row in rows]
+            for slot, logits in zip(tried, self._logits(state, tried, rows), strict=True):
                 slot.tree = slot.tree or GuessTree(self.task, slot.question)
                 slot.node = slot.tree.next(logits)
 
@@ -285,12 +298,16 @@ class Solver:
             if slot.traced:
                 slot.trace.append(step)
             if slot.job.on_draft is not None:
-                slot.job.on_draft(step, partial(self._logits, state, int(row)))
+                slot.job.on_draft(step, partial(self._logits_of, state, slot, row))
         return done, failed
 
-    def _logits(self, state: State, row: int) -> NDArray[np.float32]:
+    def _logits_of(self, state: State, slot: _Slot, row: np.int64) -> NDArray[np.float32]:
         """The logits (L, V) of one draft."""
-        return self.stepper.logits(self.stepper.select(state, np.array([row], np.int64)))[0]
+        return self._logits(state, [slot], np.array([row], np.int64))[0]
+
+    def _logits(self, state: State, slots: list[_Slot], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The logits (B, L, V) of the drafts of some slots, which are these rows of the state."""
+        return self._as_asked(self.stepper.logits(self.stepper.select(state, rows)), slots)
 
     def _answer(self, slot: _Slot, draft: Grid, logit: float) -> Answer:
         """The answer from the last draft, with its givens corrected where that solves the puzzle."""

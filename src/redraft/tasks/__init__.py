@@ -12,7 +12,8 @@ from redraft.errors import ConfigError, RedraftError
 from redraft.naming import VERSION, made, unversioned
 from redraft.tasks.arc.files import SIDE
 from redraft.tasks.arc.task import Arc
-from redraft.tasks.base import Examples, Grid, Puzzle, Task, Verdict, check_task
+from redraft.tasks.base import Examples, Grid, Puzzle, Task, Verdict
+from redraft.tasks.check import check_task
 from redraft.tasks.futoshiki import SIZES, Futoshiki
 from redraft.tasks.grids.task import Grids, GridSpec
 from redraft.tasks.maze.task import Maze

@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,13 @@ def test_check_task_finds_a_symmetry_that_is_none(checker: Write) -> None:
     with raises(AssertionError, "make"):
         check_task(task, examples=wrong)
     check_task(task, count=1, examples=wrong)
+
+
+def test_symmetries_of_the_square_are_views() -> None:
+    spec = GridSpec(name="mine", alphabet=(".", "a"), height=2, width=2, symmetries=("rotate",))
+    assert Grids(spec).views.tolist() == [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1], [1, 3, 0, 2]]
+    assert Grids(replace(spec, symmetries=("symbols:.a",))).views.tolist() == [[0, 1, 2, 3]]
+    assert Grids(replace(spec, varies=True)).views.shape == (1, 4)
 
 
 def test_checker_that_is_not_there(checker: Write, tmp_path: Path) -> None:

@@ -285,6 +285,13 @@ class Grids(Task):
             f"{self.name}: puzzles of your own cannot be made here; give a file, or a folder built of one"
         )
 
+    @property
+    def views(self) -> NDArray[np.intp]:
+        """The declared symmetries of the square; where grids vary in size, the usual order alone."""
+        cells = np.arange(self.seq_len).reshape(self.height, self.width)
+        moves = (0,) if self.about.varies else self.symmetries.moves
+        return np.stack([canvas.turn(cells, move).ravel() for move in moves])
+
     def augment(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
         """A random one of the declared symmetries for each row of inputs and labels (B, L)."""
         if not self.symmetries:

@@ -134,20 +134,23 @@ class Maze(WrittenTask):
         answers, lengths = self._searcher.answer(questions)
         return Examples(questions=questions, answers=answers, ratings=lengths.astype(np.float32))
 
+    @property
+    def views(self) -> NDArray[np.intp]:
+        """The symmetries of the square that keep the shape; a shortest path stays one."""
+        cells = np.arange(self.seq_len).reshape(self.height, self.width)
+        flips = [cells[::down, ::right].ravel() for right in (1, -1) for down in (1, -1)]
+        turns = [cells[::down, ::right].T.ravel() for right in (1, -1) for down in (1, -1)]
+        return np.stack(flips + turns if self.height == self.width else flips)
+
     def augment(self, inputs: Tokens, labels: Tokens, rng: np.random.Generator) -> tuple[Tokens, Tokens]:
-        """A random symmetry of the square for each row of inputs (B, L), those that keep the shape.
+        """A random one of the views for each row of inputs (B, L).
 
         The labels are searched again, not moved: the published path of a mirrored maze is mostly not the mirrored path.
         """
-        grids = self.decode(inputs)
-        symmetries = 8 if self.height == self.width else 4
-        chosen = rng.integers(symmetries, size=len(grids))
-        moved = np.empty_like(grids)
-        for symmetry in range(symmetries):
-            rows = chosen == symmetry
-            turned = grids[rows][:, :: -1 if symmetry & 1 else 1, :: -1 if symmetry & 2 else 1]
-            moved[rows] = turned.swapaxes(1, 2) if symmetry & 4 else turned
-        return self.encode(moved), self.encode(self._searcher.answer(moved)[0])
+        views = self.views
+        chosen = views[rng.integers(len(views), size=len(inputs))]
+        moved = np.take_along_axis(inputs, chosen, axis=1)
+        return moved, self.encode(self._searcher.answer(self.decode(moved))[0])
 
     def hints(self, inputs: Tokens) -> Hints:
         """When each cell can know where to go, and the path be drawn; see `tasks.maze.hints`."""
