@@ -10,17 +10,20 @@ from redraft.serve.service import Work
 from redraft.serve.tools.explain import SHOWN, explain
 from redraft.serve.types import ExplainResponse
 from redraft.solve.answer import Answer, TraceStep
+from redraft.tasks import Grid, Task, get_task
 
 QUESTION, RIGHT = MADE.questions[0], MADE.answers[0]
 
 
-def explained(trace: list[TraceStep], tries: int = 1) -> ExplainResponse:
+def explained(
+    trace: list[TraceStep], tries: int = 1, *, task: Task = TASK, question: Grid = QUESTION
+) -> ExplainResponse:
     future: Future[Answer] = Future()
     grid = trace[-1].grid
-    verdict = TASK.check(QUESTION, grid)
+    verdict = task.check(question, grid)
     answer = Answer(
-        task=TASK,
-        question=QUESTION,
+        task=task,
+        question=question,
         grid=grid,
         verdict=verdict,
         steps=len(trace),
@@ -29,7 +32,7 @@ def explained(trace: list[TraceStep], tries: int = 1) -> ExplainResponse:
         trace=tuple(trace),
     )
     future.set_result(answer)
-    served = SimpleNamespace(name="some", task=TASK)
+    served = SimpleNamespace(name="some", task=task)
     return explain(Work(served=served, entries=[future], several=False, seconds=1.0))
 
 
@@ -54,6 +57,17 @@ def test_restarts_guesses_and_steps_that_change_nothing() -> None:
     assert (guess.row, guess.column, guess.value) == (2, 3, str(RIGHT[1, 2]))
     assert [len(each.guesses) for each in found.drafts] == [0, 0, 0, 1, 2, 0]
     assert [each.changed for each in found.drafts[1:5]] == [0, 0, 0, 0] and found.drafts[0].wrong
+
+
+def test_a_restart_in_another_view_says_so() -> None:
+    task = get_task("maze-5x8")
+    made = task.make(1, 0)
+    asked, right = made.questions[0], made.answers[0]
+    tries = [TraceStep(grid=asked, halt_probability=0.5, attempt=number) for number in (1, 2, 5)]
+    found = explained(
+        [*tries, TraceStep(grid=right, halt_probability=0.5, attempt=5)], tries=5, task=task, question=asked
+    )
+    assert "Restart 1, in another view." in found.words and "Restart 4, from another state." in found.words
 
 
 def test_what_is_not_solved_is_a_draft() -> None:

@@ -71,7 +71,8 @@ def _sentences(task: Task, drafts: list[ExplainedDraft]) -> list[str]:
         if restarted:
             guessed = "; ".join(f"{guess.value} in row {guess.row}, column {guess.column}" for guess in draft.guesses)
             what = "a guess" if len(draft.guesses) == 1 else f"{len(draft.guesses)} guesses"
-            how = f"with {what}: {guessed}" if guessed else "from another state"
+            other = "in another view" if (draft.attempt - 1) % len(task.views) else "from another state"
+            how = f"with {what}: {guessed}" if guessed else other
             lines.append(f"Restart {draft.attempt - 1}, {how}.")
         judged = f"; {_broken(draft)}" if task.judges else ""
         sure = f"the halting head is {draft.halt_probability:.0%} sure"
