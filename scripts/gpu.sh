@@ -4,7 +4,7 @@
 #   bash scripts/gpu.sh PIECE DATA OUT [SECONDS]      trains for so long (default 480), and judges when it is finished
 #   bash scripts/gpu.sh bench REFERENCE OUT           training steps beside the published code, eager and compiled
 # PIECE, in order of value: symbols, mlp, eq (Sudoku-Extreme), maze (Maze-Hard), arc1. SMOKE=1 before it trains a few
-# steps of a few puzzles, on a CPU too, so that mistakes show in a minute.
+# steps of a few puzzles, or times one, on a CPU too, so that mistakes show in minutes.
 # DATA holds train.csv and test.csv; of Sudoku-Extreme the last 1,000 rows of the 20,000 that train.csv should have
 # choose the weights, and test.csv judges them once. For eq, near.csv may hold variations of the first 19,000 rows
 # (`redraft make sudoku 130000 --near FILE --guesses 12 -o near.csv`). For arc1, DATA is a folder that
