@@ -41,5 +41,5 @@ def _grown(card: Mapping[str, Any], growth: float) -> dict[str, Any]:
     habits = card.get("solve")
     if not isinstance(habits, dict) or growth <= 1:
         return dict(card)
-    steps = {key: ceil(habits[key] * growth) for key in ("max_steps", "restart") if isinstance(habits.get(key), int)}
+    steps = {key: ceil(habits[key] * growth) for key in ("max_steps", "restart") if type(habits.get(key)) is int}
     return {**card, "solve": {**habits, **steps}}

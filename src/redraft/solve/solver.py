@@ -258,7 +258,7 @@ class Solver:
 
     def _as_asked(self, found: NDArray[_T], slots: list[_Slot]) -> NDArray[_T]:
         """What the model says of each cell (B, L, ...), in the order of the question's cells."""
-        if len(self._views) == 1:
+        if not any(slot.view for slot in slots):
             return found
         return np.stack([row[self._back[slot.view]] for row, slot in zip(found, slots, strict=True)])
 
