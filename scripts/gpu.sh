@@ -26,7 +26,7 @@ split() { # DATA ROWS: the first so many rows to learn from, and other rows than
 train() { # RECIPE DATA OPTION...
     local small=() folder="$out/$what${SMOKE:+-smoke}"
     if [ -n "${SMOKE:-}" ]; then
-        small=(--steps 6 --batch-size 4 --eval-every 6 --log-every 2 --data.test-limit 8 --compile False)
+        small=(--steps 6 --batch-size 4 --eval-every 6 --log-every 2 --eval-steps 2 --data.test-limit 8 --compile False)
     fi
     if [ -e "$folder/state.safetensors" ]; then
         "$python" -m redraft train --resume "$folder" --stop-after "$seconds"
