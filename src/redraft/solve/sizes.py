@@ -37,7 +37,7 @@ def of_size(described: Description, task: Task, *, name: str) -> Description:
 
 
 def _grown(card: Mapping[str, Any], growth: float) -> dict[str, Any]:
-    """The card with more steps to solve in, and until a restart, for a larger board."""
+    """The model card with more steps to solve in, and until a restart, for a larger board."""
     habits = card.get("solve")
     if not isinstance(habits, dict) or growth <= 1:
         return dict(card)

@@ -257,7 +257,7 @@ class Solver:
         return self.stepper.start(inputs, np.zeros(len(slots), dtype=np.int32), tries)
 
     def _as_asked(self, found: NDArray[_T], slots: list[_Slot]) -> NDArray[_T]:
-        """What the model says of each cell (B, L, ...), in the order of the question's cells."""
+        """Values per cell (B, L, ...) from the model, in the order of the question's cells."""
         if not any(slot.view for slot in slots):
             return found
         return np.stack([row[self._back[slot.view]] for row, slot in zip(found, slots, strict=True)])
